@@ -1,0 +1,11 @@
+//! Values in memory: which Rust types elements can be read as and written from, and how stored numbers become them.
+
+pub(crate) mod element;
+pub(crate) mod float;
+pub(crate) mod number;
+pub(crate) mod selection;
+pub(crate) mod value;
+
+pub use element::Element;
+pub use selection::Selection;
+pub use value::Value;

@@ -1,0 +1,138 @@
+//! One value of any datatype, for programs that do not know what they read.
+
+use super::element::{Stored, string_bytes};
+use super::{float, number};
+use crate::error::Result;
+use crate::format::message::datatype::{Datatype, Name};
+use std::fmt;
+
+/// One element of whatever datatype.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// An integer of up to 16 bytes; values of unsigned ones above `i128::MAX` wrap.
+    Integer(i128),
+    /// A floating-point number, rounded to `f64` where it is wider.
+    Float(f64),
+    /// A string; its bytes are normally UTF-8.
+    String(Name),
+    /// Bytes without a meaning: opaque, bit fields, wide numbers.
+    Bytes(Vec<u8>),
+    /// The value of an enumeration and, if it has one, its name.
+    Enumeration(i128, Option<Name>),
+    /// Members with their names, in stored order.
+    Compound(Vec<(Name, Value)>),
+    /// A sequence or array.
+    Sequence(Vec<Value>),
+    /// Real and imaginary part.
+    Complex(f64, f64),
+    /// A reference, as its bytes; all zero leads nowhere.
+    Reference(Vec<u8>),
+}
+
+/// How deep values are shown; deeper ones are cut by the datatype's own limit.
+impl Value {
+    /// The first `limit` of the stored elements.
+    pub(crate) fn from_stored(stored: Stored<'_>, limit: usize) -> Result<Vec<Value>> {
+        stored
+            .elements()
+            .take(limit)
+            .map(|e| one(stored, e))
+            .collect()
+    }
+}
+
+fn one(stored: Stored<'_>, element: &[u8]) -> Result<Value> {
+    let inside = |datatype, bytes| Stored {
+        bytes,
+        datatype,
+        heap: stored.heap,
+    };
+    Ok(match stored.datatype {
+        Datatype::Integer { bits, signed } if bits.size <= 16 => {
+            Value::Integer(number::integer(element, *bits, *signed))
+        }
+        Datatype::Float(f) => {
+            float::decode(element, f).map_or_else(|| Value::Bytes(element.to_vec()), Value::Float)
+        }
+        Datatype::FixedString { .. } | Datatype::VariableString { .. } => {
+            Value::String(Name(string_bytes(stored, element)?.into_owned()))
+        }
+        Datatype::Compound { members, .. } => {
+            let mut values = Vec::with_capacity(members.len());
+            for m in members {
+                let start = m.offset as usize;
+                let field = &element[start..start + m.datatype.size() as usize];
+                values.push((m.name.clone(), one(inside(&m.datatype, field), field)?));
+            }
+            Value::Compound(values)
+        }
+        Datatype::Enumeration { base, members } => {
+            let Value::Integer(n) = one(inside(base, element), element)? else {
+                return Ok(Value::Bytes(element.to_vec()));
+            };
+            let name = members
+                .iter()
+                .find(|(_, v)| v[..] == *element)
+                .map(|(n, _)| n.clone());
+            Value::Enumeration(n, name)
+        }
+        Datatype::Sequence { base, .. } => {
+            let (_, bytes) = stored.heap.sequence(element, base.size())?;
+            Value::Sequence(Value::from_stored(
+                inside(base, bytes.as_slice()),
+                usize::MAX,
+            )?)
+        }
+        Datatype::Array { base, .. } => {
+            Value::Sequence(Value::from_stored(inside(base, element), usize::MAX)?)
+        }
+        Datatype::Complex(base) => {
+            let (re, im) = element.split_at(element.len() / 2);
+            match (one(inside(base, re), re)?, one(inside(base, im), im)?) {
+                (Value::Float(re), Value::Float(im)) => Value::Complex(re, im),
+                _ => Value::Bytes(element.to_vec()),
+            }
+        }
+        Datatype::Reference { .. } => Value::Reference(element.to_vec()),
+        _ => Value::Bytes(element.to_vec()),
+    })
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, values: &[Value]| {
+            for (i, v) in values.iter().enumerate() {
+                write!(f, "{}{v}", if i == 0 { "" } else { ", " })?;
+            }
+            Ok(())
+        };
+        match self {
+            Value::Integer(n) | Value::Enumeration(n, None) => write!(f, "{n}"),
+            Value::Float(x) => write!(f, "{x}"),
+            Value::String(s) => write!(f, "\"{s}\""),
+            Value::Bytes(bytes) => {
+                f.write_str("0x")?;
+                bytes.iter().try_for_each(|b| write!(f, "{b:02x}"))
+            }
+            Value::Enumeration(_, Some(name)) => write!(f, "{name}"),
+            Value::Compound(members) => {
+                f.write_str("{")?;
+                for (i, (name, v)) in members.iter().enumerate() {
+                    write!(f, "{}{name}: {v}", if i == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
+            }
+            Value::Sequence(values) => {
+                f.write_str("[")?;
+                list(f, values)?;
+                f.write_str("]")
+            }
+            Value::Complex(re, im) => write!(f, "{re}{im:+}i"),
+            Value::Reference(bytes) if bytes.iter().all(|&b| b == 0) => {
+                f.write_str("null reference")
+            }
+            Value::Reference(_) => f.write_str("reference"),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Attribute message (IV.A.2.m): a name, a datatype, a dataspace and the data, all in one.
+
+use super::Shared;
+use super::dataspace::Dataspace;
+use super::datatype::{self, Charset, Datatype, Name};
+use crate::bytes::{self, Widths};
+use crate::error::{Error, Result};
+use binrw::binrw;
+
+const STRUCTURE: &str = "attribute";
+
+/// An attribute as its message has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attribute {
+    pub(crate) name: Name,
+    pub(crate) charset: Charset,
+    pub(crate) datatype: Held<Datatype>,
+    pub(crate) dataspace: Held<Dataspace>,
+    pub(crate) data: Vec<u8>,
+}
+
+/// A part that is here, or shared and so elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Held<T> {
+    Here(T),
+    Shared(Shared),
+}
+
+#[binrw]
+#[brw(little)]
+struct Fields {
+    #[br(assert((1..=3).contains(&version), "version {version}"))]
+    version: u8,
+    /// Bit 0 the datatype is shared, 1 the dataspace is. Version 1: reserved.
+    flags: u8,
+    name_size: u16,
+    datatype_size: u16,
+    dataspace_size: u16,
+    #[br(if(version == 3))]
+    charset: Option<u8>,
+}
+
+impl Attribute {
+    pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Attribute> {
+        let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
+        let (f, used) = bytes::decode::<Fields>(body, (), STRUCTURE)?;
+        let mut rest = &body[used..];
+        // Version 1 pads each part to a multiple of 8; its sizes do not count the padding.
+        let mut part = |size: u16| {
+            let size = usize::from(size);
+            let place = if f.version == 1 {
+                size.next_multiple_of(8)
+            } else {
+                size
+            };
+            let whole = rest
+                .get(..place)
+                .ok_or_else(|| wrong("ends before its data"))?;
+            rest = &rest[place..];
+            Ok::<_, Error>(&whole[..size])
+        };
+        let (name, datatype, dataspace) = (
+            part(f.name_size)?,
+            part(f.datatype_size)?,
+            part(f.dataspace_size)?,
+        );
+        let flags = if f.version == 1 { 0 } else { f.flags };
+        Ok(Attribute {
+            name: Name(bytes::until_nul(name).to_vec()),
+            charset: if f.charset == Some(1) {
+                Charset::Utf8
+            } else {
+                Charset::Ascii
+            },
+            datatype: match flags & 1 {
+                0 => Held::Here(datatype::decode(datatype)?.0),
+                _ => Held::Shared(Shared::decode(datatype, w)?.0),
+            },
+            dataspace: match flags & 2 {
+                0 => Held::Here(Dataspace::decode(dataspace, w)?),
+                _ => Held::Shared(Shared::decode(dataspace, w)?.0),
+            },
+            data: rest.to_vec(),
+        })
+    }
+
+    /// Encodes in version 3.
+    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+        let (Held::Here(datatype), Held::Here(dataspace)) = (&self.datatype, &self.dataspace)
+        else {
+            return Err(Error::unsupported("writing attributes with shared parts"));
+        };
+        if self.name.0.is_empty() || self.name.0.contains(&0) {
+            return Err(Error::invalid(
+                "the name of an attribute must not be empty or contain a NUL",
+            ));
+        }
+        let name = [&self.name.0[..], &[0]].concat();
+        let datatype = datatype::encode(datatype)?;
+        let dataspace = dataspace.encode(w)?;
+        let size = |part: &[u8]| {
+            u16::try_from(part.len())
+                .map_err(|_| Error::limit("a part of an attribute is larger than 65,535 bytes"))
+        };
+        let fields = Fields {
+            version: 3,
+            flags: 0,
+            name_size: size(&name)?,
+            datatype_size: size(&datatype)?,
+            dataspace_size: size(&dataspace)?,
+            charset: Some(u8::from(self.charset == Charset::Utf8)),
+        };
+        let mut out = bytes::encode(&fields, (), STRUCTURE)?;
+        for part in [&name, &datatype, &dataspace, &self.data] {
+            out.extend_from_slice(part);
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_come_back_as_they_were() {
+        let attribute = Attribute {
+            name: "größe".into(),
+            charset: Charset::Utf8,
+            datatype: Held::Here(Datatype::integer(2, true)),
+            dataspace: Held::Here(Dataspace::Simple {
+                dims: vec![2],
+                max: None,
+            }),
+            data: vec![1, 0, 2, 0],
+        };
+        let bytes = attribute.encode(Widths::EIGHT).unwrap();
+        assert_eq!(Attribute::decode(&bytes, Widths::EIGHT).unwrap(), attribute);
+        for cut in 0..bytes.len() - attribute.data.len() {
+            assert!(Attribute::decode(&bytes[..cut], Widths::EIGHT).is_err());
+        }
+    }
+
+    #[test]
+    fn version_1_pads_its_parts() {
+        let mut bytes = vec![1, 0, 5, 0, 12, 0, 8, 0];
+        bytes.extend(b"name\0\0\0\0");
+        bytes.extend([0x10, 8, 0, 0, 4, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0]);
+        bytes.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([7, 0, 0, 0]);
+        let a = Attribute::decode(&bytes, Widths::EIGHT).unwrap();
+        assert_eq!((a.name, a.data), ("name".into(), vec![7, 0, 0, 0]));
+        assert_eq!(a.dataspace, Held::Here(Dataspace::Scalar));
+    }
+}

@@ -1,0 +1,149 @@
+//! Filter pipeline message (IV.A.2.l): what was done to chunks before they were stored, in that order.
+
+use super::datatype::Name;
+use crate::bytes;
+use crate::error::{Error, Result};
+use binrw::binrw;
+
+const STRUCTURE: &str = "filter pipeline";
+
+/// More do not fit the 32 bits of a chunk's filter mask.
+const MAX_FILTERS: usize = 32;
+
+/// One filter of a dataset's pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterInfo {
+    /// The filter's registered number.
+    pub id: u16,
+    /// Its name in the file; empty for the library's own filters in newer files.
+    pub name: Name,
+    /// Whether a chunk may be stored without it where it fails.
+    pub optional: bool,
+    /// Its parameters ("client data values").
+    pub parameters: Vec<u32>,
+}
+
+#[binrw]
+#[brw(little, import(version: u8))]
+struct Entry {
+    id: u16,
+    /// Version 2 leaves it out for the library's own filters.
+    #[br(if(version == 1 || id >= FIRST_NAMED))]
+    name_length: Option<u16>,
+    flags: u16,
+    count: u16,
+    #[br(count = name_length.unwrap_or(0))]
+    name: Vec<u8>,
+    #[br(count = count)]
+    parameters: Vec<u32>,
+    /// Version 1 pads an odd number of parameters.
+    #[br(if(version == 1 && count % 2 == 1))]
+    padding: Option<u32>,
+}
+
+const FIRST_NAMED: u16 = 256;
+
+/// Decodes a pipeline.
+pub(crate) fn decode(body: &[u8]) -> Result<Vec<FilterInfo>> {
+    let wrong = |what: String| Error::damaged(what).in_structure(STRUCTURE);
+    let [version, count, rest @ ..] = body else {
+        return Err(wrong("ends before its last field".into()));
+    };
+    let mut rest = match version {
+        1 => rest
+            .get(6..)
+            .ok_or_else(|| wrong("ends before its last field".into()))?,
+        2 => rest,
+        _ => {
+            return Err(Error::unsupported(format!(
+                "filter pipeline version {version}"
+            )));
+        }
+    };
+    let count = usize::from(*count);
+    if count > MAX_FILTERS {
+        return Err(wrong(format!("{count} filters, 32 are possible")));
+    }
+    let mut filters = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (entry, used) = bytes::decode::<Entry>(rest, (*version,), STRUCTURE)?;
+        filters.push(FilterInfo {
+            id: entry.id,
+            name: Name(bytes::until_nul(&entry.name).to_vec()),
+            optional: entry.flags & 1 != 0,
+            parameters: entry.parameters,
+        });
+        rest = &rest[used..];
+    }
+    Ok(filters)
+}
+
+/// Encodes a pipeline in version 2.
+pub(crate) fn encode(filters: &[FilterInfo]) -> Result<Vec<u8>> {
+    if filters.len() > MAX_FILTERS {
+        return Err(Error::invalid(format!(
+            "{} filters, 32 are possible",
+            filters.len()
+        )));
+    }
+    let mut out = vec![2, filters.len() as u8];
+    for f in filters {
+        let named = f.id >= FIRST_NAMED && !f.name.0.is_empty();
+        let name = if named {
+            [&f.name.0[..], &[0]].concat()
+        } else {
+            Vec::new()
+        };
+        let entry = Entry {
+            id: f.id,
+            name_length: (f.id >= FIRST_NAMED).then_some(name.len() as u16),
+            flags: f.optional.into(),
+            count: f.parameters.len() as u16,
+            name,
+            parameters: f.parameters.clone(),
+            padding: None,
+        };
+        out.extend(bytes::encode(&entry, (2,), STRUCTURE)?);
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(id: u16, name: &str, parameters: &[u32]) -> FilterInfo {
+        FilterInfo {
+            id,
+            name: name.into(),
+            optional: true,
+            parameters: parameters.to_vec(),
+        }
+    }
+
+    #[test]
+    fn pipelines_come_back_as_they_were() {
+        let pipeline = [
+            filter(2, "", &[4]),
+            filter(1, "", &[6]),
+            filter(32000, "lzf", &[4, 261, 1024]),
+        ];
+        let bytes = encode(&pipeline).unwrap();
+        assert_eq!(decode(&bytes).unwrap(), pipeline);
+        for cut in 0..bytes.len() {
+            assert!(decode(&bytes[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn version_1_pads_names_and_odd_parameters() {
+        let mut bytes = vec![1, 2, 0, 0, 0, 0, 0, 0];
+        bytes.extend([1, 0, 8, 0, 1, 0, 1, 0]);
+        bytes.extend(b"deflate\0");
+        bytes.extend([6, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([3, 0, 0, 0, 0, 0, 0, 0]);
+        let found = decode(&bytes).unwrap();
+        assert_eq!(found[0], filter(1, "deflate", &[6]));
+        assert_eq!((found[1].id, found[1].optional), (3, false));
+    }
+}

@@ -1,0 +1,205 @@
+//! Link message (IV.A.2.g): a name, and where it leads. The same bytes are the objects of a dense group's heap.
+
+use super::datatype::{Charset, Name};
+use crate::bytes::{self, Address, Widths, bytes_needed};
+use crate::error::{Error, Result};
+use binrw::binrw;
+
+const STRUCTURE: &str = "link";
+
+/// A link.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Link {
+    pub(crate) name: Name,
+    pub(crate) charset: Charset,
+    pub(crate) creation_order: Option<i64>,
+    pub(crate) target: Target,
+}
+
+/// Where a link leads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    /// To an object of this file.
+    Hard(Address),
+    /// To whatever is at a path of this file.
+    Soft(Name),
+    /// To whatever is at a path of another file.
+    External { file: Name, path: Name },
+    /// Somewhere only its maker knows.
+    User { class: u8 },
+}
+
+const HARD: u8 = 0;
+const SOFT: u8 = 1;
+const EXTERNAL: u8 = 64;
+
+#[binrw]
+#[brw(little)]
+struct Fields {
+    #[br(assert(version == 1, "version {version}"))]
+    version: u8,
+    /// Bits 0–1 width of the name's length, 2 creation order, 3 type, 4 character set.
+    #[br(assert(flags & !0x1f == 0, "flags {flags:#x}"))]
+    flags: u8,
+    #[br(if(flags & 8 != 0))]
+    kind: Option<u8>,
+    #[br(if(flags & 4 != 0))]
+    creation_order: Option<i64>,
+    #[br(if(flags & 16 != 0))]
+    charset: Option<u8>,
+    #[br(parse_with = bytes::read_sized, args(1 << (flags & 3)))]
+    #[bw(write_with = bytes::write_sized, args(1 << (flags & 3)))]
+    name_length: u64,
+    #[br(count = name_length)]
+    name: Vec<u8>,
+}
+
+/// Soft and user-defined links: a length and as many bytes.
+#[binrw]
+#[brw(little)]
+struct Counted {
+    length: u16,
+    #[br(count = length)]
+    value: Vec<u8>,
+}
+
+impl Link {
+    pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Link> {
+        let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
+        let (f, used) = bytes::decode::<Fields>(body, (), STRUCTURE)?;
+        if f.name.is_empty() {
+            return Err(wrong("an empty name"));
+        }
+        let rest = &body[used..];
+        let counted = || bytes::decode::<Counted>(rest, (), STRUCTURE).map(|(c, _)| c.value);
+        let target = match f.kind.unwrap_or(HARD) {
+            HARD => Target::Hard(bytes::decode::<Address>(rest, w, STRUCTURE)?.0),
+            SOFT => Target::Soft(Name(counted()?)),
+            EXTERNAL => decode_external(&counted()?)?,
+            class @ 65.. => Target::User { class },
+            _ => return Err(wrong("a kind that does not exist")),
+        };
+        let charset = match f.charset.unwrap_or(0) {
+            0 => Charset::Ascii,
+            1 => Charset::Utf8,
+            _ => return Err(wrong("a character set that does not exist")),
+        };
+        Ok(Link {
+            name: Name(f.name),
+            charset,
+            creation_order: f.creation_order,
+            target,
+        })
+    }
+
+    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+        let (kind, info) = match &self.target {
+            Target::Hard(address) => (HARD, bytes::encode(address, w, STRUCTURE)?),
+            Target::Soft(path) => (SOFT, encode_counted(&path.0)?),
+            Target::External { file, path } => {
+                let value = [&[0], &file.0[..], &[0], &path.0, &[0]].concat();
+                (EXTERNAL, encode_counted(&value)?)
+            }
+            Target::User { class } => {
+                return Err(Error::unsupported(format!(
+                    "writing links of class {class}"
+                )));
+            }
+        };
+        let length = self.name.0.len() as u64;
+        // The width is 1, 2, 4 or 8: two bits of the flags.
+        let width = match bytes_needed(length) {
+            1 => 0,
+            2 => 1,
+            3 | 4 => 2,
+            _ => 3,
+        };
+        let utf8 = self.charset == Charset::Utf8;
+        let flags = width
+            | u8::from(self.creation_order.is_some()) << 2
+            | u8::from(kind != HARD) << 3
+            | u8::from(utf8) << 4;
+        let fields = Fields {
+            version: 1,
+            flags,
+            kind: (kind != HARD).then_some(kind),
+            creation_order: self.creation_order,
+            charset: utf8.then_some(1),
+            name_length: length,
+            name: self.name.0.clone(),
+        };
+        let mut out = bytes::encode(&fields, (), STRUCTURE)?;
+        out.extend(info);
+        Ok(out)
+    }
+}
+
+fn encode_counted(value: &[u8]) -> Result<Vec<u8>> {
+    let length = u16::try_from(value.len())
+        .map_err(|_| Error::limit("a link's target of more than 65,535 bytes"))?;
+    bytes::encode(
+        &Counted {
+            length,
+            value: value.to_vec(),
+        },
+        (),
+        STRUCTURE,
+    )
+}
+
+/// The value of an external link: version and flags in one byte, a file's name, a path in it, both ended by NUL.
+fn decode_external(value: &[u8]) -> Result<Target> {
+    let wrong = |what: &str| Error::damaged(what).in_structure("external link");
+    let (&version, rest) = value.split_first().ok_or_else(|| wrong("no bytes"))?;
+    if version >> 4 != 0 {
+        return Err(Error::unsupported(format!(
+            "external links of version {}",
+            version >> 4
+        )));
+    }
+    let mut parts = rest.split(|&b| b == 0);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(file), Some(path), Some(_)) => Ok(Target::External {
+            file: Name(file.to_vec()),
+            path: Name(path.to_vec()),
+        }),
+        _ => Err(wrong("a name without an end")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_every_kind_come_back_as_they_were() {
+        let targets = [
+            Target::Hard(Address(800)),
+            Target::Soft("/a/b".into()),
+            Target::External {
+                file: "other.h5".into(),
+                path: "/x".into(),
+            },
+        ];
+        for target in targets {
+            for name in ["a", "größe", &"x".repeat(300)] {
+                let charset = if name.is_ascii() {
+                    Charset::Ascii
+                } else {
+                    Charset::Utf8
+                };
+                let link = Link {
+                    name: name.into(),
+                    charset,
+                    creation_order: None,
+                    target: target.clone(),
+                };
+                let bytes = link.encode(Widths::EIGHT).unwrap();
+                assert_eq!(Link::decode(&bytes, Widths::EIGHT).unwrap(), link);
+                for cut in 0..bytes.len() {
+                    assert!(Link::decode(&bytes[..cut], Widths::EIGHT).is_err());
+                }
+            }
+        }
+    }
+}

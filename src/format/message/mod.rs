@@ -1,0 +1,71 @@
+//! Object header messages (IV.A.2): what an object says about itself. Envelopes are read in
+//! [`object_header`](super::object_header); here a body becomes a value, and back.
+
+pub(crate) mod attribute;
+pub(crate) mod dataspace;
+pub(crate) mod datatype;
+pub(crate) mod fill_value;
+pub(crate) mod filter_pipeline;
+pub(crate) mod layout;
+pub(crate) mod link;
+pub(crate) mod small;
+
+/// The numbers of the messages.
+pub(crate) mod kind {
+    pub(crate) const NIL: u16 = 0x00;
+    pub(crate) const DATASPACE: u16 = 0x01;
+    pub(crate) const LINK_INFO: u16 = 0x02;
+    pub(crate) const DATATYPE: u16 = 0x03;
+    pub(crate) const FILL_VALUE_OLD: u16 = 0x04;
+    pub(crate) const FILL_VALUE: u16 = 0x05;
+    pub(crate) const LINK: u16 = 0x06;
+    pub(crate) const EXTERNAL_FILES: u16 = 0x07;
+    pub(crate) const LAYOUT: u16 = 0x08;
+    pub(crate) const GROUP_INFO: u16 = 0x0a;
+    pub(crate) const FILTER_PIPELINE: u16 = 0x0b;
+    pub(crate) const ATTRIBUTE: u16 = 0x0c;
+    pub(crate) const CONTINUATION: u16 = 0x10;
+    pub(crate) const SYMBOL_TABLE: u16 = 0x11;
+    pub(crate) const BTREE_RANKS: u16 = 0x13;
+    pub(crate) const ATTRIBUTE_INFO: u16 = 0x15;
+    pub(crate) const METADATA_CACHE_IMAGE: u16 = 0x18;
+    /// The first number that no version of the format has given a meaning.
+    pub(crate) const UNASSIGNED: u16 = 0x19;
+}
+
+/// A message body that holds the message, or one that says where it is (IV.A.2, "shared").
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Shared {
+    /// In the header of a committed datatype.
+    Committed(crate::bytes::Address),
+    /// In the file's heap of shared messages.
+    Heap([u8; 8]),
+}
+
+impl Shared {
+    /// Decodes the body of a message whose envelope has the "shared" bit set; tells how many bytes it took.
+    pub(crate) fn decode(body: &[u8], w: crate::bytes::Widths) -> crate::Result<(Shared, usize)> {
+        use crate::bytes::{Address, decode};
+        const STRUCTURE: &str = "shared message";
+        let short = || crate::Error::damaged("ends before its last field").in_structure(STRUCTURE);
+        let (&version, rest) = body.split_first().ok_or_else(short)?;
+        let (&kind, rest) = rest.split_first().ok_or_else(short)?;
+        // Version 1 has a field that the specification leaves out: what was a heap's index, as wide as a length.
+        let skipped = match version {
+            1 => 6 + w.length(),
+            2 | 3 => 0,
+            _ => {
+                return Err(crate::Error::unsupported(format!(
+                    "shared message version {version}"
+                )));
+            }
+        };
+        let rest = rest.get(skipped..).ok_or_else(short)?;
+        if version == 3 && kind == 1 {
+            let id = rest.first_chunk::<8>().ok_or_else(short)?;
+            return Ok((Shared::Heap(*id), 2 + 8));
+        }
+        let (address, used) = decode::<Address>(rest, w, STRUCTURE)?;
+        Ok((Shared::Committed(address), 2 + skipped + used))
+    }
+}

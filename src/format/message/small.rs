@@ -1,0 +1,116 @@
+//! The messages of a few fields: link info (IV.A.2.c), group info (k), continuation (q), symbol table (r), B-tree "K"
+//! values (t), attribute info (v).
+
+use crate::bytes::{self, Address, Length, Widths};
+use crate::error::Result;
+use crate::format::superblock::NodeRanks;
+use binrw::binrw;
+
+/// Link info: where a new-style group keeps its links. Without a heap they are messages of the group's header.
+#[binrw]
+#[brw(little, import_raw(w: Widths))]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LinkInfo {
+    #[br(assert(version == 0, "version {version}"))]
+    pub(crate) version: u8,
+    /// Bit 0 creation order tracked, 1 indexed.
+    pub(crate) flags: u8,
+    #[br(if(flags & 1 != 0))]
+    pub(crate) max_creation_order: Option<i64>,
+    #[br(parse_with = Address::read_optional, args(w))]
+    #[bw(write_with = Address::write_optional, args(w))]
+    pub(crate) heap: Option<Address>,
+    #[br(parse_with = Address::read_optional, args(w))]
+    #[bw(write_with = Address::write_optional, args(w))]
+    pub(crate) name_index: Option<Address>,
+}
+
+impl LinkInfo {
+    /// All links in the header, no creation order.
+    pub(crate) const COMPACT: LinkInfo = LinkInfo {
+        version: 0,
+        flags: 0,
+        max_creation_order: None,
+        heap: None,
+        name_index: None,
+    };
+}
+
+/// Group info: when links move from the header into a heap and back, and what to expect.
+#[binrw]
+#[brw(little)]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct GroupInfo {
+    #[br(assert(version == 0, "version {version}"))]
+    pub(crate) version: u8,
+    /// Bit 0 phase change stored, 1 estimates stored.
+    pub(crate) flags: u8,
+    /// Most compact and least dense links; 8 and 6 where nothing is said.
+    #[br(if(flags & 1 != 0))]
+    pub(crate) phase_change: Option<[u16; 2]>,
+    /// Number of links and length of their names, as estimated by the maker.
+    #[br(if(flags & 2 != 0))]
+    pub(crate) estimates: Option<[u16; 2]>,
+}
+
+/// Attribute info: where an object keeps its attributes. Without a heap they are messages of its header.
+#[binrw]
+#[brw(little, import_raw(w: Widths))]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AttributeInfo {
+    #[br(assert(version == 0, "version {version}"))]
+    version: u8,
+    flags: u8,
+    #[br(if(flags & 1 != 0))]
+    max_creation_order: Option<u16>,
+    #[br(parse_with = Address::read_optional, args(w))]
+    #[bw(write_with = Address::write_optional, args(w))]
+    pub(crate) heap: Option<Address>,
+    #[br(parse_with = Address::read_optional, args(w))]
+    #[bw(write_with = Address::write_optional, args(w))]
+    pub(crate) name_index: Option<Address>,
+}
+
+/// Continuation: where the next chunk of the header is.
+#[binrw]
+#[brw(little, import_raw(w: Widths))]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Continuation {
+    #[brw(args_raw = w)]
+    pub(crate) address: Address,
+    #[br(parse_with = Length::read_finite, args(w))]
+    #[bw(write_with = Length::write_finite, args(w))]
+    pub(crate) length: u64,
+}
+
+/// Symbol table: where an old-style group keeps its links.
+#[binrw]
+#[brw(little, import_raw(w: Widths))]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SymbolTable {
+    #[brw(args_raw = w)]
+    pub(crate) btree: Address,
+    #[brw(args_raw = w)]
+    pub(crate) heap: Address,
+}
+
+/// B-tree "K" values of a superblock's extension; the order is not that of the superblock.
+#[binrw]
+#[brw(little)]
+struct BTreeRanks {
+    #[br(assert(version == 0, "version {version}"))]
+    version: u8,
+    chunk: u16,
+    group_internal: u16,
+    group_leaf: u16,
+}
+
+pub(crate) fn decode_ranks(body: &[u8]) -> Result<NodeRanks> {
+    let (r, _) = bytes::decode::<BTreeRanks>(body, (), "B-tree K values")?;
+    NodeRanks {
+        group_leaf: r.group_leaf,
+        group_internal: r.group_internal,
+        chunk: r.chunk,
+    }
+    .checked()
+}

@@ -1,0 +1,280 @@
+//! Object header (IV.A.1): the prefix of an object, and the envelopes of its messages. What a message says is read in
+//! [`message`](super::message); which chunks a header consists of is known in `object`.
+
+use crate::bytes;
+use crate::error::{Error, Result};
+use binrw::binrw;
+use std::ops::Range;
+
+const STRUCTURE: &str = "object header";
+
+/// What a header begins with, whatever its version.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Prefix {
+    pub(crate) version: u8,
+    /// Version 1: how many messages all chunks hold together.
+    pub(crate) message_count: Option<u16>,
+    /// Version 1 only; version 2 has a message for it.
+    pub(crate) reference_count: Option<u32>,
+    /// Version 2: access, modification, change and birth, in seconds since 1970 UTC.
+    pub(crate) times: Option<[u32; 4]>,
+    /// Version 2: messages carry their creation order.
+    pub(crate) creation_order: bool,
+    /// Where the messages of the first chunk lie, from the first byte of the header.
+    pub(crate) messages: Range<u64>,
+}
+
+/// Version 1, its 4 bytes of padding included: they bring the first message to a multiple of 8.
+#[binrw]
+#[brw(little)]
+struct PrefixV1 {
+    #[br(assert(version == 1, "version {version}"))]
+    version: u8,
+    reserved: u8,
+    message_count: u16,
+    reference_count: u32,
+    chunk_size: u32,
+    padding: u32,
+}
+
+#[binrw]
+#[brw(little, magic = b"OHDR")]
+struct PrefixV2 {
+    #[br(assert(version == 2, "version {version}"))]
+    version: u8,
+    /// Bits 0–1 width of the chunk size, 2 attribute creation order tracked, 4 phase change stored, 5 times stored.
+    flags: u8,
+    #[br(if(flags & 0x20 != 0))]
+    times: Option<[u32; 4]>,
+    /// Most compact and least dense attributes.
+    #[br(if(flags & 0x10 != 0))]
+    phase_change: Option<[u16; 2]>,
+    #[br(parse_with = bytes::read_sized, args(1 << (flags & 3)))]
+    #[bw(write_with = bytes::write_sized, args(1 << (flags & 3)))]
+    chunk_size: u64,
+}
+
+/// A message in its envelope.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Envelope {
+    pub(crate) kind: u16,
+    /// Bit 0 constant, 1 shared, 2 not shareable, 3 fail on writing if unknown, 4 mark if unknown, 5 was unknown and
+    /// the object changed, 6 shareable, 7 fail if unknown.
+    pub(crate) flags: u8,
+    /// Where its body lies in the chunk.
+    pub(crate) body: Range<usize>,
+}
+
+#[binrw]
+#[brw(little)]
+struct EnvelopeV1 {
+    kind: u16,
+    size: u16,
+    flags: u8,
+    reserved: [u8; 3],
+}
+
+#[binrw]
+#[brw(little, import(creation_order: bool))]
+struct EnvelopeV2 {
+    kind: u8,
+    size: u16,
+    flags: u8,
+    #[br(if(creation_order))]
+    order: Option<u16>,
+}
+
+/// The most bytes that a prefix takes.
+pub(crate) const MAX_PREFIX: u64 = 34;
+
+impl Prefix {
+    /// Decodes the prefix that `bytes` begins with.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Prefix> {
+        if bytes.starts_with(b"OHDR") {
+            let (p, used) = bytes::decode::<PrefixV2>(bytes, (), STRUCTURE)?;
+            let end = (used as u64).checked_add(p.chunk_size);
+            return Ok(Prefix {
+                version: 2,
+                message_count: None,
+                reference_count: None,
+                times: p.times,
+                creation_order: p.flags & 4 != 0,
+                messages: used as u64
+                    ..end.ok_or_else(|| {
+                        Error::damaged("its size overflows").in_structure(STRUCTURE)
+                    })?,
+            });
+        }
+        let (p, used) = bytes::decode::<PrefixV1>(bytes, (), STRUCTURE)?;
+        Ok(Prefix {
+            version: 1,
+            message_count: Some(p.message_count),
+            reference_count: Some(p.reference_count),
+            times: None,
+            creation_order: false,
+            messages: used as u64..used as u64 + u64::from(p.chunk_size),
+        })
+    }
+
+    /// Bytes of the first chunk with the prefix and, in version 2, the checksum.
+    pub(crate) fn first_chunk_size(&self) -> u64 {
+        self.messages
+            .end
+            .saturating_add(if self.version == 2 { 4 } else { 0 })
+    }
+
+    /// Checks the first chunk: `chunk` is all of it, prefix and checksum included.
+    pub(crate) fn verify_first(&self, chunk: &[u8]) -> Result<()> {
+        if self.version == 2 {
+            bytes::verified(chunk, STRUCTURE)?;
+        }
+        Ok(())
+    }
+
+    /// Checks a continuation chunk and says where its messages lie in it.
+    pub(crate) fn verify_continuation(&self, chunk: &[u8]) -> Result<Range<usize>> {
+        if self.version == 1 {
+            return Ok(0..chunk.len());
+        }
+        let covered = bytes::verified(chunk, "object header continuation")?;
+        if !covered.starts_with(b"OCHK") {
+            return Err(Error::damaged("its signature is missing")
+                .in_structure("object header continuation"));
+        }
+        Ok(4..covered.len())
+    }
+
+    /// The envelopes of a chunk whose messages lie at `range`.
+    pub(crate) fn envelopes(&self, chunk: &[u8], range: Range<usize>) -> Result<Vec<Envelope>> {
+        let mut found = Vec::new();
+        let mut at = range.start;
+        let smallest = match (self.version, self.creation_order) {
+            (1, _) => 8,
+            (_, true) => 6,
+            (_, false) => 4,
+        };
+        // Version 2: fewer bytes than an envelope takes are a gap.
+        while at + smallest <= range.end {
+            let (kind, flags, size) = if self.version == 1 {
+                let (e, _) = bytes::decode::<EnvelopeV1>(&chunk[at..range.end], (), STRUCTURE)?;
+                (e.kind, e.flags, e.size)
+            } else {
+                let (e, _) = bytes::decode::<EnvelopeV2>(
+                    &chunk[at..range.end],
+                    (self.creation_order,),
+                    STRUCTURE,
+                )?;
+                (e.kind.into(), e.flags, e.size)
+            };
+            let start = at + smallest;
+            let end = start + usize::from(size);
+            if end > range.end {
+                let message =
+                    format!("a message of type {kind:#x} and {size} bytes runs past its chunk");
+                return Err(Error::damaged(message).in_structure(STRUCTURE));
+            }
+            found.push(Envelope {
+                kind,
+                flags,
+                body: start..end,
+            });
+            at = end;
+        }
+        Ok(found)
+    }
+}
+
+/// A message to be encoded: its type, its flags and its body.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) kind: u16,
+    pub(crate) flags: u8,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Encodes a version 2 header of one chunk: prefix, messages, checksum.
+pub(crate) fn encode(messages: &[Outgoing]) -> Result<Vec<u8>> {
+    let envelope = |m: &Outgoing| {
+        let size = u16::try_from(m.body.len()).map_err(|_| {
+            Error::limit(format!(
+                "an object header message of {} bytes: 65,535 are possible",
+                m.body.len()
+            ))
+            .in_structure(STRUCTURE)
+        })?;
+        let envelope = EnvelopeV2 {
+            kind: m.kind as u8,
+            size,
+            flags: m.flags,
+            order: None,
+        };
+        bytes::encode(&envelope, (false,), STRUCTURE)
+    };
+    let mut body = Vec::new();
+    for m in messages {
+        body.extend(envelope(m)?);
+        body.extend_from_slice(&m.body);
+    }
+    let chunk_size = body.len() as u64;
+    // The field's width is 1, 2, 4 or 8 bytes: two bits of the flags.
+    let flags = match bytes::bytes_needed(chunk_size) {
+        1 => 0,
+        2 => 1,
+        3 | 4 => 2,
+        _ => 3,
+    };
+    let prefix = PrefixV2 {
+        version: 2,
+        flags,
+        times: None,
+        phase_change: None,
+        chunk_size,
+    };
+    let mut out = bytes::encode(&prefix, (), STRUCTURE)?;
+    out.extend(body);
+    bytes::seal(&mut out);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, body: &[u8]) -> Outgoing {
+        Outgoing {
+            kind,
+            flags: 0,
+            body: body.to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_again() {
+        for body in [0usize, 10, 300, 60_000] {
+            let messages = [message(1, &vec![7; body]), message(3, b"abc")];
+            let bytes = encode(&messages).unwrap();
+            let prefix = Prefix::decode(&bytes).unwrap();
+            assert_eq!(prefix.first_chunk_size(), bytes.len() as u64);
+            prefix.verify_first(&bytes).unwrap();
+            let range = prefix.messages.start as usize..prefix.messages.end as usize;
+            let found = prefix.envelopes(&bytes, range).unwrap();
+            assert_eq!(found.len(), 2);
+            assert_eq!(found[0].body.len(), body);
+            assert_eq!(&bytes[found[1].body.clone()], b"abc");
+        }
+    }
+
+    #[test]
+    fn a_message_may_not_run_past_its_chunk() {
+        let mut bytes = vec![1, 0, 1, 0, 1, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0];
+        bytes.extend([1, 0, 9, 0, 0, 0, 0, 0]);
+        bytes.extend([0; 8]);
+        let prefix = Prefix::decode(&bytes).unwrap();
+        assert!(prefix.envelopes(&bytes, 16..32).is_err());
+    }
+
+    #[test]
+    fn a_message_too_large_for_its_length_is_refused() {
+        assert!(encode(&[message(12, &vec![0; 70_000])]).is_err());
+    }
+}

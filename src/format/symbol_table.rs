@@ -1,0 +1,111 @@
+//! Symbol table node (III.B) and entry (III.C): the links of an old-style group, sorted by the bytes of their names.
+
+use crate::bytes::{self, Address, Length, Widths};
+use crate::error::{Error, Result};
+use binrw::binrw;
+
+const STRUCTURE: &str = "symbol table node";
+
+/// One link: a name in the group's local heap, and where it leads.
+#[binrw]
+#[brw(little, import_raw(w: Widths))]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SymbolTableEntry {
+    /// The specification says "size of offsets"; libhdf5 reads it with the size of lengths.
+    #[br(parse_with = Length::read_finite, args(w))]
+    #[bw(write_with = Length::write_finite, args(w))]
+    pub(crate) name_offset: u64,
+    /// Undefined for a soft link.
+    #[br(parse_with = Address::read_optional, args(w))]
+    #[bw(write_with = Address::write_optional, args(w))]
+    pub(crate) header: Option<Address>,
+    cache_type: u32,
+    reserved: u32,
+    /// Always 16 bytes, whatever the widths.
+    scratch: [u8; 16],
+}
+
+impl SymbolTableEntry {
+    /// The offset in the local heap of a soft link's target.
+    pub(crate) fn soft_target(&self) -> Option<u64> {
+        let offset = u32::from_le_bytes([
+            self.scratch[0],
+            self.scratch[1],
+            self.scratch[2],
+            self.scratch[3],
+        ]);
+        (self.cache_type == 2).then_some(offset.into())
+    }
+
+    /// Bytes that one entry takes.
+    pub(crate) fn size(w: Widths) -> u64 {
+        (w.length() + w.offset() + 24) as u64
+    }
+}
+
+#[binrw]
+#[brw(little, magic = b"SNOD", import_raw(w: Widths))]
+struct Node {
+    #[br(assert(version == 1, "version {version}"))]
+    version: u8,
+    reserved: u8,
+    count: u16,
+    #[br(count = count, args { inner: w })]
+    #[bw(args_raw = w)]
+    entries: Vec<SymbolTableEntry>,
+}
+
+/// The entries of a node; its slots behind the last used one hold junk.
+pub(crate) fn decode_node(
+    bytes: &[u8],
+    w: Widths,
+    leaf_rank: u16,
+) -> Result<Vec<SymbolTableEntry>> {
+    let (node, _) = bytes::decode::<Node>(bytes, w, STRUCTURE)?;
+    if node.entries.len() > 2 * usize::from(leaf_rank) {
+        let message = format!(
+            "{} entries, there is room for {}",
+            node.entries.len(),
+            2 * leaf_rank
+        );
+        return Err(Error::damaged(message).in_structure(STRUCTURE));
+    }
+    Ok(node.entries)
+}
+
+/// Bytes that a node takes, used or not.
+pub(crate) fn node_size(w: Widths, leaf_rank: u16) -> u64 {
+    8 + 2 * u64::from(leaf_rank) * SymbolTableEntry::size(w)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_of_the_usual_rank_takes_328_bytes() {
+        assert_eq!(node_size(Widths::EIGHT, 4), 328);
+    }
+
+    #[test]
+    fn a_soft_link_is_never_taken_for_a_hard_one() {
+        let mut bytes = b"SNOD\x01\x00\x01\x00".to_vec();
+        bytes.extend(8u64.to_le_bytes());
+        bytes.extend([0xff; 8]);
+        bytes.extend([2, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 0]);
+        bytes.extend([0; 12]);
+        let entries = decode_node(&bytes, Widths::EIGHT, 4).unwrap();
+        assert_eq!(
+            (entries[0].header, entries[0].soft_target()),
+            (None, Some(24))
+        );
+        assert!(decode_node(&bytes[..40], Widths::EIGHT, 4).is_err());
+    }
+
+    #[test]
+    fn more_entries_than_there_is_room_for_are_refused() {
+        let mut bytes = b"SNOD\x01\x00\x09\x00".to_vec();
+        bytes.extend([0; 400]);
+        assert!(decode_node(&bytes, Widths::EIGHT, 4).is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! Pages of a source, kept by a budget of bytes.
+//!
+//! Two generations instead of a list: what is asked for lies in `young`; when that has filled half the budget it
+//! becomes `old`, and the pages nobody asked for since are dropped. Look-up and eviction cost O(1).
+
+use super::Source;
+use crate::error::Result;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes of a page: one request fetches the structures that stand together, as libhdf5 places them.
+pub(super) const PAGE: u64 = 16 << 10;
+
+/// Half the budget of all shards together.
+const GENERATION: u64 = 8 << 20;
+const SHARDS: usize = 8;
+
+#[derive(Default)]
+struct Shard {
+    young: HashMap<u64, Arc<[u8]>>,
+    old: HashMap<u64, Arc<[u8]>>,
+}
+
+/// The pages of one source.
+#[derive(Default)]
+pub(super) struct PageCache {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+impl PageCache {
+    /// The bytes of page `number`; the last page of a source of `size` bytes is shorter.
+    pub(super) fn page(&self, source: &dyn Source, size: u64, number: u64) -> Result<Arc<[u8]>> {
+        let shard = &self.shards[number as usize % SHARDS];
+        let known = |shard: &mut Shard| {
+            if let Some(page) = shard.young.get(&number) {
+                return Some(page.clone());
+            }
+            let page = shard.old.remove(&number)?;
+            shard.young.insert(number, page.clone());
+            Some(page)
+        };
+        if let Some(page) = known(&mut shard.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(page);
+        }
+        // Fetched without the lock: two threads may fetch the same page, which costs time and nothing else.
+        let position = number * PAGE;
+        let mut bytes = vec![0; size.saturating_sub(position).min(PAGE) as usize];
+        source.read_at(position, &mut bytes)?;
+        let page: Arc<[u8]> = bytes.into();
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        shard.young.insert(number, page.clone());
+        if shard.young.len() as u64 * PAGE * SHARDS as u64 > GENERATION {
+            shard.old = std::mem::take(&mut shard.young);
+        }
+        Ok(page)
+    }
+}

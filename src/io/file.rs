@@ -1,0 +1,95 @@
+//! A file on disk, read by position.
+
+use super::{Source, too_short};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::path::Path;
+
+/// A file on disk. Reads are by position: any number of threads share it without a lock.
+///
+/// The size is that of the moment of opening; a file that is cut meanwhile gives errors, never old memory.
+pub struct FileSource {
+    file: File,
+    size: u64,
+}
+
+impl FileSource {
+    /// Opens a regular file for reading.
+    ///
+    /// # Errors
+    /// Of kind `NotFound` or `Io`; `Invalid` for a folder or a device.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        // Opening a FIFO blocks, so look before.
+        let what = std::fs::metadata(path).map_err(|e| explain(path, e))?;
+        if what.is_dir() {
+            return Err(Error::invalid(format!(
+                "{} is a folder, not a file",
+                path.display()
+            )));
+        }
+        if !what.is_file() {
+            return Err(Error::invalid(format!(
+                "{} is not a regular file",
+                path.display()
+            )));
+        }
+        let file = File::open(path).map_err(|e| explain(path, e))?;
+        let size = file.metadata()?.len();
+        Ok(FileSource { file, size })
+    }
+
+    pub(super) fn as_file(&self) -> &File {
+        &self.file
+    }
+}
+
+/// The system's refusal with the name of the file in front.
+pub(super) fn explain(path: &Path, error: std::io::Error) -> Error {
+    let error = Error::from(error);
+    let message = match error.kind() {
+        crate::ErrorKind::NotFound => format!("{}: no such file or folder", path.display()),
+        _ => format!("{}: {}", path.display(), error.message()),
+    };
+    Error::new(error.kind(), message).because(error)
+}
+
+impl Source for FileSource {
+    fn size(&self) -> Result<u64> {
+        Ok(self.size)
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        read_exact_at(&self.file, position, buffer).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => too_short(position, buffer.len(), self.size),
+            _ => e.into(),
+        })
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, position: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, position)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut position: u64, mut buffer: &mut [u8]) -> std::io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !buffer.is_empty() {
+        match file.seek_read(buffer, position) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                buffer = &mut buffer[n..];
+                position += n as u64;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(any(unix, windows)))]
+fn read_exact_at(_: &File, _: u64, _: &mut [u8]) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,65 @@
+//! A file that lies in memory.
+
+use super::{Source, Store, too_short};
+use crate::error::Result;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A file's bytes in memory.
+pub struct MemorySource(Arc<[u8]>);
+
+impl MemorySource {
+    /// The file whose bytes are `bytes`.
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        MemorySource(bytes.into())
+    }
+}
+
+impl Source for MemorySource {
+    fn size(&self) -> Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        let from = usize::try_from(position).ok();
+        let bytes = from.and_then(|p| self.0.get(p..)?.get(..buffer.len()));
+        buffer.copy_from_slice(
+            bytes.ok_or_else(|| too_short(position, buffer.len(), self.0.len() as u64))?,
+        );
+        Ok(())
+    }
+
+    fn as_slice(&self) -> Option<&[u8]> {
+        Some(&self.0)
+    }
+}
+
+/// A file being written in memory; clones share the bytes.
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<Vec<u8>>>);
+
+impl MemoryStore {
+    /// The bytes written so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Store for MemoryStore {
+    fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = position as usize;
+        let to = from + bytes.len();
+        if all.len() < to {
+            all.resize(to, 0);
+        }
+        all[from..to].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! A file mapped into memory.
+//!
+//! `unsafe` here, and here alone in the library: a map is a promise that nobody cuts the file while it is mapped (the
+//! process would get SIGBUS), and the compiler cannot check that. So a map is never the default: the caller asks for it
+//! with `OpenOptions::mmap`, whose documentation says what it means.
+#![allow(unsafe_code)]
+
+use super::{FileSource, Source, too_short};
+use crate::error::Result;
+use std::path::Path;
+
+/// A file mapped into memory: metadata is parsed in place, and native data can be borrowed without a copy.
+///
+/// The process is killed (SIGBUS) if another one cuts the file while it is mapped. Use it for files that are yours.
+pub struct MapSource(memmap2::Mmap);
+
+impl MapSource {
+    /// Maps a regular file.
+    ///
+    /// # Errors
+    /// As [`FileSource::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let file = FileSource::open(path)?;
+        // SAFETY: the map is read-only and private to this value; the caller has been told that the file must not be
+        // cut meanwhile. Bytes that change under us are plain `u8`s whose every value is checked when parsed.
+        let map = unsafe { memmap2::Mmap::map(file.as_file()) }?;
+        Ok(MapSource(map))
+    }
+}
+
+impl Source for MapSource {
+    fn size(&self) -> Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        let from = usize::try_from(position).ok();
+        let bytes = from.and_then(|p| self.0.get(p..)?.get(..buffer.len()));
+        buffer.copy_from_slice(
+            bytes.ok_or_else(|| too_short(position, buffer.len(), self.0.len() as u64))?,
+        );
+        Ok(())
+    }
+
+    fn as_slice(&self) -> Option<&[u8]> {
+        Some(&self.0)
+    }
+}

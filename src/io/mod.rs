@@ -1,0 +1,64 @@
+//! Bytes at rest: where a file's bytes come from ([`Source`]) and where they go ([`Store`]).
+//!
+//! Everything above sees the file through a [`Reader`], which turns addresses into positions, checks every range
+//! against the end of the file before anything is allocated, burns fuel for metadata, and keeps its pages.
+
+mod cache;
+mod fault;
+mod file;
+mod memory;
+mod mmap;
+mod reader;
+mod staged;
+
+pub use fault::{CountingSource, FaultSource, FaultStore};
+pub use file::FileSource;
+pub use memory::{MemorySource, MemoryStore};
+pub use mmap::MapSource;
+pub(crate) use reader::{Block, Reader};
+pub(crate) use staged::StagedFile;
+
+use crate::error::Result;
+
+/// Where the bytes of a file come from. Reads may come from any thread.
+pub trait Source: Send + Sync {
+    /// The number of bytes there are.
+    ///
+    /// # Errors
+    /// Of kind [`Io`](crate::ErrorKind::Io).
+    fn size(&self) -> Result<u64>;
+
+    /// Fills `buffer` with the bytes at `position`.
+    ///
+    /// # Errors
+    /// Of kind [`Damaged`](crate::ErrorKind::Damaged) if the source ends before, [`Io`](crate::ErrorKind::Io) if the
+    /// system refuses, [`Missing`](crate::ErrorKind::Missing) if the bytes must be fetched first.
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()>;
+
+    /// All bytes at once, where they lie in memory.
+    fn as_slice(&self) -> Option<&[u8]> {
+        None
+    }
+}
+
+/// Where the bytes of a file go.
+pub trait Store: Send + Sync {
+    /// Writes all of `bytes` at `position`; a gap before it becomes zeros.
+    ///
+    /// # Errors
+    /// Of kind [`Io`](crate::ErrorKind::Io), the disk being full among them.
+    fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()>;
+
+    /// Returns when everything written so far would survive a power cut.
+    ///
+    /// # Errors
+    /// Of kind [`Io`](crate::ErrorKind::Io); nothing is then known about what was written.
+    fn sync(&self) -> Result<()>;
+}
+
+/// The error of a source that is shorter than what is asked of it.
+pub(crate) fn too_short(position: u64, wanted: usize, size: u64) -> crate::Error {
+    crate::Error::damaged(format!(
+        "{wanted} bytes wanted at position {position}, the file ends at {size}"
+    ))
+}

@@ -1,0 +1,190 @@
+//! The file as the structures see it: addresses instead of positions, and nothing outside the file.
+
+use super::{Source, cache, cache::PageCache};
+use crate::bytes::{Address, Ctx, Limits, Widths, zeroed};
+use crate::error::{Error, Result};
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// Reads one file by address. Cheap to clone; clones share the pages and burn the same fuel.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    shared: Arc<Shared>,
+    ctx: Ctx,
+}
+
+struct Shared {
+    source: Arc<dyn Source>,
+    size: u64,
+    base: u64,
+    widths: Widths,
+    pages: PageCache,
+}
+
+/// Some bytes of a file: borrowed from memory, a part of a kept page, or copied together.
+pub(crate) enum Block<'a> {
+    Borrowed(&'a [u8]),
+    Page(Arc<[u8]>, Range<usize>),
+    Owned(Vec<u8>),
+}
+
+impl Deref for Block<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Block::Borrowed(bytes) => bytes,
+            Block::Page(page, range) => &page[range.clone()],
+            Block::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl Reader {
+    /// Reads `source` before its superblock is known: addresses are positions, all widths 8.
+    pub(crate) fn new(source: Arc<dyn Source>, limits: Limits) -> Result<Reader> {
+        let size = source.size()?;
+        let shared = Shared {
+            source,
+            size,
+            base: 0,
+            widths: Widths::EIGHT,
+            pages: PageCache::default(),
+        };
+        Ok(Reader {
+            shared: Arc::new(shared),
+            ctx: Ctx::new(limits, size),
+        })
+    }
+
+    /// The same source with what its superblock says; bytes from `end` on (a position) do not belong to the file.
+    pub(crate) fn with_superblock(self, base: u64, end: u64, widths: Widths) -> Reader {
+        let source = self.shared.source.clone();
+        let shared = Shared {
+            source,
+            size: end.min(self.shared.size),
+            base,
+            widths,
+            pages: PageCache::default(),
+        };
+        Reader {
+            shared: Arc::new(shared),
+            ctx: self.ctx,
+        }
+    }
+
+    /// The same file with a full tank, for an operation of its own.
+    pub(crate) fn refuelled(&self) -> Reader {
+        Reader {
+            shared: self.shared.clone(),
+            ctx: self.ctx.refuelled(self.shared.size),
+        }
+    }
+
+    pub(crate) fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.ctx.limits()
+    }
+
+    pub(crate) fn widths(&self) -> Widths {
+        self.shared.widths
+    }
+
+    /// The position of address 0.
+    pub(crate) fn base(&self) -> u64 {
+        self.shared.base
+    }
+
+    /// The first position that does not belong to the file.
+    pub(crate) fn size(&self) -> u64 {
+        self.shared.size
+    }
+
+    /// The position of `length` bytes at `at`, if they lie in the file.
+    fn position(&self, at: Address, length: u64) -> Result<u64> {
+        let position = self.shared.base.checked_add(at.get());
+        match position.and_then(|p| p.checked_add(length)) {
+            Some(end) if end <= self.shared.size => Ok(end - length),
+            _ => Err(Error::damaged(format!(
+                "{length} bytes that would run past the end of the file ({})",
+                self.shared.size
+            ))
+            .at(at.get())),
+        }
+    }
+
+    /// Whether `length` bytes at `at` lie in the file.
+    pub(crate) fn check_range(&self, at: Address, length: u64) -> Result<()> {
+        self.position(at, length).map(drop)
+    }
+
+    /// `length` bytes of metadata. Burns as much fuel.
+    pub(crate) fn metadata(&self, at: Address, length: u64) -> Result<Block<'_>> {
+        let position = self.position(at, length)?;
+        self.ctx.burn(length)?;
+        self.block(position, length)
+    }
+
+    /// At most `length` bytes of metadata, less where the file ends before: for structures that tell their own size.
+    pub(crate) fn metadata_up_to(&self, at: Address, length: u64) -> Result<Block<'_>> {
+        let start = self.position(at, 0)?;
+        self.metadata(at, length.min(self.shared.size - start))
+    }
+
+    fn block(&self, position: u64, length: u64) -> Result<Block<'_>> {
+        let Shared {
+            source,
+            size,
+            pages,
+            ..
+        } = &*self.shared;
+        if let Some(all) = source.as_slice() {
+            let bytes = all
+                .get(position as usize..)
+                .and_then(|b| b.get(..length as usize));
+            return bytes
+                .map(Block::Borrowed)
+                .ok_or_else(|| super::too_short(position, length as usize, *size));
+        }
+        let (first, within) = (position / cache::PAGE, position % cache::PAGE);
+        if within + length <= cache::PAGE {
+            let page = pages.page(source.as_ref(), *size, first)?;
+            let range = within as usize..(within + length) as usize;
+            return Ok(Block::Page(page, range));
+        }
+        let mut bytes = zeroed(length)?;
+        if length > 8 * cache::PAGE {
+            source.read_at(position, &mut bytes)?;
+            return Ok(Block::Owned(bytes));
+        }
+        let mut filled = 0;
+        while filled < bytes.len() {
+            let here = position + filled as u64;
+            let page = pages.page(source.as_ref(), *size, here / cache::PAGE)?;
+            let part = &page[(here % cache::PAGE) as usize..];
+            let n = part.len().min(bytes.len() - filled);
+            bytes[filled..filled + n].copy_from_slice(&part[..n]);
+            filled += n;
+        }
+        Ok(Block::Owned(bytes))
+    }
+
+    /// Fills `buffer` with raw data.
+    pub(crate) fn raw_into(&self, at: Address, buffer: &mut [u8]) -> Result<()> {
+        let position = self.position(at, buffer.len() as u64)?;
+        self.shared.source.read_at(position, buffer)
+    }
+
+    /// Raw data where it lies in memory, if it does.
+    pub(crate) fn raw_slice(&self, at: Address, length: u64) -> Result<Option<&[u8]>> {
+        let position = self.position(at, length)? as usize;
+        Ok(self
+            .shared
+            .source
+            .as_slice()
+            .and_then(|all| all.get(position..position + length as usize)))
+    }
+}

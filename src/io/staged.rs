@@ -1,0 +1,141 @@
+//! A new file that nobody sees before it is whole: written beside its place, synced, renamed.
+
+use super::{Store, file::explain};
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+use tempfile::{NamedTempFile, TempPath};
+
+/// A file being written under a temporary name in the folder of its final one. Dropped before
+/// [`publish`](StagedFile::publish) it is removed, and what stood at the final name is untouched.
+pub(crate) struct StagedFile {
+    file: std::fs::File,
+    path: TempPath,
+    target: PathBuf,
+    overwrite: bool,
+}
+
+impl StagedFile {
+    /// Stages a file for `target`. Without `overwrite` an existing target is refused, now and again at the end.
+    pub(crate) fn create(target: &Path, overwrite: bool) -> Result<StagedFile> {
+        if target.is_dir() {
+            return Err(Error::conflict(format!("{} is a folder", target.display())));
+        }
+        if !overwrite && target.symlink_metadata().is_ok() {
+            return Err(Error::conflict(format!(
+                "{} exists already",
+                target.display()
+            )));
+        }
+        // Through a link the file it leads to is replaced, not the link.
+        let target = target
+            .canonicalize()
+            .unwrap_or_else(|_| target.to_path_buf());
+        let folder = match target.parent() {
+            Some(p) if !p.as_os_str().is_empty() => p,
+            _ => Path::new("."),
+        };
+        let name = target
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let prefix = format!(".{name}.");
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).suffix(".part");
+        #[cfg(unix)]
+        builder.permissions(permissions());
+        let staged = builder
+            .tempfile_in(folder)
+            .map_err(|e| explain(folder, e))?;
+        keep_permissions(&target, &staged);
+        let (file, path) = staged.into_parts();
+        Ok(StagedFile {
+            file,
+            path,
+            target,
+            overwrite,
+        })
+    }
+
+    /// Syncs the file and gives it its name.
+    pub(crate) fn publish(self) -> Result<()> {
+        let StagedFile {
+            file,
+            path,
+            target,
+            overwrite,
+        } = self;
+        file.sync_all().map_err(|e| explain(&target, e))?;
+        let renamed = if overwrite {
+            path.persist(&target)
+        } else {
+            path.persist_noclobber(&target)
+        };
+        renamed.map_err(|e| explain(&target, e.error))?;
+        sync_folder(&target)
+    }
+}
+
+/// A new file gets the permissions that the umask leaves, not the 0600 of temporary files.
+#[cfg(unix)]
+fn permissions() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+/// A replaced file keeps its permissions. A folder that knows no permissions is no reason to stop.
+fn keep_permissions(target: &Path, staged: &NamedTempFile) {
+    if let Ok(there) = target.metadata() {
+        let _ = staged.as_file().set_permissions(there.permissions());
+    }
+}
+
+/// The rename itself must survive a power cut.
+#[cfg(unix)]
+fn sync_folder(target: &Path) -> Result<()> {
+    let folder = target
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    match std::fs::File::open(folder).and_then(|f| f.sync_all()) {
+        // Some network folders cannot be synced; the file itself is.
+        Err(e) if e.kind() != std::io::ErrorKind::InvalidInput && e.raw_os_error() != Some(22) => {
+            Err(explain(folder, e))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+impl Store for StagedFile {
+    fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()> {
+        write_all_at(&self.file, position, bytes).map_err(|e| explain(&self.target, e))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(|e| explain(&self.target, e))
+    }
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, position)
+}
+
+#[cfg(windows)]
+fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> std::io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !bytes.is_empty() {
+        let n = file.seek_write(bytes, position)?;
+        bytes = &bytes[n..];
+        position += n as u64;
+    }
+    Ok(())
+}
+
+#[cfg(not(any(unix, windows)))]
+fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
