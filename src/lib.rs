@@ -1,8 +1,67 @@
 //! HDF5 in pure Rust.
+//!
+//! ```
+//! # fn main() -> h5manager::Result<()> {
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("run.h5");
+//! use h5manager::File;
+//!
+//! let mut out = File::create(&path)?;
+//! out.build("grid/t").shape([2, 3]).write(&[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+//! out.commit()?; // nothing is visible under the name before
+//!
+//! let file = File::open(&path)?; // reads the superblock, nothing else
+//! let column: Vec<f64> = file.dataset("grid/t")?.select((.., 1..2))?.read()?;
+//! assert_eq!(column, [2.0, 5.0]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers
+//!
+//! Imports go down only; `tests/layers.rs` holds that.
+//!
+//! | layer | modules | what |
+//! | --- | --- | --- |
+//! | 5 | `commands` | the program's verbs, on the public API |
+//! | 4 | `file`, `group`, `dataset`, `attribute`, `walk`, `builder` | the public API |
+//! | 3 | `object` | what an object header amounts to |
+//! | 2 | `index`, `data` | walking and growing; values in memory |
+//! | 1 | `io`, `format`, `filters` | bytes at rest; bytes on disk, by the specification; bytes to bytes |
+//! | 0 | `error`, `bytes` | |
+
+mod attribute;
 mod bytes;
+#[cfg(feature = "cli")]
+pub mod commands;
 mod data;
+mod dataset;
 pub mod error;
+mod file;
+mod filters;
 mod format;
+mod group;
+mod index;
 pub mod io;
+mod object;
+mod walk;
+
+pub use attribute::Attribute;
 pub use bytes::Limits;
+pub use data::selection::{Select, Selection};
+pub use data::{Element, Value};
+pub use data::element::HeapBytes;
+pub use dataset::{Dataset, FromElements, Heap, Part};
 pub use error::{Error, ErrorKind, Result};
+pub use file::{File, OpenOptions};
+pub use format::message::filter_pipeline::FilterInfo;
+pub use group::{Group, Link, LinkTarget, Object};
+pub use walk::{Visit, Visited, Walk};
+
+/// Datatypes: how elements are stored.
+pub mod datatype {
+    pub use crate::format::message::datatype::{
+        Bits, ByteOrder, Charset, Datatype, Float, Member, Name, Normalization, Padding, ReferenceKind,
+    };
+    pub use crate::group::NamedDatatype;
+}

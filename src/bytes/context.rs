@@ -26,6 +26,9 @@ pub struct Limits {
     pub max_header_bytes: u64,
 }
 
+/// Positions behind a user block where a superblock is looked for: 512 to 16 MiB.
+pub(crate) const MAX_PROBES: u32 = 16;
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
@@ -57,6 +60,9 @@ impl Limits {
 
     /// The most soft links that the resolution of one path follows, as in libhdf5.
     pub(crate) const MAX_LINK_HOPS: usize = 16;
+
+    /// The most components that the resolution of one path takes, those of soft links included.
+    pub(crate) const MAX_COMPONENTS: usize = 10_000;
 }
 
 /// How much metadata an operation may still parse.
@@ -112,13 +118,19 @@ impl Ctx {
 
     /// A zeroed buffer for `bytes` bytes that one call returns.
     pub(crate) fn result_buffer(&self, bytes: u64) -> Result<Vec<u8>> {
+        self.check_result(bytes)?;
+        zeroed(bytes)
+    }
+
+    /// Refuses a result that is too large for one call, or for the machine.
+    pub(crate) fn check_result(&self, bytes: u64) -> Result<()> {
         if bytes > self.limits.max_read_bytes {
             return Err(Error::limit(format!(
                 "max_read_bytes: {bytes} bytes in one call, allowed are {}; select a part",
                 self.limits.max_read_bytes
             )));
         }
-        zeroed(bytes)
+        zeroed(bytes).map(drop)
     }
 
     /// A zeroed buffer for one decoded chunk.

@@ -8,7 +8,7 @@ mod context;
 
 pub(crate) use checksum::{Fletcher32, lookup3};
 pub use context::Limits;
-pub(crate) use context::{Ctx, zeroed};
+pub(crate) use context::{Ctx, MAX_PROBES, zeroed};
 
 use crate::error::{Error, Result};
 use binrw::{BinRead, BinResult, BinWrite, Endian};

@@ -1,5 +1,7 @@
 //! The program's verbs, each a struct whose fields are its options. They use the public API only.
 
+pub mod digest;
+
 use crate::error::Result;
 use std::io::Write;
 

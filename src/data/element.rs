@@ -20,9 +20,9 @@ pub(crate) trait HeapReader {
     fn sequence(&self, element: &[u8], size: u64) -> Result<(u64, HeapBytes)>;
 }
 
-/// A part of a global heap collection, shared with everybody who reads it.
+/// Some variable-length data: a part of a global heap collection, shared with everybody who reads it.
 #[derive(Clone)]
-pub(crate) struct HeapBytes {
+pub struct HeapBytes {
     pub(crate) collection: Arc<[u8]>,
     pub(crate) range: std::ops::Range<usize>,
 }
@@ -37,6 +37,14 @@ impl HeapBytes {
 
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.collection[self.range.clone()]
+    }
+}
+
+impl std::ops::Deref for HeapBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
     }
 }
 

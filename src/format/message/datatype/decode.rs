@@ -311,7 +311,7 @@ impl<'a> Cursor<'a> {
         depth: usize,
     ) -> Result<Datatype> {
         let base = self.datatype(depth)?;
-        if !matches!(base, Datatype::Integer { .. }) || base.size() != size.into() {
+        if !matches!(base, Datatype::Integer { .. }) || base.size() != u64::from(size) {
             return Err(wrong("an enumeration of something else than integers"));
         }
         let mut names = Vec::new();
@@ -349,7 +349,7 @@ impl<'a> Cursor<'a> {
         let p: ArrayProperties = self.declared((version,))?;
         let base = self.datatype(depth)?;
         let array = array(p.dims, base)?;
-        if array.size() != size.into() {
+        if array.size() != u64::from(size) {
             return Err(wrong(format!(
                 "an array of {} bytes in an element of {size}",
                 array.size()
@@ -366,7 +366,7 @@ impl<'a> Cursor<'a> {
                     .in_structure(STRUCTURE),
             );
         }
-        if !matches!(base, Datatype::Float(_)) || 2 * base.size() != size.into() {
+        if !matches!(base, Datatype::Float(_)) || 2 * base.size() != u64::from(size) {
             return Err(wrong("a complex number that is not two floats"));
         }
         Ok(Datatype::Complex(Box::new(base)))

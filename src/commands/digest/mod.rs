@@ -1,0 +1,200 @@
+//! `digest`: what a file contains, whatever its layout, filters and format version. Two files with the same digest hold
+//! the same objects, types, shapes, values, links and attributes.
+
+mod canonical;
+mod type_name;
+
+use super::{Command, Outcome, Progress};
+use crate::datatype::Datatype;
+use crate::error::{ErrorKind, Result};
+use crate::{Attribute, Dataset, File, LinkTarget, Object, Visit, Visited};
+use canonical::{Canonical, Names};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::PathBuf;
+use type_name::{memory_size, text, type_name};
+
+/// Larger data are described and not read, unless `--full` asks for it.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Bytes read and hashed at a time.
+const BLOCK: u64 = 4 << 20;
+
+/// Describes what a file contains: objects, types, shapes, links, attributes, and a SHA-256 of every value.
+///
+/// The digest does not depend on layout, chunking, filters or format version: a repacked file has the same one, and one
+/// changed bit of data gives another.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  h5manager digest run.h5                     one hash for the whole file
+  h5manager digest --json run.h5              one line of JSON for each object
+  diff <(h5manager digest --json a.h5) <(h5manager digest --json b.h5)")]
+pub struct Digest {
+    /// The file.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// One JSON object a line for each object of the file, instead of one hash.
+    #[arg(long)]
+    json: bool,
+    /// Read data of more than 256 MiB, too.
+    #[arg(long)]
+    full: bool,
+}
+
+impl Command for Digest {
+    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+        for path in &self.files {
+            let file = File::open(path)?;
+            if self.json {
+                self.records(&file, progress, &mut |record| Ok(writeln!(out, "{record}")?))?;
+                continue;
+            }
+            // The hash of the whole is that of its records, keys in order.
+            let mut whole = Sha256::new();
+            self.records(&file, progress, &mut |record| {
+                whole.update(record.to_string());
+                whole.update(b"\n");
+                Ok(())
+            })?;
+            writeln!(out, "{}  {}", hex(&whole.finalize()), path.display())?;
+        }
+        Ok(Outcome::Fine)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut s, b| {
+        // Writing to a string cannot fail.
+        let _ = write!(s, "{b:02x}");
+        s
+    })
+}
+
+impl Digest {
+    fn records(&self, file: &File, progress: &dyn Progress, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
+        let names = Names::new(file);
+        for step in file.walk() {
+            if progress.stopped() {
+                return Err(crate::Error::new(ErrorKind::Interrupted, "stopped"));
+            }
+            emit(match step {
+                Ok(visit) => self.record(&visit, &names),
+                Err(e) => json!({"path": e.object().unwrap_or("/"), "kind": "error", "error": e.to_string()}),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn record(&self, visit: &Visit, names: &Names) -> Value {
+        let path = text(visit.path().as_bytes());
+        match visit.what() {
+            Visited::Again(first) => json!({"path": path, "same_as": text(first.as_bytes())}),
+            Visited::Link(LinkTarget::Soft(target)) => {
+                json!({"path": path, "kind": "soft", "target": text(target.as_bytes())})
+            }
+            Visited::Link(LinkTarget::External { file, path: inside }) => {
+                let (file, target) = (text(file.as_bytes()), text(inside.as_bytes()));
+                json!({"path": path, "kind": "external", "file": file, "target": target})
+            }
+            Visited::Link(LinkTarget::User { class }) => json!({"path": path, "kind": "user", "class": class}),
+            Visited::Link(_) => json!({"path": path, "kind": "error"}),
+            Visited::Object(object) => Value::Object(self.object(path, object, names)),
+        }
+    }
+
+    fn object(&self, path: String, object: &Object, names: &Names) -> Map<String, Value> {
+        let mut record = Map::new();
+        record.insert("path".into(), path.into());
+        match object {
+            Object::Group(_) => {
+                record.insert("kind".into(), "group".into());
+            }
+            Object::Datatype(named) => {
+                record.insert("kind".into(), "datatype".into());
+                record.insert("type".into(), type_name(named.datatype()).into());
+            }
+            Object::Dataset(dataset) => {
+                record.insert("kind".into(), "dataset".into());
+                self.dataset(&mut record, dataset, names);
+            }
+        }
+        let mut attributes = Map::new();
+        match object.attributes() {
+            Err(e) => {
+                record.insert("attrs_error".into(), e.to_string().into());
+            }
+            Ok(found) => {
+                for attribute in found {
+                    match attribute {
+                        Ok(a) => {
+                            let described = self.attribute(&a, names);
+                            attributes.insert(text(a.name().as_bytes()), Value::Object(described));
+                        }
+                        Err(e) => {
+                            record.insert("attrs_error".into(), e.to_string().into());
+                        }
+                    }
+                }
+            }
+        }
+        record.insert("attrs".into(), Value::Object(attributes));
+        record
+    }
+
+    fn dataset(&self, record: &mut Map<String, Value>, dataset: &Dataset, names: &Names) {
+        record.insert("type".into(), type_name(dataset.datatype()).into());
+        if dataset.is_null() {
+            record.insert("shape".into(), Value::Null);
+            return;
+        }
+        let shape = dataset.shape();
+        record.insert("shape".into(), shape.into());
+        if dataset.max_shape().iter().zip(shape).any(|(max, dim)| *max != Some(*dim)) {
+            record.insert("max".into(), json!(dataset.max_shape()));
+        }
+        if self.too_large(dataset.len(), dataset.datatype()) {
+            record.insert("data".into(), Value::Null);
+            return;
+        }
+        insert_data(record, hash_dataset(dataset, names));
+    }
+
+    fn attribute(&self, attribute: &Attribute, names: &Names) -> Map<String, Value> {
+        let mut record = Map::new();
+        record.insert("type".into(), type_name(attribute.datatype()).into());
+        let Some(shape) = attribute.shape() else {
+            record.insert("shape".into(), Value::Null);
+            return record;
+        };
+        record.insert("shape".into(), shape.into());
+        let heap = attribute.heap();
+        let mut hasher = Sha256::new();
+        let hashed = Canonical::new(attribute.datatype(), &heap, names).feed(attribute.stored(), &mut hasher);
+        insert_data(&mut record, hashed.map(|()| hex(&hasher.finalize())));
+        record
+    }
+
+    fn too_large(&self, elements: u64, datatype: &Datatype) -> bool {
+        !self.full && elements.saturating_mul(memory_size(datatype)) > MAX_BYTES
+    }
+}
+
+fn insert_data(record: &mut Map<String, Value>, hash: Result<String>) {
+    match hash {
+        Ok(hash) => record.insert("data".into(), hash.into()),
+        Err(e) => record.insert("error".into(), e.to_string().into()),
+    };
+}
+
+fn hash_dataset(dataset: &Dataset, names: &Names) -> Result<String> {
+    let mut hasher = Sha256::new();
+    for block in dataset.blocks(BLOCK) {
+        let bytes = dataset.select(block)?.read_stored()?;
+        // A heap for each block: the limit is meant for one call.
+        let heap = dataset.heap();
+        Canonical::new(dataset.datatype(), &heap, names).feed(&bytes, &mut hasher)?;
+    }
+    Ok(hex(&hasher.finalize()))
+}

@@ -1,0 +1,317 @@
+//! Datasets: arrays of elements, read whole or in part.
+
+use crate::attribute::Attribute;
+use crate::data::element::{Element, HeapBytes, HeapReader, Stored};
+use crate::data::selection::{Select, Selection};
+use crate::data::value::Value;
+use crate::error::{Context, Error, Result};
+use crate::format::message::dataspace::Dataspace;
+use crate::format::message::datatype::Datatype;
+use crate::format::message::filter_pipeline::FilterInfo;
+use crate::format::message::kind;
+use crate::format::message::layout::Layout;
+use crate::group::Node;
+use crate::index::global_heap::HeapView;
+use crate::object::raw_data::RawData;
+use std::sync::Arc;
+
+/// A dataset: an array of elements of one datatype.
+#[derive(Clone)]
+pub struct Dataset {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    node: Node,
+    datatype: Datatype,
+    committed: Option<u64>,
+    dataspace: Dataspace,
+    max: Vec<Option<u64>>,
+    raw: RawData,
+}
+
+/// A part of a dataset, chosen by [`Dataset::select`].
+pub struct Part<'a> {
+    dataset: &'a Dataset,
+    selection: Selection,
+}
+
+/// The global heap of a file: what variable-length elements and references, read as they are stored, stand for.
+///
+/// One value counts what it hands out against [`Limits::max_vlen_bytes`](crate::Limits): make a new one for each read.
+pub struct Heap<'a>(pub(crate) HeapView<'a>);
+
+impl Heap<'_> {
+    /// The elements, `size` bytes each, that a variable-length element stands for, and their number.
+    ///
+    /// # Errors
+    /// `Damaged` if the element leads nowhere, `Limit` if this value has given too much.
+    pub fn sequence(&self, element: &[u8], size: u64) -> Result<(u64, HeapBytes)> {
+        self.0.sequence(element, size)
+    }
+
+    /// The address of the object header that an object reference leads to; `None` for a null reference.
+    ///
+    /// # Errors
+    /// `Damaged` if the reference is too short.
+    pub fn object_address(&self, reference: &[u8]) -> Result<Option<u64>> {
+        self.0.object_address(reference)
+    }
+}
+
+/// What a read may return: `Vec<T>` (row by row), or an `ndarray` array with the feature of that name.
+pub trait FromElements: Sized {
+    /// The type of an element.
+    type Element: Element;
+
+    /// Makes it from elements in row-major order.
+    ///
+    /// # Errors
+    /// `Mismatch` if the shape does not fit.
+    fn from_elements(elements: Vec<Self::Element>, shape: &[u64]) -> Result<Self>;
+}
+
+impl<T: Element> FromElements for Vec<T> {
+    type Element = T;
+
+    fn from_elements(elements: Vec<T>, _: &[u64]) -> Result<Self> {
+        Ok(elements)
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl<T: Element, D: ndarray::Dimension> FromElements for ndarray::Array<T, D> {
+    type Element = T;
+
+    fn from_elements(elements: Vec<T>, shape: &[u64]) -> Result<Self> {
+        let shape: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
+        let array = ndarray::ArrayD::from_shape_vec(shape, elements).map_err(|e| Error::mismatch(e.to_string()))?;
+        let rank = array.ndim();
+        array.into_dimensionality().map_err(|_| Error::mismatch(format!("the result has {rank} dimensions")))
+    }
+}
+
+impl Dataset {
+    pub(crate) fn load(node: Node) -> Result<Dataset> {
+        let path = node.path.clone();
+        Self::load_parts(node).on(&path)
+    }
+
+    fn load_parts(node: Node) -> Result<Dataset> {
+        let Node { header, reader, .. } = &node;
+        let (datatype, committed) = header.datatype(reader)?;
+        let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
+        let (dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
+        let raw = RawData::load(header, reader, dataspace.dims(), datatype.size())?;
+        let (committed, max) = (committed.map(|a| a.get()), dataspace.max_dims());
+        Ok(Dataset { shared: Arc::new(Shared { node, datatype, committed, dataspace, max, raw }) })
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.shared.node
+    }
+
+    /// The path by which it was reached.
+    pub fn path(&self) -> &str {
+        &self.shared.node.path
+    }
+
+    /// How its elements are stored.
+    pub fn datatype(&self) -> &Datatype {
+        &self.shared.datatype
+    }
+
+    /// The address of the committed datatype that it uses.
+    pub fn committed_datatype(&self) -> Option<u64> {
+        self.shared.committed
+    }
+
+    /// Its shape; empty for a scalar, and for a dataset without elements (see [`is_null`](Dataset::is_null)).
+    pub fn shape(&self) -> &[u64] {
+        self.shared.dataspace.dims()
+    }
+
+    /// How far each dimension may grow; `None` without end.
+    pub fn max_shape(&self) -> &[Option<u64>] {
+        &self.shared.max
+    }
+
+    /// Whether it has no elements by declaration: a null dataspace.
+    pub fn is_null(&self) -> bool {
+        self.shared.dataspace == Dataspace::Null
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> u64 {
+        self.shared.dataspace.len()
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A chunk's shape; `None` where elements are not stored in chunks.
+    pub fn chunk_shape(&self) -> Option<&[u64]> {
+        match &self.shared.raw.layout {
+            Layout::Chunked(c) => Some(&c.shape),
+            _ => None,
+        }
+    }
+
+    /// How the elements are laid out: `compact`, `contiguous`, `chunked`, `virtual`.
+    pub fn layout(&self) -> &'static str {
+        match &self.shared.raw.layout {
+            Layout::Compact(_) => "compact",
+            Layout::Contiguous { .. } => "contiguous",
+            Layout::Chunked(_) => "chunked",
+            Layout::Virtual(_) => "virtual",
+        }
+    }
+
+    /// The filters that chunks go through, in the order of writing.
+    pub fn filters(&self) -> &[FilterInfo] {
+        &self.shared.raw.filters
+    }
+
+    /// Bytes that the elements take in the file. Reads the index of chunks.
+    ///
+    /// # Errors
+    /// `Damaged` if the index cannot be read.
+    pub fn stored_size(&self) -> Result<u64> {
+        self.shared.raw.stored_bytes(&self.node().reader).on(self.path())
+    }
+
+    /// All elements, converted to the type asked for.
+    ///
+    /// # Errors
+    /// `Mismatch` if they are of another kind or a value does not fit, `Limit` if they are too many for one call,
+    /// `Damaged` or `Unsupported` if they cannot be decoded.
+    pub fn read<T: FromElements>(&self) -> Result<T> {
+        self.part(Selection::all(self.shape())).read()
+    }
+
+    /// A part of the elements: ranges, one a dimension; what is not named is taken whole.
+    ///
+    /// ```
+    /// # fn main() -> h5manager::Result<()> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("a.h5");
+    /// # let mut out = h5manager::File::create(&path)?;
+    /// # out.build("image").shape([4, 6]).write(&(0..24).collect::<Vec<i32>>())?;
+    /// # out.commit()?;
+    /// # let file = h5manager::File::open(&path)?;
+    /// let part: Vec<f64> = file.dataset("image")?.select((1..3, ..2))?.read()?;
+    /// assert_eq!(part, [6.0, 7.0, 12.0, 13.0]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Mismatch` if the ranges do not fit the shape.
+    pub fn select(&self, what: impl Select) -> Result<Part<'_>> {
+        Ok(self.part(what.select(self.shape()).on(self.path())?))
+    }
+
+    fn part(&self, selection: Selection) -> Part<'_> {
+        Part { dataset: self, selection }
+    }
+
+    /// Boxes that together are the whole dataset in row-major order, each of about `bytes` bytes, cut so that chunks
+    /// are decoded once where possible: for reading a dataset that does not fit the memory.
+    pub fn blocks(&self, bytes: u64) -> Vec<Selection> {
+        self.shared.raw.blocks(bytes)
+    }
+
+    /// What its variable-length elements and references stand for.
+    pub fn heap(&self) -> Heap<'_> {
+        Heap(self.node().heap())
+    }
+
+    /// A chunk as it is stored, before any filter is undone: its bytes, and the mask of the filters it skipped (bit i:
+    /// filter i). `position` counts in chunks. `None` if it was never written.
+    ///
+    /// # Errors
+    /// `Mismatch` if the dataset is not chunked or has no such chunk.
+    pub fn raw_chunk(&self, position: &[u64]) -> Result<Option<(Vec<u8>, u32)>> {
+        self.shared.raw.raw_chunk(&self.node().reader, position).on(self.path())
+    }
+
+    /// The attribute of this name.
+    ///
+    /// # Errors
+    /// `Damaged` if it cannot be read.
+    pub fn attribute(&self, name: &str) -> Result<Option<Attribute>> {
+        self.node().attribute(name)
+    }
+
+    /// Its attributes, sorted by the bytes of their names. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Damaged` if they cannot be found at all.
+    pub fn attributes(&self) -> Result<Vec<Result<Attribute>>> {
+        self.node().attributes()
+    }
+}
+
+impl Part<'_> {
+    /// The shape of the part.
+    pub fn shape(&self) -> Vec<u64> {
+        self.selection.shape()
+    }
+
+    /// The elements, converted to the type asked for.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read<T: FromElements>(&self) -> Result<T> {
+        let elements = self.elements().on(self.dataset.path())?;
+        T::from_elements(elements, &self.shape()).on(self.dataset.path())
+    }
+
+    /// The elements as they are stored, row by row.
+    ///
+    /// # Errors
+    /// `Limit` if they are too many for one call, `Damaged` or `Unsupported` if they cannot be decoded.
+    pub fn read_stored(&self) -> Result<Vec<u8>> {
+        self.stored_bytes().on(self.dataset.path())
+    }
+
+    /// The elements, whatever they are.
+    ///
+    /// # Errors
+    /// As [`Part::read_stored`].
+    pub fn values(&self) -> Result<Vec<Value>> {
+        let Shared { node, datatype, .. } = &*self.dataset.shared;
+        let bytes = self.read_stored()?;
+        let heap = node.heap();
+        Value::from_stored(Stored { bytes: &bytes, datatype, heap: &heap }, usize::MAX).on(self.dataset.path())
+    }
+
+    fn elements<T: Element>(&self) -> Result<Vec<T>> {
+        let Shared { node, datatype, raw, dataspace, .. } = &*self.dataset.shared;
+        if *dataspace == Dataspace::Null {
+            return Ok(Vec::new());
+        }
+        let n = self.selection.len();
+        node.reader.ctx().check_result(n.saturating_mul(size_of::<T>() as u64))?;
+        if let Some(mut elements) = T::in_place(datatype, n as usize) {
+            raw.read_into(&node.reader, &self.selection, T::bytes_mut(&mut elements))?;
+            return Ok(elements);
+        }
+        let bytes = self.stored_bytes()?;
+        let heap = node.heap();
+        T::from_stored(Stored { bytes: &bytes, datatype, heap: &heap })
+    }
+
+    fn stored_bytes(&self) -> Result<Vec<u8>> {
+        let Shared { node, datatype, raw, dataspace, .. } = &*self.dataset.shared;
+        if *dataspace == Dataspace::Null {
+            return Ok(Vec::new());
+        }
+        let size = self.selection.len().saturating_mul(datatype.size());
+        let mut bytes = node.reader.ctx().result_buffer(size)?;
+        raw.read_into(&node.reader, &self.selection, &mut bytes)?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,236 @@
+//! An open file: where reading begins.
+
+use crate::bytes::{Address, Limits, MAX_PROBES};
+use crate::error::{Error, Result};
+use crate::format::message::{kind, small};
+use crate::format::superblock::{MAX_SIZE, NodeRanks, SIGNATURE, Superblock};
+use crate::group::Group;
+use crate::index::global_heap::GlobalHeap;
+use crate::io::{FileSource, MapSource, MemorySource, Reader, Source};
+use crate::object::ObjectHeader;
+use crate::{Dataset, Object, walk::Walk};
+use std::path::Path;
+use std::sync::Arc;
+
+/// An HDF5 file, open for reading.
+///
+/// Opening reads the superblock and nothing else, whatever the file's size. A clone is another handle of the same open
+/// file; handles may be used from any number of threads at once.
+///
+/// ```
+/// # fn main() -> h5manager::Result<()> {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("run42.h5");
+/// let mut out = h5manager::File::create(&path)?;
+/// out.build("detector/counts").write(&[1u32, 2, 3])?;
+/// out.commit()?;
+///
+/// let file = h5manager::File::open(&path)?;
+/// let counts: Vec<u32> = file.dataset("/detector/counts")?.read()?;
+/// assert_eq!(counts, [1, 2, 3]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct File {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all handles of a file share.
+pub(crate) struct Inner {
+    pub(crate) reader: Reader,
+    pub(crate) superblock: Superblock,
+    pub(crate) heap: GlobalHeap,
+}
+
+/// How a file is opened.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    limits: Limits,
+    map: bool,
+}
+
+impl OpenOptions {
+    /// The default: reads by position, default limits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bounds inside which the file is read.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Maps the file into memory instead of reading it piece by piece: faster for many small reads.
+    ///
+    /// The process is killed (SIGBUS) if another one cuts the file meanwhile; use it for files that are yours.
+    #[must_use]
+    pub fn map(mut self, map: bool) -> Self {
+        self.map = map;
+        self
+    }
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// As [`File::open`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<File> {
+        let path = path.as_ref();
+        let source: Arc<dyn Source> =
+            if self.map { Arc::new(MapSource::open(path)?) } else { Arc::new(FileSource::open(path)?) };
+        File::from_source(source, self.limits.clone()).map_err(|e| e.on(path.display().to_string()))
+    }
+}
+
+impl File {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// `NotFound` or `Io` if it cannot be read; `Damaged` if it is no HDF5 file or shorter than it says; `Unsupported`
+    /// for a newer format.
+    pub fn open(path: impl AsRef<Path>) -> Result<File> {
+        OpenOptions::new().open(path)
+    }
+
+    /// Opens a file that lies in memory.
+    ///
+    /// # Errors
+    /// As [`File::open`].
+    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<File> {
+        Self::from_source(Arc::new(MemorySource::new(bytes)), Limits::default())
+    }
+
+    /// Opens a file from wherever its bytes come.
+    ///
+    /// # Errors
+    /// As [`File::open`].
+    pub fn from_source(source: Arc<dyn Source>, limits: Limits) -> Result<File> {
+        let reader = Reader::new(source, limits)?;
+        let (mut superblock, position) = find_superblock(&reader)?;
+        // A block put in front of the file, or taken away, shifts everything by the same distance.
+        let length = superblock.end.checked_sub(superblock.base);
+        let end = length.and_then(|n| position.checked_add(n)).ok_or_else(|| {
+            Error::damaged(format!("ends at {}, before it begins", superblock.end)).in_structure("superblock")
+        })?;
+        superblock.base = position;
+        if end > reader.size() {
+            let message = format!("the file is truncated: it has {} bytes and should have {end}", reader.size());
+            return Err(Error::damaged(message));
+        }
+        let reader = reader.with_superblock(position, end, superblock.widths);
+        if superblock.driver.is_some() {
+            refuse_drivers(&reader, &superblock)?;
+        }
+        if let Some(extension) = superblock.extension {
+            superblock.ranks = read_extension(&reader, extension)?;
+        }
+        Ok(File { inner: Arc::new(Inner { reader, superblock, heap: GlobalHeap::default() }) })
+    }
+
+    /// A reader with a full tank, for an operation of its own.
+    fn reader(&self) -> Reader {
+        self.inner.reader.refuelled()
+    }
+
+    pub(crate) fn load(&self, reader: &Reader, address: Address, path: String) -> Result<Object> {
+        Object::load(self, reader, address, path)
+    }
+
+    /// The root group.
+    ///
+    /// # Errors
+    /// `Damaged` if its header cannot be read.
+    pub fn root(&self) -> Result<Group> {
+        match self.load(&self.reader(), self.inner.superblock.root, "/".into())? {
+            Object::Group(group) => Ok(group),
+            _ => Err(Error::damaged("the root is not a group")),
+        }
+    }
+
+    /// The object at a path; it may lead through soft links.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub fn object(&self, path: &str) -> Result<Object> {
+        self.root()?.object(path)
+    }
+
+    /// The group at a path.
+    ///
+    /// # Errors
+    /// `NotFound` if there is nothing, `Mismatch` if it is something else.
+    pub fn group(&self, path: &str) -> Result<Group> {
+        self.root()?.group(path)
+    }
+
+    /// The dataset at a path.
+    ///
+    /// # Errors
+    /// `NotFound` if there is nothing, `Mismatch` if it is something else.
+    pub fn dataset(&self, path: &str) -> Result<Dataset> {
+        self.root()?.dataset(path)
+    }
+
+    /// Everything in the file, depth first, by name; every object once, whatever number of links lead to it.
+    ///
+    /// A damaged branch is one `Err`; the walk goes on behind it.
+    pub fn walk(&self) -> Walk {
+        Walk::new(self, self.reader())
+    }
+
+    /// Bytes of the file that belong to it, from its superblock's user block on.
+    pub fn size(&self) -> u64 {
+        self.inner.reader.size()
+    }
+
+    /// The version of the superblock: 0 to 3.
+    pub fn superblock_version(&self) -> u8 {
+        self.inner.superblock.version
+    }
+
+    /// Bytes before the superblock, which belong to the user.
+    pub fn user_block_size(&self) -> u64 {
+        self.inner.reader.base()
+    }
+}
+
+/// Looks for the superblock at 0, 512, 1024, 2048 … (II.A).
+fn find_superblock(reader: &Reader) -> Result<(Superblock, u64)> {
+    let positions = std::iter::once(0).chain((9..9 + MAX_PROBES).map(|n| 1u64 << n));
+    for position in positions.take_while(|p| p + SIGNATURE.len() as u64 <= reader.size()) {
+        let bytes = reader.metadata_up_to(Address(position), MAX_SIZE)?;
+        if bytes.starts_with(&SIGNATURE) {
+            return Ok((Superblock::decode(&bytes).map_err(|e| e.at(position))?, position));
+        }
+    }
+    let empty = reader.size() == 0;
+    Err(Error::damaged(if empty { "the file is empty" } else { "not an HDF5 file: its signature is nowhere" }))
+}
+
+/// A file that is one of a family, or split over several, cannot be read alone.
+fn refuse_drivers(reader: &Reader, superblock: &Superblock) -> Result<()> {
+    let Some(at) = superblock.driver else {
+        return Ok(());
+    };
+    let block = reader.metadata_up_to(at, 16)?;
+    match block.get(8..14) {
+        Some(b"NCSAfa") => Err(Error::unsupported("a file that is one of a family")),
+        Some(b"NCSAmu") => Err(Error::unsupported("a file that is split over several")),
+        _ => Ok(()),
+    }
+}
+
+/// What the superblock's extension says that reading depends on.
+fn read_extension(reader: &Reader, at: Address) -> Result<NodeRanks> {
+    const DRIVER_INFO: u16 = 0x14;
+    let header = ObjectHeader::load(reader, at)?;
+    if header.find(kind::METADATA_CACHE_IMAGE).is_some() {
+        return Err(Error::unsupported("a metadata cache image"));
+    }
+    if header.find(DRIVER_INFO).is_some() {
+        return Err(Error::unsupported("a file that is one of a family or split"));
+    }
+    header.find(kind::BTREE_RANKS).map_or(Ok(NodeRanks::DEFAULT), |body| small::decode_ranks(body.bytes))
+}

@@ -1,0 +1,100 @@
+//! Shuffle (filter 2): all first bytes of the elements, then all second bytes …; what does not fill an element follows
+//! as it is. Written so that the compiler vectorises it: a fixed number of planes, zipped.
+
+/// Puts the bytes of elements in planes.
+pub(super) fn shuffle(input: &[u8], element_size: usize) -> Vec<u8> {
+    let mut out = vec![0; input.len()];
+    let count = input.len() / element_size;
+    if element_size <= 1 || count <= 1 {
+        out.copy_from_slice(input);
+        return out;
+    }
+    let (elements, rest) = input.split_at(count * element_size);
+    let (planes, tail) = out.split_at_mut(elements.len());
+    tail.copy_from_slice(rest);
+    match element_size {
+        2 => shuffle_fixed::<2>(elements, planes, count),
+        4 => shuffle_fixed::<4>(elements, planes, count),
+        8 => shuffle_fixed::<8>(elements, planes, count),
+        _ => {
+            for (k, plane) in planes.chunks_exact_mut(count).enumerate() {
+                for (to, from) in plane.iter_mut().zip(elements[k..].iter().step_by(element_size)) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Elements that fit the first-level cache with their planes.
+const BLOCK: usize = 1 << 10;
+
+fn shuffle_fixed<const N: usize>(elements: &[u8], planes: &mut [u8], count: usize) {
+    let (elements, _) = elements.as_chunks::<N>();
+    let mut planes: Vec<&mut [u8]> = planes.chunks_exact_mut(count).collect();
+    for (block, start) in elements.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+        for (k, plane) in planes.iter_mut().enumerate() {
+            for (to, from) in plane[start..start + block.len()].iter_mut().zip(block) {
+                *to = from[k];
+            }
+        }
+    }
+}
+
+/// Puts planes back into elements; `out` is as long as `input`.
+pub(super) fn unshuffle(input: &[u8], element_size: usize, out: &mut [u8]) {
+    let count = input.len() / element_size;
+    if element_size <= 1 || count <= 1 {
+        out.copy_from_slice(input);
+        return;
+    }
+    let (planes, rest) = input.split_at(count * element_size);
+    let (elements, tail) = out.split_at_mut(planes.len());
+    tail.copy_from_slice(rest);
+    match element_size {
+        2 => unshuffle_fixed::<2>(planes, elements, count),
+        4 => unshuffle_fixed::<4>(planes, elements, count),
+        8 => unshuffle_fixed::<8>(planes, elements, count),
+        _ => {
+            for (k, plane) in planes.chunks_exact(count).enumerate() {
+                for (to, from) in elements[k..].iter_mut().step_by(element_size).zip(plane) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+}
+
+fn unshuffle_fixed<const N: usize>(planes: &[u8], elements: &mut [u8], count: usize) {
+    let (elements, _) = elements.as_chunks_mut::<N>();
+    let mut planes = planes.chunks_exact(count);
+    // `N` planes of `count` bytes each: that is how the slice was cut.
+    let planes: [&[u8]; N] = std::array::from_fn(|_| planes.next().unwrap_or_default());
+    for (i, element) in elements.iter_mut().enumerate() {
+        *element = std::array::from_fn(|k| planes[k][i]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_are_those_of_the_specification() {
+        let input = [1, 2, 3, 11, 12, 13, 21, 22, 23, 99];
+        assert_eq!(shuffle(&input, 3), [1, 11, 21, 2, 12, 22, 3, 13, 23, 99]);
+    }
+
+    #[test]
+    fn every_size_comes_back() {
+        for size in 1..20 {
+            for length in [0, 1, size, 2 * size + 1, 5000] {
+                let input: Vec<u8> = (0..length).map(|n| (n * 7 % 251) as u8).collect();
+                let mut back = vec![0; length];
+                unshuffle(&shuffle(&input, size), size, &mut back);
+                assert_eq!(back, input, "elements of {size}, {length} bytes");
+            }
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Objects, and groups: links from names to objects.
+
+use crate::attribute::Attribute;
+use crate::bytes::{Address, Limits};
+use crate::error::{Context, Error, Result};
+use crate::file::File;
+use crate::format::message::datatype::{Datatype, Name};
+use crate::format::message::{kind, link};
+use crate::index::global_heap::HeapView;
+use crate::io::Reader;
+use crate::object::header::ObjectKind;
+use crate::object::{ObjectHeader, attributes, links};
+use crate::Dataset;
+use std::sync::Arc;
+
+/// What a name leads to.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Object {
+    /// A group.
+    Group(Group),
+    /// A dataset.
+    Dataset(Dataset),
+    /// A committed datatype.
+    Datatype(NamedDatatype),
+}
+
+/// What every object has: its header, its path, attributes.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) file: File,
+    pub(crate) reader: Reader,
+    pub(crate) header: Arc<ObjectHeader>,
+    pub(crate) path: String,
+}
+
+impl Node {
+    pub(crate) fn heap(&self) -> HeapView<'_> {
+        HeapView::new(&self.file.inner.heap, &self.reader)
+    }
+
+    pub(crate) fn attributes(&self) -> Result<Vec<Result<Attribute>>> {
+        let found = attributes::all(&self.header, &self.reader).on(&self.path)?;
+        Ok(found.into_iter().map(|a| a.map(|a| Attribute::new(self, a)).on(&self.path)).collect())
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> Result<Option<Attribute>> {
+        let found = attributes::find(&self.header, &self.reader, name.as_bytes()).on(&self.path)?;
+        Ok(found.map(|a| Attribute::new(self, a)))
+    }
+}
+
+impl Object {
+    pub(crate) fn load(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
+        let header = Arc::new(ObjectHeader::load(reader, address).on(&path)?);
+        let kind = header.kind();
+        let node = Node { file: file.clone(), reader: reader.clone(), header, path };
+        match kind {
+            Some(ObjectKind::Group) => Ok(Object::Group(Group { node })),
+            Some(ObjectKind::Dataset) => Ok(Object::Dataset(Dataset::load(node)?)),
+            Some(ObjectKind::Datatype) => Ok(Object::Datatype(NamedDatatype::load(node)?)),
+            None => Err(Error::damaged("neither a group nor a dataset nor a datatype").at(address.get()).on(&node.path)),
+        }
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        match self {
+            Object::Group(g) => &g.node,
+            Object::Dataset(d) => d.node(),
+            Object::Datatype(d) => &d.node,
+        }
+    }
+
+    /// The path by which it was reached.
+    pub fn path(&self) -> &str {
+        &self.node().path
+    }
+
+    /// The address of its header: the same for every path that leads to it.
+    pub fn address(&self) -> u64 {
+        self.node().header.address.get()
+    }
+
+    /// Its attributes, sorted by the bytes of their names. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Damaged` if they cannot be found at all.
+    pub fn attributes(&self) -> Result<Vec<Result<Attribute>>> {
+        self.node().attributes()
+    }
+
+    /// The attribute of this name.
+    ///
+    /// # Errors
+    /// `Damaged` if it cannot be read.
+    pub fn attribute(&self, name: &str) -> Result<Option<Attribute>> {
+        self.node().attribute(name)
+    }
+}
+
+/// A group: links from names to objects.
+#[derive(Clone)]
+pub struct Group {
+    pub(crate) node: Node,
+}
+
+/// A link of a group: a name, and where it leads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    name: Name,
+    target: LinkTarget,
+}
+
+/// Where a link leads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LinkTarget {
+    /// To the object whose header is at this address of the same file.
+    Hard(u64),
+    /// To whatever is at a path of the same file.
+    Soft(Name),
+    /// To whatever is at a path of another file.
+    External {
+        /// The other file, as the link names it.
+        file: Name,
+        /// The path in it.
+        path: Name,
+    },
+    /// Somewhere only its maker knows.
+    User {
+        /// Its registered class, 65 to 255.
+        class: u8,
+    },
+}
+
+impl Link {
+    fn new(link: link::Link) -> Link {
+        let target = match link.target {
+            link::Target::Hard(address) => LinkTarget::Hard(address.get()),
+            link::Target::Soft(path) => LinkTarget::Soft(path),
+            link::Target::External { file, path } => LinkTarget::External { file, path },
+            link::Target::User { class } => LinkTarget::User { class },
+        };
+        Link { name: link.name, target }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Where it leads.
+    pub fn target(&self) -> &LinkTarget {
+        &self.target
+    }
+}
+
+impl Group {
+    /// The path by which it was reached.
+    pub fn path(&self) -> &str {
+        &self.node.path
+    }
+
+    /// Its links, sorted by the bytes of their names. A damaged part is one `Err`; the rest follows.
+    ///
+    /// # Errors
+    /// `Damaged` if they cannot be found at all.
+    pub fn links(&self) -> Result<impl Iterator<Item = Result<Link>> + use<>> {
+        let ranks = self.node.file.inner.superblock.ranks;
+        let links = links::all(&self.node.header, &self.node.reader, ranks.group_leaf, ranks.group_internal);
+        let path = self.node.path.clone();
+        Ok(links.on(&self.node.path)?.map(move |link| link.map(Link::new).on(&path)))
+    }
+
+    /// The link of this name.
+    ///
+    /// # Errors
+    /// `Damaged` if the group cannot be searched.
+    pub fn link(&self, name: &str) -> Result<Option<Link>> {
+        Ok(self.find(name.as_bytes())?.map(Link::new))
+    }
+
+    fn find(&self, name: &[u8]) -> Result<Option<link::Link>> {
+        let ranks = self.node.file.inner.superblock.ranks;
+        let Node { header, reader, path, .. } = &self.node;
+        links::find(header, reader, ranks.group_leaf, ranks.group_internal, name).on(path)
+    }
+
+    /// Whether something is at a path.
+    ///
+    /// # Errors
+    /// `Damaged` if the way there cannot be read.
+    pub fn contains(&self, path: &str) -> Result<bool> {
+        match self.object(path) {
+            Ok(_) => Ok(true),
+            Err(e) if e.kind() == crate::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The object at a path; it begins at this group, or with `/` at the root. Repeated slashes count as one, `.` is
+    /// the group itself; `..` is a name like any other.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none, `Limit` if more than 16 soft links lead on, `Unsupported` for a link to another file.
+    pub fn object(&self, path: &str) -> Result<Object> {
+        let mut here = Object::Group(self.clone());
+        let mut rest = components(path.as_bytes());
+        if path.starts_with('/') {
+            here = self.root()?;
+        }
+        let (mut hops, mut taken) = (0, 0);
+        while let Some(name) = rest.pop() {
+            taken += 1;
+            if taken > Limits::MAX_COMPONENTS {
+                return Err(Error::limit(format!("a path of more than {} components", Limits::MAX_COMPONENTS)).on(path));
+            }
+            let not_found = || Error::not_found("no such object").on(path);
+            let Object::Group(group) = &here else {
+                return Err(not_found());
+            };
+            let link = group.find(&name)?.ok_or_else(not_found)?;
+            match link.target {
+                link::Target::Hard(address) => {
+                    let path = join(group.path(), &link.name);
+                    here = Object::load(&self.node.file, &self.node.reader, address, path)?;
+                }
+                link::Target::Soft(target) => {
+                    hops += 1;
+                    if hops > Limits::MAX_LINK_HOPS {
+                        return Err(Error::limit("more than 16 soft links on the way").on(path));
+                    }
+                    rest.extend(components(&target.0));
+                    if target.0.starts_with(b"/") {
+                        here = self.root()?;
+                    }
+                }
+                link::Target::External { file, path: inside } => {
+                    let message = format!("a link to {inside} in the file {file}");
+                    return Err(Error::unsupported(message).on(path));
+                }
+                link::Target::User { class } => {
+                    return Err(Error::unsupported(format!("a user-defined link of class {class}")).on(path));
+                }
+            }
+        }
+        Ok(here)
+    }
+
+    fn root(&self) -> Result<Object> {
+        Object::load(&self.node.file, &self.node.reader, self.node.file.inner.superblock.root, "/".into())
+    }
+
+    /// The group at a path.
+    ///
+    /// # Errors
+    /// `NotFound` if there is nothing, `Mismatch` if it is something else.
+    pub fn group(&self, path: &str) -> Result<Group> {
+        match self.object(path)? {
+            Object::Group(group) => Ok(group),
+            _ => Err(Error::mismatch("not a group").on(path)),
+        }
+    }
+
+    /// The dataset at a path.
+    ///
+    /// # Errors
+    /// `NotFound` if there is nothing, `Mismatch` if it is something else.
+    pub fn dataset(&self, path: &str) -> Result<Dataset> {
+        match self.object(path)? {
+            Object::Dataset(dataset) => Ok(dataset),
+            _ => Err(Error::mismatch("not a dataset").on(path)),
+        }
+    }
+
+    /// Its attributes, sorted by the bytes of their names. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Damaged` if they cannot be found at all.
+    pub fn attributes(&self) -> Result<Vec<Result<Attribute>>> {
+        self.node.attributes()
+    }
+
+    /// The attribute of this name.
+    ///
+    /// # Errors
+    /// `Damaged` if it cannot be read.
+    pub fn attribute(&self, name: &str) -> Result<Option<Attribute>> {
+        self.node.attribute(name)
+    }
+
+    /// The comment that somebody left on it.
+    pub fn comment(&self) -> Option<Name> {
+        let body = self.node.header.find(kind::COMMENT)?;
+        Some(Name(crate::bytes::until_nul(body.bytes).to_vec()))
+    }
+}
+
+/// A committed datatype: one with a name of its own, which datasets and attributes share.
+#[derive(Clone)]
+pub struct NamedDatatype {
+    pub(crate) node: Node,
+    datatype: Datatype,
+}
+
+impl NamedDatatype {
+    pub(crate) fn load(node: Node) -> Result<NamedDatatype> {
+        let (datatype, _) = node.header.datatype(&node.reader).on(&node.path)?;
+        Ok(NamedDatatype { node, datatype })
+    }
+
+    /// The datatype.
+    pub fn datatype(&self) -> &Datatype {
+        &self.datatype
+    }
+}
+
+/// The components of a path, the last one first.
+fn components(path: &[u8]) -> Vec<Vec<u8>> {
+    let parts = path.split(|&b| b == b'/').filter(|c| !c.is_empty() && *c != b".");
+    parts.rev().map(<[u8]>::to_vec).collect()
+}
+
+/// The path of `name` in the group at `path`.
+pub(crate) fn join(path: &str, name: &Name) -> String {
+    format!("{}/{}", path.trim_end_matches('/'), name.to_text())
+}

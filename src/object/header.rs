@@ -1,0 +1,171 @@
+//! Loading an object header: the prefix, all its chunks, its messages.
+
+use crate::bytes::{Address, Widths, decode};
+use crate::error::{Context, Error, Result};
+use crate::format::message::datatype::{self, Datatype};
+use crate::format::message::small::Continuation;
+use crate::format::message::{Shared, kind};
+use crate::format::object_header::{MAX_PREFIX, Prefix};
+use crate::io::Reader;
+use std::ops::Range;
+
+const STRUCTURE: &str = "object header";
+
+/// The most chunks of one header.
+const MAX_CHUNKS: usize = 1024;
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ObjectKind {
+    Group,
+    Dataset,
+    Datatype,
+}
+
+/// An object's messages.
+#[derive(Debug)]
+pub(crate) struct ObjectHeader {
+    pub(crate) address: Address,
+    pub(crate) prefix: Prefix,
+    messages: Vec<Message>,
+    /// All chunks, one behind the other.
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Message {
+    kind: u16,
+    flags: u8,
+    body: Range<usize>,
+}
+
+/// A message's body, with what its envelope says of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Body<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) shared: bool,
+}
+
+impl ObjectHeader {
+    /// Loads the header at `address`.
+    pub(crate) fn load(reader: &Reader, address: Address) -> Result<ObjectHeader> {
+        Self::load_chunks(reader, address).in_structure(STRUCTURE).at(address.get())
+    }
+
+    fn load_chunks(reader: &Reader, address: Address) -> Result<ObjectHeader> {
+        let prefix = Prefix::decode(&reader.metadata_up_to(address, MAX_PREFIX)?)?;
+        let first = reader.metadata(address, prefix.first_chunk_size())?;
+        prefix.verify_first(&first)?;
+        let range = prefix.messages.start as usize..prefix.messages.end as usize;
+        let mut header = ObjectHeader { address, prefix, messages: Vec::new(), bytes: Vec::new() };
+        let mut pending = header.add_chunk(&first, range, reader.widths())?;
+        let mut seen = vec![address.get()..address.get() + first.len() as u64];
+        // A continuation may stand in a continuation. Chunks that overlap are a loop, or soon one.
+        while let Some(next) = pending.pop() {
+            let chunk = next.address.get()..next.address.plus(next.length)?.get();
+            if seen.iter().any(|c| c.start < chunk.end && chunk.start < c.end) {
+                return Err(Error::damaged(format!("its continuation at {:#x} overlaps another part of it", chunk.start)));
+            }
+            seen.push(chunk);
+            let total = header.bytes.len() as u64 + next.length;
+            if seen.len() > MAX_CHUNKS || total > reader.limits().max_header_bytes {
+                return Err(Error::limit(format!("max_header_bytes: {} parts, {total} bytes", seen.len())));
+            }
+            let bytes = reader.metadata(next.address, next.length)?;
+            let range = header.prefix.verify_continuation(&bytes)?;
+            pending.extend(header.add_chunk(&bytes, range, reader.widths())?);
+        }
+        Ok(header)
+    }
+
+    /// Takes in the messages of a chunk; returns the continuations that it names.
+    fn add_chunk(&mut self, chunk: &[u8], range: Range<usize>, w: Widths) -> Result<Vec<Continuation>> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(chunk);
+        let mut continuations = Vec::new();
+        for envelope in self.prefix.envelopes(chunk, range)? {
+            let body = start + envelope.body.start..start + envelope.body.end;
+            match envelope.kind {
+                kind::NIL => continue,
+                kind::CONTINUATION => {
+                    continuations.push(decode::<Continuation>(&self.bytes[body], w, "continuation message")?.0);
+                    continue;
+                }
+                unknown if unknown >= kind::UNASSIGNED && envelope.flags & 0x80 != 0 => {
+                    return Err(Error::unsupported(format!("message type {unknown:#x}, which must be understood")));
+                }
+                _ => {}
+            }
+            self.messages.push(Message { kind: envelope.kind, flags: envelope.flags, body });
+        }
+        Ok(continuations)
+    }
+
+    /// The bodies of all messages of a kind, in order.
+    pub(crate) fn all(&self, kind: u16) -> impl Iterator<Item = Body<'_>> {
+        let of_kind = self.messages.iter().filter(move |m| m.kind == kind);
+        of_kind.map(|m| Body { bytes: &self.bytes[m.body.clone()], shared: m.flags & 2 != 0 })
+    }
+
+    /// The body of the first message of a kind.
+    pub(crate) fn find(&self, kind: u16) -> Option<Body<'_>> {
+        self.all(kind).next()
+    }
+
+    /// The body of the first message of a kind, which may stand in the header of a committed datatype instead.
+    /// `use_it` gets the bytes; the address is that of the other header.
+    pub(crate) fn resolved<T>(
+        &self,
+        reader: &Reader,
+        kind: u16,
+        use_it: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<Option<(T, Option<Address>)>> {
+        match self.find(kind) {
+            None => Ok(None),
+            Some(Body { bytes, shared: false }) => Ok(Some((use_it(bytes)?, None))),
+            Some(Body { bytes, shared: true }) => {
+                let (value, address) = follow(reader, kind, &Shared::decode(bytes, reader.widths())?.0, use_it)?;
+                Ok(Some((value, Some(address))))
+            }
+        }
+    }
+
+    /// The datatype, and the address of the committed datatype it comes from.
+    pub(crate) fn datatype(&self, reader: &Reader) -> Result<(Datatype, Option<Address>)> {
+        let found = self.resolved(reader, kind::DATATYPE, |b| Ok(datatype::decode(b)?.0))?;
+        found.ok_or_else(|| Error::damaged("no datatype").in_structure(STRUCTURE).at(self.address.get()))
+    }
+
+    /// What the object is: a group if it says where its links are, a dataset if it has datatype and dataspace.
+    pub(crate) fn kind(&self) -> Option<ObjectKind> {
+        let has = |kind| self.messages.iter().any(|m| m.kind == kind);
+        if has(kind::SYMBOL_TABLE) || has(kind::LINK_INFO) {
+            Some(ObjectKind::Group)
+        } else if has(kind::DATATYPE) && has(kind::DATASPACE) {
+            Some(ObjectKind::Dataset)
+        } else if has(kind::DATATYPE) {
+            Some(ObjectKind::Datatype)
+        } else {
+            None
+        }
+    }
+}
+
+/// Uses the message that a shared one stands for.
+pub(crate) fn follow<T>(
+    reader: &Reader,
+    kind: u16,
+    shared: &Shared,
+    use_it: impl FnOnce(&[u8]) -> Result<T>,
+) -> Result<(T, Address)> {
+    let Shared::Committed(address) = shared else {
+        return Err(Error::unsupported("a message in the heap of shared messages"));
+    };
+    let other = ObjectHeader::load(reader, *address)?;
+    // A committed datatype holds its message itself: one hop, so no chain and no circle.
+    match other.find(kind) {
+        Some(Body { bytes, shared: false }) => Ok((use_it(bytes)?, *address)),
+        Some(_) => Err(Error::damaged("a shared message that is shared itself").at(address.get())),
+        None => Err(Error::damaged(format!("no message of type {kind:#x} to share")).at(address.get())),
+    }
+}

@@ -1,0 +1,10 @@
+//! What an object header amounts to: a group's links, a dataset's storage, attributes.
+
+pub(crate) mod attributes;
+pub(crate) mod chunks;
+pub(crate) mod header;
+pub(crate) mod links;
+pub(crate) mod raw_data;
+pub(crate) mod runs;
+
+pub(crate) use header::ObjectHeader;
