@@ -103,6 +103,9 @@ impl Dataset {
         let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
         let (dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
         let raw = RawData::load(header, reader, dataspace.dims(), datatype.size())?;
+        if matches!(raw.layout, Layout::Virtual(_)) && dataspace.max_dims().contains(&None) {
+            return Err(Error::unsupported("virtual datasets whose shape depends on their sources"));
+        }
         let (committed, max) = (committed.map(|a| a.get()), dataspace.max_dims());
         Ok(Dataset { shared: Arc::new(Shared { node, datatype, committed, dataspace, max, raw }) })
     }

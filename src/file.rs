@@ -177,7 +177,7 @@ impl File {
     ///
     /// A damaged branch is one `Err`; the walk goes on behind it.
     pub fn walk(&self) -> Walk {
-        Walk::new(self, self.reader())
+        Walk::new(self, self.reader(), "/".into(), self.inner.superblock.root)
     }
 
     /// Bytes of the file that belong to it, from its superblock's user block on.

@@ -11,6 +11,7 @@ use crate::io::Reader;
 use crate::object::header::ObjectKind;
 use crate::object::{ObjectHeader, attributes, links};
 use crate::Dataset;
+use crate::walk::Walk;
 use std::sync::Arc;
 
 /// What a name leads to.
@@ -184,6 +185,12 @@ impl Group {
         let ranks = self.node.file.inner.superblock.ranks;
         let Node { header, reader, path, .. } = &self.node;
         links::find(header, reader, ranks.group_leaf, ranks.group_internal, name).on(path)
+    }
+
+    /// Everything below this group, and the group itself first, as [`File::walk`].
+    pub fn walk(&self) -> Walk {
+        let Node { file, reader, header, path } = &self.node;
+        Walk::new(file, reader.refuelled(), Name::from(&**path), header.address)
     }
 
     /// Whether something is at a path.

@@ -1,7 +1,7 @@
 //! The program: arguments, one command, exit code.
 
 use clap::{Parser, Subcommand};
-use h5manager::commands::{Command, Outcome, Silent, digest::Digest};
+use h5manager::commands::{Command, Outcome, Silent, digest::Digest, ls::Ls};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -15,12 +15,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    Ls(Ls),
     Digest(Digest),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let command: &dyn Command = match &arguments.verb {
+        Verb::Ls(c) => c,
         Verb::Digest(c) => c,
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

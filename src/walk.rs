@@ -8,21 +8,28 @@ use crate::group::{Group, Link, LinkTarget, Object};
 use crate::io::Reader;
 use std::collections::HashMap;
 
-/// Everything in a file, depth first, the links of a group by the bytes of their names. Made by [`File::walk`].
+/// Everything in a file, depth first, the links of a group by the bytes of their names. Made by [`File::walk`] and
+/// [`Group::walk`].
 pub struct Walk {
     file: File,
     reader: Reader,
-    root: bool,
+    /// Where the walk begins, until it has begun.
+    start: Option<(Name, Address)>,
     /// From the root down: a group's path, and what of its links is still to come.
-    stack: Vec<(Name, Box<dyn Iterator<Item = Result<Link>> + Send>)>,
+    stack: Vec<(Name, Links)>,
     /// The first path of every object, by the address of its header.
     seen: HashMap<u64, Name>,
 }
+
+/// What of a group's links is still to come; looking ahead tells which one is the last.
+type Links = std::iter::Peekable<Box<dyn Iterator<Item = Result<Link>> + Send>>;
 
 /// One step of a walk.
 pub struct Visit {
     path: Name,
     what: Visited,
+    depth: usize,
+    last: bool,
 }
 
 /// What a walk comes by.
@@ -42,6 +49,16 @@ impl Visit {
         &self.path
     }
 
+    /// Links from the root: 0 is the root itself.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Whether it is the last of its group.
+    pub fn is_last(&self) -> bool {
+        self.last
+    }
+
     /// What is there.
     pub fn what(&self) -> &Visited {
         &self.what
@@ -49,13 +66,13 @@ impl Visit {
 }
 
 impl Walk {
-    pub(crate) fn new(file: &File, reader: Reader) -> Walk {
-        Walk { file: file.clone(), reader, root: true, stack: Vec::new(), seen: HashMap::new() }
+    pub(crate) fn new(file: &File, reader: Reader, path: Name, start: Address) -> Walk {
+        Walk { file: file.clone(), reader, start: Some((path, start)), stack: Vec::new(), seen: HashMap::new() }
     }
 
-    fn visit(&mut self, path: Name, address: Address) -> Result<Visit> {
+    fn visit(&mut self, path: Name, address: Address) -> Result<Visited> {
         if let Some(first) = self.seen.get(&address.get()) {
-            return Ok(Visit { path, what: Visited::Again(first.clone()) });
+            return Ok(Visited::Again(first.clone()));
         }
         let limits = self.reader.limits();
         if self.seen.len() as u64 >= limits.max_objects {
@@ -67,9 +84,9 @@ impl Walk {
         let object = self.file.load(&self.reader, address, path.to_text().into_owned())?;
         self.seen.insert(address.get(), path.clone());
         if let Object::Group(group) = &object {
-            self.enter(path.clone(), group);
+            self.enter(path, group);
         }
-        Ok(Visit { path, what: Visited::Object(object) })
+        Ok(Visited::Object(object))
     }
 
     fn enter(&mut self, path: Name, group: &Group) {
@@ -77,7 +94,7 @@ impl Walk {
             Ok(links) => Box::new(links),
             Err(e) => Box::new(std::iter::once(Err(e))),
         };
-        self.stack.push((path, links));
+        self.stack.push((path, links.peekable()));
     }
 }
 
@@ -85,8 +102,9 @@ impl Iterator for Walk {
     type Item = Result<Visit>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if std::mem::take(&mut self.root) {
-            return Some(self.visit("/".into(), self.file.inner.superblock.root));
+        if let Some((path, address)) = self.start.take() {
+            let what = self.visit(path.clone(), address).on(&path.to_text());
+            return Some(what.map(|what| Visit { path, what, depth: 0, last: true }));
         }
         loop {
             let (group, links) = self.stack.last_mut()?;
@@ -102,13 +120,13 @@ impl Iterator for Walk {
             path.push(b'/');
             path.extend_from_slice(&link.name().0);
             let path = Name(path);
-            return Some(match link.target() {
-                LinkTarget::Hard(address) => {
-                    let shown = path.to_text().into_owned();
-                    self.visit(path, Address(*address)).on(&shown)
-                }
-                target => Ok(Visit { path, what: Visited::Link(target.clone()) }),
-            });
+            let last = links.peek().is_none();
+            let depth = self.stack.len();
+            let what = match link.target() {
+                LinkTarget::Hard(address) => self.visit(path.clone(), Address(*address)).on(&path.to_text()),
+                target => Ok(Visited::Link(target.clone())),
+            };
+            return Some(what.map(|what| Visit { path, what, depth, last }));
         }
     }
 }

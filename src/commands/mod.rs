@@ -1,6 +1,7 @@
 //! The program's verbs, each a struct whose fields are its options. They use the public API only.
 
 pub mod digest;
+pub mod ls;
 
 use crate::error::Result;
 use std::io::Write;

@@ -17,13 +17,14 @@ fn wrong(what: impl Into<String>) -> Error {
 }
 
 impl Inflater {
-    /// Inflates into all of `chunk`. What the stream has beyond it is ignored; libhdf5 does so too.
-    pub(super) fn inflate_exactly(&mut self, stream: &[u8], chunk: &mut [u8]) -> Result<()> {
+    /// Inflates into `chunk`, at least `least` bytes. What the stream has beyond it is ignored; libhdf5 does so too.
+    pub(super) fn inflate_into(&mut self, stream: &[u8], chunk: &mut [u8], least: usize) -> Result<()> {
         self.0.reset(true);
         let status = self.0.decompress(stream, chunk, FlushDecompress::Finish);
         let got = self.0.total_out() as usize;
         match status {
             Err(e) => Err(wrong(format!("after {got} bytes: {e}"))),
+            Ok(Status::StreamEnd) if got >= least => Ok(()),
             Ok(_) if got < chunk.len() => Err(wrong(format!("ends after {got} of {} bytes", chunk.len()))),
             Ok(_) => Ok(()),
         }

@@ -6,10 +6,12 @@
 mod deflate;
 mod fletcher32;
 mod lzf;
+mod registry;
 mod shuffle;
 
 use crate::error::{Error, Result};
 use crate::format::message::filter_pipeline::FilterInfo;
+use registry::registered_name;
 
 /// Filters of the library itself.
 pub(crate) const DEFLATE: u16 = 1;
@@ -62,12 +64,20 @@ impl Pipeline {
         (0..self.stages.len()).all(|i| mask >> i & 1 == 1)
     }
 
-    /// Undoes the filters that `mask` does not name, from `stored` into all of `chunk`.
-    pub(crate) fn decode(&self, stored: &[u8], mask: u32, chunk: &mut [u8], scratch: &mut Scratch) -> Result<()> {
+    /// Undoes the filters that `mask` does not name, from `stored` into `chunk`: all of it, or at least its first
+    /// `least` bytes. (Programs that write chunks themselves cut those at the edge; libhdf5 reads them.)
+    pub(crate) fn decode(
+        &self,
+        stored: &[u8],
+        mask: u32,
+        chunk: &mut [u8],
+        least: usize,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
         let stages: Vec<&Filter> =
             self.stages.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 0).map(|(_, (f, _))| f).rev().collect();
         let Some((last, before)) = stages.split_last() else {
-            return copy_whole(stored, chunk);
+            return copy_start(stored, chunk, least);
         };
         // Between the stages a chunk may be somewhat larger than in the end: a checksum, an incompressible block.
         let most = 2 * chunk.len() + (64 << 10);
@@ -80,7 +90,7 @@ impl Pipeline {
             first = false;
         }
         let input = if first { stored } else { &from[..] };
-        last.decode_into(input, chunk, to, inflater)
+        last.decode_into(input, chunk, least, to, inflater)
     }
 
     /// Applies the filters to `chunk`; returns what is to be stored, and the mask of the filters that were skipped:
@@ -146,19 +156,21 @@ impl Filter {
         &self,
         input: &[u8],
         chunk: &mut [u8],
+        least: usize,
         spare: &mut Vec<u8>,
         inflater: &mut deflate::Inflater,
     ) -> Result<()> {
         match self {
-            Filter::Deflate { .. } => inflater.inflate_exactly(input, chunk),
+            Filter::Deflate { .. } => inflater.inflate_into(input, chunk, least),
             Filter::Shuffle { element_size } => {
-                shuffle::unshuffle(whole(input, chunk.len())?, *element_size, chunk);
+                let input = start(input, chunk.len(), least)?;
+                shuffle::unshuffle(input, *element_size, &mut chunk[..input.len()]);
                 Ok(())
             }
-            Filter::Fletcher32 => copy_whole(fletcher32::verified(input)?, chunk),
+            Filter::Fletcher32 => copy_start(fletcher32::verified(input)?, chunk, least),
             _ => {
                 self.decode(input, spare, chunk.len(), inflater)?;
-                copy_whole(spare, chunk)
+                copy_start(spare, chunk, least)
             }
         }
     }
@@ -180,57 +192,20 @@ fn unknown(id: u16, name: &str) -> Error {
     Error::unsupported(if name.is_empty() { format!("filter {id}") } else { format!("filter {id} ({name})") })
 }
 
-/// The chunk that decoding must give; what is behind it is ignored, as in libhdf5.
-fn whole(decoded: &[u8], size: usize) -> Result<&[u8]> {
-    decoded.get(..size).ok_or_else(|| {
-        Error::damaged(format!("decoded to {} bytes, the chunk has {size}", decoded.len())).in_structure("chunk")
-    })
+/// The bytes of a chunk of `size` that decoding gave, at least `least`; what is behind the chunk is ignored, as in
+/// libhdf5.
+fn start(decoded: &[u8], size: usize, least: usize) -> Result<&[u8]> {
+    if decoded.len() < least {
+        let message = format!("decoded to {} bytes, {least} are needed", decoded.len());
+        return Err(Error::damaged(message).in_structure("chunk"));
+    }
+    Ok(&decoded[..size.min(decoded.len())])
 }
 
-fn copy_whole(decoded: &[u8], chunk: &mut [u8]) -> Result<()> {
-    chunk.copy_from_slice(whole(decoded, chunk.len())?);
+fn copy_start(decoded: &[u8], chunk: &mut [u8], least: usize) -> Result<()> {
+    let decoded = start(decoded, chunk.len(), least)?;
+    chunk[..decoded.len()].copy_from_slice(decoded);
     Ok(())
-}
-
-/// The names of registered filters that this version does not undo.
-fn registered_name(id: u16) -> Option<&'static str> {
-    Some(match id {
-        4 => "szip",
-        5 => "nbit",
-        6 => "scale-offset",
-        257 | 258 => "hzip, fpzip",
-        305 => "LZO",
-        307 => "bzip2",
-        32001 => "Blosc",
-        32002 => "MAFISC",
-        32003 => "Snappy",
-        32004 => "LZ4",
-        32005 => "APAX",
-        32006 => "CBF",
-        32007 => "JPEG-XR",
-        32008 => "bitshuffle",
-        32009 => "SPDP",
-        32010 => "LPC-Rice",
-        32011 => "CCSDS-123",
-        32012 | 32018 => "JPEG-LS, FCIDECOMP",
-        32013 => "ZFP",
-        32014 => "fpzip",
-        32015 => "Zstandard",
-        32016 => "B³D",
-        32017 => "SZ",
-        32019 => "JPEG",
-        32020 => "VBZ",
-        32021 => "FAPEC",
-        32024 => "SZ3",
-        32025 => "Delta-Rice",
-        32026 => "Blosc2",
-        32027 => "FLAC",
-        32028 => "SPERR",
-        32029 => "TERSE/PROLIX",
-        32030 => "FFMPEG",
-        32031 => "JPEG 2000",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -246,13 +221,13 @@ mod tests {
         let mut scratch = Scratch::default();
         let (stored, mask) = pipeline.encode(chunk, &mut scratch).unwrap();
         let mut back = vec![0xaa; chunk.len()];
-        pipeline.decode(&stored, mask, &mut back, &mut scratch).unwrap();
+        pipeline.decode(&stored, mask, &mut back, chunk.len(), &mut scratch).unwrap();
         assert_eq!(back, chunk, "{filters:?}");
         for cut in [0, 1, stored.len() / 2, stored.len().saturating_sub(1)] {
             let stored = &stored[..cut.min(stored.len())];
             if stored.len() < chunk.len() {
                 // Any answer but a panic or a wrong value.
-                assert!(pipeline.decode(stored, mask, &mut back, &mut scratch).is_err() || back == chunk);
+                assert!(pipeline.decode(stored, mask, &mut back, chunk.len(), &mut scratch).is_err() || back == chunk);
             }
         }
     }
@@ -271,12 +246,23 @@ mod tests {
     }
 
     #[test]
+    fn a_short_chunk_is_taken_where_it_holds_what_is_needed() {
+        let pipeline = Pipeline::new(&[info(SHUFFLE, &[2]), info(DEFLATE, &[6])]).unwrap();
+        let mut scratch = Scratch::default();
+        let (stored, _) = pipeline.encode(&[7; 60], &mut scratch).unwrap();
+        let mut chunk = [0; 100];
+        pipeline.decode(&stored, 0, &mut chunk, 60, &mut scratch).unwrap();
+        assert_eq!(chunk[..60], [7; 60]);
+        assert!(pipeline.decode(&stored, 0, &mut chunk, 61, &mut scratch).is_err());
+    }
+
+    #[test]
     fn an_unknown_filter_is_named_and_fails_only_where_it_was_used() {
         let pipeline = Pipeline::new(&[info(32013, &[])]).unwrap();
         let mut chunk = [0; 3];
-        let error = pipeline.decode(b"abc", 0, &mut chunk, &mut Scratch::default()).unwrap_err();
+        let error = pipeline.decode(b"abc", 0, &mut chunk, 3, &mut Scratch::default()).unwrap_err();
         assert_eq!(error.to_string(), "not supported: filter 32013 (ZFP)");
-        pipeline.decode(b"abc", 1, &mut chunk, &mut Scratch::default()).unwrap();
+        pipeline.decode(b"abc", 1, &mut chunk, 3, &mut Scratch::default()).unwrap();
         assert_eq!(&chunk, b"abc");
     }
 
@@ -288,7 +274,7 @@ mod tests {
         assert!(stored.len() < 1000);
         let mut small = [0; 100];
         let mut scratch = Scratch::default();
-        let _ = twice.decode(&stored, 0, &mut small, &mut scratch);
+        let _ = twice.decode(&stored, 0, &mut small, 100, &mut scratch);
         assert!(scratch.buffers.iter().all(|b| b.capacity() < 1 << 20));
     }
 }

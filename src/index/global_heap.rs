@@ -89,10 +89,10 @@ impl<'a> HeapView<'a> {
         HeapView { heap, reader, given: AtomicU64::new(0) }
     }
 
-    /// Where an object reference leads; some writers make null references of all ones instead of zeros.
+    /// Where an object reference leads. All ones, which some writers mean as null, is an address that nothing has.
     pub(crate) fn object_address(&self, reference: &[u8]) -> Result<Option<u64>> {
         let (address, _) = decode::<Length>(reference, Widths { length: self.reader.widths().offset, ..Widths::EIGHT }, "object reference")?;
-        Ok(address.0.filter(|&a| a != 0))
+        Ok(Some(address.0.unwrap_or(u64::MAX)).filter(|&a| a != 0))
     }
 }
 

@@ -91,6 +91,9 @@ impl ObjectHeader {
                     continuations.push(decode::<Continuation>(&self.bytes[body], w, "continuation message")?.0);
                     continue;
                 }
+                kind::REFERENCE_COUNT if self.prefix.version == 1 => {
+                    return Err(Error::damaged("a reference count message, which version 1 cannot have"));
+                }
                 unknown if unknown >= kind::UNASSIGNED && envelope.flags & 0x80 != 0 => {
                     return Err(Error::unsupported(format!("message type {unknown:#x}, which must be understood")));
                 }

@@ -409,7 +409,7 @@ impl ChunkRead<'_> {
             } else {
                 let decoded = pending.par_iter().map(|(position, record)| {
                     let mut chunk = zeroed(self.bytes as u64)?;
-                    BUFFERS.with_borrow_mut(|b| self.decode(*record, position, b, &mut chunk))?;
+                    BUFFERS.with_borrow_mut(|b| self.decode(*record, position, b, &mut chunk, self.least(position)))?;
                     Ok(chunk)
                 });
                 for ((position, _), chunk) in pending.iter().zip(decoded.collect::<Vec<Result<Vec<u8>>>>()) {
@@ -438,19 +438,36 @@ impl ChunkRead<'_> {
         out: &mut [u8],
     ) -> Result<()> {
         if let Some(range) = piece.whole() {
-            return self.decode(record, position, buffers, &mut out[range]);
+            return self.decode(record, position, buffers, &mut out[range], self.bytes);
         }
         let mut chunk = std::mem::take(&mut buffers.chunk);
         if chunk.len() != self.bytes {
             chunk = zeroed(self.bytes as u64)?;
         }
-        let result = self.decode(record, position, buffers, &mut chunk).and_then(|()| piece.copy(&chunk, out));
+        let least = self.least(position);
+        let result = self.decode(record, position, buffers, &mut chunk, least).and_then(|()| piece.copy(&chunk, out));
         buffers.chunk = chunk;
         result
     }
 
-    /// Fetches a chunk and undoes its filters, into all of `chunk`.
-    fn decode(&self, record: ChunkRecord, position: &[u64], buffers: &mut Buffers, chunk: &mut [u8]) -> Result<()> {
+    /// The bytes of a chunk up to its last element inside the dataset.
+    fn least(&self, position: &[u64]) -> usize {
+        let last = position.iter().zip(&self.grid.chunk).zip(&self.grid.dims).fold(0, |n, ((p, c), d)| {
+            let inside = (d - p * c).min(*c);
+            n * c + inside - 1
+        });
+        ((last + 1) * self.raw.element_size) as usize
+    }
+
+    /// Fetches a chunk and undoes its filters, into `chunk`: at least its first `least` bytes.
+    fn decode(
+        &self,
+        record: ChunkRecord,
+        position: &[u64],
+        buffers: &mut Buffers,
+        chunk: &mut [u8],
+        least: usize,
+    ) -> Result<()> {
         let pipeline = &self.raw.pipeline;
         let plain = self.layout.plain_edges && self.grid.is_partial(position);
         let context = |e: Error| e.in_structure("chunk").at(record.address.get());
@@ -462,13 +479,13 @@ impl ChunkRead<'_> {
             return self.reader.raw_into(record.address, chunk).map_err(context);
         }
         if let Some(stored) = self.reader.raw_slice(record.address, record.size).map_err(context)? {
-            return pipeline.decode(stored, record.mask, chunk, &mut buffers.scratch).map_err(context);
+            return pipeline.decode(stored, record.mask, chunk, least, &mut buffers.scratch).map_err(context);
         }
         self.reader.check_range(record.address, record.size).map_err(context)?;
         buffers.stored.clear();
         buffers.stored.resize(record.size as usize, 0);
         self.reader.raw_into(record.address, &mut buffers.stored).map_err(context)?;
-        pipeline.decode(&buffers.stored, record.mask, chunk, &mut buffers.scratch).map_err(context)
+        pipeline.decode(&buffers.stored, record.mask, chunk, least, &mut buffers.scratch).map_err(context)
     }
 }
 

@@ -106,8 +106,11 @@ impl<'a> Canonical<'a> {
                 None => push_counted(b"", out),
                 Some(address) => push_counted(self.names.path(address).as_bytes(), out),
             },
-            Datatype::Reference { .. } if element.iter().all(|&b| b == 0) => push_counted(b"", out),
             Datatype::Reference { kind: ReferenceKind::Region, .. } => {
+                if element.iter().all(|&b| b == 0) {
+                    push_counted(b"", out);
+                    return Ok(());
+                }
                 return Err(Error::new(crate::ErrorKind::Unsupported, "region references"));
             }
             Datatype::Reference { .. } => {

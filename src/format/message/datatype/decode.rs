@@ -174,7 +174,7 @@ impl<'a> Cursor<'a> {
                 })
             }
             6 => self.compound(version, bits & 0xffff, size, depth),
-            7 => self.reference(version, bits, size),
+            7 => reference(bits, size),
             8 => self.enumeration(version, bits & 0xffff, size, depth),
             9 => self.variable(bits, size, depth),
             10 => self.array(version, size, depth),
@@ -290,19 +290,6 @@ impl<'a> Cursor<'a> {
         Ok(Datatype::Compound { size, members })
     }
 
-    fn reference(&mut self, version: u8, bits: u32, size: u32) -> Result<Datatype> {
-        let kind = match (bits & 15, version) {
-            (0, _) => ReferenceKind::Object,
-            (1, _) => ReferenceKind::Region,
-            (2..=4, 4..) => ReferenceKind::Standard,
-            (kind, _) => {
-                return Err(Error::unsupported(format!("references of kind {kind}"))
-                    .in_structure(STRUCTURE));
-            }
-        };
-        Ok(Datatype::Reference { kind, size })
-    }
-
     fn enumeration(
         &mut self,
         version: u8,
@@ -371,6 +358,20 @@ impl<'a> Cursor<'a> {
         }
         Ok(Datatype::Complex(Box::new(base)))
     }
+}
+
+fn reference(bits: u32, size: u32) -> Result<Datatype> {
+    let kind = match bits & 15 {
+        0 => ReferenceKind::Object,
+        1 => ReferenceKind::Region,
+        // Should come with version 4, but early files of the 1.12 kind say 1.
+        2..=4 => ReferenceKind::Standard,
+        kind => {
+            return Err(Error::unsupported(format!("references of kind {kind}"))
+                .in_structure(STRUCTURE));
+        }
+    };
+    Ok(Datatype::Reference { kind, size })
 }
 
 fn array(dims: Vec<u32>, base: Datatype) -> Result<Datatype> {

@@ -5,6 +5,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 impl Name {
+    /// The name of these bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Name {
+        Name(bytes.to_vec())
+    }
+
     /// The bytes as they are stored.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -1,0 +1,184 @@
+//! Objects in one line, or as JSON.
+
+use crate::datatype::Name;
+use crate::error::Error;
+use crate::{Attribute, Dataset, LinkTarget, Object, Visited};
+use serde_json::{Map, Value, json};
+
+/// How much is said of an object.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Detail {
+    Short,
+    Storage,
+}
+
+/// Values of an attribute that are shown.
+const VALUES: usize = 8;
+
+/// Characters of an attribute's values that are shown.
+const WIDTH: usize = 120;
+
+/// What stands behind an object's name.
+pub(super) fn summary(object: &Object, detail: Detail) -> String {
+    match object {
+        Object::Group(_) if detail == Detail::Short => String::new(),
+        Object::Group(_) => format!("group at {:#x}", object.address()),
+        Object::Datatype(named) => format!("datatype {}", named.datatype()),
+        Object::Dataset(dataset) => {
+            let short = format!("{} {}", dataset_shape(dataset), dataset.datatype());
+            if detail == Detail::Short { short } else { format!("{short}, {}", storage(dataset)) }
+        }
+    }
+}
+
+/// A shape as numpy writes it; `None` is a null dataspace.
+pub(crate) fn shape_text(shape: Option<&[u64]>) -> String {
+    match shape {
+        None => "null".into(),
+        Some([one]) => format!("({one},)"),
+        Some(dims) => format!("({})", dims.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn dataset_shape(dataset: &Dataset) -> String {
+    if dataset.is_null() {
+        return shape_text(None);
+    }
+    let shape = shape_text(Some(dataset.shape()));
+    let grows = |(max, dim): (&Option<u64>, &u64)| *max != Some(*dim);
+    if !dataset.max_shape().iter().zip(dataset.shape()).any(grows) {
+        return shape;
+    }
+    let max = dataset.max_shape().iter().map(|m| m.map_or("∞".into(), |m| m.to_string()));
+    format!("{shape} of ({})", max.collect::<Vec<_>>().join(", "))
+}
+
+fn storage(dataset: &Dataset) -> String {
+    let mut text = dataset.layout().to_owned();
+    if let Some(chunk) = dataset.chunk_shape() {
+        text.push_str(&format!(" {}", shape_text(Some(chunk))));
+    }
+    for filter in dataset.filters() {
+        text.push_str(&format!(", {}", filter.title()));
+    }
+    match dataset.stored_size() {
+        Ok(stored) => {
+            let whole = dataset.len().saturating_mul(dataset.datatype().size());
+            text.push_str(&format!(", {stored} bytes"));
+            if !dataset.filters().is_empty() && stored > 0 {
+                text.push_str(&format!(" ({:.2}:1)", whole as f64 / stored as f64));
+            }
+        }
+        Err(e) => text.push_str(&format!(", {}", error_text(&e))),
+    }
+    text
+}
+
+/// An attribute's values, as many as fit a line.
+pub(super) fn attribute_text(attribute: &Attribute) -> String {
+    let Some(shape) = attribute.shape() else {
+        return format!("null {}", attribute.datatype());
+    };
+    let values = match attribute.values(VALUES) {
+        Ok(values) => values,
+        Err(e) => return error_text(&e),
+    };
+    let total: u64 = shape.iter().product();
+    let mut text = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if text.chars().count() > WIDTH {
+        text = text.chars().take(WIDTH).chain(['…']).collect();
+    } else if total > values.len() as u64 {
+        text.push_str(", …");
+    }
+    if shape.is_empty() { text } else { format!("[{text}]  {} {}", shape_text(Some(shape)), attribute.datatype()) }
+}
+
+/// An error in one line that cannot steer the terminal.
+pub(super) fn error_text(e: &Error) -> String {
+    Name::from(&*e.to_string()).to_string()
+}
+
+/// An object as a line of JSON.
+pub(super) fn json_record(path: &Name, what: &Visited, detail: Detail, attributes: bool) -> Value {
+    let mut record = Map::new();
+    record.insert("path".into(), path.to_text().into());
+    let mut set = |key: &str, value: Value| record.insert(key.into(), value);
+    match what {
+        Visited::Again(first) => {
+            set("same_as", first.to_text().into());
+        }
+        Visited::Link(LinkTarget::Soft(target)) => {
+            set("kind", "soft".into());
+            set("target", target.to_text().into());
+        }
+        Visited::Link(LinkTarget::External { file, path }) => {
+            set("kind", "external".into());
+            set("file", file.to_text().into());
+            set("target", path.to_text().into());
+        }
+        Visited::Link(LinkTarget::User { class }) => {
+            set("kind", "user".into());
+            set("class", (*class).into());
+        }
+        Visited::Link(LinkTarget::Hard(address)) => {
+            set("kind", "hard".into());
+            set("address", (*address).into());
+        }
+        Visited::Object(object) => {
+            json_object(&mut record, object, detail);
+            if attributes {
+                record.insert("attributes".into(), json_attributes(object));
+            }
+        }
+    }
+    Value::Object(record)
+}
+
+fn json_object(record: &mut Map<String, Value>, object: &Object, detail: Detail) {
+    let mut set = |key: &str, value: Value| record.insert(key.into(), value);
+    match object {
+        Object::Group(_) => {
+            set("kind", "group".into());
+        }
+        Object::Datatype(named) => {
+            set("kind", "datatype".into());
+            set("type", named.datatype().to_string().into());
+        }
+        Object::Dataset(dataset) => {
+            set("kind", "dataset".into());
+            set("shape", if dataset.is_null() { Value::Null } else { dataset.shape().into() });
+            set("max", json!(dataset.max_shape()));
+            set("type", dataset.datatype().to_string().into());
+            set("layout", dataset.layout().into());
+            set("chunks", json!(dataset.chunk_shape()));
+            set("filters", dataset.filters().iter().map(|f| json!({"id": f.id, "name": f.title()})).collect());
+            if detail == Detail::Storage {
+                set("stored", dataset.stored_size().map_or_else(|e| json!({"error": error_text(&e)}), Value::from));
+            }
+        }
+    }
+    if detail == Detail::Storage {
+        record.insert("address".into(), object.address().into());
+    }
+}
+
+fn json_attributes(object: &Object) -> Value {
+    let found = match object.attributes() {
+        Ok(found) => found,
+        Err(e) => return json!({"error": error_text(&e)}),
+    };
+    let mut map = Map::new();
+    for attribute in found {
+        match attribute {
+            Ok(a) => {
+                let shape = a.shape().map_or(Value::Null, Value::from);
+                let record = json!({"type": a.datatype().to_string(), "shape": shape, "value": attribute_text(&a)});
+                map.insert(a.name().to_text().into_owned(), record);
+            }
+            Err(e) => {
+                map.insert("!".into(), json!({"error": error_text(&e)}));
+            }
+        }
+    }
+    Value::Object(map)
+}
