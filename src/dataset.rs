@@ -257,7 +257,12 @@ impl Dataset {
     }
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    /// The dataset that it is a part of.
+    pub fn dataset(&self) -> &'a Dataset {
+        self.dataset
+    }
+
     /// The shape of the part.
     pub fn shape(&self) -> Vec<u64> {
         self.selection.shape()

@@ -31,6 +31,7 @@
 //! | 0 | `error`, `bytes` | |
 
 mod attribute;
+mod builder;
 mod bytes;
 #[cfg(feature = "cli")]
 pub mod commands;
@@ -47,6 +48,10 @@ mod object;
 mod walk;
 
 pub use attribute::Attribute;
+pub use builder::{
+    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FixedString, GroupMut, StoredElements, WithDatatype,
+    WithShape,
+};
 pub use bytes::Limits;
 pub use data::selection::{Select, Selection};
 pub use data::{Element, Value};
@@ -57,6 +62,13 @@ pub use file::{File, OpenOptions};
 pub use format::message::filter_pipeline::FilterInfo;
 pub use group::{Group, Link, LinkTarget, Object};
 pub use walk::{Visit, Visited, Walk};
+
+/// For `fuzz/fuzz_targets/messages.rs`.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_structures(data: &[u8]) {
+    format::decode_everything(data);
+}
 
 /// Datatypes: how elements are stored.
 pub mod datatype {

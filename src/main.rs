@@ -1,7 +1,7 @@
 //! The program: arguments, one command, exit code.
 
 use clap::{Parser, Subcommand};
-use h5manager::commands::{Command, Outcome, Silent, digest::Digest, ls::Ls};
+use h5manager::commands::{Command, Outcome, Silent, digest::Digest, ls::Ls, merge::Merge};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    Merge(Merge),
     Ls(Ls),
     Digest(Digest),
 }
@@ -22,6 +23,7 @@ enum Verb {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let command: &dyn Command = match &arguments.verb {
+        Verb::Merge(c) => c,
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,
     };

@@ -281,7 +281,8 @@ fn explain(error: binrw::Error, structure: &'static str) -> Error {
 /// Compares the checksum stored behind `covered` with the one computed over it.
 pub(crate) fn verify_lookup3(covered: &[u8], stored: u32, structure: &'static str) -> Result<()> {
     let computed = lookup3(covered, 0);
-    if computed != stored {
+    // A fuzzer's mutations would all die here.
+    if computed != stored && !cfg!(fuzzing) {
         return Err(
             Error::damaged(format!("checksum is {stored:08x}, computed {computed:08x}"))
                 .in_structure(structure),

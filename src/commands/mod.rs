@@ -2,6 +2,8 @@
 
 pub mod digest;
 pub mod ls;
+pub mod merge;
+pub(crate) mod output;
 
 use crate::error::Result;
 use std::io::Write;

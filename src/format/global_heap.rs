@@ -133,11 +133,11 @@ impl Collection {
         Ok(self.count.into())
     }
 
-    /// The whole collection, its free space at the end declared.
-    pub(crate) fn encode(mut self) -> Result<Vec<u8>> {
+    /// The whole collection of at least `size` bytes, its free space at the end declared.
+    pub(crate) fn encode(mut self, size: u64) -> Result<Vec<u8>> {
         let w = Widths::EIGHT;
         let used = self.bytes.len() as u64;
-        let size = used.max(MIN_SIZE);
+        let size = used.max(size).max(MIN_SIZE);
         if size - used >= object_header_size(w) {
             let free = ObjectHeader {
                 index: 0,
@@ -194,7 +194,7 @@ mod tests {
         for data in [&b"one"[..], b"", b"three..."] {
             c.push(data).unwrap();
         }
-        let bytes = c.encode().unwrap();
+        let bytes = c.encode(0).unwrap();
         assert_eq!(bytes.len() as u64, MIN_SIZE);
         assert_eq!(decode_size(&bytes, Widths::EIGHT).unwrap(), MIN_SIZE);
         let objects = decode_objects(&bytes, Widths::EIGHT).unwrap();
@@ -209,7 +209,7 @@ mod tests {
     fn an_object_may_not_run_past_its_collection() {
         let mut c = Collection::new();
         c.push(b"data").unwrap();
-        let mut bytes = c.encode().unwrap();
+        let mut bytes = c.encode(0).unwrap();
         bytes[24..32].copy_from_slice(&u64::MAX.to_le_bytes());
         assert!(decode_objects(&bytes, Widths::EIGHT).is_err());
         bytes[24..32].copy_from_slice(&4090u64.to_le_bytes());

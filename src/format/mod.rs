@@ -11,3 +11,46 @@ pub(crate) mod message;
 pub(crate) mod object_header;
 pub(crate) mod superblock;
 pub(crate) mod symbol_table;
+
+/// For the fuzzer: takes `data` for every structure in turn; what decodes must encode, and decode to the same again.
+#[cfg(fuzzing)]
+pub(crate) fn decode_everything(data: &[u8]) {
+    use crate::bytes::{Address, Widths};
+    use message::{attribute::Attribute, dataspace::Dataspace, datatype, fill_value::FillValue, filter_pipeline, layout, link::Link};
+
+    /// Decoding what was encoded gives the same.
+    macro_rules! round_trip {
+        ($decode:expr, $encode:expr) => {
+            if let Ok(value) = $decode(data)
+                && let Ok(bytes) = $encode(&value)
+            {
+                assert_eq!($decode(&bytes).ok(), Some(value));
+            }
+        };
+    }
+    let w = Widths::EIGHT;
+    round_trip!(superblock::Superblock::decode, |s: &superblock::Superblock| s.encode());
+    round_trip!(|b: &[u8]| datatype::decode(b).map(|(d, _)| d), datatype::encode);
+    round_trip!(|b: &[u8]| Dataspace::decode(b, w), |s: &Dataspace| s.encode(w));
+    round_trip!(|b: &[u8]| Link::decode(b, w), |l: &Link| l.encode(w));
+    round_trip!(|b: &[u8]| Attribute::decode(b, w), |a: &Attribute| a.encode(w));
+    round_trip!(|b: &[u8]| layout::Layout::decode(b, w), |l: &layout::Layout| l.encode(w));
+    round_trip!(filter_pipeline::decode, |f: &Vec<_>| filter_pipeline::encode(f));
+    round_trip!(FillValue::decode, FillValue::encode);
+    if let Ok(prefix) = object_header::Prefix::decode(data) {
+        let _ = prefix.envelopes(data, prefix.messages.start as usize..data.len());
+    }
+    let _ = symbol_table::decode_node(data, w, 4);
+    let _ = global_heap::decode_objects(data, w);
+    let _ = btree1::Node::<btree1::ChunkKey>::decode(data, 3, w, 32);
+    let _ = message::Shared::decode(data, w);
+    if let Ok(heap) = fractal_heap::FractalHeap::decode(data, Address(0), w) {
+        let _ = heap.decode_id(data);
+        let _ = heap.descend(data, 3, 0, 700);
+    }
+    if let Ok(header) = btree2::Header::decode(data, w)
+        && let Ok(levels) = btree2::Levels::new(&header, w)
+    {
+        let _ = btree2::decode_node(data, header.kind, 1, 2, &levels, w);
+    }
+}

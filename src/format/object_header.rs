@@ -192,8 +192,9 @@ pub(crate) struct Outgoing {
     pub(crate) body: Vec<u8>,
 }
 
-/// Encodes a version 2 header of one chunk: prefix, messages, checksum.
-pub(crate) fn encode(messages: &[Outgoing]) -> Result<Vec<u8>> {
+/// Encodes a version 2 header of one chunk: prefix, messages, checksum. `phase_change` says where attributes move out
+/// of the header and back, if not at 8 and 6: the most compact and the least dense ones.
+pub(crate) fn encode(messages: &[Outgoing], phase_change: Option<[u16; 2]>) -> Result<Vec<u8>> {
     let envelope = |m: &Outgoing| {
         let size = u16::try_from(m.body.len()).map_err(|_| {
             Error::limit(format!(
@@ -222,12 +223,12 @@ pub(crate) fn encode(messages: &[Outgoing]) -> Result<Vec<u8>> {
         2 => 1,
         3 | 4 => 2,
         _ => 3,
-    };
+    } | u8::from(phase_change.is_some()) << 4;
     let prefix = PrefixV2 {
         version: 2,
         flags,
         times: None,
-        phase_change: None,
+        phase_change,
         chunk_size,
     };
     let mut out = bytes::encode(&prefix, (), STRUCTURE)?;
@@ -250,9 +251,14 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded_again() {
-        for body in [0usize, 10, 300, 60_000] {
+        for (body, phase_change) in [
+            (0usize, None),
+            (10, Some([100, 6])),
+            (300, None),
+            (60_000, Some([9, 0])),
+        ] {
             let messages = [message(1, &vec![7; body]), message(3, b"abc")];
-            let bytes = encode(&messages).unwrap();
+            let bytes = encode(&messages, phase_change).unwrap();
             let prefix = Prefix::decode(&bytes).unwrap();
             assert_eq!(prefix.first_chunk_size(), bytes.len() as u64);
             prefix.verify_first(&bytes).unwrap();
@@ -275,6 +281,6 @@ mod tests {
 
     #[test]
     fn a_message_too_large_for_its_length_is_refused() {
-        assert!(encode(&[message(12, &vec![0; 70_000])]).is_err());
+        assert!(encode(&[message(12, &vec![0; 70_000])], None).is_err());
     }
 }

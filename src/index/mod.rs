@@ -1,6 +1,9 @@
 //! How to walk (and grow) what `format` describes: B-trees and heaps. The same file names as in `format`.
 
 pub(crate) mod btree1;
+pub(crate) mod btree1_build;
 pub(crate) mod btree2;
 pub(crate) mod fractal_heap;
 pub(crate) mod global_heap;
+pub(crate) mod heap_writer;
+pub(crate) mod space;

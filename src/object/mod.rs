@@ -6,5 +6,6 @@ pub(crate) mod header;
 pub(crate) mod links;
 pub(crate) mod raw_data;
 pub(crate) mod runs;
+pub(crate) mod store;
 
 pub(crate) use header::ObjectHeader;

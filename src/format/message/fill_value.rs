@@ -73,7 +73,7 @@ impl FillValue {
             1 | 2 => {
                 let (f, used) = bytes::decode::<Version1>(rest, (), STRUCTURE)?;
                 // Version 1 should always carry a size, but libhdf5 wrote none where nothing is defined.
-                (f.allocation, f.write_time, f.defined != 0, used)
+                (f.allocation, f.write_time & 3, f.defined != 0, used)
             }
             3 => {
                 let (f, used) = bytes::decode::<Version3>(rest, (), STRUCTURE)?;

@@ -71,6 +71,27 @@ pub(crate) struct AttributeInfo {
     pub(crate) name_index: Option<Address>,
 }
 
+impl AttributeInfo {
+    /// All attributes in the header, no creation order.
+    pub(crate) const COMPACT: AttributeInfo = AttributeInfo {
+        version: 0,
+        flags: 0,
+        max_creation_order: None,
+        heap: None,
+        name_index: None,
+    };
+}
+
+/// Reference count: how many hard links lead to the object; 1 where the message is absent.
+#[binrw]
+#[brw(little)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ReferenceCount {
+    #[br(assert(version == 0, "version {version}"))]
+    pub(crate) version: u8,
+    pub(crate) count: u32,
+}
+
 /// Continuation: where the next chunk of the header is.
 #[binrw]
 #[brw(little, import_raw(w: Widths))]

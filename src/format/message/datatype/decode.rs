@@ -221,7 +221,7 @@ impl<'a> Cursor<'a> {
             precision: p.precision,
         };
         check_bits(&bits)?;
-        let within = |position: u8, length: u8| u32::from(position) + u32::from(length) <= 8 * size;
+        let within = |position: u8, length: u8| u64::from(position) + u64::from(length) <= 8 * u64::from(size);
         let sign = (flags >> 8) as u8;
         if !within(p.exponent, p.exponent_bits)
             || !within(p.mantissa, p.mantissa_bits)

@@ -119,15 +119,8 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
                 9,
                 1 | padding_bits(*padding) << 4 | charset_bits(*charset) << 8,
             )?;
-            // What the string consists of: characters, as libhdf5 describes them.
-            push(
-                &Datatype::FixedString {
-                    size: 1,
-                    padding: Padding::NullTerminated,
-                    charset: *charset,
-                },
-                out,
-            )
+            // What the string consists of: libhdf5 says unsigned bytes, whatever the character set.
+            push(&Datatype::integer(1, false), out)
         }
         Datatype::Array { dims, base } => {
             header(10, 0)?;

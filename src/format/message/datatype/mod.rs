@@ -53,7 +53,7 @@ impl Bits {
 
     /// Whether every bit of the element is significant.
     pub fn is_full(&self) -> bool {
-        self.offset == 0 && u32::from(self.precision) == 8 * self.size
+        self.offset == 0 && u64::from(self.precision) == 8 * u64::from(self.size)
     }
 }
 

@@ -1,0 +1,58 @@
+//! Attributes of new objects: a name and an array, as one message of the object's header.
+
+use super::array::{self, ArrayLike};
+use super::session::Session;
+use super::tree::{NodeId, charset};
+use crate::bytes::Widths;
+use crate::error::{Error, Result};
+use crate::format::message::attribute::{Attribute, Held};
+use crate::format::message::dataspace::{Dataspace, MAX_RANK};
+use crate::format::message::datatype::Name;
+
+/// What fits an object header message.
+const MOST: usize = u16::MAX as usize;
+
+/// Sets an attribute of an object, in place of one of the same name.
+pub(super) fn set(session: &Session, object: NodeId, name: &[u8], value: &dyn ArrayLike) -> Result<()> {
+    let (shape, datatype) = (value.shape(), value.element_datatype());
+    let elements = array::count(&shape)?;
+    if shape.len() > MAX_RANK {
+        return Err(Error::limit(format!("{} dimensions, {MAX_RANK} are possible", shape.len())));
+    }
+    let shown = Name(name.to_vec());
+    // Before its data are kept: an attribute that is too large should leave nothing behind.
+    if (elements as u64).saturating_mul(datatype.size()) > MOST as u64 {
+        return Err(too_large(&shown));
+    }
+    session.with(|open| {
+        let mut data = Vec::new();
+        match value.as_stored(&datatype) {
+            Some(bytes) => data.extend_from_slice(bytes),
+            None => value.store(0..elements, &datatype, open, &mut data)?,
+        }
+        let message = Attribute {
+            name: shown.clone(),
+            charset: charset(name),
+            datatype: Held::Here(datatype),
+            dataspace: Held::Here(match &shape[..] {
+                [] => Dataspace::Scalar,
+                _ => Dataspace::Simple {
+                    dims: shape,
+                    max: None,
+                },
+            }),
+            data,
+        }
+        .encode(Widths::EIGHT)?;
+        if message.len() > MOST {
+            return Err(too_large(&shown));
+        }
+        open.tree.set_attribute(object, name, message)
+    })
+}
+
+fn too_large(name: &Name) -> Error {
+    Error::limit(format!(
+        "attribute {name}: more than 64 KiB do not fit an object header; write it as a dataset"
+    ))
+}

@@ -1,0 +1,156 @@
+//! Groups of a new file: what can be put into them.
+
+use super::array::ArrayLike;
+use super::attribute;
+use super::dataset::DatasetBuilder;
+use super::session::Session;
+use super::tree::{self, LinkTo, NodeId, Tree};
+use crate::error::{Context, Error, Result};
+use crate::format::message::datatype::Name;
+use std::sync::Arc;
+
+/// A group of a file that is being written. Paths are relative to it; groups on the way are made as needed.
+///
+/// Names are bytes, normally UTF-8: anything but `/` and NUL, and not a single dot.
+#[derive(Clone)]
+pub struct GroupMut {
+    session: Arc<Session>,
+    node: NodeId,
+    path: String,
+}
+
+impl GroupMut {
+    pub(super) fn root(session: Arc<Session>) -> GroupMut {
+        GroupMut {
+            session,
+            node: Tree::ROOT,
+            path: "/".into(),
+        }
+    }
+
+    /// The path in the file.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Describes a new dataset at `path`, to be created or written.
+    pub fn build(&mut self, path: impl AsRef<[u8]>) -> DatasetBuilder {
+        DatasetBuilder::new(self.session.clone(), self.node, self.path.clone(), path.as_ref())
+    }
+
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name.
+    pub fn create_group(&mut self, path: impl AsRef<[u8]>) -> Result<GroupMut> {
+        self.place(path.as_ref(), |tree, group, name| {
+            if tree.find(group, &[name]).is_ok() {
+                let name = Name(name.to_vec());
+                return Err(Error::conflict(format!("{name} exists already")));
+            }
+            tree.make_groups(group, &[name])
+        })
+    }
+
+    /// The group at `path`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if something else is at its place.
+    pub fn group(&mut self, path: impl AsRef<[u8]>) -> Result<GroupMut> {
+        if tree::names(path.as_ref())?.is_empty() {
+            return Ok(self.clone());
+        }
+        self.place(path.as_ref(), |tree, group, name| tree.make_groups(group, &[name]))
+    }
+
+    /// Sets an attribute, in place of one of the same name.
+    ///
+    /// # Errors
+    /// Of kind [`Limit`](crate::ErrorKind::Limit) for more than 64 KiB.
+    pub fn set_attribute(&mut self, name: impl AsRef<[u8]>, value: impl ArrayLike) -> Result<()> {
+        attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
+    }
+
+    /// Makes a soft link: a name for whatever is at the path `target`, if anything is.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name.
+    pub fn link_soft(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<()> {
+        let target = checked_target(target.as_ref())?;
+        self.link(path.as_ref(), LinkTo::Soft(target))
+    }
+
+    /// Makes an external link: a name for what is at the path `target` of another file.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name.
+    pub fn link_external(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        file: impl AsRef<[u8]>,
+        target: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        let (file, path_there) = (checked_target(file.as_ref())?, checked_target(target.as_ref())?);
+        let to = LinkTo::External {
+            file,
+            path: path_there,
+        };
+        self.link(path.as_ref(), to)
+    }
+
+    /// Makes a further hard link to the object at `target`, which is relative to this group too.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name,
+    /// [`NotFound`](crate::ErrorKind::NotFound) without an object at `target`, and
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if a group would come to lie in itself.
+    pub fn link_hard(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<()> {
+        let here = self.node;
+        let target = tree::names(target.as_ref()).and_then(|names| {
+            self.session.with(|open| open.tree.find(here, &names))
+        });
+        let target = target.on(&self.path)?;
+        self.place(path.as_ref(), |tree, group, name| {
+            tree.link_again(group, name, target).map(|()| group)
+        })
+        .map(drop)
+    }
+
+    fn link(&mut self, path: &[u8], to: LinkTo) -> Result<()> {
+        let made = self.place(path, |tree, group, name| tree.link(group, name, to).map(|()| group));
+        made.map(drop)
+    }
+
+    /// Does something with the last name of a path, in its group.
+    fn place(
+        &mut self,
+        path: &[u8],
+        work: impl FnOnce(&mut Tree, NodeId, &[u8]) -> Result<NodeId>,
+    ) -> Result<GroupMut> {
+        let names = tree::names(path).on(&self.path)?;
+        let full = tree::joined(&self.path, &names);
+        let Some((name, parents)) = names.split_last() else {
+            return Err(Error::conflict("the group exists already").on(full));
+        };
+        let node = self.session.with(|open| {
+            let group = open.tree.make_groups(self.node, parents)?;
+            work(&mut open.tree, group, name)
+        });
+        Ok(GroupMut {
+            session: self.session.clone(),
+            node: node.on(&full)?,
+            path: full,
+        })
+    }
+}
+
+/// What a link leads to is ended by a NUL in the file, so it cannot contain one.
+fn checked_target(target: &[u8]) -> Result<Name> {
+    if target.is_empty() || target.contains(&0) {
+        return Err(Error::invalid("the target of a link is empty or contains a NUL"));
+    }
+    if target.len() > 30_000 {
+        return Err(Error::limit("the target of a link has more than 30,000 bytes"));
+    }
+    Ok(Name(target.to_vec()))
+}

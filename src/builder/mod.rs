@@ -1,0 +1,154 @@
+//! Writing a new file: nothing is seen under its name before it is whole.
+//!
+//! The objects are kept in memory as a tree; elements go to the store as they come. [`FileMut::commit`] writes what is
+//! left: the last chunks, their indexes, the object headers, and at the very end the superblock, without which the bytes
+//! are no HDF5 file. Files are those of libhdf5's "v18" bound, which libhdf5 1.8 and everything later read.
+
+mod array;
+mod attribute;
+mod chunking;
+mod commit;
+mod copied;
+mod dataset;
+mod group;
+mod session;
+mod tree;
+mod writer;
+
+pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape};
+pub(crate) use copied::portable;
+pub use copied::CopiedElements;
+pub use dataset::{DatasetBuilder, DatasetMut};
+pub use group::GroupMut;
+
+use crate::error::{Error, Result};
+use crate::file::File;
+use crate::index::space::Space;
+use crate::io::{StagedFile, Store};
+use session::Session;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How a new file is made.
+#[derive(Clone, Debug, Default)]
+pub struct CreateOptions {
+    overwrite: bool,
+}
+
+impl CreateOptions {
+    /// The defaults: a file that is there already is refused.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a file that is there already is replaced. It stays untouched until [`FileMut::commit`].
+    #[must_use]
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+}
+
+impl File {
+    /// Begins a new file at `path`, where nothing may be yet.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if something is there, [`NotFound`](crate::ErrorKind::NotFound)
+    /// without the folder, [`Io`](crate::ErrorKind::Io) if the system refuses.
+    pub fn create(path: impl AsRef<Path>) -> Result<FileMut> {
+        Self::create_with(path, CreateOptions::new())
+    }
+
+    /// As [`create`](File::create), with options.
+    ///
+    /// # Errors
+    /// As [`create`](File::create).
+    pub fn create_with(path: impl AsRef<Path>, options: CreateOptions) -> Result<FileMut> {
+        let staged = Arc::new(StagedFile::create(path.as_ref(), options.overwrite)?);
+        let session = new_session(staged.clone());
+        Ok(FileMut {
+            session,
+            staged: Some(staged),
+        })
+    }
+}
+
+/// A new file that is being written. Dropped before [`commit`](FileMut::commit) it leaves nothing behind.
+pub struct FileMut {
+    session: Arc<Session>,
+    /// Nothing for a file on a store of the caller's.
+    staged: Option<Arc<StagedFile>>,
+}
+
+fn new_session(store: Arc<dyn Store>) -> Arc<Session> {
+    Arc::new(Session::new(Space::new(store, commit::SUPERBLOCK)))
+}
+
+impl FileMut {
+    /// Writes a new file to `store`, which holds nothing yet. Before the commit it holds no HDF5 file: its first bytes
+    /// are written last.
+    pub fn on_store(store: impl Store + 'static) -> FileMut {
+        FileMut {
+            session: new_session(Arc::new(store)),
+            staged: None,
+        }
+    }
+
+    /// The root group.
+    pub fn root(&self) -> GroupMut {
+        GroupMut::root(self.session.clone())
+    }
+
+    /// Describes a new dataset at `path`, to be created or written. Groups on the way are made as needed.
+    pub fn build(&mut self, path: impl AsRef<[u8]>) -> DatasetBuilder {
+        self.root().build(path)
+    }
+
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// As [`GroupMut::create_group`].
+    pub fn create_group(&mut self, path: impl AsRef<[u8]>) -> Result<GroupMut> {
+        self.root().create_group(path)
+    }
+
+    /// Sets an attribute of the root group, in place of one of the same name.
+    ///
+    /// # Errors
+    /// As [`GroupMut::set_attribute`].
+    pub fn set_attribute(&mut self, name: impl AsRef<[u8]>, value: impl ArrayLike) -> Result<()> {
+        self.root().set_attribute(name, value)
+    }
+
+    /// Makes a soft link: a name for whatever is at the path `target`, if anything is.
+    ///
+    /// # Errors
+    /// As [`GroupMut::link_soft`].
+    pub fn link_soft(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<()> {
+        self.root().link_soft(path, target)
+    }
+
+    /// Finishes the file: when this returns, all of it is on the disk, under its name. Datasets that are still open take
+    /// nothing more.
+    ///
+    /// # Errors
+    /// Of kind [`Io`](crate::ErrorKind::Io) if the disk is full, among others; of the kind of an earlier error if
+    /// something was written only in part. Then there is no file, and one that was there before is untouched.
+    pub fn commit(mut self) -> Result<()> {
+        let staged = self.staged.take();
+        // A staged file is synced when it gets its name; any other needs its barriers here.
+        commit::commit(&self.session, staged.is_none())?;
+        match staged.map(Arc::into_inner) {
+            None => Ok(()),
+            Some(Some(staged)) => staged.publish(),
+            Some(None) => Err(Error::conflict("the file is still being written to")),
+        }
+    }
+}
+
+impl Drop for FileMut {
+    fn drop(&mut self) {
+        // Handles on datasets may live on: they get errors, and the staged file goes away now.
+        drop(self.session.close());
+    }
+}

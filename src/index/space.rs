@@ -1,0 +1,193 @@
+//! Room in a new file: handed out from its end, never taken back, and written in large pieces.
+//!
+//! What is written right behind what was written before waits in memory until there is enough of it for one write.
+//! Anything else goes to its place at once. Gaps that nobody writes are zeros.
+
+use crate::bytes::Address;
+use crate::error::{Error, Result};
+use crate::io::Store;
+use std::sync::Arc;
+
+/// Where metadata begins: at multiples of this.
+pub(crate) const METADATA: u64 = 8;
+
+/// Bytes that are gathered for one write.
+const BATCH: usize = 4 << 20;
+
+/// Pieces of this size are not worth gathering: copying them costs more than another write.
+const LARGE: usize = 1 << 20;
+
+/// The space of a file that is being written from its beginning to its end.
+pub(crate) struct Space {
+    store: Arc<dyn Store>,
+    end: u64,
+    /// Written, but still here; it belongs at `waiting_at`.
+    waiting: Vec<u8>,
+    waiting_at: u64,
+    broken: bool,
+}
+
+impl Space {
+    /// A file whose first `reserved` bytes are written by somebody else, at the end.
+    pub(crate) fn new(store: Arc<dyn Store>, reserved: u64) -> Space {
+        Space {
+            store,
+            end: reserved,
+            waiting: Vec::new(),
+            waiting_at: reserved,
+            broken: false,
+        }
+    }
+
+    /// Whether a write failed: the file is then not what it should be, and never will.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// The first address that nobody has.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Hands out `bytes` bytes at a multiple of `alignment`.
+    pub(crate) fn allocate(&mut self, bytes: u64, alignment: u64) -> Result<Address> {
+        let full = || Error::limit(format!("{bytes} more bytes in a file of {}", self.end));
+        let start = self.end.checked_next_multiple_of(alignment);
+        // Positions are signed in operating systems.
+        let end = start.and_then(|s| s.checked_add(bytes));
+        let (Some(start), Some(end)) = (start, end.filter(|&e| e <= i64::MAX as u64)) else {
+            return Err(full());
+        };
+        self.end = end;
+        Ok(Address(start))
+    }
+
+    /// Allocates room for `bytes` and writes them.
+    pub(crate) fn append(&mut self, bytes: &[u8], alignment: u64) -> Result<Address> {
+        let at = self.allocate(bytes.len() as u64, alignment)?;
+        self.write(at, bytes)?;
+        Ok(at)
+    }
+
+    /// Writes to room that was allocated, once.
+    pub(crate) fn write(&mut self, at: Address, bytes: &[u8]) -> Result<()> {
+        let position = at.get();
+        let waiting_end = self.waiting_at + self.waiting.len() as u64;
+        let gap = position.checked_sub(waiting_end).filter(|&g| g < METADATA);
+        if gap.is_none() {
+            if position + (bytes.len() as u64) < self.end {
+                // Not the end of the file, so the next piece will hardly follow it.
+                return self.put(position, bytes);
+            }
+            self.flush()?;
+            self.waiting_at = position;
+        } else {
+            let padded = self.waiting.len() + gap.unwrap_or(0) as usize;
+            self.waiting.resize(padded, 0);
+        }
+        if bytes.len() >= LARGE {
+            self.flush()?;
+            self.put(position, bytes)?;
+            self.waiting_at = position + bytes.len() as u64;
+            return Ok(());
+        }
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= BATCH {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        if !self.waiting.is_empty() {
+            let mut waiting = std::mem::take(&mut self.waiting);
+            self.put(self.waiting_at, &waiting)?;
+            self.waiting_at += waiting.len() as u64;
+            waiting.clear();
+            self.waiting = waiting;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, position: u64, bytes: &[u8]) -> Result<()> {
+        let written = self.store.write_at(position, bytes);
+        self.broken |= written.is_err();
+        written
+    }
+
+    /// The store, after everything that waits is in it.
+    pub(crate) fn into_store(mut self) -> Result<Arc<dyn Store>> {
+        self.flush()?;
+        Ok(self.store)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::MemoryStore;
+    use std::sync::Mutex;
+
+    /// Remembers the place and size of each write.
+    #[derive(Clone, Default)]
+    struct Writes(Arc<Mutex<Vec<(u64, usize)>>>, MemoryStore);
+
+    impl Store for Writes {
+        fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()> {
+            self.0.lock().unwrap().push((position, bytes.len()));
+            self.1.write_at(position, bytes)
+        }
+
+        fn sync(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn neighbours_are_written_together() {
+        let writes = Writes::default();
+        let mut space = Space::new(Arc::new(writes.clone()), 48);
+        assert_eq!(space.append(b"abc", 1).unwrap(), Address(48));
+        assert_eq!(space.append(b"def", METADATA).unwrap(), Address(56));
+        assert_eq!(space.append(b"ghi", 1).unwrap(), Address(59));
+        space.into_store().unwrap();
+        assert_eq!(*writes.0.lock().unwrap(), [(48, 14)]);
+        assert_eq!(&writes.1.bytes()[48..], b"abc\0\0\0\0\0defghi");
+    }
+
+    #[test]
+    fn room_may_be_filled_later_and_in_any_order() {
+        let writes = Writes::default();
+        let mut space = Space::new(Arc::new(writes.clone()), 48);
+        let early = space.allocate(2 * LARGE as u64, 8).unwrap();
+        space.append(&[1; 10], 1).unwrap();
+        let late = space.allocate(20, 1).unwrap();
+        space
+            .write(Address(early.get() + 100), &vec![2; LARGE])
+            .unwrap();
+        space.append(&[3; 10], 1).unwrap();
+        space.write(late, &[4; 20]).unwrap();
+        space.write(early, &[5; 100]).unwrap();
+        let end = space.end();
+        space.into_store().unwrap();
+        let bytes = writes.1.bytes();
+        assert_eq!(bytes.len() as u64, end);
+        let mut expected = vec![0; 48];
+        expected.extend([5; 100]);
+        expected.extend(vec![2; LARGE]);
+        expected.resize(48 + 2 * LARGE, 0);
+        expected.extend([1; 10]);
+        expected.extend([4; 20]);
+        expected.extend([3; 10]);
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn a_file_beyond_what_systems_can_address_is_a_limit() {
+        let mut space = Space::new(Arc::new(MemoryStore::default()), 48);
+        let error = space.allocate(u64::MAX - 10, 8).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Limit);
+        assert_eq!(space.allocate(1, 8).unwrap(), Address(48));
+    }
+}

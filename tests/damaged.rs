@@ -1,0 +1,79 @@
+//! Hostile and damaged files: every command ends by itself, without a panic or a signal, in time and in memory.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A Python with h5py; the test command makes one and says where it is.
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("H5MANAGER_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        eprintln!("NOT RUN: set H5MANAGER_PYTHON to a Python with h5py (scripts/test does)");
+    }
+    python
+}
+
+fn survive(python: &Path, folders: &[&Path]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/damaged/survive.py");
+    let status = Command::new(python)
+        .arg(script)
+        // The release binary where there is one: the limits are meant for it.
+        .arg(std::env::var_os("H5MANAGER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_h5manager").into()))
+        .args(folders)
+        .env("H5MANAGER_PATIENCE", if cfg!(debug_assertions) { "10" } else { "1" })
+        .status()
+        .expect("Python starts");
+    assert!(status.success(), "see above");
+}
+
+#[test]
+fn generated_attacks_do_no_harm() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile/hostile_recipes.py");
+    let made = Command::new(&python).arg(recipes).arg(folder.path()).status().expect("Python starts");
+    assert!(made.success(), "the recipes need h5py");
+    survive(&python, &[folder.path()]);
+}
+
+#[test]
+fn known_reproducers_do_no_harm() {
+    let Some(python) = python() else { return };
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance/corpus/hostile");
+    if !corpus.is_dir() {
+        eprintln!("NOT RUN: the corpus of reproducers is not here");
+        return;
+    }
+    survive(&python, &[&corpus]);
+}
+
+/// Every prefix of a good file, and every single byte turned over: an error or an answer, never a panic.
+#[test]
+fn no_cut_and_no_flipped_byte_brings_the_reader_down() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("good.h5");
+    let mut out = h5manager::File::create(&path).expect("created");
+    out.build("numbers").chunks([8]).shuffle().deflate(4).fletcher32().write(&(0..40).collect::<Vec<i32>>()).expect("written");
+    out.build("group/names").write(&["one".to_owned(), "two".to_owned()]).expect("written");
+    out.root().set_attribute("unit", "kelvin").expect("set");
+    out.commit().expect("committed");
+    let good = std::fs::read(&path).expect("read");
+    let visit = |bytes: Vec<u8>| {
+        let Ok(file) = h5manager::File::from_bytes(bytes) else { return };
+        for visit in file.walk().flatten() {
+            if let h5manager::Visited::Object(object) = visit.what() {
+                let _ = object.attributes().map(|all| all.into_iter().flatten().map(|a| a.values(9)).count());
+                if let h5manager::Object::Dataset(dataset) = object {
+                    let _ = dataset.select(..).map(|part| part.values());
+                }
+            }
+        }
+    };
+    (0..good.len()).for_each(|cut| visit(good[..cut].to_vec()));
+    for at in 0..good.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut bytes = good.clone();
+            bytes[at] ^= flip;
+            visit(bytes);
+        }
+    }
+}
