@@ -45,6 +45,8 @@ mod group;
 mod index;
 pub mod io;
 mod object;
+#[cfg(feature = "cli")]
+pub mod progress;
 mod walk;
 
 pub use attribute::Attribute;

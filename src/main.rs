@@ -1,40 +1,108 @@
 //! The program: arguments, one command, exit code.
 
-use clap::{Parser, Subcommand};
-use h5manager::commands::{Command, Outcome, Silent, digest::Digest, ls::Ls, merge::Merge};
-use std::io::Write;
+use clap::{CommandFactory, Parser, Subcommand};
+use h5manager::commands::{
+    Command, Outcome, Silent, convert::Convert, digest::Digest, ls::Ls, merge::Merge, visualize::Visualize,
+};
+use h5manager::progress::Bar;
+use h5manager::{Error, ErrorKind};
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
-/// HDF5 files: directories of images to .h5 and back, merge, look inside.
+/// HDF5 files: a directory of images to one .h5, several .h5 to one, and what is inside.
 #[derive(Parser)]
-#[command(name = "h5manager", version)]
+#[command(name = "h5manager", version, max_term_width = 110, after_help = "Examples:
+  h5manager convert photos --output photos.h5 --dim 64
+  h5manager merge a.h5 b.h5 --output all.h5
+  h5manager visualize all.h5
+  h5manager ls -v run.h5
+
+h5manager COMMAND --help says more of each.")]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
+    /// No progress bar, no notices; errors are still said.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Threads to use; the result does not depend on it [default: all cores].
+    #[arg(short = 'j', long, global = true, value_name = "N")]
+    threads: Option<usize>,
 }
 
 #[derive(Subcommand)]
 enum Verb {
+    Convert(Box<Convert>),
     Merge(Merge),
+    Visualize(Visualize),
     Ls(Ls),
     Digest(Digest),
+    /// Prints the completions for a shell, or the manual pages.
+    #[command(hide = true)]
+    Generate {
+        /// bash, zsh, fish, elvish, powershell, or `man`.
+        what: String,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let command: &dyn Command = match &arguments.verb {
-        Verb::Merge(c) => c,
-        Verb::Ls(c) => c,
-        Verb::Digest(c) => c,
-    };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let done = command.run(&mut out, &Silent).and_then(|o| Ok(out.flush().map(|()| o)?));
+    if let Some(threads) = arguments.threads {
+        // Fails only if the pool is there already, which it is not.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let done = run(&arguments, &mut out).and_then(|o| Ok(out.flush().map(|()| o)?));
     match done {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Finding) => ExitCode::from(1),
+        Err(e) if is_closed_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) if e.kind() == ErrorKind::Interrupted => {
+            eprintln!("h5manager: {e}");
+            ExitCode::from(130)
+        }
         Err(e) => {
             eprintln!("h5manager: {e}");
             ExitCode::from(2)
         }
     }
+}
+
+fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome> {
+    let command: &dyn Command = match &arguments.verb {
+        Verb::Convert(c) => c.as_ref(),
+        Verb::Merge(c) => c,
+        Verb::Visualize(c) => c,
+        Verb::Ls(c) => c,
+        Verb::Digest(c) => c,
+        Verb::Generate { what } => return generate(what, out),
+    };
+    if arguments.quiet {
+        Bar::catch_signals();
+        return command.run(out, &Silent);
+    }
+    let progress = Bar::new(false);
+    Bar::catch_signals();
+    command.run(out, &progress)
+}
+
+/// Completions and manual pages, from the definitions of the options.
+fn generate(what: &str, out: &mut dyn Write) -> h5manager::Result<Outcome> {
+    let mut command = Arguments::command();
+    if what == "man" {
+        clap_mangen::Man::new(command.clone()).render(out)?;
+        for verb in command.get_subcommands().filter(|v| !v.is_hide_set()) {
+            clap_mangen::Man::new(verb.clone().name(format!("h5manager-{}", verb.get_name()).leak() as &str)).render(out)?;
+        }
+        return Ok(Outcome::Fine);
+    }
+    let shell: clap_complete::Shell =
+        what.parse().map_err(|e: String| Error::new(ErrorKind::Invalid, format!("{e}; possible: bash, zsh, fish, elvish, powershell, man")))?;
+    clap_complete::generate(shell, &mut command, "h5manager", out);
+    Ok(Outcome::Fine)
+}
+
+/// Whoever read our output has had enough, as `head` has: no error.
+fn is_closed_pipe(e: &Error) -> bool {
+    let cause = std::error::Error::source(e).and_then(|s| s.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -1,9 +1,11 @@
 //! The program's verbs, each a struct whose fields are its options. They use the public API only.
 
+pub mod convert;
 pub mod digest;
 pub mod ls;
 pub mod merge;
 pub(crate) mod output;
+pub mod visualize;
 
 use crate::error::Result;
 use std::io::Write;

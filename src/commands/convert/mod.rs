@@ -1,0 +1,216 @@
+//! `convert`: a folder of images → one .h5 file.
+//!
+//! [`folder`] runs it in two passes: [`survey`] reads the headers, so that [`plan`] can fix size, colours and
+//! depth of the set before it is begun; [`pipeline`] decodes on all threads and hands rows in order to [`write`].
+//! [`scan`] finds the files, [`picture`] knows images, [`report`] says what came of it.
+
+mod compress;
+mod folder;
+mod gate;
+mod options;
+mod picture;
+mod pipeline;
+mod plan;
+mod report;
+mod scan;
+mod survey;
+mod write;
+
+pub use options::{Background, Color, Compress, Dim, Labels, OnError, PixelCount, SampleDepth, Store};
+pub use picture::{Fit, Layout, Resampling};
+
+use super::{Command, Outcome, Progress};
+use crate::error::{Error, ErrorKind, Result};
+use report::printable;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+/// Convert a folder of images to one .h5 file
+///
+/// Images are found in all sub-folders, by their content and not by their names, and stored in the order of their
+/// paths: /images (N, height, width, channels), /labels (N) with the names of the classes as attribute class_names,
+/// and /filenames (N). They are turned upright (EXIF), and transparent ones are put on the background. What cannot be
+/// read is skipped and listed.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Convert {
+    /// Folder of images; each of its sub-folders is a class
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub input: PathBuf,
+
+    /// File to write; .h5 is appended unless the name ends in .h5 or .hdf5, and folders are made as needed
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: PathBuf,
+
+    /// Replace the output if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Size of the stored images: 64, or height x width as in 480x640. Without it all images must be of one size;
+    /// else their files are stored as they are
+    #[arg(long, value_name = "N|HxW")]
+    pub dim: Option<Dim>,
+
+    /// How an image of other proportions is made to fit
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub fit: Fit,
+
+    /// How samples are computed when the size changes
+    #[arg(long, value_enum, default_value_t, value_name = "NAME")]
+    pub filter: Resampling,
+
+    /// Channels to store
+    #[arg(long, value_enum, default_value_t, value_name = "CHANNELS")]
+    pub color: Color,
+
+    /// Bits of a stored sample; integers are scaled to it, never clipped
+    #[arg(long, value_enum, default_value_t, value_name = "BITS")]
+    pub depth: SampleDepth,
+
+    /// Colour behind transparent images and around padded ones: white, black or #rrggbb
+    #[arg(long, default_value = "white", value_name = "COLOUR")]
+    pub background: Background,
+
+    /// What the classes are
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub labels: Labels,
+
+    /// Order of the dimensions
+    #[arg(long, value_enum, default_value_t, value_name = "ORDER")]
+    pub layout: Layout,
+
+    /// Store pixels, or the bytes of the files as they are (variable-length u8)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub store: Option<Store>,
+
+    /// Compression of the pixels: none, gzip, gzip:1 to gzip:9, or auto: gzip if it saves a fifth on some samples
+    #[arg(long, default_value = "auto", value_name = "HOW")]
+    pub compress: Compress,
+
+    /// What to do at a file that cannot be read
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub on_error: OnError,
+
+    /// Write all skipped files and their reasons as CSV
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+
+    /// Largest image that is decoded, in pixels
+    #[arg(long, default_value = "64M", value_name = "N")]
+    pub max_pixels: PixelCount,
+
+    /// Threads to use [default: all cores]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  h5manager convert photos/hot_dog --output tmp/hotdog_64 --dim 64
+      one class, every image 64 x 64, into tmp/hotdog_64.h5
+  h5manager convert photos --output photos.h5 --dim 224 --fit crop --layout nchw
+      a class for each sub-folder; the middle of each image, channels first for PyTorch
+  h5manager convert scans --output scans.h5 --depth 16 --color gray --compress gzip --report skipped.csv
+      16-bit grey at the size that all have, compressed; what could not be read goes into a table";
+
+impl Command for Convert {
+    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+        let muted = Muted(progress);
+        let progress: &dyn Progress = if self.quiet { &muted } else { progress };
+        let output = self.output_path()?;
+        self.check(&output)?;
+        let mut pool = rayon::ThreadPoolBuilder::new();
+        if let Some(threads) = self.threads {
+            pool = pool.num_threads(threads.get());
+        }
+        let pool = pool.build().map_err(|e| Error::new(ErrorKind::Io, format!("no threads to be had: {e}")))?;
+        let summary = pool.install(|| folder::convert(self, &output, progress))?;
+        if self.json {
+            summary.print_json(out)?;
+        } else if !self.quiet {
+            summary.print(out)?;
+        }
+        Ok(Outcome::Fine)
+    }
+}
+
+/// Passes on only that the user asked to stop.
+struct Muted<'a>(&'a dyn Progress);
+
+impl Progress for Muted<'_> {
+    fn start(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {}
+    fn finish(&self) {}
+    fn notice(&self, _: &str) {}
+    fn stopped(&self) -> bool {
+        self.0.stopped()
+    }
+}
+
+impl Convert {
+    /// The output's name with its suffix.
+    fn output_path(&self) -> Result<PathBuf> {
+        let shown = printable(&self.output.to_string_lossy());
+        let Some(name) = self.output.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()) else {
+            return Err(Error::invalid(format!("--output {shown} is a folder; add the name of a file")));
+        };
+        if self.output.as_os_str().as_encoded_bytes().last().is_some_and(|&b| std::path::is_separator(b.into())) {
+            return Err(Error::invalid(format!("--output {shown} is a folder; add the name of a file")));
+        }
+        if name.ends_with(".h5") || name.ends_with(".hdf5") {
+            return Ok(self.output.clone());
+        }
+        let mut path = self.output.clone().into_os_string();
+        path.push(".h5");
+        Ok(path.into())
+    }
+
+    /// What can be known to be wrong before any work is done.
+    fn check(&self, output: &Path) -> Result<()> {
+        let input = printable(&self.input.to_string_lossy());
+        match std::fs::metadata(&self.input) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(Error::invalid(format!("{input} is a file; convert takes the folder it is in"))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::not_found(format!("no folder {input}")));
+            }
+            Err(e) => return Err(Error::from(e).on(input)),
+        }
+        for path in [Some(output), self.report.as_deref()].into_iter().flatten() {
+            let shown = printable(&path.to_string_lossy());
+            match std::fs::symlink_metadata(path) {
+                Ok(metadata) if metadata.is_dir() => {
+                    return Err(Error::conflict(format!("{shown} is a folder; choose another name for the output")));
+                }
+                Ok(_) if !self.overwrite => {
+                    return Err(Error::conflict(format!(
+                        "{shown} exists; add --overwrite to replace it, or choose another name"
+                    )));
+                }
+                _ => {}
+            }
+        }
+        if self.store == Some(Store::Bytes) && self.dim.is_some() {
+            return Err(Error::invalid("--store bytes keeps the files as they are: leave out --dim or --store"));
+        }
+        match self.dim {
+            None if self.fit != Fit::Stretch => Err(Error::invalid("--fit needs a size: add --dim")),
+            Some(Dim { height, width }) if height != width && matches!(self.fit, Fit::Shorter | Fit::Longer) => {
+                Err(Error::invalid("--fit shorter and --fit longer take one number for --dim, like 256"))
+            }
+            Some(Dim { height, width }) if u64::from(height) * u64::from(width) > self.max_pixels.0 => {
+                Err(Error::limit(format!("--dim {height}x{width} is over the limit of {} pixels (--max-pixels)", self.max_pixels)))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Image files to pictures in memory: which format, which size and colours, and the samples themselves.
+//!
+//! [`recognise`] names the format by content, [`header`] tells what a picture will be without decoding it,
+//! [`decode`] decodes it, and [`Look::render`](render::Look::render) brings it to the shape that is stored.
+
+mod jpeg;
+mod render;
+mod resize;
+mod sample;
+mod signature;
+mod tiff;
+
+pub(crate) use render::Look;
+pub use render::{Fit, Layout};
+pub use resize::Resampling;
+pub(crate) use resize::Studio;
+pub(crate) use sample::{Channels, Depth, Sample, Samples};
+pub(crate) use signature::{Format, HEAD, Recognised, has_image_suffix, recognise, suffix_of};
+
+use crate::error::{Error, Result};
+use image::metadata::Orientation;
+use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use std::io::{BufRead, Cursor, Seek};
+
+/// What a file says of its picture before any sample is decoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Header {
+    /// Width as stored, in pixels.
+    pub(crate) width: u32,
+    /// Height as stored, in pixels.
+    pub(crate) height: u32,
+    /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+    pub(crate) channels: usize,
+    pub(crate) depth: Depth,
+    /// The turn that makes it upright; an invalid one is none.
+    pub(crate) orientation: Orientation,
+    /// Bytes that the decoder may need for each pixel beside the samples.
+    scratch_per_pixel: u64,
+}
+
+/// A decoded picture, not yet upright.
+#[derive(Debug)]
+pub(crate) struct Raster {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) channels: usize,
+    pub(crate) samples: Samples,
+    pub(crate) orientation: Orientation,
+}
+
+impl Header {
+    /// Width and height once it is upright.
+    pub(crate) fn upright(&self) -> (u32, u32) {
+        if lies_on_its_side(self.orientation) { (self.height, self.width) } else { (self.width, self.height) }
+    }
+
+    /// Whether it has more than shades of grey.
+    pub(crate) fn coloured(&self) -> bool {
+        self.channels >= 3
+    }
+
+    /// How many pixels it declares to have.
+    pub(crate) fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
+    /// About how many bytes decoding takes at most.
+    pub(crate) fn memory(&self) -> u64 {
+        let sample = match self.depth {
+            Depth::Eight => 1,
+            Depth::Sixteen => 2,
+            Depth::Float => 4,
+        };
+        self.pixels().saturating_mul(self.channels as u64 * sample + self.scratch_per_pixel).saturating_add(1 << 16)
+    }
+
+    fn raster(self, samples: Samples) -> Raster {
+        let Header { width, height, channels, orientation, .. } = self;
+        Raster { width, height, channels, samples, orientation }
+    }
+}
+
+impl Samples {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Samples::U8(v) => v.len(),
+            Samples::U16(v) => v.len(),
+            Samples::F32(v) => v.len(),
+        }
+    }
+}
+
+/// Reads what a file says of its picture.
+///
+/// # Errors
+/// Of a file that is damaged, cut short or of a kind that is not supported.
+pub(crate) fn header<R: BufRead + Seek>(reader: R, format: Format) -> Result<Header> {
+    match format {
+        Format::Jpeg => jpeg::header(reader),
+        Format::Tiff => tiff::header(reader),
+        Format::Other(format) => open(reader, format).map(|(header, _)| header),
+    }
+}
+
+/// Decodes the picture in `bytes`, the first if there are several. `buffer` is memory to reuse. `admit` is asked
+/// when the size is known and no memory has been taken yet.
+///
+/// # Errors
+/// Those of [`header`] and of `admit`; and a picture whose data end early is an error, never half a picture.
+pub(crate) fn decode(
+    bytes: &[u8],
+    format: Format,
+    buffer: Vec<u8>,
+    admit: &mut dyn FnMut(&Header) -> Result<()>,
+) -> Result<Raster> {
+    match format {
+        Format::Jpeg => jpeg::decode(bytes, buffer, admit),
+        Format::Tiff => tiff::decode(Cursor::new(bytes), admit),
+        Format::Other(format) => decode_other(bytes, format, buffer, admit),
+    }
+}
+
+/// Whether the file holds further frames or pages, which are left out.
+pub(crate) fn has_more(bytes: &[u8], format: Format) -> bool {
+    match format {
+        Format::Other(ImageFormat::Gif) => gif_frames(bytes) > 1,
+        Format::Other(ImageFormat::WebP) => {
+            bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0)
+        }
+        Format::Other(ImageFormat::Png) => png_is_animated(bytes),
+        Format::Tiff => ::tiff::decoder::Decoder::new(Cursor::new(bytes)).is_ok_and(|decoder| decoder.more_images()),
+        _ => false,
+    }
+}
+
+fn open<'a, R: BufRead + Seek + 'a>(reader: R, format: ImageFormat) -> Result<(Header, impl ImageDecoder + 'a)> {
+    let mut reader = ImageReader::with_format(reader, format);
+    // The size is checked by who decodes; this only keeps a header from asking for gigabytes before that.
+    let mut limits = image::Limits::no_limits();
+    limits.max_alloc = Some(4 << 30);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(explain)?;
+    let (width, height) = decoder.dimensions();
+    let (channels, depth) = match decoder.color_type() {
+        ColorType::L8 => (1, Depth::Eight),
+        ColorType::La8 => (2, Depth::Eight),
+        ColorType::Rgb8 => (3, Depth::Eight),
+        ColorType::Rgba8 => (4, Depth::Eight),
+        ColorType::L16 => (1, Depth::Sixteen),
+        ColorType::La16 => (2, Depth::Sixteen),
+        ColorType::Rgb16 => (3, Depth::Sixteen),
+        ColorType::Rgba16 => (4, Depth::Sixteen),
+        ColorType::Rgb32F => (3, Depth::Float),
+        ColorType::Rgba32F => (4, Depth::Float),
+        other => return Err(Error::unsupported(format!("images of kind {other:?}"))),
+    };
+    // A broken EXIF block is no reason to lose the picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok((Header { width, height, channels, depth, orientation, scratch_per_pixel: 4 }, decoder))
+}
+
+fn decode_other(
+    bytes: &[u8],
+    format: ImageFormat,
+    mut buffer: Vec<u8>,
+    admit: &mut dyn FnMut(&Header) -> Result<()>,
+) -> Result<Raster> {
+    let (header, decoder) = open(Cursor::new(bytes), format)?;
+    admit(&header)?;
+    let count = header.pixels().saturating_mul(header.channels as u64);
+    let count = usize::try_from(count).map_err(|_| Error::limit("the picture is larger than memory"))?;
+    let samples = match header.depth {
+        Depth::Eight => {
+            buffer.resize(count, 0);
+            decoder.read_image(&mut buffer).map_err(explain)?;
+            Samples::U8(buffer)
+        }
+        Depth::Sixteen => {
+            let mut samples = vec![0u16; count];
+            decoder.read_image(bytemuck::cast_slice_mut(&mut samples)).map_err(explain)?;
+            Samples::U16(samples)
+        }
+        Depth::Float => {
+            let mut samples = vec![0f32; count];
+            decoder.read_image(bytemuck::cast_slice_mut(&mut samples)).map_err(explain)?;
+            Samples::F32(samples)
+        }
+    };
+    Ok(header.raster(samples))
+}
+
+/// Whether a turn exchanges width and height.
+fn lies_on_its_side(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
+/// Counts frames up to the second.
+fn gif_frames(bytes: &[u8]) -> usize {
+    let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3usize << ((flags & 7) + 1) };
+    let mut frames = 0;
+    let mut at = 13 + bytes.get(10).map_or(0, |&flags| table(flags));
+    while frames < 2 {
+        match bytes.get(at) {
+            Some(0x21) => at += 2,
+            Some(0x2c) => {
+                frames += 1;
+                at += 11 + bytes.get(at + 9).map_or(0, |&flags| table(flags));
+            }
+            _ => break,
+        }
+        while let Some(&length @ 1..) = bytes.get(at) {
+            at += 1 + usize::from(length);
+        }
+        at += 1;
+    }
+    frames
+}
+
+/// Whether a control chunk of an animation stands before the picture.
+fn png_is_animated(bytes: &[u8]) -> bool {
+    let mut at = 8usize;
+    while let Some(&[a, b, c, d, ref name @ ..]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        match name {
+            b"acTL" => return true,
+            b"IDAT" => return false,
+            _ => {}
+        }
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        let Some(next) = at.checked_add(12).and_then(|at| at.checked_add(length)) else { return false };
+        at = next;
+    }
+    false
+}
+
+fn truncated() -> Error {
+    Error::damaged("the file ends before its picture does (truncated)")
+}
+
+fn explain(error: ImageError) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|e| e.kind() == std::io::ErrorKind::UnexpectedEof) {
+            return truncated();
+        }
+        cause = inner.source();
+    }
+    let text = error.to_string();
+    match error {
+        ImageError::Unsupported(_) => Error::unsupported(text),
+        ImageError::Limits(_) => Error::limit(text),
+        _ => Error::damaged(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The tree of the file at the left of the screen: names, kinds, shapes and types, scrolled, read as far as it is seen.
+
+use super::cells::{Area, Canvas, Style};
+use super::source::{Branch, Kind, Source};
+use super::text::{columns, shortened};
+
+/// Nobody scrolls further, and a hostile file may claim more.
+const MOST_LINES: usize = 100_000;
+/// Deeper branches are drawn as if they were this deep.
+const DEEPEST: usize = 32;
+/// No pane is wider than this; longer lines are shortened.
+const WIDEST: u16 = 44;
+
+/// The lines of the tree that were needed so far, and where the screen is on them.
+pub(super) struct TreePane<'a> {
+    lines: Vec<Branch>,
+    /// Of each line the strokes that lead to it from its parents: `│  ├─ `.
+    guides: Vec<String>,
+    /// For each depth above the last line that was read: whether that branch goes on below.
+    open: Vec<bool>,
+    rest: Option<Box<dyn Iterator<Item = Branch> + 'a>>,
+    top: usize,
+}
+
+impl<'a> TreePane<'a> {
+    pub(super) fn new(source: &'a dyn Source) -> TreePane<'a> {
+        TreePane { lines: Vec::new(), guides: Vec::new(), open: Vec::new(), rest: Some(source.tree()), top: 0 }
+    }
+
+    /// Reads on until there are `wanted` lines or no more.
+    fn read_to(&mut self, wanted: usize) {
+        while self.lines.len() < wanted.min(MOST_LINES) {
+            match self.rest.as_mut().and_then(Iterator::next) {
+                Some(line) => self.push(line),
+                None => {
+                    self.rest = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, line: Branch) {
+        let mut guides = String::new();
+        if let Some(parents) = line.depth.min(DEEPEST).checked_sub(1) {
+            self.open.resize(parents, false);
+            guides.extend(self.open.iter().map(|&more| if more { "│  " } else { "   " }));
+            guides.push_str(if line.last { "└─ " } else { "├─ " });
+            self.open.push(!line.last);
+        }
+        self.guides.push(guides);
+        self.lines.push(line);
+    }
+
+    /// Moves by `lines`, down or up, on a screen of `height` lines.
+    pub(super) fn scroll(&mut self, lines: isize, height: u16) {
+        let wanted = self.top.saturating_add_signed(lines);
+        let height = usize::from(height.max(1));
+        self.read_to(wanted.saturating_add(height));
+        self.top = wanted.min(self.lines.len().saturating_sub(height));
+    }
+
+    /// How wide the pane should be to show its first `height` lines, at most a third of `available`.
+    pub(super) fn width(&mut self, height: u16, available: u16) -> u16 {
+        self.read_to(self.top + usize::from(height));
+        let shown = self.lines.iter().zip(&self.guides).skip(self.top).take(usize::from(height));
+        let widest =
+            shown.map(|(line, guides)| columns(guides) + columns(&line.name) + 2 + columns(&line.detail)).max();
+        let widest = u16::try_from(widest.unwrap_or(0)).unwrap_or(u16::MAX);
+        widest.saturating_add(1).min(WIDEST).min(available / 3)
+    }
+
+    /// Draws the lines; the object at `current` stands out.
+    pub(super) fn draw(&mut self, canvas: &mut Canvas, area: Area, current: &str) {
+        self.read_to(self.top + usize::from(area.height) + 1);
+        let shown = self.lines.iter().zip(&self.guides).skip(self.top);
+        for ((line, guides), y) in shown.zip(area.y..area.y.saturating_add(area.height)) {
+            let is_current = line.path == current && line.kind == Kind::Dataset;
+            draw_line(canvas, Area { y, height: 1, ..area }, guides, line, is_current);
+        }
+        let below = self.lines.len().saturating_sub(self.top + usize::from(area.height));
+        if below > 0 && area.height > 0 {
+            let y = area.y + area.height - 1;
+            let line = Area { y, height: 1, ..area };
+            canvas.fill(line, Style::PLAIN);
+            canvas.write(area.x, y, area.width, "↓ more", Style::DIM);
+        }
+    }
+}
+
+fn draw_line(canvas: &mut Canvas, area: Area, guides: &str, line: &Branch, is_current: bool) {
+    let end = area.x.saturating_add(area.width);
+    let x = canvas.write(area.x, area.y, area.width, guides, Style::DIM);
+    let room = usize::from(end.saturating_sub(x));
+    // The name comes first: what is left over is for the detail.
+    let name = shortened(&line.name, room);
+    let style = match line.kind {
+        Kind::Group => Style::BOLD,
+        Kind::Damaged => Style { bold: true, ..Style::coloured([214, 88, 88]) },
+        _ => Style { bold: is_current, reverse: is_current, ..Style::PLAIN },
+    };
+    let x = canvas.write(x, area.y, end.saturating_sub(x), &name, style);
+    let room = usize::from(end.saturating_sub(x));
+    if room > 4 && !line.detail.is_empty() {
+        let detail = shortened(&line.detail, room - 2);
+        canvas.write(x + 2, area.y, end.saturating_sub(x + 2), &detail, Style::DIM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::memory::{Memory, photos};
+    use super::*;
+
+    fn drawn(file: &Memory, width: u16, height: u16, scroll: isize) -> String {
+        let mut pane = TreePane::new(file);
+        pane.scroll(scroll, height);
+        let mut canvas = Canvas::new(width, height);
+        pane.draw(&mut canvas, Area { x: 0, y: 0, width, height }, "/images");
+        canvas.to_text()
+    }
+
+    #[test]
+    fn names_and_shapes_are_shown() {
+        let expected = "/\n├─ filenames  30\n├─ images  30×12×16×3\n└─ labels  30\n\n";
+        assert_eq!(drawn(&photos(30), 30, 5, 0), expected);
+    }
+
+    #[test]
+    fn a_narrow_pane_shortens_details_first() {
+        assert_eq!(drawn(&photos(30), 14, 3, 0), "/\n├─ filenames\n↓ more\n");
+        assert_eq!(drawn(&photos(30), 18, 4, 0), "/\n├─ filenames  30\n├─ images  30×…6×3\n└─ labels  30\n");
+    }
+
+    #[test]
+    fn scrolling_stops_at_both_ends() {
+        assert_eq!(drawn(&photos(30), 30, 2, 99), "├─ images  30×12×16×3\n└─ labels  30\n");
+        assert_eq!(drawn(&photos(30), 20, 2, -99), "/\n↓ more\n");
+    }
+
+    #[test]
+    fn only_the_lines_that_are_seen_are_made() {
+        let mut file = Memory::default();
+        for i in 0..5_000 {
+            file.put_bytes(&format!("/d{i}"), &[1], vec![0]);
+        }
+        let mut pane = TreePane::new(&file);
+        let mut canvas = Canvas::new(20, 10);
+        pane.draw(&mut canvas, Area { x: 0, y: 0, width: 20, height: 10 }, "");
+        assert!(pane.lines.len() < 20);
+    }
+
+    #[test]
+    fn branches_end_where_they_end() {
+        let mut file = Memory::default();
+        for path in ["/a", "/a/b", "/a/b/c", "/a/b/d", "/a/e", "/f", "/f/g"] {
+            file.put_bytes(path, &[], vec![]);
+        }
+        let expected = "/\n├─ a\n│  ├─ b\n│  │  ├─ c\n│  │  └─ d\n│  └─ e\n└─ f\n   └─ g\n";
+        assert_eq!(drawn(&file, 20, 8, 0), expected);
+    }
+}
