@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, Silent, convert::Convert, digest::Digest, ls::Ls, merge::Merge, visualize::Visualize,
+    Command, Outcome, convert::Convert, digest::Digest, ls::Ls, merge::Merge, visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -11,13 +11,18 @@ use std::process::ExitCode;
 
 /// HDF5 files: a directory of images to one .h5, several .h5 to one, and what is inside.
 #[derive(Parser)]
-#[command(name = "h5manager", version, max_term_width = 110, after_help = "Examples:
+#[command(
+    name = "h5manager",
+    version,
+    max_term_width = 110,
+    after_help = "Examples:
   h5manager convert photos --output photos.h5 --dim 64
   h5manager merge a.h5 b.h5 --output all.h5
   h5manager visualize all.h5
   h5manager ls -v run.h5
 
-h5manager COMMAND --help says more of each.")]
+h5manager COMMAND --help says more of each."
+)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -48,7 +53,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(threads) = arguments.threads {
         // Fails only if the pool is there already, which it is not.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let _ = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global();
     }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let done = run(&arguments, &mut out).and_then(|o| Ok(out.flush().map(|()| o)?));
@@ -76,11 +83,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Digest(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };
-    if arguments.quiet {
-        Bar::catch_signals();
-        return command.run(out, &Silent);
-    }
-    let progress = Bar::new(false);
+    let progress = Bar::new(arguments.quiet);
     Bar::catch_signals();
     command.run(out, &progress)
 }
@@ -91,12 +94,20 @@ fn generate(what: &str, out: &mut dyn Write) -> h5manager::Result<Outcome> {
     if what == "man" {
         clap_mangen::Man::new(command.clone()).render(out)?;
         for verb in command.get_subcommands().filter(|v| !v.is_hide_set()) {
-            clap_mangen::Man::new(verb.clone().name(format!("h5manager-{}", verb.get_name()).leak() as &str)).render(out)?;
+            clap_mangen::Man::new(
+                verb.clone()
+                    .name(format!("h5manager-{}", verb.get_name()).leak() as &str),
+            )
+            .render(out)?;
         }
         return Ok(Outcome::Fine);
     }
-    let shell: clap_complete::Shell =
-        what.parse().map_err(|e: String| Error::new(ErrorKind::Invalid, format!("{e}; possible: bash, zsh, fish, elvish, powershell, man")))?;
+    let shell: clap_complete::Shell = what.parse().map_err(|e: String| {
+        Error::new(
+            ErrorKind::Invalid,
+            format!("{e}; possible: bash, zsh, fish, elvish, powershell, man"),
+        )
+    })?;
     clap_complete::generate(shell, &mut command, "h5manager", out);
     Ok(Outcome::Fine)
 }

@@ -17,9 +17,15 @@ fn survive(python: &Path, folders: &[&Path]) {
     let status = Command::new(python)
         .arg(script)
         // The release binary where there is one: the limits are meant for it.
-        .arg(std::env::var_os("H5MANAGER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_h5manager").into()))
+        .arg(
+            std::env::var_os("H5MANAGER_BIN")
+                .unwrap_or_else(|| env!("CARGO_BIN_EXE_h5manager").into()),
+        )
         .args(folders)
-        .env("H5MANAGER_PATIENCE", if cfg!(debug_assertions) { "10" } else { "1" })
+        .env(
+            "H5MANAGER_PATIENCE",
+            if cfg!(debug_assertions) { "10" } else { "1" },
+        )
         .status()
         .expect("Python starts");
     assert!(status.success(), "see above");
@@ -30,7 +36,11 @@ fn generated_attacks_do_no_harm() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile/hostile_recipes.py");
-    let made = Command::new(&python).arg(recipes).arg(folder.path()).status().expect("Python starts");
+    let made = Command::new(&python)
+        .arg(recipes)
+        .arg(folder.path())
+        .status()
+        .expect("Python starts");
     assert!(made.success(), "the recipes need h5py");
     survive(&python, &[folder.path()]);
 }
@@ -52,16 +62,28 @@ fn no_cut_and_no_flipped_byte_brings_the_reader_down() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("good.h5");
     let mut out = h5manager::File::create(&path).expect("created");
-    out.build("numbers").chunks([8]).shuffle().deflate(4).fletcher32().write(&(0..40).collect::<Vec<i32>>()).expect("written");
-    out.build("group/names").write(&["one".to_owned(), "two".to_owned()]).expect("written");
+    out.build("numbers")
+        .chunks([8])
+        .shuffle()
+        .deflate(4)
+        .fletcher32()
+        .write(&(0..40).collect::<Vec<i32>>())
+        .expect("written");
+    out.build("group/names")
+        .write(&["one".to_owned(), "two".to_owned()])
+        .expect("written");
     out.root().set_attribute("unit", "kelvin").expect("set");
     out.commit().expect("committed");
     let good = std::fs::read(&path).expect("read");
     let visit = |bytes: Vec<u8>| {
-        let Ok(file) = h5manager::File::from_bytes(bytes) else { return };
+        let Ok(file) = h5manager::File::from_bytes(bytes) else {
+            return;
+        };
         for visit in file.walk().flatten() {
             if let h5manager::Visited::Object(object) = visit.what() {
-                let _ = object.attributes().map(|all| all.into_iter().flatten().map(|a| a.values(9)).count());
+                let _ = object
+                    .attributes()
+                    .map(|all| all.into_iter().flatten().map(|a| a.values(9)).count());
                 if let h5manager::Object::Dataset(dataset) = object {
                     let _ = dataset.select(..).map(|part| part.values());
                 }

@@ -335,7 +335,10 @@ impl ArrayLike for StoredElements<'_> {
         }
         // Both products are bounded by the number of bytes there are.
         let size = self.datatype.size() as usize;
-        let part = range.start.checked_mul(size).zip(range.end.checked_mul(size));
+        let part = range
+            .start
+            .checked_mul(size)
+            .zip(range.end.checked_mul(size));
         let bytes = part.and_then(|(start, end)| self.bytes.get(start..end));
         out.extend_from_slice(bytes.ok_or_else(out_of_range)?);
         Ok(())

@@ -13,11 +13,19 @@ use crate::format::message::datatype::Name;
 const MOST: usize = u16::MAX as usize;
 
 /// Sets an attribute of an object, in place of one of the same name.
-pub(super) fn set(session: &Session, object: NodeId, name: &[u8], value: &dyn ArrayLike) -> Result<()> {
+pub(super) fn set(
+    session: &Session,
+    object: NodeId,
+    name: &[u8],
+    value: &dyn ArrayLike,
+) -> Result<()> {
     let (shape, datatype) = (value.shape(), value.element_datatype());
     let elements = array::count(&shape)?;
     if shape.len() > MAX_RANK {
-        return Err(Error::limit(format!("{} dimensions, {MAX_RANK} are possible", shape.len())));
+        return Err(Error::limit(format!(
+            "{} dimensions, {MAX_RANK} are possible",
+            shape.len()
+        )));
     }
     let shown = Name(name.to_vec());
     // Before its data are kept: an attribute that is too large should leave nothing behind.

@@ -48,15 +48,28 @@ pub(super) struct Chunking {
 
 impl Chunking {
     /// Chunks of shape `chunk` in a dataset of shape `shape`.
-    pub(super) fn new(shape: &[u64], chunk: Vec<u64>, element_size: u64, fill: Vec<u8>) -> Result<Chunking> {
-        let bytes = chunk.iter().try_fold(element_size, |n, &d| n.checked_mul(d));
+    pub(super) fn new(
+        shape: &[u64],
+        chunk: Vec<u64>,
+        element_size: u64,
+        fill: Vec<u8>,
+    ) -> Result<Chunking> {
+        let bytes = chunk
+            .iter()
+            .try_fold(element_size, |n, &d| n.checked_mul(d));
         let chunk_bytes = bytes.filter(|&n| n <= u64::from(u32::MAX)).ok_or_else(|| {
-            Error::limit(format!("chunks of shape {chunk:?} have more than 4 GiB; make them smaller"))
+            Error::limit(format!(
+                "chunks of shape {chunk:?} have more than 4 GiB; make them smaller"
+            ))
         })?;
         let inner: Vec<u64> = shape.iter().skip(1).copied().collect();
         let inner_chunk = chunk.iter().skip(1);
         Ok(Chunking {
-            inner_counts: inner.iter().zip(inner_chunk).map(|(d, c)| d.div_ceil(*c)).collect(),
+            inner_counts: inner
+                .iter()
+                .zip(inner_chunk)
+                .map(|(d, c)| d.div_ceil(*c))
+                .collect(),
             inner,
             chunk,
             element_size,
@@ -92,7 +105,11 @@ impl Chunking {
             if o % c != 0 || position >= count {
                 return None;
             }
-            let before = if count == u64::MAX { 0 } else { number.checked_mul(count)? };
+            let before = if count == u64::MAX {
+                0
+            } else {
+                number.checked_mul(count)?
+            };
             number = before.checked_add(position)?;
         }
         Some(number)
@@ -122,7 +139,9 @@ impl Chunking {
         number: u64,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<&'a [u8]>> {
-        let shape: Vec<u64> = std::iter::once(rows).chain(self.inner.iter().copied()).collect();
+        let shape: Vec<u64> = std::iter::once(rows)
+            .chain(self.inner.iter().copied())
+            .collect();
         let start = self.offset(number);
         let extent: Vec<u64> = (start.iter().zip(&shape).zip(&self.chunk))
             .map(|((s, d), c)| d.saturating_sub(*s).min(*c))

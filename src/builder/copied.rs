@@ -27,8 +27,18 @@ impl Part<'_> {
     /// As [`Part::read_stored`]; `Unsupported` if there are references among them.
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
         let source = self.dataset().datatype();
-        let (shape, bytes, heap) = (self.shape(), self.read_stored()?.into(), self.dataset().heap());
-        Ok(CopiedElements { source, datatype: portable(source)?, shape, bytes, heap })
+        let (shape, bytes, heap) = (
+            self.shape(),
+            self.read_stored()?.into(),
+            self.dataset().heap(),
+        );
+        Ok(CopiedElements {
+            source,
+            datatype: portable(source)?,
+            shape,
+            bytes,
+            heap,
+        })
     }
 }
 
@@ -38,9 +48,18 @@ impl Attribute {
     /// # Errors
     /// `Unsupported` if there are references among them, or no elements at all (a null dataspace).
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
-        let shape = self.shape().ok_or_else(|| Error::unsupported("writing attributes without elements"))?.to_vec();
+        let shape = self
+            .shape()
+            .ok_or_else(|| Error::unsupported("writing attributes without elements"))?
+            .to_vec();
         let (source, bytes, heap) = (self.datatype(), self.stored().into(), self.heap());
-        Ok(CopiedElements { source, datatype: portable(source)?, shape, bytes, heap })
+        Ok(CopiedElements {
+            source,
+            datatype: portable(source)?,
+            shape,
+            bytes,
+            heap,
+        })
     }
 }
 
@@ -48,16 +67,30 @@ impl Attribute {
 pub(crate) fn portable(datatype: &Datatype) -> Result<Datatype> {
     let size = variable_size(Widths::EIGHT);
     Ok(match datatype {
-        Datatype::VariableString { padding, charset, .. } => {
-            Datatype::VariableString { padding: *padding, charset: *charset, size }
+        Datatype::VariableString {
+            padding, charset, ..
+        } => Datatype::VariableString {
+            padding: *padding,
+            charset: *charset,
+            size,
+        },
+        Datatype::Sequence { base, .. } => Datatype::Sequence {
+            base: Box::new(portable(base)?),
+            size,
+        },
+        Datatype::Array { dims, base } => Datatype::Array {
+            dims: dims.clone(),
+            base: Box::new(portable(base)?),
+        },
+        Datatype::Reference { .. } => {
+            return Err(Error::unsupported("copying references to another file"));
         }
-        Datatype::Sequence { base, .. } => Datatype::Sequence { base: Box::new(portable(base)?), size },
-        Datatype::Array { dims, base } => Datatype::Array { dims: dims.clone(), base: Box::new(portable(base)?) },
-        Datatype::Reference { .. } => return Err(Error::unsupported("copying references to another file")),
         Datatype::Compound { members, .. } => {
             for member in members {
                 if portable(&member.datatype)? != member.datatype {
-                    return Err(Error::unsupported("copying variable-length members from a file of narrow addresses"));
+                    return Err(Error::unsupported(
+                        "copying variable-length members from a file of narrow addresses",
+                    ));
                 }
             }
             datatype.clone()
@@ -83,10 +116,16 @@ impl ArrayLike for CopiedElements<'_> {
         out: &mut Vec<u8>,
     ) -> Result<()> {
         if *datatype != self.datatype {
-            return Err(Error::mismatch(format!("elements of {} cannot be copied to {datatype}", self.datatype)));
+            return Err(Error::mismatch(format!(
+                "elements of {} cannot be copied to {datatype}",
+                self.datatype
+            )));
         }
         let size = self.source.size() as usize;
-        let bytes = range.start.checked_mul(size).zip(range.end.checked_mul(size));
+        let bytes = range
+            .start
+            .checked_mul(size)
+            .zip(range.end.checked_mul(size));
         let bytes = bytes.and_then(|(start, end)| self.bytes.get(start..end));
         let bytes = bytes.ok_or_else(|| Error::invalid("elements beyond the end of an array"))?;
         self.copy(self.source, bytes, heap, out)
@@ -99,15 +138,29 @@ impl ArrayLike for CopiedElements<'_> {
 }
 
 impl CopiedElements<'_> {
-    fn copy(&self, datatype: &Datatype, bytes: &[u8], heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
+    fn copy(
+        &self,
+        datatype: &Datatype,
+        bytes: &[u8],
+        heap: &mut dyn KeepHeap,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         if !datatype.has_references_to_file() {
             out.extend_from_slice(bytes);
             return Ok(());
         }
-        bytes.chunks_exact(datatype.size() as usize).try_for_each(|e| self.copy_one(datatype, e, heap, out))
+        bytes
+            .chunks_exact(datatype.size() as usize)
+            .try_for_each(|e| self.copy_one(datatype, e, heap, out))
     }
 
-    fn copy_one(&self, datatype: &Datatype, element: &[u8], heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
+    fn copy_one(
+        &self,
+        datatype: &Datatype,
+        element: &[u8],
+        heap: &mut dyn KeepHeap,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         match datatype {
             Datatype::VariableString { .. } => {
                 let (count, data) = self.heap.sequence(element, 1)?;
@@ -124,7 +177,10 @@ impl CopiedElements<'_> {
                 // Holes stay as they are; the members with data elsewhere are put in again.
                 let start = out.len();
                 out.extend_from_slice(element);
-                for m in members.iter().filter(|m| m.datatype.has_references_to_file()) {
+                for m in members
+                    .iter()
+                    .filter(|m| m.datatype.has_references_to_file())
+                {
                     let place = m.offset as usize..m.offset as usize + m.datatype.size() as usize;
                     let mut member = Vec::with_capacity(place.len());
                     self.copy(&m.datatype, &element[place.clone()], heap, &mut member)?;

@@ -154,10 +154,12 @@ impl DatasetBuilder {
         let (given, elements) = (array::count(&values.shape())?, array::count(shape)?);
         let grows = self.extendible || self.max_shape.is_some();
         if given != elements && !grows {
-            let message = format!("{given} elements for a dataset of shape {shape:?}, which has {elements}");
+            let message =
+                format!("{given} elements for a dataset of shape {shape:?}, which has {elements}");
             return Err(Error::mismatch(message).on(self.shown()));
         }
-        self.datatype.get_or_insert_with(|| values.element_datatype());
+        self.datatype
+            .get_or_insert_with(|| values.element_datatype());
         let mut dataset = self.make()?;
         dataset.append(values)?;
         Ok(dataset)
@@ -165,7 +167,10 @@ impl DatasetBuilder {
 
     /// The path as far as it is known before it is checked.
     fn shown(&self) -> String {
-        tree::joined(&self.base, &[self.path.strip_prefix(b"/").unwrap_or(&self.path)])
+        tree::joined(
+            &self.base,
+            &[self.path.strip_prefix(b"/").unwrap_or(&self.path)],
+        )
     }
 
     fn make(self) -> Result<DatasetMut> {
@@ -199,13 +204,14 @@ impl DatasetBuilder {
         let datatype = self.datatype.clone().ok_or_else(|| {
             Error::invalid("no datatype; say what the elements are: `.element::<f32>()`")
         })?;
-        let shape = self
-            .shape
-            .clone()
-            .ok_or_else(|| Error::invalid("no shape; say it: `.shape([480, 640])`, or `.extendible()`"))?;
+        let shape = self.shape.clone().ok_or_else(|| {
+            Error::invalid("no shape; say it: `.shape([480, 640])`, or `.extendible()`")
+        })?;
         if shape.len() > MAX_RANK {
             let rank = shape.len();
-            return Err(Error::limit(format!("{rank} dimensions, {MAX_RANK} are possible")));
+            return Err(Error::limit(format!(
+                "{rank} dimensions, {MAX_RANK} are possible"
+            )));
         }
         if datatype.size() == 0 || datatype.size() > u32::MAX.into() {
             let size = datatype.size();
@@ -242,7 +248,9 @@ impl DatasetBuilder {
         }
         if let Some(level) = self.deflate {
             if level > 9 {
-                return Err(Error::invalid(format!("deflate level {level}: 0 to 9 are possible")));
+                return Err(Error::invalid(format!(
+                    "deflate level {level}: 0 to 9 are possible"
+                )));
             }
             filters.push(filter(filters::DEFLATE, true, vec![level]));
         }
@@ -260,12 +268,18 @@ impl DatasetBuilder {
         };
         let fits = |(max, dim): (&Option<u64>, &u64)| max.is_none_or(|m| m >= *dim);
         if max.len() != shape.len() || !max.iter().zip(shape).all(fits) {
-            return Err(Error::invalid(format!("a shape of {shape:?} that grows up to {max:?}")));
+            return Err(Error::invalid(format!(
+                "a shape of {shape:?} that grows up to {max:?}"
+            )));
         }
         if self.extendible {
             match max.first_mut() {
                 Some(first) => *first = None,
-                None => return Err(Error::invalid("a single value cannot grow; give it a shape")),
+                None => {
+                    return Err(Error::invalid(
+                        "a single value cannot grow; give it a shape",
+                    ));
+                }
             }
         }
         let grows = max.iter().zip(shape).any(|(max, dim)| *max != Some(*dim));
@@ -284,13 +298,17 @@ impl DatasetBuilder {
             return Ok(None);
         }
         if shape.is_empty() {
-            return Err(Error::invalid("a single value has neither chunks nor filters"));
+            return Err(Error::invalid(
+                "a single value has neither chunks nor filters",
+            ));
         }
         let Some(chunk) = &self.chunks else {
             return Ok(Some(chunking::guess(shape, element_size)));
         };
         if chunk.len() != shape.len() || chunk.contains(&0) {
-            return Err(Error::invalid(format!("chunks of shape {chunk:?} in a dataset of shape {shape:?}")));
+            return Err(Error::invalid(format!(
+                "chunks of shape {chunk:?} in a dataset of shape {shape:?}"
+            )));
         }
         // libhdf5 refuses to make chunks that are larger than a dimension that cannot grow.
         let most = |d: usize| max.map_or(shape.get(d).copied(), |m| m.get(d).copied().flatten());
@@ -308,7 +326,9 @@ impl DatasetBuilder {
             return Ok(None);
         };
         if datatype.has_references_to_file() {
-            return Err(Error::unsupported(format!("fill values of datatype {datatype}")));
+            return Err(Error::unsupported(format!(
+                "fill values of datatype {datatype}"
+            )));
         }
         if array::count(&value.shape())? != 1 {
             return Err(Error::invalid("a fill value is one value"));
@@ -317,7 +337,9 @@ impl DatasetBuilder {
         let store = |open: &mut Open| value.store(0..1, datatype, open, &mut bytes);
         self.session.with(store)?;
         if bytes.len() as u64 != datatype.size() {
-            return Err(Error::invalid("a fill value of another size than the elements"));
+            return Err(Error::invalid(
+                "a fill value of another size than the elements",
+            ));
         }
         Ok(Some(bytes))
     }
@@ -367,7 +389,9 @@ impl DatasetMut {
     /// [`Conflict`](crate::ErrorKind::Conflict) if it is stored already.
     pub fn write_chunk(&mut self, offset: &[u64], raw: &[u8], filter_mask: u32) -> Result<()> {
         let mut writer = self.writer()?;
-        writer.write_chunk(&self.session, offset, raw, filter_mask).on(&self.path)
+        writer
+            .write_chunk(&self.session, offset, raw, filter_mask)
+            .on(&self.path)
     }
 
     /// Sets an attribute, in place of one of the same name.

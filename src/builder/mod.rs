@@ -16,8 +16,8 @@ mod tree;
 mod writer;
 
 pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape};
-pub(crate) use copied::portable;
 pub use copied::CopiedElements;
+pub(crate) use copied::portable;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use group::GroupMut;
 

@@ -54,14 +54,18 @@ pub(super) fn names(path: &[u8]) -> Result<Vec<&[u8]>> {
     for &name in &names {
         let shown = Name(name.to_vec());
         if name == b"." {
-            return Err(Error::invalid("\".\" is not a name: it means the group itself"));
+            return Err(Error::invalid(
+                "\".\" is not a name: it means the group itself",
+            ));
         }
         if name.contains(&0) {
             return Err(Error::invalid(format!("the name {shown} contains a NUL")));
         }
         if name.len() > MAX_NAME {
             let length = name.len();
-            return Err(Error::limit(format!("a name of {length} bytes: {MAX_NAME} are possible")));
+            return Err(Error::limit(format!(
+                "a name of {length} bytes: {MAX_NAME} are possible"
+            )));
         }
     }
     Ok(names)
@@ -125,14 +129,18 @@ impl Tree {
                 Some(LinkTo::Object(id)) => Some(*id),
                 Some(_) => {
                     let name = Name(name.to_vec());
-                    return Err(Error::conflict(format!("{name} is a link to elsewhere, not a group")));
+                    return Err(Error::conflict(format!(
+                        "{name} is a link to elsewhere, not a group"
+                    )));
                 }
             };
             here = match next {
                 Some(id) if matches!(self.node(id)?.kind, Kind::Group(_)) => id,
                 Some(_) => {
                     let name = Name(name.to_vec());
-                    return Err(Error::conflict(format!("{name} is a dataset, so nothing can be in it")));
+                    return Err(Error::conflict(format!(
+                        "{name} is a dataset, so nothing can be in it"
+                    )));
                 }
                 None => self.add(here, name, Kind::Group(BTreeMap::new()))?,
             };
@@ -179,7 +187,9 @@ impl Tree {
         let mut seen = HashSet::new();
         while let Some(id) = below.pop() {
             if id == group {
-                return Err(Error::unsupported("a hard link that puts a group into itself"));
+                return Err(Error::unsupported(
+                    "a hard link that puts a group into itself",
+                ));
             }
             if let (true, Kind::Group(links)) = (seen.insert(id), &self.node(id)?.kind) {
                 below.extend(links.values().filter_map(LinkTo::object));
@@ -191,7 +201,12 @@ impl Tree {
     }
 
     /// Sets an attribute to an encoded message, in place of one of the same name.
-    pub(super) fn set_attribute(&mut self, id: NodeId, name: &[u8], message: Vec<u8>) -> Result<()> {
+    pub(super) fn set_attribute(
+        &mut self,
+        id: NodeId,
+        name: &[u8],
+        message: Vec<u8>,
+    ) -> Result<()> {
         let attributes = &mut self.node_mut(id)?.attributes;
         match attributes.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = message,

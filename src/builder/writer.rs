@@ -100,14 +100,20 @@ impl DatasetWriter {
         let inner = plan.shape.get(1..).unwrap_or_default();
         let row_elements = array::count(inner)?;
         let row_bytes = (row_elements as u64).checked_mul(element_size);
-        let row_bytes = row_bytes.and_then(|n| usize::try_from(n).ok()).ok_or_else(|| {
-            Error::limit(format!("shape {:?}: a row does not fit memory", plan.shape))
-        })?;
+        let row_bytes = row_bytes
+            .and_then(|n| usize::try_from(n).ok())
+            .ok_or_else(|| {
+                Error::limit(format!("shape {:?}: a row does not fit memory", plan.shape))
+            })?;
         let (storage, rows) = match &plan.chunk {
             None => (Storage::Contiguous { address: None }, 1),
             Some(chunk) => {
                 let fill = plan.fill.clone().unwrap_or_default();
-                let fill = if fill.iter().all(|&b| b == 0) { Vec::new() } else { fill };
+                let fill = if fill.iter().all(|&b| b == 0) {
+                    Vec::new()
+                } else {
+                    fill
+                };
                 let chunking = Chunking::new(&plan.shape, chunk.clone(), element_size, fill)?;
                 let rows = chunking.rows();
                 let storage = Storage::Chunked {
@@ -118,7 +124,11 @@ impl DatasetWriter {
                 (storage, rows)
             }
         };
-        let worth = if plan.filters.is_empty() { SMALL_GROUP } else { GROUP };
+        let worth = if plan.filters.is_empty() {
+            SMALL_GROUP
+        } else {
+            GROUP
+        };
         let bytes = rows.saturating_mul(row_bytes as u64).max(1);
         Ok(DatasetWriter {
             row_bytes,
@@ -175,7 +185,9 @@ impl DatasetWriter {
             && !self.next_row.is_multiple_of(chunking.rows())
         {
             let rows = self.next_row;
-            return Err(Error::conflict(format!("row {rows} lies in a chunk that is stored already")));
+            return Err(Error::conflict(format!(
+                "row {rows} lies in a chunk that is stored already"
+            )));
         }
         let count = (elements / self.row_elements) as u64;
         let room = self.most_rows().saturating_sub(self.next_row);
@@ -247,10 +259,13 @@ impl DatasetWriter {
             let room = (self.group_bytes() - self.waiting.len()) / self.row_bytes.max(1);
             let now = (count - done).min(room as u64);
             let before = self.waiting.len();
-            let range = done as usize * self.row_elements..(done + now) as usize * self.row_elements;
+            let range =
+                done as usize * self.row_elements..(done + now) as usize * self.row_elements;
             session.with(|open| rows.store(range, &self.plan.datatype, open, &mut self.waiting))?;
             if self.waiting.len() - before != now as usize * self.row_bytes {
-                return Err(Error::invalid("an array stored another number of bytes than its shape says"));
+                return Err(Error::invalid(
+                    "an array stored another number of bytes than its shape says",
+                ));
             }
             self.advance(self.waiting.len() - before);
             done += now;
@@ -260,7 +275,9 @@ impl DatasetWriter {
     }
 
     fn group_bytes(&self) -> usize {
-        usize::try_from(self.group).unwrap_or(usize::MAX).saturating_mul(self.row_bytes)
+        usize::try_from(self.group)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(self.row_bytes)
     }
 
     fn advance(&mut self, bytes: usize) {
@@ -322,7 +339,13 @@ impl DatasetWriter {
     }
 
     /// Stores a chunk that is filtered already.
-    pub(super) fn write_chunk(&mut self, session: &Session, offset: &[u64], raw: &[u8], mask: u32) -> Result<()> {
+    pub(super) fn write_chunk(
+        &mut self,
+        session: &Session,
+        offset: &[u64],
+        raw: &[u8],
+        mask: u32,
+    ) -> Result<()> {
         self.check_open()?;
         let Storage::Chunked {
             chunking, pipeline, ..
@@ -332,23 +355,33 @@ impl DatasetWriter {
         };
         if pipeline.skips_all(mask) && raw.len() != chunking.chunk_bytes {
             let (raw, whole) = (raw.len(), chunking.chunk_bytes);
-            return Err(Error::mismatch(format!("a chunk of {raw} bytes without filters: chunks have {whole}")));
+            return Err(Error::mismatch(format!(
+                "a chunk of {raw} bytes without filters: chunks have {whole}"
+            )));
         }
         let number = chunking.number_at(offset).ok_or_else(|| {
-            Error::mismatch(format!("no chunk begins at {offset:?}; chunks have shape {:?}", chunking.chunk))
+            Error::mismatch(format!(
+                "no chunk begins at {offset:?}; chunks have shape {:?}",
+                chunking.chunk
+            ))
         })?;
         let (first, rows) = (offset.first().copied().unwrap_or(0), chunking.rows());
         if first >= self.most_rows() {
-            return Err(Error::mismatch(format!("a chunk at {offset:?}, beyond the last row")));
+            return Err(Error::mismatch(format!(
+                "a chunk at {offset:?}, beyond the last row"
+            )));
         }
         let size = u32::try_from(raw.len())
             .map_err(|_| Error::limit("a stored chunk of more than 4 GiB"))?;
         let appended = self.next_row - (self.waiting.len() / self.row_bytes.max(1)) as u64;
         if !self.waiting.is_empty() && first >= appended && first < self.next_row {
-            return Err(Error::conflict(format!("the rows of the chunk at {offset:?} were appended already")));
+            return Err(Error::conflict(format!(
+                "the rows of the chunk at {offset:?} were appended already"
+            )));
         }
         if !self.waiting.is_empty() && first >= self.next_row {
-            self.store_waiting(session).inspect_err(|e| session.fail(e))?;
+            self.store_waiting(session)
+                .inspect_err(|e| session.fail(e))?;
         }
         let Storage::Chunked { placed, .. } = &mut self.storage else {
             return Err(Error::mismatch("the dataset is not stored in chunks"));
@@ -364,7 +397,11 @@ impl DatasetWriter {
         // Inside the declared shape the dataset does not grow, beyond it by a whole chunk.
         let end = first.saturating_add(rows).min(self.most_rows());
         let declared = self.plan.shape.first().copied().unwrap_or(1);
-        let end = if first < declared { end.min(declared) } else { end };
+        let end = if first < declared {
+            end.min(declared)
+        } else {
+            end
+        };
         self.next_row = self.next_row.max(end);
         self.cover(end);
         Ok(())
@@ -376,14 +413,22 @@ impl DatasetWriter {
             return Ok(());
         }
         self.finished = true;
-        let stored = self.store_waiting(session).and_then(|()| self.fill_rest(session));
+        let stored = self
+            .store_waiting(session)
+            .and_then(|()| self.fill_rest(session));
         self.waiting = Vec::new();
         stored.on(&self.plan.path).inspect_err(|e| session.fail(e))
     }
 
     /// Writes the fill value to the rows of a contiguous dataset that never came; zeros are there already.
     fn fill_rest(&self, session: &Session) -> Result<()> {
-        let (Storage::Contiguous { address: Some(address) }, Some(fill)) = (&self.storage, &self.plan.fill) else {
+        let (
+            Storage::Contiguous {
+                address: Some(address),
+            },
+            Some(fill),
+        ) = (&self.storage, &self.plan.fill)
+        else {
             return Ok(());
         };
         if fill.iter().all(|&b| b == 0) {
@@ -421,7 +466,8 @@ impl DatasetWriter {
             } => {
                 let chunks = placed.sorted();
                 let offset = |number| chunking.offset(number);
-                let address = btree1_build::build(space, chunks, &chunking.chunk, element_size, offset)?;
+                let address =
+                    btree1_build::build(space, chunks, &chunking.chunk, element_size, offset)?;
                 Ok(Layout::Chunked(Chunked {
                     shape: chunking.chunk.clone(),
                     element_size,
@@ -435,7 +481,11 @@ impl DatasetWriter {
     }
 
     /// Calls `encode` with the header's messages of a dataset that is stored as `layout` says.
-    pub(super) fn header<R>(&self, layout: &Layout, encode: impl FnOnce(&DatasetHeader<'_>) -> Result<R>) -> Result<R> {
+    pub(super) fn header<R>(
+        &self,
+        layout: &Layout,
+        encode: impl FnOnce(&DatasetHeader<'_>) -> Result<R>,
+    ) -> Result<R> {
         let dataspace = match &self.plan.shape[..] {
             [] => Dataspace::Scalar,
             dims => Dataspace::Simple {
@@ -467,9 +517,13 @@ impl Placed {
             return Ok(());
         }
         let chunks = &self.chunks;
-        let numbers = self.numbers.get_or_insert_with(|| chunks.iter().map(|c| c.number).collect());
+        let numbers = self
+            .numbers
+            .get_or_insert_with(|| chunks.iter().map(|c| c.number).collect());
         if numbers.contains(&number) {
-            return Err(Error::conflict(format!("the chunk at {offset:?} is stored already")));
+            return Err(Error::conflict(format!(
+                "the chunk at {offset:?} is stored already"
+            )));
         }
         Ok(())
     }
@@ -565,7 +619,13 @@ impl Block<'_> {
         ready
     }
 
-    fn write(&self, session: &Session, placed: &mut Placed, from: u64, ready: Vec<Ready>) -> Result<()> {
+    fn write(
+        &self,
+        session: &Session,
+        placed: &mut Placed,
+        from: u64,
+        ready: Vec<Ready>,
+    ) -> Result<()> {
         let mut one = |open: &mut Open, (number, (bytes, mask)): (u64, Ready)| {
             let size = u32::try_from(bytes.len())
                 .map_err(|_| Error::limit("a stored chunk of more than 4 GiB"))?;

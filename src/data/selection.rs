@@ -71,6 +71,12 @@ impl Select for [Range<u64>] {
     }
 }
 
+impl<S: Select + ?Sized> Select for &S {
+    fn select(&self, shape: &[u64]) -> Result<Selection> {
+        (**self).select(shape)
+    }
+}
+
 impl Select for Vec<Range<u64>> {
     fn select(&self, shape: &[u64]) -> Result<Selection> {
         filled(self.clone(), shape)

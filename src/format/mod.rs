@@ -4,6 +4,8 @@
 
 pub(crate) mod btree1;
 pub(crate) mod btree2;
+pub(crate) mod extensible_array;
+pub(crate) mod fixed_array;
 pub(crate) mod fractal_heap;
 pub(crate) mod global_heap;
 pub(crate) mod local_heap;
@@ -16,7 +18,10 @@ pub(crate) mod symbol_table;
 #[cfg(fuzzing)]
 pub(crate) fn decode_everything(data: &[u8]) {
     use crate::bytes::{Address, Widths};
-    use message::{attribute::Attribute, dataspace::Dataspace, datatype, fill_value::FillValue, filter_pipeline, layout, link::Link};
+    use message::{
+        attribute::Attribute, dataspace::Dataspace, datatype, fill_value::FillValue,
+        filter_pipeline, layout, link::Link,
+    };
 
     /// Decoding what was encoded gives the same.
     macro_rules! round_trip {
@@ -29,13 +34,26 @@ pub(crate) fn decode_everything(data: &[u8]) {
         };
     }
     let w = Widths::EIGHT;
-    round_trip!(superblock::Superblock::decode, |s: &superblock::Superblock| s.encode());
-    round_trip!(|b: &[u8]| datatype::decode(b).map(|(d, _)| d), datatype::encode);
-    round_trip!(|b: &[u8]| Dataspace::decode(b, w), |s: &Dataspace| s.encode(w));
+    round_trip!(
+        superblock::Superblock::decode,
+        |s: &superblock::Superblock| s.encode()
+    );
+    round_trip!(
+        |b: &[u8]| datatype::decode(b).map(|(d, _)| d),
+        datatype::encode
+    );
+    round_trip!(|b: &[u8]| Dataspace::decode(b, w), |s: &Dataspace| s
+        .encode(w));
     round_trip!(|b: &[u8]| Link::decode(b, w), |l: &Link| l.encode(w));
-    round_trip!(|b: &[u8]| Attribute::decode(b, w), |a: &Attribute| a.encode(w));
-    round_trip!(|b: &[u8]| layout::Layout::decode(b, w), |l: &layout::Layout| l.encode(w));
-    round_trip!(filter_pipeline::decode, |f: &Vec<_>| filter_pipeline::encode(f));
+    round_trip!(|b: &[u8]| Attribute::decode(b, w), |a: &Attribute| a
+        .encode(w));
+    round_trip!(
+        |b: &[u8]| layout::Layout::decode(b, w),
+        |l: &layout::Layout| l.encode(w)
+    );
+    round_trip!(filter_pipeline::decode, |f: &Vec<_>| {
+        filter_pipeline::encode(f)
+    });
     round_trip!(FillValue::decode, FillValue::encode);
     if let Ok(prefix) = object_header::Prefix::decode(data) {
         let _ = prefix.envelopes(data, prefix.messages.start as usize..data.len());

@@ -21,7 +21,13 @@ pub(crate) struct Entries<K: Key> {
 impl<K: Key> Entries<K> {
     /// Walks the tree at `root` whose nodes have rank `rank`.
     pub(crate) fn new(reader: &Reader, root: Address, form: K::Form, rank: u16) -> Entries<K> {
-        Entries { reader: reader.clone(), form, rank, stack: Vec::new(), root: Some(root) }
+        Entries {
+            reader: reader.clone(),
+            form,
+            rank,
+            stack: Vec::new(),
+            root: Some(root),
+        }
     }
 
     /// Reads a node; below another one its level is known.
@@ -29,8 +35,12 @@ impl<K: Key> Entries<K> {
         let node = read::<K>(&self.reader, at, self.form, self.rank)?;
         let wrong = |what: String| Err(Error::damaged(what).in_structure(STRUCTURE).at(at.get()));
         match level {
-            Some(level) if node.level != level => return wrong(format!("level {} below level {}", node.level, level + 1)),
-            None if usize::from(node.level) > Limits::MAX_NESTING => return wrong(format!("level {}", node.level)),
+            Some(level) if node.level != level => {
+                return wrong(format!("level {} below level {}", node.level, level + 1));
+            }
+            None if usize::from(node.level) > Limits::MAX_NESTING => {
+                return wrong(format!("level {}", node.level));
+            }
             _ => {}
         }
         let entries: Vec<(K, Address)> = node.keys.into_iter().zip(node.children).collect();
@@ -40,9 +50,16 @@ impl<K: Key> Entries<K> {
 }
 
 /// Reads one node, as far as it is used.
-pub(crate) fn read<K: Key>(reader: &Reader, at: Address, form: K::Form, rank: u16) -> Result<Node<K>> {
+pub(crate) fn read<K: Key>(
+    reader: &Reader,
+    at: Address,
+    form: K::Form,
+    rank: u16,
+) -> Result<Node<K>> {
     let w = reader.widths();
-    let head = reader.metadata(at, header_size(w) as u64).in_structure(STRUCTURE)?;
+    let head = reader
+        .metadata(at, header_size(w) as u64)
+        .in_structure(STRUCTURE)?;
     // The number of entries stands behind signature, kind and level; the rest of a node's room is junk.
     let count = u64::from(u16::from_le_bytes([head[6], head[7]]));
     let size = K::size(form, w) as u64;

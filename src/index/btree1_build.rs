@@ -111,7 +111,12 @@ fn write_level(
         node.keys.push(next.clone());
         let at = place(number)?;
         space.write(at, &node.encode(coordinates, w, rank)?)?;
-        above.extend(node.keys.into_iter().next().map(|key| Entry { key, child: at }));
+        above.extend(
+            node.keys
+                .into_iter()
+                .next()
+                .map(|key| Entry { key, child: at }),
+        );
     }
     Ok(above)
 }

@@ -121,7 +121,9 @@ mod tests {
         let store = MemoryStore::default();
         let mut space = Space::new(Arc::new(store.clone()), 48);
         let mut heap = HeapWriter::new();
-        let sizes = [0, 1, 7, 8, 4000, 4064, 16_384, 16_385, 200_000, 3, 65_000, 0];
+        let sizes = [
+            0, 1, 7, 8, 4000, 4064, 16_384, 16_385, 200_000, 3, 65_000, 0,
+        ];
         let objects: Vec<Vec<u8>> = (0..600)
             .map(|i| vec![i as u8; sizes[i % sizes.len()]])
             .collect();

@@ -1,5 +1,6 @@
 //! How to walk (and grow) what `format` describes: B-trees and heaps. The same file names as in `format`.
 
+pub(crate) mod arrays;
 pub(crate) mod btree1;
 pub(crate) mod btree1_build;
 pub(crate) mod btree2;

@@ -10,10 +10,11 @@ use crate::bytes::{Address, zeroed};
 use crate::data::selection::Selection;
 use crate::error::{Error, Result};
 use crate::filters::{Pipeline, Scratch};
+use crate::format::message::dataspace::Dataspace;
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, FilterInfo};
-use crate::format::message::layout::{Chunked, Layout};
 use crate::format::message::kind;
+use crate::format::message::layout::{Chunked, Layout};
 use crate::io::Reader;
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -32,6 +33,7 @@ const SPAN: u64 = 4 << 20;
 /// Where and how the elements of a dataset are stored.
 pub(crate) struct RawData {
     dims: Vec<u64>,
+    max: Vec<Option<u64>>,
     element_size: u64,
     pub(crate) layout: Layout,
     pub(crate) filters: Vec<FilterInfo>,
@@ -59,15 +61,24 @@ thread_local! {
 const KEPT: usize = 32 << 20;
 
 impl RawData {
-    /// Reads what the header says of a dataset of shape `dims`.
-    pub(crate) fn load(header: &ObjectHeader, reader: &Reader, dims: &[u64], element_size: u64) -> Result<RawData> {
-        let layout = header.find(kind::LAYOUT).ok_or_else(|| Error::damaged("a dataset without a layout"))?;
+    /// Reads what the header says of a dataset of this shape.
+    pub(crate) fn load(
+        header: &ObjectHeader,
+        reader: &Reader,
+        dataspace: &Dataspace,
+        element_size: u64,
+    ) -> Result<RawData> {
+        let layout = header
+            .find(kind::LAYOUT)
+            .ok_or_else(|| Error::damaged("a dataset without a layout"))?;
         let layout = Layout::decode(layout.bytes, reader.widths())?;
         let filters = header.resolved(reader, kind::FILTER_PIPELINE, filter_pipeline::decode)?;
         let filters = filters.map(|(f, _)| f).unwrap_or_default();
         let fill = match header.resolved(reader, kind::FILL_VALUE, FillValue::decode)? {
             Some((fill, _)) => fill.value,
-            None => header.resolved(reader, kind::FILL_VALUE_OLD, FillValue::decode_old)?.and_then(|(v, _)| v),
+            None => header
+                .resolved(reader, kind::FILL_VALUE_OLD, FillValue::decode_old)?
+                .and_then(|(v, _)| v),
         };
         let fill = fill.unwrap_or_default();
         if !fill.is_empty() && fill.len() as u64 != element_size {
@@ -77,16 +88,24 @@ impl RawData {
         if let Layout::Chunked(c) = &layout
             && c.element_size != element_size
         {
-            let message = format!("elements of {} bytes, the datatype has {element_size}", c.element_size);
+            let message = format!(
+                "elements of {} bytes, the datatype has {element_size}",
+                c.element_size
+            );
             return Err(Error::damaged(message).in_structure("data layout"));
         }
         Ok(RawData {
-            dims: dims.to_vec(),
+            dims: dataspace.dims().to_vec(),
+            max: dataspace.max_dims(),
             element_size,
             layout,
             pipeline: Pipeline::new(&filters)?,
             filters,
-            fill: if fill.iter().all(|&b| b == 0) { Vec::new() } else { fill },
+            fill: if fill.iter().all(|&b| b == 0) {
+                Vec::new()
+            } else {
+                fill
+            },
             external: header.find(kind::EXTERNAL_FILES).is_some(),
             chunks: OnceLock::new(),
         })
@@ -97,7 +116,7 @@ impl RawData {
         if let Some(known) = self.chunks.get() {
             return Ok(known);
         }
-        let grid = Grid::new(&self.dims, &layout.shape)?;
+        let grid = Grid::new(&self.dims, &self.max, &layout.shape)?;
         let table = ChunkTable::load(reader, layout, &grid)?;
         Ok(self.chunks.get_or_init(|| (grid, table)))
     }
@@ -117,35 +136,52 @@ impl RawData {
     }
 
     /// Fills `out` with the selected elements. It must be just as long.
-    pub(crate) fn read_into(&self, reader: &Reader, selection: &Selection, out: &mut [u8]) -> Result<()> {
+    pub(crate) fn read_into(
+        &self,
+        reader: &Reader,
+        selection: &Selection,
+        out: &mut [u8],
+    ) -> Result<()> {
         if out.is_empty() {
             return Ok(());
         }
         match &self.layout {
             Layout::Compact(data) => self.read_memory(data, selection, out),
-            Layout::Contiguous { address: None, .. } if self.external => Err(Error::unsupported("external raw data files")),
+            Layout::Contiguous { address: None, .. } if self.external => {
+                Err(Error::unsupported("external raw data files"))
+            }
             Layout::Contiguous { address: None, .. } => {
                 runs::fill_run(out, &self.fill);
                 Ok(())
             }
-            Layout::Contiguous { address: Some(address), size } => {
-                self.read_contiguous(reader, *address, *size, selection, out)
-            }
+            Layout::Contiguous {
+                address: Some(address),
+                size,
+            } => self.read_contiguous(reader, *address, *size, selection, out),
             Layout::Chunked(layout) => self.read_chunked(reader, layout, selection, out),
             Layout::Virtual(_) => Err(Error::unsupported("virtual datasets")),
         }
     }
 
     /// A chunk as it is stored, with the mask of its filters. `position` counts in chunks.
-    pub(crate) fn raw_chunk(&self, reader: &Reader, position: &[u64]) -> Result<Option<(Vec<u8>, u32)>> {
+    pub(crate) fn raw_chunk(
+        &self,
+        reader: &Reader,
+        position: &[u64],
+    ) -> Result<Option<(Vec<u8>, u32)>> {
         let Layout::Chunked(layout) = &self.layout else {
             return Err(Error::mismatch("not stored in chunks"));
         };
         let (grid, table) = self.chunks(reader, layout)?;
-        if position.len() != grid.counts.len() || position.iter().zip(&grid.counts).any(|(p, n)| p >= n) {
-            return Err(Error::mismatch(format!("no chunk {position:?}, there are {:?}", grid.counts)));
+        if position.len() != grid.counts.len()
+            || position.iter().zip(&grid.counts).any(|(p, n)| p >= n)
+        {
+            return Err(Error::mismatch(format!(
+                "no chunk {position:?}, there are {:?}",
+                grid.counts
+            )));
         }
-        let Some(record) = table.get(grid.number(position))? else {
+        let Some(record) = table.get(grid.number(position), grid)? else {
             return Ok(None);
         };
         reader.check_range(record.address, record.size)?;
@@ -155,13 +191,21 @@ impl RawData {
     }
 
     fn total_bytes(&self) -> Result<u64> {
-        let total = self.dims.iter().try_fold(self.element_size, |n, &d| n.checked_mul(d));
-        total.ok_or_else(|| Error::damaged("more than 2^64 bytes of data").in_structure("dataspace"))
+        let total = self
+            .dims
+            .iter()
+            .try_fold(self.element_size, |n, &d| n.checked_mul(d));
+        total
+            .ok_or_else(|| Error::damaged("more than 2^64 bytes of data").in_structure("dataspace"))
     }
 
     fn read_memory(&self, data: &[u8], selection: &Selection, out: &mut [u8]) -> Result<()> {
         if (data.len() as u64) < self.total_bytes()? {
-            let message = format!("{} bytes of data, {} are needed", data.len(), self.total_bytes()?);
+            let message = format!(
+                "{} bytes of data, {} are needed",
+                data.len(),
+                self.total_bytes()?
+            );
             return Err(Error::damaged(message).in_structure("data layout"));
         }
         let (start, shape) = (starts(selection), selection.shape());
@@ -188,15 +232,36 @@ impl RawData {
         }
         let (start, shape) = (starts(selection), selection.shape());
         let (from, to) = places(&self.dims, &start, &shape);
-        let mut span = Span { reader, address, out, runs: Vec::new(), range: 0..0 };
-        runs::for_each(&shape, self.element_size, from, to, |from, to, length| span.add(from, to, length))?;
+        let mut span = Span {
+            reader,
+            address,
+            out,
+            runs: Vec::new(),
+            range: 0..0,
+        };
+        runs::for_each(&shape, self.element_size, from, to, |from, to, length| {
+            span.add(from, to, length)
+        })?;
         span.fetch()
     }
 
-    fn read_chunked(&self, reader: &Reader, layout: &Chunked, selection: &Selection, out: &mut [u8]) -> Result<()> {
+    fn read_chunked(
+        &self,
+        reader: &Reader,
+        layout: &Chunked,
+        selection: &Selection,
+        out: &mut [u8],
+    ) -> Result<()> {
         let (grid, table) = self.chunks(reader, layout)?;
         let bytes = reader.ctx().check_chunk(layout.chunk_bytes()?)?;
-        let read = ChunkRead { raw: self, reader, layout, grid, table, bytes };
+        let read = ChunkRead {
+            raw: self,
+            reader,
+            layout,
+            grid,
+            table,
+            bytes,
+        };
         let (dim, bands) = read.bands(selection);
         if bands.len() < 2 {
             return read.scattered(selection, out);
@@ -207,7 +272,9 @@ impl RawData {
         let mut rest = out;
         let mut bands = bands.into_iter().peekable();
         while let Some(mut range) = bands.next() {
-            while let Some(next) = bands.next_if(|_| ((range.end - range.start) as usize) * row < TASK) {
+            while let Some(next) =
+                bands.next_if(|_| ((range.end - range.start) as usize) * row < TASK)
+            {
                 range.end = next.end;
             }
             let (here, behind) = rest.split_at_mut((range.end - range.start) as usize * row);
@@ -216,13 +283,20 @@ impl RawData {
             part.0[dim] = range;
             tasks.push((part, here));
         }
-        tasks.into_par_iter().try_for_each(|(part, out)| read.serial(&part, out))
+        tasks
+            .into_par_iter()
+            .try_for_each(|(part, out)| read.serial(&part, out))
     }
 
     /// The selected part of the box cut at chunk borders: pieces of whole bands whose output has about `bytes` bytes,
     /// in row-major order, for streaming.
     pub(crate) fn blocks(&self, bytes: u64) -> Vec<Selection> {
-        let row: u64 = self.dims.iter().skip(1).product::<u64>().saturating_mul(self.element_size);
+        let row: u64 = self
+            .dims
+            .iter()
+            .skip(1)
+            .product::<u64>()
+            .saturating_mul(self.element_size);
         let (Some(&rows), false) = (self.dims.first(), self.dims.contains(&0)) else {
             return vec![Selection::all(&self.dims)];
         };
@@ -232,7 +306,13 @@ impl RawData {
         };
         let wanted = (bytes / row.max(1)).max(1);
         // Whole bands, unless one alone is many times too large: then its chunks are decoded more than once.
-        let step = if band <= wanted { wanted / band * band } else if band <= 8 * wanted { band } else { wanted };
+        let step = if band <= wanted {
+            wanted / band * band
+        } else if band <= 8 * wanted {
+            band
+        } else {
+            wanted
+        };
         let mut blocks = Vec::new();
         let mut start = 0;
         while start < rows {
@@ -251,12 +331,21 @@ impl RawData {
 }
 
 /// Cuts one huge row along the next dimension, and so on.
-fn split_row(block: &Selection, dims: &[u64], element_size: u64, bytes: u64, blocks: &mut Vec<Selection>) {
+fn split_row(
+    block: &Selection,
+    dims: &[u64],
+    element_size: u64,
+    bytes: u64,
+    blocks: &mut Vec<Selection>,
+) {
     let Some(dim) = (1..dims.len()).find(|&d| dims[d] > 1) else {
         blocks.push(block.clone());
         return;
     };
-    let row: u64 = dims[dim + 1..].iter().product::<u64>().saturating_mul(element_size);
+    let row: u64 = dims[dim + 1..]
+        .iter()
+        .product::<u64>()
+        .saturating_mul(element_size);
     let step = (bytes / row.max(1)).max(1);
     let mut start = 0;
     while start < dims[dim] {
@@ -275,7 +364,13 @@ fn starts(selection: &Selection) -> Vec<u64> {
 /// A selection in the dataset, and as an array of its own.
 fn places<'a>(dims: &'a [u64], start: &'a [u64], shape: &'a [u64]) -> (Place<'a>, Place<'a>) {
     const ZEROS: [u64; 32] = [0; 32];
-    (Place { shape: dims, start }, Place { shape, start: &ZEROS[..shape.len()] })
+    (
+        Place { shape: dims, start },
+        Place {
+            shape,
+            start: &ZEROS[..shape.len()],
+        },
+    )
 }
 
 /// Scattered runs of a contiguous dataset, gathered until it pays to fetch them in one piece.
@@ -307,7 +402,9 @@ impl Span<'_> {
         let start = self.address.plus(self.range.start)?;
         match self.runs[..] {
             [] => {}
-            [(_, to, length)] => self.reader.raw_into(start, &mut self.out[to..to + length])?,
+            [(_, to, length)] => self
+                .reader
+                .raw_into(start, &mut self.out[to..to + length])?,
             _ => {
                 let mut bytes = zeroed(self.range.end - self.range.start)?;
                 self.reader.raw_into(start, &mut bytes)?;
@@ -357,9 +454,17 @@ impl ChunkRead<'_> {
     }
 
     /// Calls `each` with the position, in chunks, of every chunk that the selection meets.
-    fn for_each_chunk(&self, selection: &Selection, mut each: impl FnMut(&[u64]) -> Result<()>) -> Result<()> {
-        let ranges: Vec<Range<u64>> =
-            selection.0.iter().zip(&self.grid.chunk).map(|(r, c)| r.start / c..(r.end - 1) / c + 1).collect();
+    fn for_each_chunk(
+        &self,
+        selection: &Selection,
+        mut each: impl FnMut(&[u64]) -> Result<()>,
+    ) -> Result<()> {
+        let ranges: Vec<Range<u64>> = selection
+            .0
+            .iter()
+            .zip(&self.grid.chunk)
+            .map(|(r, c)| r.start / c..(r.end - 1) / c + 1)
+            .collect();
         let mut position: Vec<u64> = ranges.iter().map(|r| r.start).collect();
         loop {
             each(&position)?;
@@ -383,7 +488,7 @@ impl ChunkRead<'_> {
         BUFFERS.with_borrow_mut(|buffers| {
             let result = self.for_each_chunk(selection, |position| {
                 let piece = Piece::new(self, position, selection);
-                match self.table.get(self.grid.number(position))? {
+                match self.table.get(self.grid.number(position), self.grid)? {
                     None => piece.fill(out),
                     Some(record) => self.decode_piece(&piece, record, position, buffers, out),
                 }
@@ -405,14 +510,20 @@ impl ChunkRead<'_> {
         let flush = |pending: &mut Vec<(Vec<u64>, ChunkRecord)>, out: &mut [u8]| {
             if let [(position, record)] = &pending[..] {
                 let piece = Piece::new(self, position, selection);
-                BUFFERS.with_borrow_mut(|b| self.decode_piece(&piece, *record, position, b, out))?;
+                BUFFERS
+                    .with_borrow_mut(|b| self.decode_piece(&piece, *record, position, b, out))?;
             } else {
                 let decoded = pending.par_iter().map(|(position, record)| {
                     let mut chunk = zeroed(self.bytes as u64)?;
-                    BUFFERS.with_borrow_mut(|b| self.decode(*record, position, b, &mut chunk, self.least(position)))?;
+                    BUFFERS.with_borrow_mut(|b| {
+                        self.decode(*record, position, b, &mut chunk, self.least(position))
+                    })?;
                     Ok(chunk)
                 });
-                for ((position, _), chunk) in pending.iter().zip(decoded.collect::<Vec<Result<Vec<u8>>>>()) {
+                for ((position, _), chunk) in pending
+                    .iter()
+                    .zip(decoded.collect::<Vec<Result<Vec<u8>>>>())
+                {
                     Piece::new(self, position, selection).copy(&chunk?, out)?;
                 }
             }
@@ -420,11 +531,15 @@ impl ChunkRead<'_> {
             Ok(())
         };
         self.for_each_chunk(selection, |position| {
-            match self.table.get(self.grid.number(position))? {
+            match self.table.get(self.grid.number(position), self.grid)? {
                 None => Piece::new(self, position, selection).fill(out)?,
                 Some(record) => pending.push((position.to_vec(), record)),
             }
-            if pending.len() == batch.min(memory) { flush(&mut pending, out) } else { Ok(()) }
+            if pending.len() == batch.min(memory) {
+                flush(&mut pending, out)
+            } else {
+                Ok(())
+            }
         })?;
         flush(&mut pending, out)
     }
@@ -445,17 +560,23 @@ impl ChunkRead<'_> {
             chunk = zeroed(self.bytes as u64)?;
         }
         let least = self.least(position);
-        let result = self.decode(record, position, buffers, &mut chunk, least).and_then(|()| piece.copy(&chunk, out));
+        let result = self
+            .decode(record, position, buffers, &mut chunk, least)
+            .and_then(|()| piece.copy(&chunk, out));
         buffers.chunk = chunk;
         result
     }
 
     /// The bytes of a chunk up to its last element inside the dataset.
     fn least(&self, position: &[u64]) -> usize {
-        let last = position.iter().zip(&self.grid.chunk).zip(&self.grid.dims).fold(0, |n, ((p, c), d)| {
-            let inside = (d - p * c).min(*c);
-            n * c + inside - 1
-        });
+        let last = position
+            .iter()
+            .zip(&self.grid.chunk)
+            .zip(&self.grid.dims)
+            .fold(0, |n, ((p, c), d)| {
+                let inside = (d - p * c).min(*c);
+                n * c + inside - 1
+            });
         ((last + 1) * self.raw.element_size) as usize
     }
 
@@ -473,19 +594,41 @@ impl ChunkRead<'_> {
         let context = |e: Error| e.in_structure("chunk").at(record.address.get());
         if plain || pipeline.skips_all(record.mask) {
             if record.size < chunk.len() as u64 && !plain {
-                let message = format!("{} bytes in the file, {} are needed", record.size, chunk.len());
+                let message = format!(
+                    "{} bytes in the file, {} are needed",
+                    record.size,
+                    chunk.len()
+                );
                 return Err(context(Error::damaged(message)));
             }
             return self.reader.raw_into(record.address, chunk).map_err(context);
         }
-        if let Some(stored) = self.reader.raw_slice(record.address, record.size).map_err(context)? {
-            return pipeline.decode(stored, record.mask, chunk, least, &mut buffers.scratch).map_err(context);
+        if let Some(stored) = self
+            .reader
+            .raw_slice(record.address, record.size)
+            .map_err(context)?
+        {
+            return pipeline
+                .decode(stored, record.mask, chunk, least, &mut buffers.scratch)
+                .map_err(context);
         }
-        self.reader.check_range(record.address, record.size).map_err(context)?;
+        self.reader
+            .check_range(record.address, record.size)
+            .map_err(context)?;
         buffers.stored.clear();
         buffers.stored.resize(record.size as usize, 0);
-        self.reader.raw_into(record.address, &mut buffers.stored).map_err(context)?;
-        pipeline.decode(&buffers.stored, record.mask, chunk, least, &mut buffers.scratch).map_err(context)
+        self.reader
+            .raw_into(record.address, &mut buffers.stored)
+            .map_err(context)?;
+        pipeline
+            .decode(
+                &buffers.stored,
+                record.mask,
+                chunk,
+                least,
+                &mut buffers.scratch,
+            )
+            .map_err(context)
     }
 }
 
@@ -523,29 +666,56 @@ impl<'a> Piece<'a> {
             in_output.push(start - range.start);
         }
         let (size, fill) = (read.raw.element_size, &read.raw.fill[..]);
-        Piece { size, fill, extent, chunk, in_chunk, shape: selection.shape(), in_output }
+        Piece {
+            size,
+            fill,
+            extent,
+            chunk,
+            in_chunk,
+            shape: selection.shape(),
+            in_output,
+        }
     }
 
     fn target(&self) -> Place<'_> {
-        Place { shape: &self.shape, start: &self.in_output }
+        Place {
+            shape: &self.shape,
+            start: &self.in_output,
+        }
     }
 
     /// Where all of the chunk lies in the output, if it does and in one run.
     fn whole(&self) -> Option<Range<usize>> {
         // From the first dimension in which the chunk has more than one index, all further ones must be whole.
-        let first = self.chunk.iter().position(|&c| c > 1).unwrap_or(self.chunk.len());
-        let one_run = self.chunk.iter().zip(&self.shape).skip(first + 1).all(|(c, s)| c == s);
+        let first = self
+            .chunk
+            .iter()
+            .position(|&c| c > 1)
+            .unwrap_or(self.chunk.len());
+        let one_run = self
+            .chunk
+            .iter()
+            .zip(&self.shape)
+            .skip(first + 1)
+            .all(|(c, s)| c == s);
         if self.extent != self.chunk || !one_run {
             return None;
         }
-        let index = self.in_output.iter().zip(&self.shape).fold(0, |n, (i, s)| n * s + i);
+        let index = self
+            .in_output
+            .iter()
+            .zip(&self.shape)
+            .fold(0, |n, (i, s)| n * s + i);
         let start = (index * self.size) as usize;
         let length = self.extent.iter().product::<u64>() * self.size;
         Some(start..start + length as usize)
     }
 
     fn copy(&self, chunk: &[u8], out: &mut [u8]) -> Result<()> {
-        let from = Place { shape: self.chunk, start: &self.in_chunk };
+        let from = Place {
+            shape: self.chunk,
+            start: &self.in_chunk,
+        };
         runs::copy(&self.extent, self.size, (chunk, from), (out, self.target()))
     }
 

@@ -49,7 +49,11 @@ fn message(kind: u16, flags: u8, body: Vec<u8>) -> Outgoing {
 pub(crate) fn encode_dataset(dataset: &DatasetHeader<'_>, common: &Common<'_>) -> Result<Vec<u8>> {
     let mut messages = vec![
         message(kind::DATASPACE, 0, dataset.dataspace.encode(W)?),
-        message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype)?),
+        message(
+            kind::DATATYPE,
+            CONSTANT,
+            datatype::encode(dataset.datatype)?,
+        ),
         message(kind::FILL_VALUE, CONSTANT, dataset.fill.encode()?),
     ];
     if !dataset.filters.is_empty() {

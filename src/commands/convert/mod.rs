@@ -16,7 +16,9 @@ mod scan;
 mod survey;
 mod write;
 
-pub use options::{Background, Color, Compress, Dim, Labels, OnError, PixelCount, SampleDepth, Store};
+pub use options::{
+    Background, Color, Compress, Dim, Labels, OnError, PixelCount, SampleDepth, Store,
+};
 pub use picture::{Fit, Layout, Resampling};
 
 use super::{Command, Outcome, Progress};
@@ -132,7 +134,9 @@ impl Command for Convert {
         if let Some(threads) = self.threads {
             pool = pool.num_threads(threads.get());
         }
-        let pool = pool.build().map_err(|e| Error::new(ErrorKind::Io, format!("no threads to be had: {e}")))?;
+        let pool = pool
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Io, format!("no threads to be had: {e}")))?;
         let summary = pool.install(|| folder::convert(self, &output, progress))?;
         if self.json {
             summary.print_json(out)?;
@@ -160,11 +164,25 @@ impl Convert {
     /// The output's name with its suffix.
     fn output_path(&self) -> Result<PathBuf> {
         let shown = printable(&self.output.to_string_lossy());
-        let Some(name) = self.output.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()) else {
-            return Err(Error::invalid(format!("--output {shown} is a folder; add the name of a file")));
+        let Some(name) = self
+            .output
+            .file_name()
+            .map(|name| name.to_string_lossy().to_ascii_lowercase())
+        else {
+            return Err(Error::invalid(format!(
+                "--output {shown} is a folder; add the name of a file"
+            )));
         };
-        if self.output.as_os_str().as_encoded_bytes().last().is_some_and(|&b| std::path::is_separator(b.into())) {
-            return Err(Error::invalid(format!("--output {shown} is a folder; add the name of a file")));
+        if self
+            .output
+            .as_os_str()
+            .as_encoded_bytes()
+            .last()
+            .is_some_and(|&b| std::path::is_separator(b.into()))
+        {
+            return Err(Error::invalid(format!(
+                "--output {shown} is a folder; add the name of a file"
+            )));
         }
         if name.ends_with(".h5") || name.ends_with(".hdf5") {
             return Ok(self.output.clone());
@@ -179,7 +197,11 @@ impl Convert {
         let input = printable(&self.input.to_string_lossy());
         match std::fs::metadata(&self.input) {
             Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => return Err(Error::invalid(format!("{input} is a file; convert takes the folder it is in"))),
+            Ok(_) => {
+                return Err(Error::invalid(format!(
+                    "{input} is a file; convert takes the folder it is in"
+                )));
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Error::not_found(format!("no folder {input}")));
             }
@@ -189,7 +211,9 @@ impl Convert {
             let shown = printable(&path.to_string_lossy());
             match std::fs::symlink_metadata(path) {
                 Ok(metadata) if metadata.is_dir() => {
-                    return Err(Error::conflict(format!("{shown} is a folder; choose another name for the output")));
+                    return Err(Error::conflict(format!(
+                        "{shown} is a folder; choose another name for the output"
+                    )));
                 }
                 Ok(_) if !self.overwrite => {
                     return Err(Error::conflict(format!(
@@ -200,15 +224,28 @@ impl Convert {
             }
         }
         if self.store == Some(Store::Bytes) && self.dim.is_some() {
-            return Err(Error::invalid("--store bytes keeps the files as they are: leave out --dim or --store"));
+            return Err(Error::invalid(
+                "--store bytes keeps the files as they are: leave out --dim or --store",
+            ));
         }
         match self.dim {
-            None if self.fit != Fit::Stretch => Err(Error::invalid("--fit needs a size: add --dim")),
-            Some(Dim { height, width }) if height != width && matches!(self.fit, Fit::Shorter | Fit::Longer) => {
-                Err(Error::invalid("--fit shorter and --fit longer take one number for --dim, like 256"))
+            None if self.fit != Fit::Stretch => {
+                Err(Error::invalid("--fit needs a size: add --dim"))
             }
-            Some(Dim { height, width }) if u64::from(height) * u64::from(width) > self.max_pixels.0 => {
-                Err(Error::limit(format!("--dim {height}x{width} is over the limit of {} pixels (--max-pixels)", self.max_pixels)))
+            Some(Dim { height, width })
+                if height != width && matches!(self.fit, Fit::Shorter | Fit::Longer) =>
+            {
+                Err(Error::invalid(
+                    "--fit shorter and --fit longer take one number for --dim, like 256",
+                ))
+            }
+            Some(Dim { height, width })
+                if u64::from(height) * u64::from(width) > self.max_pixels.0 =>
+            {
+                Err(Error::limit(format!(
+                    "--dim {height}x{width} is over the limit of {} pixels (--max-pixels)",
+                    self.max_pixels
+                )))
             }
             _ => Ok(()),
         }

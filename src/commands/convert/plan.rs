@@ -37,7 +37,11 @@ impl Plan {
     ///
     /// # Errors
     /// If the images cannot have one shape and their files were not to be stored instead.
-    pub(super) fn of(options: &Convert, survey: &Survey, notice: impl FnOnce(&str)) -> Result<Plan> {
+    pub(super) fn of(
+        options: &Convert,
+        survey: &Survey,
+        notice: impl FnOnce(&str),
+    ) -> Result<Plan> {
         if options.store == Some(Store::Bytes) {
             return Ok(Plan::Bytes);
         }
@@ -45,21 +49,29 @@ impl Plan {
             Shapes::None => return Ok(Plan::Bytes),
             Shapes::One(shape) => {
                 let look = look(options, channels(options.color, survey));
-                return Ok(Plan::Pixels { look, shape: *shape, depth: depth(options.depth, survey) });
+                return Ok(Plan::Pixels {
+                    look,
+                    shape: *shape,
+                    depth: depth(options.depth, survey),
+                });
             }
             Shapes::Several { one, other } => (one, other),
         };
         let size = |(height, width): (u32, u32)| format!("{height}x{width}");
         let (first, second) = (printable(&one.file), printable(&other.file));
-        let sizes = format!("{first} is {}, {second} {}", size(one.shape), size(other.shape));
+        let sizes = format!(
+            "{first} is {}, {second} {}",
+            size(one.shape),
+            size(other.shape)
+        );
         match (options.dim, options.store) {
             (Some(_), _) => Err(Error::mismatch(format!(
                 "--fit shorter and longer keep proportions, and these differ: at that --dim {sizes}; \
                  use --fit stretch, crop or pad"
             ))),
-            (None, Some(_)) => {
-                Err(Error::mismatch(format!("images have different sizes: {sizes}; add --dim, for example --dim 64")))
-            }
+            (None, Some(_)) => Err(Error::mismatch(format!(
+                "images have different sizes: {sizes}; add --dim, for example --dim 64"
+            ))),
             (None, None) => {
                 notice(&format!(
                     "images have different sizes ({sizes}), so their files are stored as they are; \
@@ -113,11 +125,20 @@ mod tests {
 
     fn options(line: &str) -> Convert {
         let line = format!("convert photos --output set {line}");
-        Line::try_parse_from(line.split_whitespace()).map(|line| line.convert).unwrap()
+        Line::try_parse_from(line.split_whitespace())
+            .map(|line| line.convert)
+            .unwrap()
     }
 
     fn survey(eight: u64, sixteen: u64, float: u64, coloured: u64) -> Survey {
-        Survey { eight, sixteen, float, coloured, shapes: Shapes::One((64, 64)), ..Survey::default() }
+        Survey {
+            eight,
+            sixteen,
+            float,
+            coloured,
+            shapes: Shapes::One((64, 64)),
+            ..Survey::default()
+        }
     }
 
     fn planned(line: &str, survey: &Survey) -> (Channels, Depth) {
@@ -145,17 +166,31 @@ mod tests {
 
     #[test]
     fn images_of_several_sizes_need_a_size_or_are_stored_as_files() {
-        let example = |file: &str, shape| Example { file: file.to_owned(), shape };
+        let example = |file: &str, shape| Example {
+            file: file.to_owned(),
+            shape,
+        };
         let mut mixed = survey(2, 0, 0, 2);
-        mixed.shapes = Shapes::Several { one: example("a.jpg", (3, 4)), other: example("b.jpg", (5, 6)) };
+        mixed.shapes = Shapes::Several {
+            one: example("a.jpg", (3, 4)),
+            other: example("b.jpg", (5, 6)),
+        };
         let mut said = String::new();
         let plan = Plan::of(&options(""), &mixed, |text| said = text.to_owned());
         assert!(matches!(plan, Ok(Plan::Bytes)));
         assert!(said.contains("a.jpg is 3x4, b.jpg 5x6"), "{said}");
-        let why = |line: &str| Plan::of(&options(line), &mixed, |_| ()).map(|_| ()).unwrap_err().to_string();
+        let why = |line: &str| {
+            Plan::of(&options(line), &mixed, |_| ())
+                .map(|_| ())
+                .unwrap_err()
+                .to_string()
+        };
         assert!(why("--store pixels").contains("add --dim"));
         assert!(why("--dim 8 --fit shorter").contains("--fit stretch, crop or pad"));
-        assert!(matches!(Plan::of(&options("--store bytes"), &mixed, |_| ()), Ok(Plan::Bytes)));
+        assert!(matches!(
+            Plan::of(&options("--store bytes"), &mixed, |_| ()),
+            Ok(Plan::Bytes)
+        ));
     }
 
     #[test]

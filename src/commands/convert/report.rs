@@ -38,9 +38,19 @@ impl Others {
         let kinds: Vec<String> = kinds
             .into_iter()
             .take(5)
-            .map(|(suffix, n)| if suffix.is_empty() { format!("{n} without suffix") } else { format!("{n} .{suffix}") })
+            .map(|(suffix, n)| {
+                if suffix.is_empty() {
+                    format!("{n} without suffix")
+                } else {
+                    format!("{n} .{suffix}")
+                }
+            })
             .collect();
-        let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", printable(&kinds.join(", "))) };
+        let kinds = if kinds.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", printable(&kinds.join(", ")))
+        };
         format!("{}{kinds}", count(self.count, "other file"))
     }
 }
@@ -107,9 +117,20 @@ impl Summary {
             self.dtype,
             self.compression
         )?;
-        let width = self.classes.iter().take(SHOWN).map(|class| printable(&class.name).chars().count()).max();
+        let width = self
+            .classes
+            .iter()
+            .take(SHOWN)
+            .map(|class| printable(&class.name).chars().count())
+            .max();
         for class in self.classes.iter().take(SHOWN) {
-            writeln!(out, "  {:width$}  {}", printable(&class.name), class.images, width = width.unwrap_or(0))?;
+            writeln!(
+                out,
+                "  {:width$}  {}",
+                printable(&class.name),
+                class.images,
+                width = width.unwrap_or(0)
+            )?;
         }
         if let Some(more) = self.classes.len().checked_sub(SHOWN + 1) {
             writeln!(out, "  and {}", count(more as u64 + 1, "further class"))?;
@@ -138,7 +159,11 @@ fn print_skipped(skipped: &[Skipped], out: &mut dyn Write) -> std::io::Result<()
         writeln!(out, "  {}: {}", printable(file), printable(reason))?;
     }
     match skipped.len().checked_sub(SHOWN + 1) {
-        Some(more) => writeln!(out, "  and {} (--report FILE.csv lists all)", count(more as u64 + 1, "other")),
+        Some(more) => writeln!(
+            out,
+            "  and {} (--report FILE.csv lists all)",
+            count(more as u64 + 1, "other")
+        ),
         None => Ok(()),
     }
 }
@@ -150,8 +175,16 @@ pub(super) fn nothing_readable(folder: &str, skipped: &[Skipped], others: &Other
         ([], _) => format!("found {}", others.describe()),
         ([one, rest @ ..], n) => {
             let first = format!("{}: {}", printable(&one.file), printable(&one.reason));
-            let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            let others = if n > 0 { format!("; also {}", others.describe()) } else { String::new() };
+            let rest = if rest.is_empty() {
+                String::new()
+            } else {
+                format!(" and {} more", rest.len())
+            };
+            let others = if n > 0 {
+                format!("; also {}", others.describe())
+            } else {
+                String::new()
+            };
             format!("could not read {first}{rest}{others}")
         }
     };
@@ -172,18 +205,27 @@ pub(super) fn write_csv(path: &Path, skipped: &[Skipped]) -> Result<()> {
 
 /// A quoted cell. A leading apostrophe keeps a spreadsheet from taking the name of a file for a formula.
 fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        "'"
+    } else {
+        ""
+    };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 /// `text` with everything that could move a terminal's cursor or turn the writing direction made visible.
 pub(super) fn printable(text: &str) -> String {
     let unsafe_for_terminals = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if unsafe_for_terminals(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+        if unsafe_for_terminals(c) {
+            shown.extend(c.escape_unicode())
+        } else {
+            shown.push(c)
+        }
     }
     shown
 }
@@ -223,10 +265,19 @@ mod tests {
             dtype: "uint8",
             compression: "uncompressed".to_owned(),
             classes: vec![
-                Class { name: "cat".to_owned(), images: 1000 },
-                Class { name: "horse".to_owned(), images: 234 },
+                Class {
+                    name: "cat".to_owned(),
+                    images: 1000,
+                },
+                Class {
+                    name: "horse".to_owned(),
+                    images: 234,
+                },
             ],
-            skipped: vec![Skipped { file: "cat/\u{1b}[2J.jpg".to_owned(), reason: "an empty file".to_owned() }],
+            skipped: vec![Skipped {
+                file: "cat/\u{1b}[2J.jpg".to_owned(),
+                reason: "an empty file".to_owned(),
+            }],
             other_files: others,
             ..Summary::default()
         };
@@ -247,8 +298,14 @@ mod tests {
     #[test]
     fn an_empty_folder_and_one_of_texts_are_told_apart() {
         let mut others = Others::default();
-        assert_eq!(nothing_readable("d", &[], &others).message(), "no image in d: it is empty");
+        assert_eq!(
+            nothing_readable("d", &[], &others).message(),
+            "no image in d: it is empty"
+        );
         others.add("x.csv");
-        assert_eq!(nothing_readable("d", &[], &others).message(), "no image in d: found 1 other file (1 .csv)");
+        assert_eq!(
+            nothing_readable("d", &[], &others).message(),
+            "no image in d: found 1 other file (1 .csv)"
+        );
     }
 }

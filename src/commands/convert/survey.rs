@@ -93,12 +93,17 @@ impl Survey {
                         survey.count(&header);
                         survey.images.push(entry);
                     }
-                    Verdict::Refused(error) => survey.refuse(listing.relative(&entry), error, strict)?,
+                    Verdict::Refused(error) => {
+                        survey.refuse(listing.relative(&entry), error, strict)?
+                    }
                     Verdict::Other => survey.others.add(&entry.name()),
                 }
             }
             if progress.stopped() {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped; nothing was written"));
+                return Err(Error::new(
+                    ErrorKind::Interrupted,
+                    "stopped; nothing was written",
+                ));
             }
         }
     }
@@ -112,14 +117,28 @@ impl Survey {
         self.coloured += u64::from(header.coloured());
     }
 
-    fn compare(&mut self, shape: (u32, u32), first: &mut Option<Example>, file: impl Fn() -> String) {
+    fn compare(
+        &mut self,
+        shape: (u32, u32),
+        first: &mut Option<Example>,
+        file: impl Fn() -> String,
+    ) {
         match (&self.shapes, &first) {
             (Shapes::None, _) => {
                 self.shapes = Shapes::One(shape);
-                *first = Some(Example { file: file(), shape });
+                *first = Some(Example {
+                    file: file(),
+                    shape,
+                });
             }
             (Shapes::One(known), Some(one)) if *known != shape => {
-                self.shapes = Shapes::Several { one: one.clone(), other: Example { file: file(), shape } };
+                self.shapes = Shapes::Several {
+                    one: one.clone(),
+                    other: Example {
+                        file: file(),
+                        shape,
+                    },
+                };
             }
             _ => {}
         }
@@ -129,7 +148,10 @@ impl Survey {
         if strict {
             return Err(error.on(file));
         }
-        self.skipped.push(Skipped { file, reason: error.to_string() });
+        self.skipped.push(Skipped {
+            file,
+            reason: error.to_string(),
+        });
         Ok(())
     }
 }

@@ -48,7 +48,9 @@ impl Command for Digest {
         for path in &self.files {
             let file = File::open(path)?;
             if self.json {
-                self.records(&file, progress, &mut |record| Ok(writeln!(out, "{record}")?))?;
+                self.records(&file, progress, &mut |record| {
+                    Ok(writeln!(out, "{record}")?)
+                })?;
                 continue;
             }
             // The hash of the whole is that of its records, keys in order.
@@ -73,7 +75,12 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Digest {
-    fn records(&self, file: &File, progress: &dyn Progress, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
+    fn records(
+        &self,
+        file: &File,
+        progress: &dyn Progress,
+        emit: &mut dyn FnMut(Value) -> Result<()>,
+    ) -> Result<()> {
         let names = Names::new(file);
         for step in file.walk() {
             if progress.stopped() {
@@ -81,7 +88,9 @@ impl Digest {
             }
             emit(match step {
                 Ok(visit) => self.record(&visit, &names),
-                Err(e) => json!({"path": e.object().unwrap_or("/"), "kind": "error", "error": e.to_string()}),
+                Err(e) => {
+                    json!({"path": e.object().unwrap_or("/"), "kind": "error", "error": e.to_string()})
+                }
             })?;
         }
         Ok(())
@@ -98,7 +107,9 @@ impl Digest {
                 let (file, target) = (text(file.as_bytes()), text(inside.as_bytes()));
                 json!({"path": path, "kind": "external", "file": file, "target": target})
             }
-            Visited::Link(LinkTarget::User { class }) => json!({"path": path, "kind": "user", "class": class}),
+            Visited::Link(LinkTarget::User { class }) => {
+                json!({"path": path, "kind": "user", "class": class})
+            }
             Visited::Link(_) => json!({"path": path, "kind": "error"}),
             Visited::Object(object) => Value::Object(self.object(path, object, names)),
         }
@@ -151,7 +162,12 @@ impl Digest {
         }
         let shape = dataset.shape();
         record.insert("shape".into(), shape.into());
-        if dataset.max_shape().iter().zip(shape).any(|(max, dim)| *max != Some(*dim)) {
+        if dataset
+            .max_shape()
+            .iter()
+            .zip(shape)
+            .any(|(max, dim)| *max != Some(*dim))
+        {
             record.insert("max".into(), json!(dataset.max_shape()));
         }
         if self.too_large(dataset.len(), dataset.datatype()) {
@@ -171,7 +187,8 @@ impl Digest {
         record.insert("shape".into(), shape.into());
         let heap = attribute.heap();
         let mut hasher = Sha256::new();
-        let hashed = Canonical::new(attribute.datatype(), &heap, names).feed(attribute.stored(), &mut hasher);
+        let hashed = Canonical::new(attribute.datatype(), &heap, names)
+            .feed(attribute.stored(), &mut hasher);
         insert_data(&mut record, hashed.map(|()| hex(&hasher.finalize())));
         record
     }

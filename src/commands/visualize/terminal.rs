@@ -28,7 +28,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Gives the terminal back if the view has it; for the moment before a process ends without unwinding.
 ///
 /// Writes to the terminal itself, since another thread may hold the lock of standard output.
-pub fn restore_terminal() {
+pub(crate) fn restore_terminal() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
@@ -42,19 +42,29 @@ pub fn restore_terminal() {
     drop(terminal::disable_raw_mode());
 }
 
-/// Whether there is a terminal that can show the view.
+/// Whether there is a terminal that can show the view and send keys.
 pub(super) fn is_there() -> bool {
-    let is_able = std::env::var("TERM").map_or(cfg!(windows), |term| term != "dumb" && !term.is_empty());
-    std::io::stdout().is_terminal() && is_able
+    let is_able =
+        std::env::var("TERM").map_or(cfg!(windows), |term| term != "dumb" && !term.is_empty());
+    // With something else as standard input, keys come from the terminal itself.
+    let has_keys = || {
+        std::io::stdin().is_terminal() || (cfg!(unix) && std::fs::File::open("/dev/tty").is_ok())
+    };
+    is_able && std::io::stdout().is_terminal() && has_keys()
 }
 
 /// Height over width of a character cell, where the terminal says it; else the usual 2.
 pub(super) fn cell_aspect() -> f32 {
-    let aspect = terminal::window_size().ok().filter(|s| s.columns > 0 && s.rows > 0 && s.width > 0).map(|s| {
-        let (cell_width, cell_height) =
-            (f32::from(s.width) / f32::from(s.columns), f32::from(s.height) / f32::from(s.rows));
-        cell_height / cell_width
-    });
+    let aspect = terminal::window_size()
+        .ok()
+        .filter(|s| s.columns > 0 && s.rows > 0 && s.width > 0)
+        .map(|s| {
+            let (cell_width, cell_height) = (
+                f32::from(s.width) / f32::from(s.columns),
+                f32::from(s.height) / f32::from(s.rows),
+            );
+            cell_height / cell_width
+        });
     aspect.filter(|a| (1.4..=3.0).contains(a)).unwrap_or(2.0)
 }
 
@@ -76,7 +86,11 @@ pub(super) trait Console {
 ///
 /// # Errors
 /// The terminal is gone, or the user asked to stop by a signal.
-pub(super) fn run(viewer: &mut Viewer<'_>, console: &mut dyn Console, stopped: &dyn Fn() -> bool) -> Result<()> {
+pub(super) fn run(
+    viewer: &mut Viewer<'_>,
+    console: &mut dyn Console,
+    stopped: &dyn Fn() -> bool,
+) -> Result<()> {
     let mut is_stale = true;
     loop {
         if stopped() {
@@ -94,7 +108,9 @@ pub(super) fn run(viewer: &mut Viewer<'_>, console: &mut dyn Console, stopped: &
             patience = Duration::ZERO;
         }
         for _ in 0..MOST_AT_ONCE {
-            let Some(event) = console.next(patience)? else { break };
+            let Some(event) = console.next(patience)? else {
+                break;
+            };
             patience = Duration::ZERO;
             is_stale = true;
             match event {
@@ -124,7 +140,12 @@ impl<'a> Terminal<'a> {
         TAKEN.store(true, Ordering::SeqCst);
         let hook = restore_before_panic_message();
         // From here on dropping it gives the terminal back.
-        let opened = Terminal { out, depth, shown: None, hook: Some(hook) };
+        let opened = Terminal {
+            out,
+            depth,
+            shown: None,
+            hook: Some(hook),
+        };
         opened.out.write_all(ENTER.as_bytes())?;
         opened.out.flush()?;
         Ok(opened)
@@ -178,7 +199,11 @@ impl Console for Terminal<'_> {
     }
 
     fn next(&mut self, patience: Duration) -> Result<Option<Event>> {
-        Ok(if event::poll(patience)? { Some(event::read()?) } else { None })
+        Ok(if event::poll(patience)? {
+            Some(event::read()?)
+        } else {
+            None
+        })
     }
 }
 
@@ -201,7 +226,11 @@ mod tests {
     impl Script {
         fn new(keys: &str) -> Script {
             let key = |c| Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
-            Script { events: keys.chars().map(key).collect(), size: (100, 40), screens: Vec::new() }
+            Script {
+                events: keys.chars().map(key).collect(),
+                size: (100, 40),
+                screens: Vec::new(),
+            }
         }
     }
 
@@ -236,7 +265,11 @@ mod tests {
 
     fn shown(script: &mut Script) -> Result<()> {
         let file = photos(30);
-        let look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };
+        let look = Look {
+            count: 12,
+            depth: Depth::True,
+            cell_aspect: 2.0,
+        };
         let mut viewer = Viewer::new(&file, "photos.h5".into(), find(&file)?, look);
         run(&mut viewer, script, &|| false)
     }
@@ -245,9 +278,17 @@ mod tests {
     fn each_key_is_answered_with_a_screen_until_q() {
         let mut script = Script::new("nnpq!");
         shown(&mut script).unwrap();
-        let pages = script.screens.iter().map(|s| s.lines().next().unwrap_or_default());
-        let pages: Vec<_> = pages.map(|title| title.rsplit_once("  ").map_or("", |(_, right)| right)).collect();
-        assert_eq!(pages, ["1–12 of 30", "13–24 of 30", "25–30 of 30", "13–24 of 30"]);
+        let pages = script
+            .screens
+            .iter()
+            .map(|s| s.lines().next().unwrap_or_default());
+        let pages: Vec<_> = pages
+            .map(|title| title.rsplit_once("  ").map_or("", |(_, right)| right))
+            .collect();
+        assert_eq!(
+            pages,
+            ["1–12 of 30", "13–24 of 30", "25–30 of 30", "13–24 of 30"]
+        );
         assert_eq!(script.events.len(), 1);
     }
 
@@ -268,7 +309,11 @@ mod tests {
     #[test]
     fn a_signal_ends_the_view() {
         let file = photos(3);
-        let look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };
+        let look = Look {
+            count: 12,
+            depth: Depth::True,
+            cell_aspect: 2.0,
+        };
         let mut viewer = Viewer::new(&file, "photos.h5".into(), find(&file).unwrap(), look);
         let stopped = run(&mut viewer, &mut Script::new("n"), &|| true);
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Interrupted);

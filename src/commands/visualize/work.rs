@@ -38,7 +38,10 @@ impl Viewer<'_> {
         let of = |at: &u64, rows: u64| format!("{} of {}", grouped(*at), grouped(rows));
         Some(match self.job.as_ref()? {
             Job::Search { needle, left, .. } => {
-                format!("searching “{needle}” … {}", of(&self.total().saturating_sub(*left), self.total()))
+                format!(
+                    "searching “{needle}” … {}",
+                    of(&self.total().saturating_sub(*left), self.total())
+                )
             }
             Job::Count { at, .. } => format!("counting classes … {}", of(at, rows)),
             Job::Select { at, .. } => format!("selecting … {}", of(at, rows)),
@@ -67,16 +70,26 @@ impl Viewer<'_> {
         match self.first_match(&needle, &rows) {
             Err(message) => self.message = message,
             Ok(Some(i)) => self.select(at + i),
-            Ok(None) => self.job = Some(Job::Search { needle, at: at + count, left: left - count }),
+            Ok(None) => {
+                self.job = Some(Job::Search {
+                    needle,
+                    at: at + count,
+                    left: left - count,
+                })
+            }
         }
     }
 
     /// The position in `rows` of the first whose name has `needle` in it.
     fn first_match(&self, needle: &str, rows: &[u64]) -> Result<Option<u64>, String> {
-        let Some(set) = self.set() else { return Ok(None) };
+        let Some(set) = self.set() else {
+            return Ok(None);
+        };
         let mut passed = 0;
         for run in runs(rows, SEARCHED_AT_ONCE) {
-            let names = set.names(self.source, run.clone()).map_err(|e| e.to_string())?;
+            let names = set
+                .names(self.source, run.clone())
+                .map_err(|e| e.to_string())?;
             if let Some(i) = names.iter().position(|n| n.to_lowercase().contains(needle)) {
                 return Ok(Some(passed + i as u64));
             }
@@ -99,7 +112,9 @@ impl Viewer<'_> {
     }
 
     fn count(&mut self, at: u64, mut census: Census) {
-        let Some((classes, end, is_last)) = self.block(at) else { return };
+        let Some((classes, end, is_last)) = self.block(at) else {
+            return;
+        };
         census.add(classes);
         if is_last || census.overflowed {
             self.census = Some(census);
@@ -110,13 +125,24 @@ impl Viewer<'_> {
     }
 
     fn collect(&mut self, class: Class, at: u64, mut rows: Vec<u64>) {
-        let Some((classes, end, is_last)) = self.block(at) else { return };
-        rows.extend((at..end).zip(classes).filter(|(_, c)| *c == class).map(|(row, _)| row));
+        let Some((classes, end, is_last)) = self.block(at) else {
+            return;
+        };
+        rows.extend(
+            (at..end)
+                .zip(classes)
+                .filter(|(_, c)| *c == class)
+                .map(|(row, _)| row),
+        );
         if is_last {
             self.filter = Some(Filter { class, rows });
             (self.first, self.selected) = (0, 0);
         } else {
-            self.job = Some(Job::Select { class, at: end, rows });
+            self.job = Some(Job::Select {
+                class,
+                at: end,
+                rows,
+            });
         }
     }
 }

@@ -16,7 +16,11 @@ pub(super) fn header<R: ZByteReaderTrait>(reader: R) -> Result<Header> {
 }
 
 /// Decodes a whole file into `pixels`, which is reused; `admit` sees the header before memory is taken.
-pub(super) fn decode(bytes: &[u8], mut pixels: Vec<u8>, admit: &mut dyn FnMut(&Header) -> Result<()>) -> Result<Raster> {
+pub(super) fn decode(
+    bytes: &[u8],
+    mut pixels: Vec<u8>,
+    admit: &mut dyn FnMut(&Header) -> Result<()>,
+) -> Result<Raster> {
     let (header, mut decoder) = open(ZCursor::new(bytes))?;
     admit(&header)?;
     // The decoder notices missing data only at the next row of blocks; the last row is guarded by the end marker,
@@ -24,10 +28,16 @@ pub(super) fn decode(bytes: &[u8], mut pixels: Vec<u8>, admit: &mut dyn FnMut(&H
     if !has_end(bytes) {
         return Err(truncated());
     }
-    let space = if header.channels == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
+    let space = if header.channels == 1 {
+        ColorSpace::Luma
+    } else {
+        ColorSpace::RGB
+    };
     let options = decoder.options().jpeg_set_out_colorspace(space);
     decoder.set_options(options);
-    let size = decoder.output_buffer_size().ok_or_else(|| Error::limit("the picture is larger than memory"))?;
+    let size = decoder
+        .output_buffer_size()
+        .ok_or_else(|| Error::limit("the picture is larger than memory"))?;
     pixels.resize(size, 0);
     decoder.decode_into(&mut pixels).map_err(explain)?;
     Ok(header.raster(Samples::U8(pixels)))
@@ -35,13 +45,18 @@ pub(super) fn decode(bytes: &[u8], mut pixels: Vec<u8>, admit: &mut dyn FnMut(&H
 
 fn open<R: ZByteReaderTrait>(reader: R) -> Result<(Header, JpegDecoder<R>)> {
     let side = usize::from(u16::MAX);
-    let options = DecoderOptions::default().set_strict_mode(true).set_max_width(side).set_max_height(side);
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(side)
+        .set_max_height(side);
     let mut decoder = JpegDecoder::new_with_options(reader, options);
     decoder.decode_headers().map_err(explain)?;
     let (Some(info), Some(space)) = (decoder.info(), decoder.input_colorspace()) else {
         return Err(truncated());
     };
-    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let orientation = decoder
+        .exif()
+        .and_then(|exif| Orientation::from_exif_chunk(exif));
     let header = Header {
         width: u32::from(info.width),
         height: u32::from(info.height),
@@ -71,7 +86,9 @@ fn scan_start(bytes: &[u8]) -> Option<usize> {
             0xda => return Some(at + 1),
             0x00 | 0x01 | 0xd0..=0xd8 => at += 1,
             _ => {
-                let &[high, low] = bytes.get(at + 1..at + 3)? else { return None };
+                let &[high, low] = bytes.get(at + 1..at + 3)? else {
+                    return None;
+                };
                 at += 1 + usize::from(u16::from_be_bytes([high, low]));
             }
         }
@@ -84,7 +101,9 @@ fn explain(error: DecodeErrors) -> Error {
         | DecodeErrors::FormatStatic("Premature end of buffer")
         | DecodeErrors::IoErrors(ZByteIoError::NotEnoughBytes(..)) => truncated(),
         DecodeErrors::IoErrors(ZByteIoError::StdIoError(e)) => e.into(),
-        DecodeErrors::Unsupported(_) => Error::unsupported("JPEG in arithmetic, lossless or 12-bit coding"),
+        DecodeErrors::Unsupported(_) => {
+            Error::unsupported("JPEG in arithmetic, lossless or 12-bit coding")
+        }
         other => Error::damaged(format!("damaged JPEG: {other:?}")),
     }
 }
@@ -100,13 +119,19 @@ mod tests {
         let decoded = |bytes: &[u8]| decode(bytes, Vec::new(), &mut |_| Ok(()));
         assert!(decoded(&file).is_ok());
         for end in 0..file.len() {
-            assert!(decoded(&file[..end]).is_err(), "cut at {end} of {}", file.len());
+            assert!(
+                decoded(&file[..end]).is_err(),
+                "cut at {end} of {}",
+                file.len()
+            );
         }
     }
 
     #[test]
     fn the_end_marker_of_a_thumbnail_is_not_that_of_the_picture() {
-        let file = [0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0, 0xff, 0xda, 0, 2, 1, 2, 3];
+        let file = [
+            0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0, 0xff, 0xda, 0, 2, 1, 2, 3,
+        ];
         assert_eq!(scan_start(&file), Some(12));
         assert!(!has_end(&file));
         assert!(has_end(&[&file[..], &[0xff, 0xd9]].concat()));

@@ -144,10 +144,7 @@ impl<'a> Cursor<'a> {
             }),
             1 => self.float(bits, size),
             2 => {
-                let [low, high] = *self
-                    .take(2)?
-                    .as_array()
-                    .ok_or_else(|| wrong("ends early"))?;
+                let precision = self.declared(())?;
                 let order = if bits & 1 != 0 {
                     ByteOrder::Big
                 } else {
@@ -157,7 +154,7 @@ impl<'a> Cursor<'a> {
                     size,
                     order,
                     offset: 0,
-                    precision: u16::from_le_bytes([low, high]),
+                    precision,
                 }))
             }
             3 => Ok(Datatype::FixedString {
@@ -221,7 +218,9 @@ impl<'a> Cursor<'a> {
             precision: p.precision,
         };
         check_bits(&bits)?;
-        let within = |position: u8, length: u8| u64::from(position) + u64::from(length) <= 8 * u64::from(size);
+        let within = |position: u8, length: u8| {
+            u64::from(position) + u64::from(length) <= 8 * u64::from(size)
+        };
         let sign = (flags >> 8) as u8;
         if !within(p.exponent, p.exponent_bits)
             || !within(p.mantissa, p.mantissa_bits)
@@ -367,8 +366,9 @@ fn reference(bits: u32, size: u32) -> Result<Datatype> {
         // Should come with version 4, but early files of the 1.12 kind say 1.
         2..=4 => ReferenceKind::Standard,
         kind => {
-            return Err(Error::unsupported(format!("references of kind {kind}"))
-                .in_structure(STRUCTURE));
+            return Err(
+                Error::unsupported(format!("references of kind {kind}")).in_structure(STRUCTURE)
+            );
         }
     };
     Ok(Datatype::Reference { kind, size })

@@ -1,0 +1,65 @@
+//! Links and attributes that are too many or too large for an object header: messages in a fractal heap, found by name
+//! through a version 2 B-tree.
+
+use crate::bytes::{Address, Widths, lookup3};
+use crate::error::Result;
+use crate::format::fractal_heap::Form;
+use crate::format::message::link::Link;
+use crate::index::space::Space;
+use crate::index::{btree2_build, fractal_heap_build};
+
+/// The B-trees of links and of attributes by name.
+const LINK_TREE: u8 = 5;
+const LINK_RECORD: u16 = 4 + 7;
+const ATTRIBUTE_TREE: u8 = 8;
+const ATTRIBUTE_RECORD: u16 = 8 + 1 + 4 + 4;
+
+/// The creation order of an attribute whose object tracks none.
+const NO_ORDER: u32 = 0xffff;
+
+/// Where links or attributes are.
+pub(crate) struct Dense {
+    pub(crate) heap: Address,
+    pub(crate) name_index: Address,
+}
+
+/// Writes a group's links.
+pub(crate) fn links(space: &mut Space, links: &[Link]) -> Result<Dense> {
+    let messages = links
+        .iter()
+        .map(|l| l.encode(Widths::EIGHT))
+        .collect::<Result<Vec<_>>>()?;
+    let (heap, ids) = fractal_heap_build::build(space, Form::LINKS, &messages)?;
+    let names = links.iter().map(|l| &l.name.0[..]);
+    let records = by_hash(names, &ids, |hash, id| [&hash[..], id].concat());
+    let name_index = btree2_build::build(space, LINK_TREE, LINK_RECORD, &records)?;
+    Ok(Dense { heap, name_index })
+}
+
+/// Writes an object's attributes: names, and encoded messages.
+pub(crate) fn attributes(space: &mut Space, attributes: &[(Vec<u8>, Vec<u8>)]) -> Result<Dense> {
+    let messages: Vec<Vec<u8>> = attributes.iter().map(|(_, m)| m.clone()).collect();
+    let (heap, ids) = fractal_heap_build::build(space, Form::ATTRIBUTES, &messages)?;
+    let names = attributes.iter().map(|(name, _)| &name[..]);
+    let record = |hash: [u8; 4], id: &[u8]| [id, &[0], &NO_ORDER.to_le_bytes(), &hash].concat();
+    let records = by_hash(names, &ids, record);
+    let name_index = btree2_build::build(space, ATTRIBUTE_TREE, ATTRIBUTE_RECORD, &records)?;
+    Ok(Dense { heap, name_index })
+}
+
+/// The records of a tree by name: sorted by the hash of the name, and by the name where hashes agree.
+fn by_hash<'a>(
+    names: impl Iterator<Item = &'a [u8]>,
+    ids: &[Vec<u8>],
+    record: impl Fn([u8; 4], &[u8]) -> Vec<u8>,
+) -> Vec<Vec<u8>> {
+    let mut order: Vec<(u32, &[u8], &[u8])> = names
+        .zip(ids)
+        .map(|(name, id)| (lookup3(name, 0), name, &id[..]))
+        .collect();
+    order.sort_unstable();
+    order
+        .into_iter()
+        .map(|(hash, _, id)| record(hash.to_le_bytes(), id))
+        .collect()
+}
