@@ -34,6 +34,11 @@ impl Attribute {
         &self.resolved.datatype
     }
 
+    /// The address of the committed datatype that it uses.
+    pub fn committed_datatype(&self) -> Option<u64> {
+        self.resolved.committed.map(|a| a.get())
+    }
+
     /// Its shape; empty for a scalar, `None` for one without elements (a null dataspace).
     pub fn shape(&self) -> Option<&[u64]> {
         match &self.resolved.dataspace {

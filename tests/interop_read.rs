@@ -1,4 +1,5 @@
 //! What h5py writes, read by us: every form of the format that it can choose, value by value.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
 use h5manager::{Attribute, Dataset, File, Value as Stored};
 use serde_json::Value;
@@ -8,9 +9,7 @@ use std::process::Command;
 /// A value of ours in the form of the list that Python wrote.
 fn plain(value: &Stored) -> Value {
     match value {
-        Stored::Integer(n) => {
-            Value::from(i64::try_from(*n).map_or_else(|_| Value::from(*n as u64), Value::from))
-        }
+        Stored::Integer(n) => i64::try_from(*n).map_or_else(|_| Value::from(*n as u64), Value::from),
         Stored::Float(x) => Value::from(*x),
         Stored::String(s) => Value::from(s.to_text()),
         Stored::Enumeration(_, Some(name)) if *name == "TRUE" || *name == "FALSE" => {

@@ -105,10 +105,6 @@ impl<'a> Stored<'a> {
         self.bytes.chunks_exact(self.size().max(1))
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len() / self.size().max(1)
-    }
-
     fn cannot_be(&self, wanted: &str) -> Error {
         Error::mismatch(format!(
             "elements are {}, they cannot be read as {wanted}",

@@ -7,5 +7,4 @@ pub(crate) mod selection;
 pub(crate) mod value;
 
 pub use element::Element;
-pub use selection::Selection;
 pub use value::Value;

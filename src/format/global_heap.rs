@@ -106,10 +106,6 @@ impl Collection {
         (self.bytes.len() + data).next_multiple_of(8) as u64 + object_header_size(Widths::EIGHT)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     pub(crate) fn is_full(&self) -> bool {
         self.count == u16::MAX
     }
@@ -175,10 +171,6 @@ pub(crate) struct HeapId {
 }
 
 impl HeapId {
-    pub(crate) fn size(w: Widths) -> usize {
-        w.offset() + 4
-    }
-
     pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<HeapId> {
         Ok(bytes::decode(bytes, w, "global heap reference")?.0)
     }

@@ -66,7 +66,8 @@ impl ObjectHeader {
             bytes: Vec::new(),
         };
         let mut pending = header.add_chunk(&first, range, reader.widths())?;
-        let mut seen = vec![address.get()..address.get() + first.len() as u64];
+        let whole = address.get()..address.get() + first.len() as u64;
+        let mut seen = Vec::from_iter(Some(whole));
         // A continuation may stand in a continuation. Chunks that overlap are a loop, or soon one.
         while let Some(next) = pending.pop() {
             let chunk = next.address.get()..next.address.plus(next.length)?.get();

@@ -96,7 +96,7 @@ impl Digest {
         Ok(())
     }
 
-    fn record(&self, visit: &Visit, names: &Names) -> Value {
+    fn record(&self, visit: &Visit, names: &Names<'_>) -> Value {
         let path = text(visit.path().as_bytes());
         match visit.what() {
             Visited::Again(first) => json!({"path": path, "same_as": text(first.as_bytes())}),
@@ -115,7 +115,7 @@ impl Digest {
         }
     }
 
-    fn object(&self, path: String, object: &Object, names: &Names) -> Map<String, Value> {
+    fn object(&self, path: String, object: &Object, names: &Names<'_>) -> Map<String, Value> {
         let mut record = Map::new();
         record.insert("path".into(), path.into());
         match object {
@@ -154,7 +154,7 @@ impl Digest {
         record
     }
 
-    fn dataset(&self, record: &mut Map<String, Value>, dataset: &Dataset, names: &Names) {
+    fn dataset(&self, record: &mut Map<String, Value>, dataset: &Dataset, names: &Names<'_>) {
         record.insert("type".into(), type_name(dataset.datatype()).into());
         if dataset.is_null() {
             record.insert("shape".into(), Value::Null);
@@ -177,7 +177,7 @@ impl Digest {
         insert_data(record, hash_dataset(dataset, names));
     }
 
-    fn attribute(&self, attribute: &Attribute, names: &Names) -> Map<String, Value> {
+    fn attribute(&self, attribute: &Attribute, names: &Names<'_>) -> Map<String, Value> {
         let mut record = Map::new();
         record.insert("type".into(), type_name(attribute.datatype()).into());
         let Some(shape) = attribute.shape() else {
@@ -205,7 +205,7 @@ fn insert_data(record: &mut Map<String, Value>, hash: Result<String>) {
     };
 }
 
-fn hash_dataset(dataset: &Dataset, names: &Names) -> Result<String> {
+fn hash_dataset(dataset: &Dataset, names: &Names<'_>) -> Result<String> {
     let mut hasher = Sha256::new();
     for block in dataset.blocks(BLOCK) {
         let bytes = dataset.select(block)?.read_stored()?;

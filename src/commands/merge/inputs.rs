@@ -108,22 +108,28 @@ fn load(path: &Path) -> Result<Input> {
         let visit = visit.map_err(in_file)?;
         let at = visit.path().to_text().into_owned();
         match visit.what() {
-            Visited::Object(Object::Group(group)) => drop(input.groups.insert(at, group.clone())),
+            Visited::Object(Object::Group(group)) => {
+                input.groups.insert(at, group.clone());
+            }
             Visited::Object(Object::Dataset(dataset)) => {
-                drop(input.datasets.insert(at, dataset.clone()))
+                input.datasets.insert(at, dataset.clone());
             }
             Visited::Object(Object::Datatype(_)) => {
-                drop(input.unsupported.insert(at, "a committed datatype"))
+                input.unsupported.insert(at, "a committed datatype");
             }
             Visited::Link(LinkTarget::Soft(target)) => {
-                drop(input.soft_links.insert(at, target.clone()))
+                input.soft_links.insert(at, target.clone());
             }
             Visited::Link(LinkTarget::External { .. }) => {
-                drop(input.unsupported.insert(at, "an external link"))
+                input.unsupported.insert(at, "an external link");
             }
-            Visited::Link(_) => drop(input.unsupported.insert(at, "a user-defined link")),
+            Visited::Link(_) => {
+                input.unsupported.insert(at, "a user-defined link");
+            }
             // A further name for an object: kept as a link to the first.
-            Visited::Again(first) => drop(input.soft_links.insert(at, first.clone())),
+            Visited::Again(first) => {
+                input.soft_links.insert(at, first.clone());
+            }
         }
     }
     input.rows = rows(&input.datasets);

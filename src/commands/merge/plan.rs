@@ -258,7 +258,7 @@ pub(super) fn raw_rows(model: &Dataset, dataset: &Dataset, start: u64, last: boo
     };
     let plain = !dataset.datatype().has_references_to_file();
     let alike = plain && model.chunk_shape() == Some(chunk) && model.filters() == dataset.filters();
-    if !alike || start % chunk[0] != 0 {
+    if !alike || !start.is_multiple_of(chunk[0]) {
         return 0;
     }
     // The last chunk of the last file may reach beyond its rows; others would leave a gap.
