@@ -75,6 +75,18 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome> {
+    // Quiet work says nothing of its success; what was asked for as data is still given.
+    let mut nowhere = std::io::sink();
+    let report = match &arguments.verb {
+        Verb::Convert(c) => !c.json,
+        Verb::Merge(c) => !c.json,
+        _ => false,
+    };
+    let out: &mut dyn Write = if arguments.quiet && report {
+        &mut nowhere
+    } else {
+        out
+    };
     let command: &dyn Command = match &arguments.verb {
         Verb::Convert(c) => c.as_ref(),
         Verb::Merge(c) => c,

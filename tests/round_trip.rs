@@ -30,6 +30,9 @@ prop_compose! {
         append in prop::option::of(1u64..5),
     ) -> Storage {
         let extendible = extendible && chunk.is_some();
+        // A chunk may reach beyond a dimension only where that can grow.
+        let fits = |(d, (c, n)): (usize, (u64, &u64))| if extendible && d == 0 { c } else { c.min((*n).max(1)) };
+        let chunk = chunk.map(|c: Vec<u64>| c.into_iter().zip(&shape).enumerate().map(fits).collect());
         Storage { shape, chunk, extendible, shuffle, deflate, fletcher32, append }
     }
 }

@@ -420,8 +420,9 @@ mod tests {
         assert_eq!(stored(7u8), (vec![], vec![7]));
         assert_eq!(stored(true), (vec![], vec![1]));
         assert_eq!(stored([1i16, 2]), (vec![2], vec![1, 0, 2, 0]));
-        assert_eq!(stored(vec![1u8, 2]), (vec![2], vec![1, 2]));
-        assert_eq!(stored(&[1u8, 2][..1]), (vec![1], vec![1]));
+        let vector = vec![1u8, 2];
+        assert_eq!(stored(&vector), (vec![2], vec![1, 2]));
+        assert_eq!(stored(&vector[..1]), (vec![1], vec![1]));
         assert_eq!(stored(FixedString("ab")), (vec![], b"ab\0".to_vec()));
         let shaped = WithShape::new([1u8, 2, 3, 4], [2, 2]).unwrap();
         assert_eq!(stored(shaped), (vec![2, 2], vec![1, 2, 3, 4]));

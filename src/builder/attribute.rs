@@ -9,8 +9,8 @@ use crate::format::message::attribute::{Attribute, Held};
 use crate::format::message::dataspace::{Dataspace, MAX_RANK};
 use crate::format::message::datatype::Name;
 
-/// What fits an object header message.
-const MOST: usize = u16::MAX as usize;
+/// The most bytes of an attribute. The format knows no bound, but readers take an attribute into memory as a whole.
+const MOST: u64 = 64 << 20;
 
 /// Sets an attribute of an object, in place of one of the same name.
 pub(super) fn set(
@@ -29,8 +29,10 @@ pub(super) fn set(
     }
     let shown = Name(name.to_vec());
     // Before its data are kept: an attribute that is too large should leave nothing behind.
-    if (elements as u64).saturating_mul(datatype.size()) > MOST as u64 {
-        return Err(too_large(&shown));
+    if (elements as u64).saturating_mul(datatype.size()) > MOST {
+        return Err(Error::limit(format!(
+            "attribute {shown}: more than 64 MiB; write it as a dataset"
+        )));
     }
     session.with(|open| {
         let mut data = Vec::new();
@@ -52,15 +54,6 @@ pub(super) fn set(
             data,
         }
         .encode(Widths::EIGHT)?;
-        if message.len() > MOST {
-            return Err(too_large(&shown));
-        }
         open.tree.set_attribute(object, name, message)
     })
-}
-
-fn too_large(name: &Name) -> Error {
-    Error::limit(format!(
-        "attribute {name}: more than 64 KiB do not fit an object header; write it as a dataset"
-    ))
 }

@@ -78,10 +78,12 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
         let common = Common {
-            attributes: &node.attributes(),
+            attributes: node.attributes(),
             reference_count: node.links,
         };
-        let header = dataset.header(&layout, |d| store::encode_dataset(d, &common));
+        let header = dataset.header(&layout, |d| {
+            store::encode_dataset(&mut open.space, d, &common)
+        });
         let header = header.on(&dataset.plan().path)?;
         addresses.insert(*id, open.space.append(&header, METADATA)?);
     }
@@ -96,10 +98,10 @@ fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
             .messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
         let common = Common {
-            attributes: &node.attributes(),
+            attributes: node.attributes(),
             reference_count: node.links,
         };
-        let header = store::encode_group(&links, &common)?;
+        let header = store::encode_group(&mut open.space, &links, &common)?;
         addresses.insert(id, open.space.append(&header, METADATA)?);
     }
     let root = addresses.get(&Tree::ROOT).copied();

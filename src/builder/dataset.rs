@@ -141,7 +141,7 @@ impl DatasetBuilder {
             let rank = self.max_shape.as_ref().map_or(1, Vec::len);
             self.shape = Some(vec![0; rank]);
         }
-        self.make()
+        self.make(None)
     }
 
     /// Makes the dataset and writes all of `values` to it.
@@ -160,7 +160,7 @@ impl DatasetBuilder {
         }
         self.datatype
             .get_or_insert_with(|| values.element_datatype());
-        let mut dataset = self.make()?;
+        let mut dataset = self.make(Some(&values))?;
         dataset.append(values)?;
         Ok(dataset)
     }
@@ -173,19 +173,24 @@ impl DatasetBuilder {
         )
     }
 
-    fn make(self) -> Result<DatasetMut> {
+    fn make(self, values: Option<&dyn ArrayLike>) -> Result<DatasetMut> {
         let shown = self.shown();
-        self.make_checked().on(&shown)
+        self.make_checked(values).on(&shown)
     }
 
-    fn make_checked(self) -> Result<DatasetMut> {
+    /// Makes the dataset, if `values` can be appended to it.
+    fn make_checked(self, values: Option<&dyn ArrayLike>) -> Result<DatasetMut> {
         let names = tree::names(&self.path)?;
         let (&name, parents) = names
             .split_last()
             .ok_or_else(|| Error::conflict("the root group exists already"))?;
         let path = tree::joined(&self.base, &names);
         let plan = self.plan(path.clone())?;
-        let writer = Arc::new(Mutex::new(DatasetWriter::new(plan)?));
+        let writer = DatasetWriter::new(plan)?;
+        if let Some(values) = values {
+            writer.check(&self.session, values)?;
+        }
+        let writer = Arc::new(Mutex::new(writer));
         let kind = Kind::Dataset(writer.clone());
         let node = self.session.with(|open| {
             let group = open.tree.make_groups(self.group, parents)?;
@@ -216,6 +221,15 @@ impl DatasetBuilder {
         if datatype.size() == 0 || datatype.size() > u32::MAX.into() {
             let size = datatype.size();
             return Err(Error::invalid(format!("elements of {size} bytes")));
+        }
+        let bytes = shape
+            .iter()
+            .filter(|d| **d > 0)
+            .try_fold(datatype.size(), |n, d| n.checked_mul(*d));
+        if bytes.is_none() {
+            return Err(Error::limit(format!(
+                "a dataset of shape {shape:?} has more than 2^64 bytes"
+            )));
         }
         let filters = self.pipeline(&datatype)?;
         let max = self.max(&shape)?;
@@ -397,7 +411,7 @@ impl DatasetMut {
     /// Sets an attribute, in place of one of the same name.
     ///
     /// # Errors
-    /// Of kind [`Limit`](crate::ErrorKind::Limit) for more than 64 KiB.
+    /// Of kind [`Limit`](crate::ErrorKind::Limit) for more than 64 MiB.
     pub fn set_attribute(&mut self, name: impl AsRef<[u8]>, value: impl ArrayLike) -> Result<()> {
         attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
     }

@@ -12,6 +12,24 @@ use std::sync::Arc;
 /// A group of a file that is being written. Paths are relative to it; groups on the way are made as needed.
 ///
 /// Names are bytes, normally UTF-8: anything but `/` and NUL, and not a single dot.
+///
+/// ```
+/// # fn main() -> h5manager::Result<()> {
+/// use h5manager::{File, FileMut, io::MemoryStore};
+///
+/// let store = MemoryStore::default();
+/// let mut out = FileMut::on_store(store.clone());
+/// let mut run = out.create_group("runs/7")?;
+/// run.build("counts").write([4u32, 8, 15])?;
+/// run.set_attribute("operator", "Ada")?;
+/// out.link_soft("latest", "/runs/7")?;
+/// out.commit()?;
+///
+/// let counts: Vec<u32> = File::from_bytes(store.bytes())?.dataset("latest/counts")?.read()?;
+/// assert_eq!(counts, [4, 8, 15]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct GroupMut {
     session: Arc<Session>,
@@ -73,7 +91,7 @@ impl GroupMut {
     /// Sets an attribute, in place of one of the same name.
     ///
     /// # Errors
-    /// Of kind [`Limit`](crate::ErrorKind::Limit) for more than 64 KiB.
+    /// Of kind [`Limit`](crate::ErrorKind::Limit) for more than 64 MiB.
     pub fn set_attribute(&mut self, name: impl AsRef<[u8]>, value: impl ArrayLike) -> Result<()> {
         attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
     }

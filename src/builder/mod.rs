@@ -7,6 +7,7 @@
 mod array;
 mod attribute;
 mod chunking;
+mod chunks;
 mod commit;
 mod copied;
 mod dataset;
@@ -74,6 +75,28 @@ impl File {
 }
 
 /// A new file that is being written. Dropped before [`commit`](FileMut::commit) it leaves nothing behind.
+///
+/// ```
+/// # fn main() -> h5manager::Result<()> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("run.h5");
+/// use h5manager::File;
+///
+/// let mut out = File::create(&path)?;
+/// out.set_attribute("tool", "camera 7")?;
+/// // Rows come as they like; chunks are compressed in parallel.
+/// let images = out.build("run/images").element::<u8>().shape([0, 64, 64, 3]).extendible();
+/// let mut images = images.chunks([1, 64, 64, 3]).deflate(4).create()?;
+/// for frame in 0..10u8 {
+///     images.append(vec![frame; 64 * 64 * 3])?;
+/// }
+/// let mut labels = out.build("run/labels").write([0i64; 10])?;
+/// labels.set_attribute("class_names", ["hot dog", "not hot dog"])?;
+/// out.commit()?;
+/// # assert_eq!(File::open(&path)?.dataset("run/images")?.shape(), [10, 64, 64, 3]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct FileMut {
     session: Arc<Session>,
     /// Nothing for a file on a store of the caller's.

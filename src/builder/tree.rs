@@ -287,9 +287,9 @@ impl Node {
         }
     }
 
-    /// The encoded attributes.
-    pub(super) fn attributes(&self) -> Vec<&[u8]> {
-        self.attributes.iter().map(|(_, m)| &m[..]).collect()
+    /// The attributes: names, and encoded messages.
+    pub(super) fn attributes(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.attributes
     }
 }
 

@@ -6,35 +6,24 @@
 
 use super::array::{self, ArrayLike};
 use super::chunking::Chunking;
-use super::session::{Open, Session};
+use super::chunks::Chunks;
+use super::session::Session;
 use crate::bytes::Address;
 use crate::error::{Context, Error, Result};
-use crate::filters::{Pipeline, Scratch};
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::Datatype;
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::FilterInfo;
-use crate::format::message::layout::{ChunkIndex, Chunked, Layout};
-use crate::index::btree1_build::{self, PlacedChunk};
+use crate::format::message::layout::Layout;
 use crate::index::space::{METADATA, Space};
 use crate::object::runs;
 use crate::object::store::DatasetHeader;
-use rayon::prelude::*;
-use std::cell::RefCell;
-use std::collections::HashSet;
-use std::ops::Range;
 
 /// Bytes of rows that wait to be filtered together.
 const GROUP: u64 = 8 << 20;
 
 /// Bytes of rows that wait to be written without filters.
 const SMALL_GROUP: u64 = 64 << 10;
-
-/// Bytes of chunks that are filtered before the first of them is written.
-const BATCH: usize = 8 << 20;
-
-/// A thread's buffer that has grown beyond this is not kept.
-const MOST_KEPT: usize = 32 << 20;
 
 /// What a new dataset is.
 pub(super) struct Plan {
@@ -68,30 +57,8 @@ pub(super) struct DatasetWriter {
 }
 
 enum Storage {
-    Contiguous {
-        address: Option<Address>,
-    },
-    Chunked {
-        chunking: Chunking,
-        pipeline: Pipeline,
-        placed: Placed,
-    },
-}
-
-/// The chunks that are stored.
-#[derive(Default)]
-struct Placed {
-    chunks: Vec<PlacedChunk>,
-    /// Once chunks came out of order: the numbers of all of them.
-    numbers: Option<HashSet<u64>>,
-}
-
-/// A chunk that is ready to be stored: its bytes, and the filters that it skipped.
-type Ready = (Vec<u8>, u32);
-
-thread_local! {
-    /// What a thread keeps from chunk to chunk.
-    static KEPT: RefCell<(Scratch, Vec<u8>)> = RefCell::default();
+    Contiguous { address: Option<Address> },
+    Chunked(Chunks),
 }
 
 impl DatasetWriter {
@@ -116,12 +83,10 @@ impl DatasetWriter {
                 };
                 let chunking = Chunking::new(&plan.shape, chunk.clone(), element_size, fill)?;
                 let rows = chunking.rows();
-                let storage = Storage::Chunked {
-                    chunking,
-                    pipeline: Pipeline::new(&plan.filters)?,
-                    placed: Placed::default(),
-                };
-                (storage, rows)
+                (
+                    Storage::Chunked(Chunks::new(chunking, &plan.filters)?),
+                    rows,
+                )
             }
         };
         let worth = if plan.filters.is_empty() {
@@ -170,9 +135,25 @@ impl DatasetWriter {
     /// Appends whole rows.
     pub(super) fn append(&mut self, session: &Session, rows: &dyn ArrayLike) -> Result<()> {
         self.check_open()?;
-        let elements = array::count(&rows.shape())?;
-        if elements == 0 {
+        let count = self.check(session, rows)?;
+        if count == 0 {
             return Ok(());
+        }
+        self.take_all(session, rows, count).inspect_err(|e| {
+            // Some of the rows are in, some are not, and nobody knows which.
+            self.finished = true;
+            self.waiting = Vec::new();
+            session.fail(e);
+        })
+    }
+
+    /// Refuses what cannot be appended, before anything is written; returns how many rows it is.
+    pub(super) fn check(&self, session: &Session, rows: &dyn ArrayLike) -> Result<u64> {
+        let elements = array::count(&rows.shape())?;
+        // A first look: are these elements of the right kind at all?
+        session.with(|open| rows.store(0..0, &self.plan.datatype, open, &mut Vec::new()))?;
+        if elements == 0 {
+            return Ok(0);
         }
         if self.row_elements == 0 || elements % self.row_elements != 0 {
             return Err(Error::mismatch(format!(
@@ -180,9 +161,9 @@ impl DatasetWriter {
                 self.row_elements
             )));
         }
-        if let Storage::Chunked { chunking, .. } = &self.storage
+        if let Storage::Chunked(chunks) = &self.storage
             && self.waiting.is_empty()
-            && !self.next_row.is_multiple_of(chunking.rows())
+            && !self.next_row.is_multiple_of(chunks.chunking.rows())
         {
             let rows = self.next_row;
             return Err(Error::conflict(format!(
@@ -196,10 +177,7 @@ impl DatasetWriter {
                 "{count} rows, there is room for {room} more; make the dataset extendible"
             )));
         }
-        // A first look, before anything is written: are these elements of the right kind at all?
-        session.with(|open| rows.store(0..0, &self.plan.datatype, open, &mut Vec::new()))?;
-        let taken = self.take_all(session, rows, count);
-        taken.inspect_err(|e| session.fail(e))
+        Ok(count)
     }
 
     fn take_all(&mut self, session: &Session, rows: &dyn ArrayLike, count: u64) -> Result<()> {
@@ -320,20 +298,9 @@ impl DatasetWriter {
                 let at = address.plus(first * self.row_bytes as u64)?;
                 session.with(|open| open.space.write(at, bytes))
             }
-            Storage::Chunked {
-                chunking,
-                pipeline,
-                placed,
-            } => {
+            Storage::Chunked(chunks) => {
                 let rows = (bytes.len() / self.row_bytes.max(1)) as u64;
-                let block = Block {
-                    chunking,
-                    pipeline,
-                    bytes,
-                    rows,
-                    first_number: first / chunking.rows() * chunking.in_a_row(),
-                };
-                block.store(session, placed)
+                chunks.store(session, bytes, rows, first)
             }
         }
     }
@@ -347,32 +314,29 @@ impl DatasetWriter {
         mask: u32,
     ) -> Result<()> {
         self.check_open()?;
-        let Storage::Chunked {
-            chunking, pipeline, ..
-        } = &self.storage
-        else {
+        let Storage::Chunked(chunks) = &mut self.storage else {
             return Err(Error::mismatch("the dataset is not stored in chunks"));
         };
-        if pipeline.skips_all(mask) && raw.len() != chunking.chunk_bytes {
-            let (raw, whole) = (raw.len(), chunking.chunk_bytes);
-            return Err(Error::mismatch(format!(
-                "a chunk of {raw} bytes without filters: chunks have {whole}"
-            )));
-        }
-        let number = chunking.number_at(offset).ok_or_else(|| {
-            Error::mismatch(format!(
-                "no chunk begins at {offset:?}; chunks have shape {:?}",
-                chunking.chunk
-            ))
-        })?;
-        let (first, rows) = (offset.first().copied().unwrap_or(0), chunking.rows());
+        let number = chunks.check_filtered(offset, raw, mask)?;
+        let (first, rows) = (offset.first().copied().unwrap_or(0), chunks.chunking.rows());
         if first >= self.most_rows() {
             return Err(Error::mismatch(format!(
                 "a chunk at {offset:?}, beyond the last row"
             )));
         }
-        let size = u32::try_from(raw.len())
-            .map_err(|_| Error::limit("a stored chunk of more than 4 GiB"))?;
+        // Inside the declared shape the dataset does not grow, beyond it by a whole chunk.
+        let declared = self.plan.shape.first().copied().unwrap_or(1);
+        let most = if first < declared {
+            declared
+        } else {
+            self.most_rows()
+        };
+        let end = first.saturating_add(rows).min(most);
+        if end.checked_mul(self.row_bytes as u64).is_none() {
+            return Err(Error::limit(format!(
+                "a chunk at {offset:?}: a dataset of more than 2^64 bytes"
+            )));
+        }
         let appended = self.next_row - (self.waiting.len() / self.row_bytes.max(1)) as u64;
         if !self.waiting.is_empty() && first >= appended && first < self.next_row {
             return Err(Error::conflict(format!(
@@ -383,25 +347,9 @@ impl DatasetWriter {
             self.store_waiting(session)
                 .inspect_err(|e| session.fail(e))?;
         }
-        let Storage::Chunked { placed, .. } = &mut self.storage else {
-            return Err(Error::mismatch("the dataset is not stored in chunks"));
-        };
-        placed.check_free(number, offset)?;
-        let address = session.with(|open| open.space.append(raw, 1))?;
-        placed.push(PlacedChunk {
-            number,
-            address,
-            size,
-            mask,
-        });
-        // Inside the declared shape the dataset does not grow, beyond it by a whole chunk.
-        let end = first.saturating_add(rows).min(self.most_rows());
-        let declared = self.plan.shape.first().copied().unwrap_or(1);
-        let end = if first < declared {
-            end.min(declared)
-        } else {
-            end
-        };
+        if let Storage::Chunked(chunks) = &mut self.storage {
+            chunks.store_filtered(session, number, raw, mask)?;
+        }
         self.next_row = self.next_row.max(end);
         self.cover(end);
         Ok(())
@@ -461,22 +409,7 @@ impl DatasetWriter {
                     size: Some(rows.saturating_mul(self.row_bytes as u64)),
                 })
             }
-            Storage::Chunked {
-                chunking, placed, ..
-            } => {
-                let chunks = placed.sorted();
-                let offset = |number| chunking.offset(number);
-                let address =
-                    btree1_build::build(space, chunks, &chunking.chunk, element_size, offset)?;
-                Ok(Layout::Chunked(Chunked {
-                    shape: chunking.chunk.clone(),
-                    element_size,
-                    index: ChunkIndex::BTree1,
-                    address,
-                    plain_edges: false,
-                    wide_sizes: false,
-                }))
-            }
+            Storage::Chunked(chunks) => chunks.index(space, element_size),
         }
     }
 
@@ -506,141 +439,6 @@ impl DatasetWriter {
             },
             filters: &self.plan.filters,
             layout,
-        })
-    }
-}
-
-impl Placed {
-    /// Refuses a chunk that is stored already.
-    fn check_free(&mut self, number: u64, offset: &[u64]) -> Result<()> {
-        if self.chunks.last().is_none_or(|last| last.number < number) && self.numbers.is_none() {
-            return Ok(());
-        }
-        let chunks = &self.chunks;
-        let numbers = self
-            .numbers
-            .get_or_insert_with(|| chunks.iter().map(|c| c.number).collect());
-        if numbers.contains(&number) {
-            return Err(Error::conflict(format!(
-                "the chunk at {offset:?} is stored already"
-            )));
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, chunk: PlacedChunk) {
-        if let Some(numbers) = &mut self.numbers {
-            numbers.insert(chunk.number);
-        }
-        self.chunks.push(chunk);
-    }
-
-    fn sorted(&mut self) -> &[PlacedChunk] {
-        if self.numbers.is_some() {
-            self.chunks.sort_unstable_by_key(|c| c.number);
-        }
-        &self.chunks
-    }
-}
-
-/// Rows that are cut into chunks, filtered and stored.
-struct Block<'a> {
-    chunking: &'a Chunking,
-    pipeline: &'a Pipeline,
-    bytes: &'a [u8],
-    rows: u64,
-    /// The number of its first chunk.
-    first_number: u64,
-}
-
-impl Block<'_> {
-    /// Stores all chunks in their order. While one batch is written the next one is filtered.
-    fn store(&self, session: &Session, placed: &mut Placed) -> Result<()> {
-        let rows_of_chunks = self.rows.div_ceil(self.chunking.rows());
-        let count = rows_of_chunks * self.chunking.in_a_row();
-        if self.pipeline.is_empty()
-            && self.chunking.is_whole_rows()
-            && self.rows.is_multiple_of(self.chunking.rows())
-        {
-            return self.store_as_it_is(session, placed, count);
-        }
-        let threads = rayon::current_num_threads();
-        let batch = (BATCH / self.chunking.chunk_bytes.max(1)).max(threads) as u64;
-        let mut from = 0;
-        let mut ready = self.filter(0..batch.min(count))?;
-        loop {
-            let next = from + ready.len() as u64;
-            let more = next..(next + batch).min(count);
-            if more.is_empty() {
-                return self.write(session, placed, from, ready);
-            }
-            let (written, filtered) = rayon::join(
-                || self.write(session, placed, from, ready),
-                || self.filter(more),
-            );
-            written?;
-            (from, ready) = (next, filtered?);
-        }
-    }
-
-    /// Chunks of whole rows without filters: the rows are the chunks, one behind the other.
-    fn store_as_it_is(&self, session: &Session, placed: &mut Placed, count: u64) -> Result<()> {
-        let start = session.with(|open| open.space.append(self.bytes, 1))?;
-        let size = self.chunking.chunk_bytes as u64;
-        for i in 0..count {
-            placed.push(PlacedChunk {
-                number: self.first_number + i,
-                address: start.plus(i * size)?,
-                size: size as u32,
-                mask: 0,
-            });
-        }
-        Ok(())
-    }
-
-    /// Cuts out and filters some chunks of the block, by number.
-    fn filter(&self, numbers: Range<u64>) -> Result<Vec<Ready>> {
-        let one = |number| KEPT.with_borrow_mut(|kept| self.filter_one(number, kept));
-        if numbers.end - numbers.start == 1 {
-            return numbers.map(one).collect();
-        }
-        numbers.into_par_iter().map(one).collect()
-    }
-
-    fn filter_one(&self, number: u64, (scratch, buffer): &mut (Scratch, Vec<u8>)) -> Result<Ready> {
-        let run = self.chunking.cut(self.bytes, self.rows, number, buffer)?;
-        if run.is_none() && self.pipeline.is_empty() {
-            return Ok((std::mem::take(buffer), 0));
-        }
-        let ready = self.pipeline.encode(run.unwrap_or(buffer), scratch);
-        if buffer.capacity() > MOST_KEPT {
-            *buffer = Vec::new();
-        }
-        ready
-    }
-
-    fn write(
-        &self,
-        session: &Session,
-        placed: &mut Placed,
-        from: u64,
-        ready: Vec<Ready>,
-    ) -> Result<()> {
-        let mut one = |open: &mut Open, (number, (bytes, mask)): (u64, Ready)| {
-            let size = u32::try_from(bytes.len())
-                .map_err(|_| Error::limit("a stored chunk of more than 4 GiB"))?;
-            let address = open.space.append(&bytes, 1)?;
-            placed.push(PlacedChunk {
-                number,
-                address,
-                size,
-                mask,
-            });
-            Ok(())
-        };
-        session.with(|open| {
-            let numbers = self.first_number + from..;
-            numbers.zip(ready).try_for_each(|chunk| one(open, chunk))
         })
     }
 }

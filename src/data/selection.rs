@@ -155,6 +155,10 @@ mod tests {
     fn what_lies_outside_is_refused() {
         assert!((0..11).select(&[10]).is_err());
         assert!((.., ..).select(&[10]).is_err());
-        assert!(Selection(Vec::from([Range { start: 4, end: 2 }])).select(&[10]).is_err());
+        assert!(
+            Selection(Vec::from([Range { start: 4, end: 2 }]))
+                .select(&[10])
+                .is_err()
+        );
     }
 }

@@ -6,6 +6,10 @@ use crate::bytes::{self, Address, Length, Widths, bytes_needed, read_sized, writ
 use crate::error::{Error, Result};
 use binrw::binrw;
 
+mod encode;
+
+pub(crate) use encode::{NODE_SIZE, encode_node};
+
 const HEADER: &str = "version 2 B-tree header";
 const NODE: &str = "version 2 B-tree node";
 

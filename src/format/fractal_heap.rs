@@ -8,6 +8,10 @@ use crate::bytes::{self, Address, Length, Widths, bytes_needed, read_sized, writ
 use crate::error::{Error, Result};
 use binrw::binrw;
 
+mod encode;
+
+pub(crate) use encode::{Content, Form, MAX_MANAGED};
+
 const HEADER: &str = "fractal heap header";
 const DIRECT: &str = "fractal heap direct block";
 const INDIRECT: &str = "fractal heap indirect block";

@@ -30,15 +30,20 @@ impl StagedFile {
         let target = target
             .canonicalize()
             .unwrap_or_else(|_| target.to_path_buf());
+        // Renaming onto a device or a pipe would put a file in its place.
+        if target.metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(Error::conflict(format!(
+                "{} is not a regular file",
+                target.display()
+            )));
+        }
         let folder = match target.parent() {
             Some(p) if !p.as_os_str().is_empty() => p,
             _ => Path::new("."),
         };
-        let name = target
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let prefix = format!(".{name}.");
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        // Systems allow 255 bytes, and the temporary name is longer than the final one.
+        let prefix = format!(".{}.", name.chars().take(50).collect::<String>());
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(".part");
         #[cfg(unix)]
@@ -65,13 +70,34 @@ impl StagedFile {
             overwrite,
         } = self;
         file.sync_all().map_err(|e| explain(&target, e))?;
-        let renamed = if overwrite {
+        if overwrite {
             path.persist(&target)
+                .map_err(|e| explain(&target, e.error))?;
         } else {
-            path.persist_noclobber(&target)
-        };
-        renamed.map_err(|e| explain(&target, e.error))?;
+            publish_new(path, &target)?;
+        }
         sync_folder(&target)
+    }
+}
+
+/// Gives a file its name where nothing has it.
+fn publish_new(path: TempPath, target: &Path) -> Result<()> {
+    use std::io::ErrorKind as K;
+    let Err(e) = path.persist_noclobber(target) else {
+        return Ok(());
+    };
+    match e.error.kind() {
+        K::AlreadyExists => Err(Error::conflict(format!(
+            "{} exists already",
+            target.display()
+        ))),
+        // Some file systems know neither hard links nor a rename that replaces nothing: look, and rename.
+        K::Unsupported | K::PermissionDenied | K::InvalidInput
+            if target.symlink_metadata().is_err() =>
+        {
+            e.path.persist(target).map_err(|e| explain(target, e.error))
+        }
+        _ => Err(explain(target, e.error)),
     }
 }
 
@@ -138,4 +164,45 @@ fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> st
 #[cfg(not(any(unix, windows)))]
 fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_as_long_as_the_system_allows_can_be_staged() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x".repeat(255));
+        StagedFile::create(&target, false)
+            .unwrap()
+            .publish()
+            .unwrap();
+        assert!(target.is_file());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_not_replaced() {
+        let error = StagedFile::create(Path::new("/dev/null"), true).map(drop);
+        assert_eq!(error.unwrap_err().kind(), crate::ErrorKind::Conflict);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_a_link_to_it_stays_a_link() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        std::fs::write(&target, "old").unwrap();
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let staged = StagedFile::create(&link, true).unwrap();
+        staged.write_at(0, b"new").unwrap();
+        staged.publish().unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        let mode = target.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
 }

@@ -1,7 +1,8 @@
 //! The object header of a new group or dataset, as libhdf5 1.8 and later write it with their "v18" bound.
 
-use crate::bytes::Widths;
-use crate::error::{Error, Result};
+use super::dense;
+use crate::bytes::{self, Widths};
+use crate::error::Result;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{self, Datatype};
 use crate::format::message::fill_value::FillValue;
@@ -11,12 +12,22 @@ use crate::format::message::layout::Layout;
 use crate::format::message::link::Link;
 use crate::format::message::small::{AttributeInfo, GroupInfo, LinkInfo, ReferenceCount};
 use crate::format::object_header::{self, Outgoing};
+use crate::index::space::Space;
 
-/// Most messages in a header: libhdf5 counts them in 16 bits.
-const MAX_MESSAGES: usize = u16::MAX as usize - 16;
+/// More links than this move out of the header, as with libhdf5.
+const MOST_LINKS: usize = 8;
 
-/// More links or attributes than this move out of the header, if nothing else is said.
-const USUAL_COMPACT: usize = 8;
+/// More attributes than this move out of the header if nothing is said there: then it says that they stay.
+const USUAL_ATTRIBUTES: usize = 8;
+
+/// More attributes than this do move out.
+const MOST_ATTRIBUTES: usize = 1024;
+
+/// The same for their bytes: readers take a header into memory as a whole.
+const MOST_ATTRIBUTE_BYTES: usize = 1 << 20;
+
+/// What fits one message.
+const MOST_BYTES: usize = u16::MAX as usize;
 
 /// A message that never changes.
 const CONSTANT: u8 = 1;
@@ -24,9 +35,9 @@ const CONSTANT: u8 = 1;
 /// A message that is not to be shared.
 const UNSHARED: u8 = 4;
 
-/// What every object has: attributes, each an encoded message, and links that lead to it.
+/// What every object has: attributes, each a name and an encoded message, and links that lead to it.
 pub(crate) struct Common<'a> {
-    pub(crate) attributes: &'a [&'a [u8]],
+    pub(crate) attributes: &'a [(Vec<u8>, Vec<u8>)],
     pub(crate) reference_count: u32,
 }
 
@@ -46,7 +57,11 @@ fn message(kind: u16, flags: u8, body: Vec<u8>) -> Outgoing {
 }
 
 /// The header of a dataset.
-pub(crate) fn encode_dataset(dataset: &DatasetHeader<'_>, common: &Common<'_>) -> Result<Vec<u8>> {
+pub(crate) fn encode_dataset(
+    space: &mut Space,
+    dataset: &DatasetHeader<'_>,
+    common: &Common<'_>,
+) -> Result<Vec<u8>> {
     let mut messages = vec![
         message(kind::DATASPACE, 0, dataset.dataspace.encode(W)?),
         message(
@@ -61,55 +76,66 @@ pub(crate) fn encode_dataset(dataset: &DatasetHeader<'_>, common: &Common<'_>) -
         messages.push(message(kind::FILTER_PIPELINE, CONSTANT, body));
     }
     messages.push(message(kind::LAYOUT, 0, dataset.layout.encode(W)?));
-    encode(messages, common)
+    encode(space, messages, common)
 }
 
-/// The header of a group whose links are all in it.
-pub(crate) fn encode_group(links: &[Link], common: &Common<'_>) -> Result<Vec<u8>> {
-    let link_info = crate::bytes::encode(&LinkInfo::COMPACT, W, "link info")?;
-    let mut group_info = GroupInfo::default();
-    if links.len() > USUAL_COMPACT {
-        // So many stay in the header if they are allowed to; a group that shrinks to 6 loses nothing by it.
-        (group_info.flags, group_info.phase_change) = (1, Some([u16::MAX, 6]));
+/// The header of a group, after its links where those are too many or too large for it.
+pub(crate) fn encode_group(
+    space: &mut Space,
+    links: &[Link],
+    common: &Common<'_>,
+) -> Result<Vec<u8>> {
+    let mut info = LinkInfo::COMPACT;
+    let mut compact = Vec::new();
+    let fits = |l: &Link| l.name.0.len() < MOST_BYTES / 2;
+    if links.len() <= MOST_LINKS && links.iter().all(fits) {
+        for link in links {
+            compact.push(message(kind::LINK, 0, link.encode(W)?));
+        }
+    } else {
+        let dense = dense::links(space, links)?;
+        (info.heap, info.name_index) = (Some(dense.heap), Some(dense.name_index));
     }
+    let group_info = bytes::encode(&GroupInfo::default(), (), "group info")?;
     let mut messages = vec![
-        message(kind::LINK_INFO, 0, link_info),
-        message(
-            kind::GROUP_INFO,
-            CONSTANT,
-            crate::bytes::encode(&group_info, (), "group info")?,
-        ),
+        message(kind::LINK_INFO, 0, bytes::encode(&info, W, "link info")?),
+        message(kind::GROUP_INFO, CONSTANT, group_info),
     ];
-    for link in links {
-        messages.push(message(kind::LINK, 0, link.encode(W)?));
-    }
-    encode(messages, common)
+    messages.extend(compact);
+    encode(space, messages, common)
 }
 
 /// The header of an object: its own messages, then what every object has.
-fn encode(mut messages: Vec<Outgoing>, common: &Common<'_>) -> Result<Vec<u8>> {
+fn encode(space: &mut Space, mut messages: Vec<Outgoing>, common: &Common<'_>) -> Result<Vec<u8>> {
     if common.reference_count != 1 {
         let count = ReferenceCount {
             version: 0,
             count: common.reference_count,
         };
-        let body = crate::bytes::encode(&count, (), "reference count")?;
+        let body = bytes::encode(&count, (), "reference count")?;
         messages.push(message(kind::REFERENCE_COUNT, 0, body));
     }
     let attributes = common.attributes;
-    if !attributes.is_empty() {
-        let info = crate::bytes::encode(&AttributeInfo::COMPACT, W, "attribute info")?;
-        messages.push(message(kind::ATTRIBUTE_INFO, UNSHARED, info));
+    if attributes.is_empty() {
+        return object_header::encode(&messages, None);
     }
-    for body in attributes {
-        messages.push(message(kind::ATTRIBUTE, 0, body.to_vec()));
+    let total: usize = attributes.iter().map(|(_, m)| m.len()).sum();
+    let too_large = attributes.iter().any(|(_, m)| m.len() > MOST_BYTES);
+    let dense = too_large || attributes.len() > MOST_ATTRIBUTES || total > MOST_ATTRIBUTE_BYTES;
+    let info = if dense {
+        let dense = dense::attributes(space, attributes)?;
+        AttributeInfo::dense(dense.heap, dense.name_index)
+    } else {
+        AttributeInfo::COMPACT
+    };
+    let info = bytes::encode(&info, W, "attribute info")?;
+    messages.push(message(kind::ATTRIBUTE_INFO, UNSHARED, info));
+    if dense {
+        return object_header::encode(&messages, None);
     }
-    if messages.len() > MAX_MESSAGES {
-        return Err(Error::limit(format!(
-            "{} links and attributes in one object: {MAX_MESSAGES} are possible",
-            messages.len()
-        )));
+    for (_, body) in attributes {
+        messages.push(message(kind::ATTRIBUTE, 0, body.clone()));
     }
-    let phase_change = (attributes.len() > USUAL_COMPACT).then_some([u16::MAX, 6]);
+    let phase_change = (attributes.len() > USUAL_ATTRIBUTES).then_some([u16::MAX, 6]);
     object_header::encode(&messages, phase_change)
 }

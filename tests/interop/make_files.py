@@ -12,7 +12,7 @@ import sys
 import h5py
 import numpy as np
 
-BOUNDS = {"earliest": ("earliest", "v110"), "v108": ("v108", "v108")}
+BOUNDS = {"earliest": ("earliest", "v110"), "v108": ("v108", "v108"), "v110": ("v110", "v110"), "latest": ("latest", "latest")}
 
 
 def plain(value):
@@ -64,6 +64,14 @@ def chunked(f):
     shrunk.resize((4, 5))
     never = f.create_dataset("chunked/never", (9,), ">f4", chunks=(2,), fillvalue=1.25)
     assert never.id.get_num_chunks() == 0
+    # Arrays of chunks long enough to be cut into pages, most of them empty.
+    for name, maximum in (("fixed", 400_000), ("extensible", None)):
+        sparse = f.create_dataset(f"chunked/sparse_{name}", (400_000,), "<u1", chunks=(3,), maxshape=(maximum,))
+        sparse[5], sparse[250_001], sparse[399_999] = 1, 2, 3
+        packed = f.create_dataset(f"chunked/packed_{name}", (9_000,), "<u1", chunks=(3,), maxshape=(maximum,), compression="gzip")
+        packed[7_000:7_010] = 4
+    both = f.create_dataset("chunked/both", (30, 40), "<i4", chunks=(2, 3), maxshape=(None, None), compression="gzip")
+    both[::7, ::5] = 6
     many = f.create_dataset("chunked/many", data=np.arange(3000, dtype="<i4"), chunks=(1,))
     assert many.id.get_num_chunks() == 3000
 

@@ -28,7 +28,7 @@ def plain(value):
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, np.ndarray):
-        return [plain(v) for v in value] if value.dtype == object else value.tolist()
+        return [plain(v) for v in value] if value.dtype.kind in "OS" else value.tolist()
     return value.item() if isinstance(value, np.generic) else value
 
 

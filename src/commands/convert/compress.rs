@@ -8,8 +8,9 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use std::io::Write;
 
-/// Images that are looked at.
-const SAMPLES: usize = 16;
+/// Images that are looked at: one of so many, but at least and at most these.
+const ONE_OF: usize = 64;
+const SAMPLES: std::ops::RangeInclusive<usize> = 4..=16;
 /// What must be saved, of 100, for it to be worth that every reader has to inflate.
 const WORTH: u64 = 20;
 
@@ -20,7 +21,8 @@ pub(super) fn probe<T: Sample>(
     look: &Look,
     row: usize,
 ) -> (Option<u8>, String) {
-    let samples = pipeline.samples::<T>(images, look, row, SAMPLES);
+    let count = (images.len() / ONE_OF).clamp(*SAMPLES.start(), *SAMPLES.end());
+    let samples = pipeline.samples::<T>(images, look, row, count);
     let saved = saving(
         samples.iter().map(|samples| bytemuck::cast_slice(samples)),
         size_of::<T>(),

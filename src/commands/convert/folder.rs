@@ -9,8 +9,8 @@ use super::survey::Survey;
 use super::write::{Output, Storage};
 use super::{Compress, Convert, Labels, OnError, compress};
 use crate::Element;
-use crate::commands::Progress;
-use crate::error::{Error, Result};
+use crate::commands::{Progress, output};
+use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -165,9 +165,12 @@ impl Run<'_> {
         let bytes = samples * size_of::<T>() as u64;
         // A chunk has less than 4 GiB, and two batches of images are in memory.
         if bytes > 1 << 30 {
-            return Err(Error::limit(format!(
-                "one image of {height}x{width} takes {bytes} bytes; choose a smaller --dim"
-            )));
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!(
+                    "one image of {height}x{width} takes {bytes} bytes; choose a smaller --dim"
+                ),
+            ));
         }
         let row = samples as usize;
         let (deflate, compression) = match self.options.compress {
@@ -232,10 +235,7 @@ impl Run<'_> {
     where
         Output: Sink<T>,
     {
-        if let Some(parent) = self.output.parent() {
-            std::fs::create_dir_all(parent)
-                .map_err(|e| Error::from(e).on(parent.to_string_lossy()))?;
-        }
+        output::make_parents(self.output)?;
         let mut file = Output::create::<T>(
             self.output,
             self.options.overwrite,

@@ -21,11 +21,9 @@ pub use options::{
 };
 pub use picture::{Fit, Layout, Resampling};
 
-use super::{Command, Outcome, Progress};
+use super::{Command, Outcome, Progress, output};
 use crate::error::{Error, ErrorKind, Result};
-use report::printable;
 use std::io::Write;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// Convert a folder of images to one .h5 file
@@ -102,17 +100,9 @@ pub struct Convert {
     #[arg(long, default_value = "64M", value_name = "N")]
     pub max_pixels: PixelCount,
 
-    /// Threads to use [default: all cores]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
-
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub quiet: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -126,128 +116,76 @@ Examples:
 
 impl Command for Convert {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
-        let muted = Muted(progress);
-        let progress: &dyn Progress = if self.quiet { &muted } else { progress };
-        let output = self.output_path()?;
+        let output = output::h5_path(&self.output)?;
         self.check(&output)?;
-        let mut pool = rayon::ThreadPoolBuilder::new();
-        if let Some(threads) = self.threads {
-            pool = pool.num_threads(threads.get());
-        }
-        let pool = pool
-            .build()
-            .map_err(|e| Error::new(ErrorKind::Io, format!("no threads to be had: {e}")))?;
-        let summary = pool.install(|| folder::convert(self, &output, progress))?;
+        let summary = folder::convert(self, &output, progress)?;
         if self.json {
-            summary.print_json(out)?;
-        } else if !self.quiet {
-            summary.print(out)?;
+            summary.print_json(out)?
+        } else {
+            summary.print(out)?
         }
         Ok(Outcome::Fine)
     }
 }
 
-/// Passes on only that the user asked to stop.
-struct Muted<'a>(&'a dyn Progress);
-
-impl Progress for Muted<'_> {
-    fn start(&self, _: &str, _: Option<u64>) {}
-    fn advance(&self, _: u64) {}
-    fn finish(&self) {}
-    fn notice(&self, _: &str) {}
-    fn stopped(&self) -> bool {
-        self.0.stopped()
-    }
-}
-
 impl Convert {
-    /// The output's name with its suffix.
-    fn output_path(&self) -> Result<PathBuf> {
-        let shown = printable(&self.output.to_string_lossy());
-        let Some(name) = self
-            .output
-            .file_name()
-            .map(|name| name.to_string_lossy().to_ascii_lowercase())
-        else {
-            return Err(Error::invalid(format!(
-                "--output {shown} is a folder; add the name of a file"
-            )));
-        };
-        if self
-            .output
-            .as_os_str()
-            .as_encoded_bytes()
-            .last()
-            .is_some_and(|&b| std::path::is_separator(b.into()))
-        {
-            return Err(Error::invalid(format!(
-                "--output {shown} is a folder; add the name of a file"
-            )));
-        }
-        if name.ends_with(".h5") || name.ends_with(".hdf5") {
-            return Ok(self.output.clone());
-        }
-        let mut path = self.output.clone().into_os_string();
-        path.push(".h5");
-        Ok(path.into())
-    }
-
     /// What can be known to be wrong before any work is done.
     fn check(&self, output: &Path) -> Result<()> {
-        let input = printable(&self.input.to_string_lossy());
+        let input = output::printable(&self.input);
         match std::fs::metadata(&self.input) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => {
-                return Err(Error::invalid(format!(
-                    "{input} is a file; convert takes the folder it is in"
-                )));
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    format!("{input} is a file; convert takes the folder it is in"),
+                ));
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::not_found(format!("no folder {input}")));
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("no folder {input}"),
+                ));
             }
             Err(e) => return Err(Error::from(e).on(input)),
         }
-        for path in [Some(output), self.report.as_deref()].into_iter().flatten() {
-            let shown = printable(&path.to_string_lossy());
-            match std::fs::symlink_metadata(path) {
-                Ok(metadata) if metadata.is_dir() => {
-                    return Err(Error::conflict(format!(
-                        "{shown} is a folder; choose another name for the output"
-                    )));
-                }
-                Ok(_) if !self.overwrite => {
-                    return Err(Error::conflict(format!(
-                        "{shown} exists; add --overwrite to replace it, or choose another name"
-                    )));
-                }
-                _ => {}
-            }
+        output::check(output, self.overwrite)?;
+        if let Some(report) = &self.report {
+            output::check(report, self.overwrite)?;
         }
         if self.store == Some(Store::Bytes) && self.dim.is_some() {
-            return Err(Error::invalid(
+            return Err(Error::new(
+                ErrorKind::Invalid,
                 "--store bytes keeps the files as they are: leave out --dim or --store",
             ));
         }
         match self.dim {
-            None if self.fit != Fit::Stretch => {
-                Err(Error::invalid("--fit needs a size: add --dim"))
-            }
+            None if self.fit != Fit::Stretch => Err(Error::new(
+                ErrorKind::Invalid,
+                "--fit needs a size: add --dim",
+            )),
             Some(Dim { height, width })
                 if height != width && matches!(self.fit, Fit::Shorter | Fit::Longer) =>
             {
-                Err(Error::invalid(
+                Err(Error::new(
+                    ErrorKind::Invalid,
                     "--fit shorter and --fit longer take one number for --dim, like 256",
                 ))
             }
             Some(Dim { height, width })
                 if u64::from(height) * u64::from(width) > self.max_pixels.0 =>
             {
-                Err(Error::limit(format!(
-                    "--dim {height}x{width} is over the limit of {} pixels (--max-pixels)",
-                    self.max_pixels
-                )))
+                Err(Error::new(
+                    ErrorKind::Limit,
+                    format!(
+                        "--dim {height}x{width} is over the limit of {} pixels (--max-pixels)",
+                        self.max_pixels
+                    ),
+                ))
             }
             _ => Ok(()),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,8 +79,8 @@ struct Remarks {
     scaled: bool,
 }
 
-/// Memory for pictures that are being decoded, all threads together; a larger one is decoded alone.
-const MEMORY: u64 = 96 << 20;
+/// Memory for pictures that are being decoded, for each thread; what needs more than all of it is decoded alone.
+const MEMORY: u64 = 64 << 20;
 /// Bytes of a batch, unless a single image has more.
 const BATCH_BYTES: usize = 8 << 20;
 /// Images in a batch at most, so that Ctrl-C is heard soon.
@@ -95,7 +95,8 @@ impl<'a> Pipeline<'a> {
         strict: bool,
         progress: &'a dyn Progress,
     ) -> Pipeline<'a> {
-        let (gate, desks) = (Gate::new(MEMORY), Mutex::default());
+        let gate = Gate::new(MEMORY.saturating_mul(rayon::current_num_threads() as u64));
+        let desks = Mutex::default();
         Pipeline {
             files,
             max_pixels,
@@ -307,7 +308,8 @@ impl<'a> Pipeline<'a> {
         let remarks = std::panic::catch_unwind(AssertUnwindSafe(|| {
             self.render_at(&mut desk, &path, look, row)
         }));
-        let remarks = remarks.map_err(|_| Error::damaged("the decoder failed at it"))?;
+        let remarks =
+            remarks.map_err(|_| Error::new(ErrorKind::Damaged, "the decoder failed at it"))?;
         if desk.file.capacity() > KEPT {
             desk.file = Vec::new();
         }
@@ -331,9 +333,9 @@ impl<'a> Pipeline<'a> {
         // No format spends more on a pixel than this; what is longer is not read at all.
         let limit = self.max_pixels.saturating_mul(32).saturating_add(64 << 20);
         let mut pass: Option<Pass<'_>> = None;
-        if self.size_of(path) > MEMORY / 4 {
+        if self.size_of(path) > MEMORY {
             // Read alone, before a size in pixels is known. Never two passes at once: threads could wait for each other.
-            pass = Some(self.gate.enter(MEMORY));
+            pass = Some(self.gate.enter(u64::MAX));
         }
         read_file(path, limit, &mut desk.file)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -385,9 +387,10 @@ fn read_file(path: &Path, limit: u64, bytes: &mut Vec<u8>) -> Result<()> {
         .take(limit.saturating_add(1))
         .read_to_end(bytes)?;
     if read as u64 > limit {
-        return Err(Error::limit(format!(
-            "the file is larger than any picture within --max-pixels: {limit} bytes"
-        )));
+        return Err(Error::new(
+            ErrorKind::Limit,
+            format!("the file is larger than any picture within --max-pixels: {limit} bytes"),
+        ));
     }
     Ok(())
 }

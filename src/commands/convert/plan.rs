@@ -4,7 +4,7 @@ use super::picture::{Channels, Depth, Look};
 use super::report::printable;
 use super::survey::{Shapes, Survey};
 use super::{Color, Convert, SampleDepth, Store};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What is stored of each image.
 #[derive(Debug)]
@@ -65,13 +65,17 @@ impl Plan {
             size(other.shape)
         );
         match (options.dim, options.store) {
-            (Some(_), _) => Err(Error::mismatch(format!(
-                "--fit shorter and longer keep proportions, and these differ: at that --dim {sizes}; \
+            (Some(_), _) => Err(Error::new(
+                ErrorKind::Mismatch,
+                format!(
+                    "--fit shorter and longer keep proportions, and these differ: at that --dim {sizes}; \
                  use --fit stretch, crop or pad"
-            ))),
-            (None, Some(_)) => Err(Error::mismatch(format!(
-                "images have different sizes: {sizes}; add --dim, for example --dim 64"
-            ))),
+                ),
+            )),
+            (None, Some(_)) => Err(Error::new(
+                ErrorKind::Mismatch,
+                format!("images have different sizes: {sizes}; add --dim, for example --dim 64"),
+            )),
             (None, None) => {
                 notice(&format!(
                     "images have different sizes ({sizes}), so their files are stored as they are; \
@@ -115,20 +119,7 @@ pub(super) fn images_per_chunk(bytes: u64) -> u64 {
 mod tests {
     use super::super::survey::Example;
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        convert: Convert,
-    }
-
-    fn options(line: &str) -> Convert {
-        let line = format!("convert photos --output set {line}");
-        Line::try_parse_from(line.split_whitespace())
-            .map(|line| line.convert)
-            .unwrap()
-    }
+    use crate::commands::convert::tests::options;
 
     fn survey(eight: u64, sixteen: u64, float: u64, coloured: u64) -> Survey {
         Survey {
@@ -142,7 +133,11 @@ mod tests {
     }
 
     fn planned(line: &str, survey: &Survey) -> (Channels, Depth) {
-        match Plan::of(&options(line), survey, |_| ()) {
+        match Plan::of(
+            &options(&line.split_whitespace().collect::<Vec<_>>()),
+            survey,
+            |_| (),
+        ) {
             Ok(Plan::Pixels { look, depth, .. }) => (look.channels, depth),
             other => panic!("{other:?}"),
         }
@@ -176,19 +171,23 @@ mod tests {
             other: example("b.jpg", (5, 6)),
         };
         let mut said = String::new();
-        let plan = Plan::of(&options(""), &mixed, |text| said = text.to_owned());
+        let plan = Plan::of(&options(&[]), &mixed, |text| said = text.to_owned());
         assert!(matches!(plan, Ok(Plan::Bytes)));
         assert!(said.contains("a.jpg is 3x4, b.jpg 5x6"), "{said}");
         let why = |line: &str| {
-            Plan::of(&options(line), &mixed, |_| ())
-                .map(|_| ())
-                .unwrap_err()
-                .to_string()
+            Plan::of(
+                &options(&line.split_whitespace().collect::<Vec<_>>()),
+                &mixed,
+                |_| (),
+            )
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
         };
         assert!(why("--store pixels").contains("add --dim"));
         assert!(why("--dim 8 --fit shorter").contains("--fit stretch, crop or pad"));
         assert!(matches!(
-            Plan::of(&options("--store bytes"), &mixed, |_| ()),
+            Plan::of(&options(&["--store", "bytes"]), &mixed, |_| ()),
             Ok(Plan::Bytes)
         ));
     }

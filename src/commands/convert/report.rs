@@ -1,6 +1,8 @@
 //! What is said at the end: what was stored, and what was not and why.
 
-use crate::error::{Error, Result};
+use crate::commands::output;
+use crate::datatype::Name;
+use crate::error::{Error, ErrorKind, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -188,7 +190,10 @@ pub(super) fn nothing_readable(folder: &str, skipped: &[Skipped], others: &Other
             format!("could not read {first}{rest}{others}")
         }
     };
-    Error::not_found(format!("no image in {}: {found}", printable(folder)))
+    Error::new(
+        ErrorKind::NotFound,
+        format!("no image in {}: {found}", printable(folder)),
+    )
 }
 
 /// Writes all skipped files and their reasons as CSV.
@@ -200,6 +205,7 @@ pub(super) fn write_csv(path: &Path, skipped: &[Skipped]) -> Result<()> {
     for Skipped { file, reason } in skipped {
         text.push_str(&format!("{},skipped,{}\r\n", cell(file), cell(reason)));
     }
+    output::make_parents(path)?;
     std::fs::write(path, text).map_err(|e| Error::from(e).on(path.display().to_string()))
 }
 
@@ -213,21 +219,9 @@ fn cell(text: &str) -> String {
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
-/// `text` with everything that could move a terminal's cursor or turn the writing direction made visible.
+/// `text` with everything made visible that could move a terminal's cursor or turn the writing direction.
 pub(super) fn printable(text: &str) -> String {
-    let unsafe_for_terminals = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if unsafe_for_terminals(c) {
-            shown.extend(c.escape_unicode())
-        } else {
-            shown.push(c)
-        }
-    }
-    shown
+    Name::from(text).to_string()
 }
 
 /// "1 file", "2 files", "1,234,567 classes"

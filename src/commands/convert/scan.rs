@@ -172,7 +172,7 @@ impl Walk {
         }
         children.sort_unstable_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
         let number = u32::try_from(self.listing.folders.len())
-            .map_err(|_| Error::limit("more than 2^32 folders"))?;
+            .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 folders"))?;
         if self.levels.len() == 1 {
             folder.top = number;
         }
@@ -213,7 +213,7 @@ impl Walk {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                         self.refuse(
                             &name,
-                            Error::not_found("a link to a file that does not exist"),
+                            Error::new(ErrorKind::NotFound, "a link to a file that does not exist"),
                         );
                     }
                     Err(error) => self.refuse(&name, error.into()),
@@ -231,10 +231,14 @@ impl Walk {
             .iter()
             .any(|level| level.canonical.starts_with(&target))
         {
-            return Err(Error::conflict("a link to a folder that it lies in itself"));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "a link to a folder that it lies in itself",
+            ));
         }
         if !self.linked.insert(target.clone()) {
-            return Err(Error::conflict(
+            return Err(Error::new(
+                ErrorKind::Conflict,
                 "a link to a folder that another link has led to already",
             ));
         }

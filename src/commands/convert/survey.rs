@@ -159,7 +159,12 @@ impl Survey {
 fn judge(path: &Path, name: &str, max_pixels: u64) -> Verdict {
     // A decoder that panics must not end a run over a million files.
     let looked = std::panic::catch_unwind(|| look_at(path, name));
-    match looked.unwrap_or_else(|_| Err(Error::damaged("the decoder failed at its header"))) {
+    match looked.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::Damaged,
+            "the decoder failed at its header",
+        ))
+    }) {
         Ok(Some(header)) => match check(&header, max_pixels) {
             Ok(()) => Verdict::Image(header),
             Err(error) => Verdict::Refused(error),
@@ -177,7 +182,7 @@ fn look_at(path: &Path, name: &str) -> Result<Option<Header>> {
     let mut reader = BufReader::new(opened?);
     match recognise(&mut reader, name)? {
         Recognised::Image(format) => picture::header(reader, format).map(Some),
-        Recognised::Refused(what) => Err(Error::mismatch(what)),
+        Recognised::Refused(what) => Err(Error::new(ErrorKind::Mismatch, what)),
         Recognised::Other => Ok(None),
     }
 }
@@ -194,8 +199,8 @@ fn recognise(reader: &mut BufReader<File>, name: &str) -> Result<Recognised> {
 pub(super) fn format_of(bytes: &[u8], name: &str) -> Result<Format> {
     match picture::recognise(bytes.get(..HEAD).unwrap_or(bytes), name) {
         Recognised::Image(format) => Ok(format),
-        Recognised::Refused(what) => Err(Error::mismatch(what)),
-        Recognised::Other => Err(Error::mismatch("not an image any more")),
+        Recognised::Refused(what) => Err(Error::new(ErrorKind::Mismatch, what)),
+        Recognised::Other => Err(Error::new(ErrorKind::Mismatch, "not an image any more")),
     }
 }
 
@@ -203,12 +208,15 @@ pub(super) fn format_of(bytes: &[u8], name: &str) -> Result<Format> {
 pub(super) fn check(header: &Header, max_pixels: u64) -> Result<()> {
     let Header { width, height, .. } = header;
     match header.pixels() {
-        0 => Err(Error::damaged("its picture has no pixels")),
-        pixels if pixels > max_pixels => Err(Error::limit(format!(
-            "{width}x{height} are {} million pixels, over the limit of {} million (--max-pixels)",
-            pixels.div_ceil(1_000_000),
-            max_pixels as f64 / 1e6
-        ))),
+        0 => Err(Error::new(ErrorKind::Damaged, "its picture has no pixels")),
+        pixels if pixels > max_pixels => Err(Error::new(
+            ErrorKind::Limit,
+            format!(
+                "{width}x{height} are {} million pixels, over the limit of {} million (--max-pixels)",
+                pixels.div_ceil(1_000_000),
+                max_pixels as f64 / 1e6
+            ),
+        )),
         _ => Ok(()),
     }
 }

@@ -38,7 +38,7 @@ pub struct Merge {
     dry_run: bool,
     /// The report as JSON.
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 impl Command for Merge {

@@ -80,6 +80,15 @@ impl AttributeInfo {
         heap: None,
         name_index: None,
     };
+
+    /// All attributes in a heap, no creation order.
+    pub(crate) fn dense(heap: Address, name_index: Address) -> AttributeInfo {
+        AttributeInfo {
+            heap: Some(heap),
+            name_index: Some(name_index),
+            ..AttributeInfo::COMPACT
+        }
+    }
 }
 
 /// Reference count: how many hard links lead to the object; 1 where the message is absent.

@@ -2,7 +2,7 @@
 
 use super::sample::{Depth, Samples};
 use super::{Header, Raster, truncated};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use image::metadata::Orientation;
 use zune_core::bytestream::{ZByteIoError, ZByteReaderTrait, ZCursor};
 use zune_core::colorspace::ColorSpace;
@@ -21,11 +21,16 @@ pub(super) fn decode(
     mut pixels: Vec<u8>,
     admit: &mut dyn FnMut(&Header) -> Result<()>,
 ) -> Result<Raster> {
-    let (header, mut decoder) = open(ZCursor::new(bytes))?;
+    let (mut header, mut decoder) = open(ZCursor::new(bytes))?;
+    let layout = Layout::of(bytes).ok_or_else(truncated)?;
+    if layout.progressive {
+        // 16-bit coefficients of the whole picture, beside its pixels.
+        header.scratch_per_pixel = 2 * header.channels.max(4) as u64;
+    }
     admit(&header)?;
     // The decoder notices missing data only at the next row of blocks; the last row is guarded by the end marker,
     // as in Pillow.
-    if !has_end(bytes) {
+    if !layout.has_end(bytes) {
         return Err(truncated());
     }
     let space = if header.channels == 1 {
@@ -37,7 +42,7 @@ pub(super) fn decode(
     decoder.set_options(options);
     let size = decoder
         .output_buffer_size()
-        .ok_or_else(|| Error::limit("the picture is larger than memory"))?;
+        .ok_or_else(|| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
     pixels.resize(size, 0);
     decoder.decode_into(&mut pixels).map_err(explain)?;
     Ok(header.raster(Samples::U8(pixels)))
@@ -64,34 +69,51 @@ fn open<R: ZByteReaderTrait>(reader: R) -> Result<(Header, JpegDecoder<R>)> {
         channels: if space == ColorSpace::Luma { 1 } else { 3 },
         depth: Depth::Eight,
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
-        // A progressive file keeps 16-bit coefficients of the whole picture beside its pixels.
-        scratch_per_pixel: 2 * u64::from(info.components),
+        scratch_per_pixel: 0,
     };
     Ok((header, decoder))
 }
 
-/// Whether an end-of-image marker stands behind the first scan; one in front of it belongs to a thumbnail.
-fn has_end(bytes: &[u8]) -> bool {
-    let scan = scan_start(bytes).and_then(|start| bytes.get(start..));
-    scan.is_some_and(|scan| scan.windows(2).rev().any(|pair| pair == [0xff, 0xd9]))
+/// What the markers in front of the first scan say.
+struct Layout {
+    progressive: bool,
+    /// The position behind the marker of the first scan.
+    scan: usize,
 }
 
-/// The position behind the marker of the first scan.
-fn scan_start(bytes: &[u8]) -> Option<usize> {
-    let mut at = 2;
-    loop {
-        at += bytes.get(at..)?.iter().position(|&b| b == 0xff)?;
-        at += bytes.get(at..)?.iter().position(|&b| b != 0xff)?;
-        match bytes.get(at)? {
-            0xda => return Some(at + 1),
-            0x00 | 0x01 | 0xd0..=0xd8 => at += 1,
-            _ => {
-                let &[high, low] = bytes.get(at + 1..at + 3)? else {
-                    return None;
-                };
-                at += 1 + usize::from(u16::from_be_bytes([high, low]));
+impl Layout {
+    fn of(bytes: &[u8]) -> Option<Layout> {
+        let mut progressive = false;
+        let mut at = 2;
+        loop {
+            at += bytes.get(at..)?.iter().position(|&b| b == 0xff)?;
+            at += bytes.get(at..)?.iter().position(|&b| b != 0xff)?;
+            let marker = *bytes.get(at)?;
+            at += 1;
+            match marker {
+                0xda => {
+                    return Some(Layout {
+                        progressive,
+                        scan: at,
+                    });
+                }
+                // Markers without a length.
+                0x00 | 0x01 | 0xd0..=0xd8 => {}
+                _ => {
+                    progressive |= marker == 0xc2;
+                    let &[high, low] = bytes.get(at..at + 2)? else {
+                        return None;
+                    };
+                    at += usize::from(u16::from_be_bytes([high, low]));
+                }
             }
         }
+    }
+
+    /// Whether an end-of-image marker stands behind the first scan; one in front of it belongs to a thumbnail.
+    fn has_end(&self, bytes: &[u8]) -> bool {
+        let scan = bytes.get(self.scan..).unwrap_or_default();
+        scan.windows(2).rev().any(|pair| pair == [0xff, 0xd9])
     }
 }
 
@@ -101,10 +123,11 @@ fn explain(error: DecodeErrors) -> Error {
         | DecodeErrors::FormatStatic("Premature end of buffer")
         | DecodeErrors::IoErrors(ZByteIoError::NotEnoughBytes(..)) => truncated(),
         DecodeErrors::IoErrors(ZByteIoError::StdIoError(e)) => e.into(),
-        DecodeErrors::Unsupported(_) => {
-            Error::unsupported("JPEG in arithmetic, lossless or 12-bit coding")
-        }
-        other => Error::damaged(format!("damaged JPEG: {other:?}")),
+        DecodeErrors::Unsupported(_) => Error::new(
+            ErrorKind::Unsupported,
+            "JPEG in arithmetic, lossless or 12-bit coding",
+        ),
+        other => Error::new(ErrorKind::Damaged, format!("damaged JPEG: {other:?}")),
     }
 }
 
@@ -132,8 +155,8 @@ mod tests {
         let file = [
             0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0, 0xff, 0xda, 0, 2, 1, 2, 3,
         ];
-        assert_eq!(scan_start(&file), Some(12));
-        assert!(!has_end(&file));
-        assert!(has_end(&[&file[..], &[0xff, 0xd9]].concat()));
+        let ends = |file: &[u8]| Layout::of(file).map(|layout| (layout.scan, layout.has_end(file)));
+        assert_eq!(ends(&file), Some((12, false)));
+        assert_eq!(ends(&[&file[..], &[0xff, 0xd9]].concat()), Some((12, true)));
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use resize::Studio;
 pub(crate) use sample::{Channels, Depth, Sample, Samples};
 pub(crate) use signature::{Format, HEAD, Recognised, has_image_suffix, recognise, suffix_of};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use std::io::{BufRead, Cursor, Seek};
@@ -174,7 +174,12 @@ fn open<'a, R: BufRead + Seek + 'a>(
         ColorType::Rgba16 => (4, Depth::Sixteen),
         ColorType::Rgb32F => (3, Depth::Float),
         ColorType::Rgba32F => (4, Depth::Float),
-        other => return Err(Error::unsupported(format!("images of kind {other:?}"))),
+        other => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("images of kind {other:?}"),
+            ));
+        }
     };
     // A broken EXIF block is no reason to lose the picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -200,8 +205,8 @@ fn decode_other(
     let (header, decoder) = open(Cursor::new(bytes), format)?;
     admit(&header)?;
     let count = header.pixels().saturating_mul(header.channels as u64);
-    let count =
-        usize::try_from(count).map_err(|_| Error::limit("the picture is larger than memory"))?;
+    let count = usize::try_from(count)
+        .map_err(|_| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
     let samples = match header.depth {
         Depth::Eight => {
             buffer.resize(count, 0);
@@ -284,7 +289,10 @@ fn png_is_animated(bytes: &[u8]) -> bool {
 }
 
 fn truncated() -> Error {
-    Error::damaged("the file ends before its picture does (truncated)")
+    Error::new(
+        ErrorKind::Damaged,
+        "the file ends before its picture does (truncated)",
+    )
 }
 
 fn explain(error: ImageError) -> Error {
@@ -298,9 +306,9 @@ fn explain(error: ImageError) -> Error {
     }
     let text = error.to_string();
     match error {
-        ImageError::Unsupported(_) => Error::unsupported(text),
-        ImageError::Limits(_) => Error::limit(text),
-        _ => Error::damaged(text),
+        ImageError::Unsupported(_) => Error::new(ErrorKind::Unsupported, text),
+        ImageError::Limits(_) => Error::new(ErrorKind::Limit, text),
+        _ => Error::new(ErrorKind::Damaged, text),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::resize::{Resampling, Studio, View};
 use super::sample::{Channels, Sample, reduce, spread};
 use super::{Raster, lies_on_its_side};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use image::metadata::Orientation;
 
 /// How a picture of one shape is brought to another.
@@ -84,7 +84,10 @@ impl Look {
             || height == 0
             || pixels.len() as u64 != u64::from(width) * u64::from(height) * channels as u64
         {
-            return Err(Error::damaged("its samples do not fill its size"));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                "its samples do not fill its size",
+            ));
         }
         if !self.filter.is_symmetric() && orientation != Orientation::NoTransforms {
             pixels = turned(&pixels, (width, height), channels, orientation);
@@ -103,9 +106,10 @@ impl Look {
         let wanted = place.canvas.0 as usize * place.canvas.1 as usize * self.channels as usize;
         if row.len() != wanted {
             let (width, height) = place.canvas;
-            return Err(Error::mismatch(format!(
-                "becomes {height}x{width}, unlike the others"
-            )));
+            return Err(Error::new(
+                ErrorKind::Mismatch,
+                format!("becomes {height}x{width}, unlike the others"),
+            ));
         }
         let mut view = View {
             pixels: &pixels,

@@ -1,7 +1,7 @@
 //! Resizing as Pillow does it: along the rows, then along the columns, rounded and clipped in between.
 
 use super::sample::Sample;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{Filter, FilterType, MulDiv, ResizeAlg, ResizeOptions, Resizer};
 
@@ -154,7 +154,7 @@ impl Studio {
             .use_alpha(false);
         let kind = *T::PIXELS
             .get(view.channels - 1)
-            .ok_or_else(|| Error::unsupported("more than four channels"))?;
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "more than four channels"))?;
         let bytes: &[u8] = bytemuck::cast_slice(view.pixels);
         let source = ImageRef::new(view.size.0, view.size.1, bytes, kind).map_err(refused)?;
         let mut pixels =
@@ -201,7 +201,7 @@ fn with_image<T: Sample>(
 ) -> Result<()> {
     let kind = *T::PIXELS
         .get(channels - 1)
-        .ok_or_else(|| Error::unsupported("more than four channels"))?;
+        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "more than four channels"))?;
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(pixels);
     let mut image = Image::from_slice_u8(width, height, bytes, kind).map_err(refused)?;
     work(&mut image)
@@ -237,7 +237,11 @@ fn lanczos_weight(x: f64) -> f64 {
 }
 
 fn refused(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::unsupported(format!("resizing this picture: {error}")).because(error)
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("resizing this picture: {error}"),
+    )
+    .because(error)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The samples of a picture: their types, and how colours become other colours.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use fast_image_resize::PixelType;
 
 /// How many bits an image spends on a sample, as far as that matters to what is stored.
@@ -157,7 +157,8 @@ impl Sample for f32 {
 }
 
 fn no_scale() -> Error {
-    Error::mismatch(
+    Error::new(
+        ErrorKind::Mismatch,
         "its samples are floating point, which has no set range to scale from; --depth float keeps them",
     )
 }

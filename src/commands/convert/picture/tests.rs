@@ -17,14 +17,14 @@ fn read(bytes: &[u8], name: &str) -> Result<Raster> {
             let raster = decode(bytes, format, Vec::new(), &mut |header| {
                 assert_eq!(seen.as_ref().ok(), Some(header));
                 if header.pixels() > 1 << 26 {
-                    Err(Error::limit("too many pixels"))
+                    Err(Error::new(ErrorKind::Limit, "too many pixels"))
                 } else {
                     Ok(())
                 }
             })?;
             Ok(raster)
         }
-        other => Err(Error::mismatch(format!("{other:?}"))),
+        other => Err(Error::new(ErrorKind::Mismatch, format!("{other:?}"))),
     }
 }
 

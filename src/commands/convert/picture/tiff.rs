@@ -2,7 +2,7 @@
 
 use super::sample::{Depth, Samples};
 use super::{Header, Raster, truncated};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use image::metadata::Orientation;
 use std::io::{BufRead, Seek};
 use tiff::decoder::{Decoder, DecodingResult, Limits};
@@ -23,7 +23,7 @@ pub(super) fn decode<R: BufRead + Seek>(
     admit(&header)?;
     let mut limits = Limits::default();
     let bytes = usize::try_from(header.memory())
-        .map_err(|_| Error::limit("the picture is larger than memory"))?;
+        .map_err(|_| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
     limits.decoding_buffer_size = bytes;
     limits.intermediate_buffer_size = bytes;
     let mut decoder = decoder.with_limits(limits);
@@ -91,7 +91,7 @@ fn open<R: BufRead + Seek>(reader: R) -> Result<(Header, Decoder<R>, Kind)> {
     let mut decoder = Decoder::new(reader).map_err(explain)?;
     let (width, height) = decoder.dimensions().map_err(explain)?;
     let extra = extra_sample(&mut decoder);
-    let refuse = |what: String| Err(Error::unsupported(what));
+    let refuse = |what: String| Err(Error::new(ErrorKind::Unsupported, what));
     let (kind, bits) = match decoder.colortype().map_err(explain)? {
         ColorType::Gray(bits @ (1 | 2 | 4 | 8 | 16 | 32 | 64)) => {
             (Kind::Plain { channels: 1, bits }, bits)
@@ -163,7 +163,8 @@ fn unpack(result: DecodingResult, kind: Kind, width: u32) -> Result<Samples> {
         DecodingResult::F16(v) => Ok(Samples::F32(v.into_iter().map(f32::from).collect())),
         DecodingResult::F32(v) => Ok(Samples::F32(v)),
         DecodingResult::F64(v) => Ok(Samples::F32(v.into_iter().map(|s| s as f32).collect())),
-        _ => Err(Error::unsupported(
+        _ => Err(Error::new(
+            ErrorKind::Unsupported,
             "TIFF of integers that are signed or longer than 16 bits",
         )),
     }
@@ -273,12 +274,15 @@ fn drop_last(samples: Samples, stored: usize) -> Samples {
 fn explain(error: TiffError) -> Error {
     match error {
         TiffError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => truncated(),
-        TiffError::IoError(e) => Error::damaged(format!("damaged TIFF: {e}")),
-        TiffError::UnsupportedError(what) => Error::unsupported(format!("TIFF: {what}")),
-        TiffError::LimitsExceeded => {
-            Error::limit("its TIFF directory asks for more memory than the picture needs")
+        TiffError::IoError(e) => Error::new(ErrorKind::Damaged, format!("damaged TIFF: {e}")),
+        TiffError::UnsupportedError(what) => {
+            Error::new(ErrorKind::Unsupported, format!("TIFF: {what}"))
         }
-        other => Error::damaged(format!("damaged TIFF: {other}")),
+        TiffError::LimitsExceeded => Error::new(
+            ErrorKind::Limit,
+            "its TIFF directory asks for more memory than the picture needs",
+        ),
+        other => Error::new(ErrorKind::Damaged, format!("damaged TIFF: {other}")),
     }
 }
 
