@@ -2,7 +2,6 @@
 //!
 //! Every case writes a file and, beside it, what must be in it; `interop/read_back.py` compares. The Python that has
 //! h5py is taken from `H5MANAGER_PYTHON`; without it there is nothing to compare with, which is said and not hidden.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -34,7 +34,7 @@ impl Part<'_> {
         );
         Ok(CopiedElements {
             source,
-            datatype: portable(source)?,
+            datatype: source.in_new_file()?,
             shape,
             bytes,
             heap,
@@ -55,7 +55,7 @@ impl Attribute {
         let (source, bytes, heap) = (self.datatype(), self.stored().into(), self.heap());
         Ok(CopiedElements {
             source,
-            datatype: portable(source)?,
+            datatype: source.in_new_file()?,
             shape,
             bytes,
             heap,
@@ -63,40 +63,45 @@ impl Attribute {
     }
 }
 
-/// The datatype in a file whose addresses have 8 bytes.
-pub(crate) fn portable(datatype: &Datatype) -> Result<Datatype> {
-    let size = variable_size(Widths::EIGHT);
-    Ok(match datatype {
-        Datatype::VariableString {
-            padding, charset, ..
-        } => Datatype::VariableString {
-            padding: *padding,
-            charset: *charset,
-            size,
-        },
-        Datatype::Sequence { base, .. } => Datatype::Sequence {
-            base: Box::new(portable(base)?),
-            size,
-        },
-        Datatype::Array { dims, base } => Datatype::Array {
-            dims: dims.clone(),
-            base: Box::new(portable(base)?),
-        },
-        Datatype::Reference { .. } => {
-            return Err(Error::unsupported("copying references to another file"));
-        }
-        Datatype::Compound { members, .. } => {
-            for member in members {
-                if portable(&member.datatype)? != member.datatype {
-                    return Err(Error::unsupported(
-                        "copying variable-length members from a file of narrow addresses",
-                    ));
-                }
+impl Datatype {
+    /// The datatype as a new file stores it: variable-length elements take 16 bytes there.
+    ///
+    /// # Errors
+    /// `Unsupported` for references, which mean nothing in another file.
+    pub fn in_new_file(&self) -> Result<Datatype> {
+        let size = variable_size(Widths::EIGHT);
+        Ok(match self {
+            Datatype::VariableString {
+                padding, charset, ..
+            } => Datatype::VariableString {
+                padding: *padding,
+                charset: *charset,
+                size,
+            },
+            Datatype::Sequence { base, .. } => Datatype::Sequence {
+                base: Box::new(base.in_new_file()?),
+                size,
+            },
+            Datatype::Array { dims, base } => Datatype::Array {
+                dims: dims.clone(),
+                base: Box::new(base.in_new_file()?),
+            },
+            Datatype::Reference { .. } => {
+                return Err(Error::unsupported("copying references to another file"));
             }
-            datatype.clone()
-        }
-        _ => datatype.clone(),
-    })
+            Datatype::Compound { members, .. } => {
+                for member in members {
+                    if member.datatype.in_new_file()? != member.datatype {
+                        let message =
+                            "copying variable-length members from a file of narrow addresses";
+                        return Err(Error::unsupported(message));
+                    }
+                }
+                self.clone()
+            }
+            _ => self.clone(),
+        })
+    }
 }
 
 impl ArrayLike for CopiedElements<'_> {

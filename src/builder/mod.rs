@@ -18,7 +18,6 @@ mod writer;
 
 pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape};
 pub use copied::CopiedElements;
-pub(crate) use copied::portable;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use group::GroupMut;
 

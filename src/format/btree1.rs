@@ -121,11 +121,11 @@ impl<K: Key> Node<K> {
                 K::KIND
             )));
         }
-        if header.count > 2 * k {
+        let room = 2 * u32::from(k);
+        if u32::from(header.count) > room {
             return Err(wrong(format!(
-                "{} entries, there is room for {}",
-                header.count,
-                2 * k
+                "{} entries, there is room for {room}",
+                header.count
             )));
         }
         let count = usize::from(header.count);

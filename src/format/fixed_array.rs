@@ -1,4 +1,4 @@
-//! Fixed array (III.F of format 3.0, "Fixed Array Index"): the chunks of a dataset that cannot grow without end.
+//! Fixed array (VII.C of format 3.0, "The Fixed Array Index"): the chunks of a dataset that cannot grow without end.
 //!
 //! A header, and one data block with an element for every chunk that there can ever be. Long ones are cut into pages,
 //! each with a checksum of its own; a bitmap says which pages were ever written.

@@ -66,7 +66,7 @@ pub(crate) fn decode_node(
         let message = format!(
             "{} entries, there is room for {}",
             node.entries.len(),
-            2 * leaf_rank
+            2 * u32::from(leaf_rank)
         );
         return Err(Error::damaged(message).in_structure(STRUCTURE));
     }

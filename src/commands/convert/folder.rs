@@ -82,7 +82,9 @@ struct Set<'a> {
     classes: Vec<String>,
     /// The label of each folder at the top.
     label_of: HashMap<u32, i64>,
-    /// How many images lie beside the folders that are classes.
+    /// The class of images that lie in the folder itself.
+    own_class: String,
+    /// How many of these there are beside folders that are classes.
     loose: u64,
 }
 
@@ -110,6 +112,7 @@ impl<'a> Set<'a> {
             labels,
             label_of: label_of.collect(),
             classes: tops.into_keys().collect(),
+            own_class: listing.class_name(0),
             loose,
         }
     }
@@ -134,7 +137,7 @@ impl Files for Set<'_> {
         let name = self.listing.relative(entry);
         if top == 0 && self.labelled() {
             // As it would be called if the folder were one class of several.
-            (format!("{}/{name}", self.listing.class_name(0)), label)
+            (format!("{}/{name}", self.own_class), label)
         } else {
             (name, label)
         }
@@ -299,10 +302,7 @@ impl Run<'_> {
 
 /// The options that made the pixels what they are, as they would be written again.
 fn describe(options: &Convert, look: &Look) -> String {
-    let size = look
-        .dim
-        .zip(options.dim)
-        .map(|(_, dim)| format!("--dim {dim} "));
+    let size = options.dim.map(|dim| format!("--dim {dim} "));
     let color = match look.channels {
         Channels::Grey => "gray",
         Channels::Rgb => "rgb",

@@ -111,8 +111,8 @@ Examples:
       one class, every image 64 x 64, into tmp/hotdog_64.h5
   h5manager convert photos --output photos.h5 --dim 224 --fit crop --layout nchw
       a class for each sub-folder; the middle of each image, channels first for PyTorch
-  h5manager convert scans --output scans.h5 --depth 16 --color gray --compress gzip --report skipped.csv
-      16-bit grey at the size that all have, compressed; what could not be read goes into a table";
+  h5manager convert scans --output scans.h5 --depth 16 --compress gzip --report skipped.csv
+      16 bits at the size that all have, compressed; what could not be read goes into a table";
 
 impl Command for Convert {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {

@@ -45,6 +45,7 @@ pub struct Digest {
 
 impl Command for Digest {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+        let mut outcome = Outcome::Fine;
         for path in &self.files {
             let file = File::open(path)?;
             if self.json {
@@ -55,14 +56,26 @@ impl Command for Digest {
             }
             // The hash of the whole is that of its records, keys in order.
             let mut whole = Sha256::new();
+            let mut unread = 0;
             self.records(&file, progress, &mut |record| {
-                whole.update(record.to_string());
+                let record = record.to_string();
+                // Keys are written with their quotes; those inside values are escaped.
+                unread += record.matches("\"error\":").count()
+                    + record.matches("\"attrs_error\":").count();
+                whole.update(record);
                 whole.update(b"\n");
                 Ok(())
             })?;
             writeln!(out, "{}  {}", hex(&whole.finalize()), path.display())?;
+            if unread > 0 {
+                let path = super::output::printable(path);
+                progress.notice(&format!(
+                    "{path}: {unread} things could not be read; --json says which and why"
+                ));
+                outcome = Outcome::Finding;
+            }
         }
-        Ok(Outcome::Fine)
+        Ok(outcome)
     }
 }
 

@@ -79,7 +79,7 @@ fn copy_attributes(
 
 /// A dataset made like `model`: type, chunks, filters.
 fn make(model: &Dataset, path: &str, shape: &[u64], out: &mut FileMut) -> Result<DatasetMut> {
-    let datatype = crate::builder::portable(model.datatype())?;
+    let datatype = model.datatype().in_new_file()?;
     let mut builder = out.build(path).datatype(datatype).shape(shape);
     if let Some(chunk) = model.chunk_shape() {
         let mut max: Vec<Option<u64>> = model.max_shape().to_vec();

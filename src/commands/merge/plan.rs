@@ -104,7 +104,7 @@ impl Plan {
         let Some((&(first_input, first), rest)) = found.split_first() else {
             return Err(conflicts);
         };
-        if let Err(e) = crate::builder::portable(first.datatype()) {
+        if let Err(e) = first.datatype().in_new_file() {
             return Err(vec![format!("{}::{path}: {e}", first_input.name())]);
         }
         let by_row = |(input, d): &(&Input, &Dataset)| d.shape().first() == Some(&input.rows);

@@ -52,7 +52,8 @@ impl Shared {
         let short = || crate::Error::damaged("ends before its last field").in_structure(STRUCTURE);
         let (&version, rest) = body.split_first().ok_or_else(short)?;
         let (&kind, rest) = rest.split_first().ok_or_else(short)?;
-        // Version 1 has a field that the specification leaves out: what was a heap's index, as wide as a length.
+        // Version 1 has a field that the specification leaves out, as wide as a length: the name offset of what was a
+        // symbol table entry.
         let skipped = match version {
             1 => 6 + w.length(),
             2 | 3 => 0,

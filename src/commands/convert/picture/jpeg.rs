@@ -127,8 +127,15 @@ fn explain(error: DecodeErrors) -> Error {
             ErrorKind::Unsupported,
             "JPEG in arithmetic, lossless or 12-bit coding",
         ),
-        other => Error::new(ErrorKind::Damaged, format!("damaged JPEG: {other:?}")),
+        DecodeErrors::Format(what) => damaged(&what),
+        DecodeErrors::FormatStatic(what) => damaged(what),
+        other => damaged(&format!("{other:?}")),
     }
+}
+
+fn damaged(what: &str) -> Error {
+    let what = what.trim().trim_start_matches("[strict-mode]: ");
+    Error::new(ErrorKind::Damaged, format!("damaged JPEG: {what}"))
 }
 
 #[cfg(test)]

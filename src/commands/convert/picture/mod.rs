@@ -161,7 +161,7 @@ fn open<'a, R: BufRead + Seek + 'a>(
     let mut limits = image::Limits::no_limits();
     limits.max_alloc = Some(4 << 30);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(explain)?;
+    let mut decoder = reader.into_decoder().map_err(|e| explain(e, format))?;
     let (width, height) = decoder.dimensions();
     let (channels, depth) = match decoder.color_type() {
         ColorType::L8 => (1, Depth::Eight),
@@ -210,21 +210,23 @@ fn decode_other(
     let samples = match header.depth {
         Depth::Eight => {
             buffer.resize(count, 0);
-            decoder.read_image(&mut buffer).map_err(explain)?;
+            decoder
+                .read_image(&mut buffer)
+                .map_err(|e| explain(e, format))?;
             Samples::U8(buffer)
         }
         Depth::Sixteen => {
             let mut samples = vec![0u16; count];
             decoder
                 .read_image(bytemuck::cast_slice_mut(&mut samples))
-                .map_err(explain)?;
+                .map_err(|e| explain(e, format))?;
             Samples::U16(samples)
         }
         Depth::Float => {
             let mut samples = vec![0f32; count];
             decoder
                 .read_image(bytemuck::cast_slice_mut(&mut samples))
-                .map_err(explain)?;
+                .map_err(|e| explain(e, format))?;
             Samples::F32(samples)
         }
     };
@@ -295,20 +297,30 @@ fn truncated() -> Error {
     )
 }
 
-fn explain(error: ImageError) -> Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(inner) = cause {
-        let io = inner.downcast_ref::<std::io::Error>();
-        if io.is_some_and(|e| e.kind() == std::io::ErrorKind::UnexpectedEof) {
-            return truncated();
-        }
-        cause = inner.source();
+fn explain(error: ImageError, format: ImageFormat) -> Error {
+    let format = format!("{format:?}").to_ascii_uppercase();
+    let (kind, text) = match error {
+        ImageError::Decoding(e) => match std::error::Error::source(&e) {
+            Some(cause) => (ErrorKind::Damaged, cause.to_string()),
+            None => (ErrorKind::Damaged, e.to_string()),
+        },
+        ImageError::Unsupported(e) => (ErrorKind::Unsupported, e.to_string()),
+        ImageError::Limits(e) => (ErrorKind::Limit, e.to_string()),
+        other => (ErrorKind::Damaged, other.to_string()),
+    };
+    // Most decoders say it in words only.
+    let lower = text.to_ascii_lowercase();
+    let early = [
+        "failed to fill whole buffer",
+        "unexpected end of file",
+        "image truncated",
+    ];
+    if early.iter().any(|words| lower.contains(words)) {
+        return truncated();
     }
-    let text = error.to_string();
-    match error {
-        ImageError::Unsupported(_) => Error::new(ErrorKind::Unsupported, text),
-        ImageError::Limits(_) => Error::new(ErrorKind::Limit, text),
-        _ => Error::new(ErrorKind::Damaged, text),
+    match kind {
+        ErrorKind::Damaged => Error::new(kind, format!("damaged {format}: {text}")),
+        kind => Error::new(kind, text),
     }
 }
 

@@ -222,15 +222,19 @@ fn lanczos_weight(x: f64) -> f64 {
     if third < 1e-8 {
         return 1.0;
     }
-    // The sine is the same on both sides of a right angle; below it the first seven terms are enough.
+    // The sine is the same on both sides of a right angle; below it seven terms of its series are enough.
+    const TERMS: [f64; 6] = [
+        1.0 / 6_227_020_800.0,
+        -1.0 / 39_916_800.0,
+        1.0 / 362_880.0,
+        -1.0 / 5_040.0,
+        1.0 / 120.0,
+        -1.0 / 6.0,
+    ];
     let angle = std::f64::consts::PI * third.min(1.0 - third);
     let square = angle * angle;
-    let mut term = angle;
-    let mut sine = angle;
-    for k in 1..7 {
-        term *= -square / f64::from(2 * k * (2 * k + 1));
-        sine += term;
-    }
+    let series = TERMS.iter().fold(0.0, |sum, term| (sum + term) * square);
+    let sine = angle + angle * series;
     let triple = sine * (3.0 - 4.0 * sine * sine);
     let pi_third = std::f64::consts::PI * third;
     triple * sine / (3.0 * pi_third * pi_third)

@@ -1,7 +1,9 @@
 //! Datatype to bytes, in the versions that libhdf5 1.8 reads: 3 for compounds, arrays and enumerations, 1 for the rest.
 
 use super::decode::{ArrayProperties, BitProperties, FloatProperties, Header, STRUCTURE};
-use super::{Bits, ByteOrder, Charset, Datatype, Float, Normalization, Padding, ReferenceKind};
+use super::{
+    Bits, ByteOrder, Charset, Datatype, Float, Member, Normalization, Padding, ReferenceKind,
+};
 use crate::bytes::{self, bytes_needed};
 use crate::error::{Error, Result};
 
@@ -68,25 +70,14 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
             push_bits(bits, out)
         }
         Datatype::Opaque { tag, .. } => {
-            // The length counts the padding; a full field of 8 has no NUL.
-            let size = tag.0.len().next_multiple_of(8);
-            let field = u8::try_from(size)
-                .map_err(|_| Error::limit("an opaque tag of more than 248 bytes"))?;
-            header(5, field.into())?;
-            out.extend_from_slice(&tag.0);
-            out.resize(out.len() + size - tag.0.len(), 0);
+            let padded = padded_tag(&tag.0)?;
+            header(5, padded.len() as u32)?;
+            out.extend(padded);
             Ok(())
         }
         Datatype::Compound { size, members } => {
-            let count = u16::try_from(members.len())
-                .map_err(|_| Error::limit("more than 65,535 members in a compound"))?;
-            header(6, count.into())?;
-            for member in members {
-                push_name(&member.name.0, out)?;
-                out.extend_from_slice(&member.offset.to_le_bytes()[..bytes_needed((*size).into())]);
-                push(&member.datatype, out)?;
-            }
-            Ok(())
+            header(6, count(members.len())?)?;
+            push_members(*size, members, out)
         }
         Datatype::Reference { kind, .. } => header(
             7,
@@ -98,9 +89,7 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
             },
         ),
         Datatype::Enumeration { base, members } => {
-            let count = u16::try_from(members.len())
-                .map_err(|_| Error::limit("more than 65,535 names in an enumeration"))?;
-            header(8, count.into())?;
+            header(8, count(members.len())?)?;
             push(base, out)?;
             for (name, _) in members {
                 push_name(&name.0, out)?;
@@ -138,6 +127,33 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
             push(base, out)
         }
     }
+}
+
+/// The number of members or names, 16 bits of the header.
+fn count(members: usize) -> Result<u32> {
+    let count = u16::try_from(members)
+        .map_err(|_| Error::limit("more than 65,535 members in a datatype"))?;
+    Ok(count.into())
+}
+
+fn push_members(size: u32, members: &[Member], out: &mut Vec<u8>) -> Result<()> {
+    let width = bytes_needed(size.into());
+    for member in members {
+        push_name(&member.name.0, out)?;
+        out.extend_from_slice(&member.offset.to_le_bytes()[..width]);
+        push(&member.datatype, out)?;
+    }
+    Ok(())
+}
+
+/// A tag, padded to a multiple of 8: the length counts the padding, and a full field has no NUL.
+fn padded_tag(tag: &[u8]) -> Result<Vec<u8>> {
+    let mut padded = tag.to_vec();
+    padded.resize(tag.len().next_multiple_of(8), 0);
+    if padded.len() > usize::from(u8::MAX) {
+        return Err(Error::limit("an opaque tag of more than 248 bytes"));
+    }
+    Ok(padded)
 }
 
 fn push_name(name: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -207,7 +223,7 @@ fn charset_bits(charset: Charset) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Member, Name, decode};
+    use super::super::{Name, decode};
     use super::*;
     use crate::bytes::Widths;
 
