@@ -59,11 +59,13 @@ fn dataset_shape(dataset: &Dataset) -> String {
     if !dataset.max_shape().iter().zip(dataset.shape()).any(grows) {
         return shape;
     }
-    let max = dataset
+    let max: Vec<String> = dataset
         .max_shape()
         .iter()
-        .map(|m| m.map_or("∞".into(), |m| m.to_string()));
-    format!("{shape} of ({})", max.collect::<Vec<_>>().join(", "))
+        .map(|m| m.map_or("∞".into(), |m| m.to_string()))
+        .collect();
+    let comma = if max.len() == 1 { "," } else { "" };
+    format!("{shape} up to ({}{comma})", max.join(", "))
 }
 
 fn storage(dataset: &Dataset) -> String {
