@@ -373,13 +373,12 @@ fn thousands_of_classes_still_have_names() {
     }
     place.convert("set", "set", &["--dim", "4"]).unwrap();
     let labels = place.open("set.h5").dataset("labels").unwrap();
-    let joined: String = labels
+    let classes: Vec<String> = labels
         .attribute("class_names")
         .unwrap()
         .unwrap()
-        .read_one()
+        .read()
         .unwrap();
-    let classes: Vec<String> = serde_json::from_str(&joined).unwrap();
     assert_eq!((classes.len(), classes[4000].as_str()), (4001, "4000"));
     assert_eq!(labels.read::<Vec<i64>>().unwrap()[4000], 4000);
 }

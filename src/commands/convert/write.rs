@@ -23,9 +23,6 @@ pub(super) struct Storage {
 /// Labels and names in a chunk: 8 and 16 KiB.
 const CHUNK: u64 = 1024;
 
-/// Names of classes that fit an attribute of 64 KiB, at 16 bytes each. More become one string, as JSON.
-const MOST_CLASSES: usize = 4000;
-
 /// The file that is being written; without [`commit`](Output::commit) nothing of it is left.
 pub(super) struct Output {
     file: FileMut,
@@ -95,12 +92,7 @@ impl Output {
     /// Completes the file: the names of the classes, and where all this comes from.
     pub(super) fn commit(mut self, classes: &[String], about: &[(&str, String)]) -> Result<()> {
         if let Some(labels) = &mut self.labels {
-            if classes.len() <= MOST_CLASSES {
-                labels.set_attribute("class_names", classes)?;
-            } else {
-                let joined = serde_json::to_string(classes).map_err(std::io::Error::from)?;
-                labels.set_attribute("class_names", joined.as_str())?;
-            }
+            labels.set_attribute("class_names", classes)?;
         }
         for (name, value) in about {
             self.file.root().set_attribute(name, value.as_str())?;

@@ -2,6 +2,7 @@
 
 use super::inputs::Input;
 use crate::error::{Error, ErrorKind, Result};
+use std::collections::HashMap;
 
 /// The attribute of a label dataset that names its classes.
 pub(super) const CLASS_NAMES: &str = "class_names";
@@ -11,6 +12,8 @@ pub(super) struct Classes {
     /// The dataset of labels.
     pub(super) path: String,
     pub(super) names: Vec<String>,
+    /// The number of each name.
+    numbers: HashMap<String, i64>,
     /// For each file: the new number of each of its classes.
     pub(super) renumbered: Vec<Vec<i64>>,
 }
@@ -45,6 +48,7 @@ impl Classes {
             let mut classes = Classes {
                 path: path.to_owned(),
                 names: Vec::new(),
+                numbers: HashMap::new(),
                 renumbered: Vec::new(),
             };
             of_file
@@ -58,11 +62,11 @@ impl Classes {
 
     fn add(&mut self, names: Vec<String>) {
         let number = |name: String| {
-            let known = self.names.iter().position(|n| *n == name);
-            known.unwrap_or_else(|| {
-                self.names.push(name);
-                self.names.len() - 1
-            }) as i64
+            let next = self.names.len() as i64;
+            *self.numbers.entry(name).or_insert_with_key(|name| {
+                self.names.push(name.clone());
+                next
+            })
         };
         let renumbered = names.into_iter().map(number).collect();
         self.renumbered.push(renumbered);
@@ -108,6 +112,7 @@ mod tests {
         let mut classes = Classes {
             path: "/labels".into(),
             names: Vec::new(),
+            numbers: HashMap::new(),
             renumbered: Vec::new(),
         };
         classes.add(vec!["cat".into(), "dog".into()]);
