@@ -171,6 +171,18 @@ pub(crate) fn read_sized(width: usize) -> BinResult<u64> {
     Ok(u64::from_le_bytes(bytes))
 }
 
+/// As many bytes as the structure says follow. Nothing is reserved for them before they are there: the number may be
+/// anything.
+#[binrw::parser(reader)]
+pub(crate) fn read_bytes(count: u64) -> BinResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    Read::by_ref(reader).take(count).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < count {
+        return Err(binrw::Error::Io(std::io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(bytes)
+}
+
 /// The counterpart of [`read_sized`].
 #[binrw::writer(writer)]
 pub(crate) fn write_sized(value: &u64, width: usize) -> BinResult<()> {

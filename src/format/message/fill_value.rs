@@ -30,7 +30,7 @@ pub(crate) enum Allocation {
 #[brw(little)]
 struct Value {
     size: i32,
-    #[br(count = size.max(0))]
+    #[br(parse_with = bytes::read_bytes, args(size.max(0) as u64))]
     value: Vec<u8>,
 }
 

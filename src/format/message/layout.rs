@@ -90,7 +90,7 @@ struct Old {
 #[brw(little)]
 struct OldCompact {
     size: u32,
-    #[br(count = size)]
+    #[br(parse_with = bytes::read_bytes, args(size.into()))]
     data: Vec<u8>,
 }
 

@@ -50,7 +50,7 @@ struct Fields {
     #[br(parse_with = bytes::read_sized, args(1 << (flags & 3)))]
     #[bw(write_with = bytes::write_sized, args(1 << (flags & 3)))]
     name_length: u64,
-    #[br(count = name_length)]
+    #[br(parse_with = bytes::read_bytes, args(name_length))]
     name: Vec<u8>,
 }
 
@@ -201,5 +201,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_name_longer_than_memory_is_an_error_and_not_an_abort() {
+        let mut bytes = vec![1, 3];
+        bytes.extend(u64::MAX.to_le_bytes());
+        assert!(Link::decode(&bytes, Widths::EIGHT).is_err());
+        bytes[2..10].copy_from_slice(&(1u64 << 45).to_le_bytes());
+        assert!(Link::decode(&bytes, Widths::EIGHT).is_err());
     }
 }
