@@ -149,10 +149,12 @@ impl Ctx {
 pub(crate) fn zeroed(bytes: u64) -> Result<Vec<u8>> {
     let refuse = || Error::limit(format!("memory: no room for {bytes} bytes"));
     let n = usize::try_from(bytes).map_err(|_| refuse())?;
-    // `vec![0; n]` asks for zeroed pages, which cost nothing until touched, but aborts when there are none.
-    Vec::<u8>::new()
-        .try_reserve_exact(n)
-        .map_err(|_| refuse())?;
+    // `vec![0; n]` asks for zeroed pages, which cost nothing until touched, but aborts when there are none. So ask first;
+    // without the black box an optimizer sees that the answer is not used, and leaves the question out.
+    let mut probe = Vec::<u8>::new();
+    probe.try_reserve_exact(n).map_err(|_| refuse())?;
+    std::hint::black_box(&probe);
+    drop(probe);
     Ok(vec![0; n])
 }
 

@@ -29,7 +29,10 @@ pub(crate) fn decode_everything(data: &[u8]) {
             if let Ok(value) = $decode(data)
                 && let Ok(bytes) = $encode(&value)
             {
-                assert_eq!($decode(&bytes).ok(), Some(value));
+                assert_eq!(
+                    $decode(&bytes).map_err(|e| format!("{e} in {bytes:x?}")),
+                    Ok(value)
+                );
             }
         };
     }
@@ -51,9 +54,16 @@ pub(crate) fn decode_everything(data: &[u8]) {
         |b: &[u8]| layout::Layout::decode(b, w),
         |l: &layout::Layout| l.encode(w)
     );
-    round_trip!(filter_pipeline::decode, |f: &Vec<_>| {
-        filter_pipeline::encode(f)
-    });
+    // Version 2, which is written, has no room for the names of the library's own filters.
+    let unnamed = |b: &[u8]| {
+        let mut filters = filter_pipeline::decode(b)?;
+        filters
+            .iter_mut()
+            .filter(|f| f.id < 256)
+            .for_each(|f| f.name = "".into());
+        Ok::<_, crate::Error>(filters)
+    };
+    round_trip!(unnamed, |f: &Vec<_>| filter_pipeline::encode(f));
     round_trip!(FillValue::decode, FillValue::encode);
     if let Ok(prefix) = object_header::Prefix::decode(data) {
         let _ = prefix.envelopes(data, prefix.messages.start as usize..data.len());

@@ -15,14 +15,18 @@ pub(crate) fn encode(datatype: &Datatype) -> Result<Vec<u8>> {
 }
 
 /// The version that a datatype is written with: that of the newest kind inside.
+///
+/// The members are folded by a loop: written as an iterator's `max`, rustc 1.95 lost the lower bound of 3 when optimizing,
+/// and compounds of plain members came out as version 1 in release builds only.
 fn version(datatype: &Datatype) -> u8 {
     match datatype {
-        Datatype::Compound { members, .. } => members
-            .iter()
-            .map(|m| version(&m.datatype))
-            .max()
-            .unwrap_or(1)
-            .max(3),
+        Datatype::Compound { members, .. } => {
+            let mut newest = 3;
+            for member in members {
+                newest = newest.max(version(&member.datatype));
+            }
+            newest
+        }
         Datatype::Array { base, .. } | Datatype::Enumeration { base, .. } => version(base).max(3),
         Datatype::Sequence { base, .. } => version(base),
         Datatype::Float(f) if f.bits.order == ByteOrder::Vax => 3,
