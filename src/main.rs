@@ -64,11 +64,11 @@ fn main() -> ExitCode {
         Ok(Outcome::Finding) => ExitCode::from(1),
         Err(e) if is_closed_pipe(&e) => ExitCode::SUCCESS,
         Err(e) if e.kind() == ErrorKind::Interrupted => {
-            eprintln!("h5manager: {e}");
+            complain(&e);
             ExitCode::from(130)
         }
         Err(e) => {
-            eprintln!("h5manager: {e}");
+            complain(&e);
             ExitCode::from(2)
         }
     }
@@ -122,6 +122,11 @@ fn generate(what: &str, out: &mut dyn Write) -> h5manager::Result<Outcome> {
     })?;
     clap_complete::generate(shell, &mut command, "h5manager", out);
     Ok(Outcome::Fine)
+}
+
+/// Says what went wrong; a standard error that is gone is no reason to panic.
+fn complain(e: &Error) {
+    let _ = writeln!(std::io::stderr(), "h5manager: {e}");
 }
 
 /// Whoever read our output has had enough, as `head` has: no error.

@@ -39,9 +39,15 @@ impl Bar {
     ///
     /// Where the system allows no handler, Ctrl-C ends the process as ever.
     pub fn catch_signals() {
+        use crate::commands::visualize::{has_terminal, restore_terminal};
         let result = ctrlc::set_handler(|| {
-            if STOPPED.swap(true, Ordering::SeqCst) {
-                crate::commands::visualize::restore_terminal();
+            let again = STOPPED.swap(true, Ordering::SeqCst);
+            if !again && has_terminal() {
+                // Of a terminal that is gone the view may wait for a key for ever.
+                std::thread::sleep(Duration::from_millis(400));
+            }
+            if again || has_terminal() {
+                restore_terminal();
                 std::process::exit(INTERRUPTED);
             }
         });

@@ -29,7 +29,7 @@ mod tree_pane;
 mod viewer;
 mod work;
 
-pub(crate) use terminal::restore_terminal;
+pub(crate) use terminal::{has_terminal, restore_terminal};
 pub(crate) use text::printable;
 
 use super::ls::{self, split_path};

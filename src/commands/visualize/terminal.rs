@@ -25,6 +25,11 @@ const MOST_AT_ONCE: usize = 64;
 /// Whether a terminal has to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether the view has the terminal.
+pub(crate) fn has_terminal() -> bool {
+    TAKEN.load(Ordering::SeqCst)
+}
+
 /// Gives the terminal back if the view has it; for the moment before a process ends without unwinding.
 ///
 /// Writes to the terminal itself, since another thread may hold the lock of standard output.
