@@ -9,7 +9,7 @@ fn main() -> h5manager::Result<()> {
         .chunks([1, 3])
         .shuffle()
         .deflate(4)
-        .write(&[1u32, 2, 3, 4, 5, 6])?;
+        .write([1u32, 2, 3, 4, 5, 6])?;
     out.root()
         .group("detector")?
         .set_attribute("unit", "counts")?;
