@@ -18,10 +18,7 @@ pub struct Attribute {
 
 impl Attribute {
     pub(crate) fn new(node: &Node, resolved: Resolved) -> Attribute {
-        Attribute {
-            node: node.clone(),
-            resolved,
-        }
+        Attribute { node: node.clone(), resolved }
     }
 
     /// Its name.
@@ -70,10 +67,7 @@ impl Attribute {
         match (elements.pop(), elements.is_empty()) {
             (Some(one), true) => Ok(one),
             (one, _) => {
-                let message = format!(
-                    "{} elements, one is wanted",
-                    elements.len() + usize::from(one.is_some())
-                );
+                let message = format!("{} elements, one is wanted", elements.len() + usize::from(one.is_some()));
                 Err(Error::mismatch(message).on(self.place()))
             }
         }
@@ -85,11 +79,7 @@ impl Attribute {
     /// `Damaged` if variable-length data cannot be read.
     pub fn values(&self, limit: usize) -> Result<Vec<Value>> {
         let heap = self.node.heap();
-        let stored = Stored {
-            bytes: self.stored(),
-            datatype: self.datatype(),
-            heap: &heap,
-        };
+        let stored = Stored { bytes: self.stored(), datatype: self.datatype(), heap: &heap };
         Value::from_stored(stored, limit).on(&self.place())
     }
 
@@ -100,12 +90,7 @@ impl Attribute {
 
     fn elements<T: Element>(&self) -> Result<Vec<T>> {
         let heap = self.node.heap();
-        T::from_stored(Stored {
-            bytes: self.stored(),
-            datatype: self.datatype(),
-            heap: &heap,
-        })
-        .on(&self.place())
+        T::from_stored(Stored { bytes: self.stored(), datatype: self.datatype(), heap: &heap }).on(&self.place())
     }
 
     fn place(&self) -> String {

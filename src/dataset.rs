@@ -85,12 +85,9 @@ impl<T: Element, D: ndarray::Dimension> FromElements for ndarray::Array<T, D> {
 
     fn from_elements(elements: Vec<T>, shape: &[u64]) -> Result<Self> {
         let shape: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
-        let array = ndarray::ArrayD::from_shape_vec(shape, elements)
-            .map_err(|e| Error::mismatch(e.to_string()))?;
+        let array = ndarray::ArrayD::from_shape_vec(shape, elements).map_err(|e| Error::mismatch(e.to_string()))?;
         let rank = array.ndim();
-        array
-            .into_dimensionality()
-            .map_err(|_| Error::mismatch(format!("the result has {rank} dimensions")))
+        array.into_dimensionality().map_err(|_| Error::mismatch(format!("the result has {rank} dimensions")))
     }
 }
 
@@ -103,28 +100,14 @@ impl Dataset {
     fn load_parts(node: Node) -> Result<Dataset> {
         let Node { header, reader, .. } = &node;
         let (datatype, committed) = header.datatype(reader)?;
-        let space = header.resolved(reader, kind::DATASPACE, |b| {
-            Dataspace::decode(b, reader.widths())
-        })?;
-        let (dataspace, _) =
-            space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
+        let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
+        let (dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
         let raw = RawData::load(header, reader, &dataspace, datatype.size())?;
         if matches!(raw.layout, Layout::Virtual(_)) && dataspace.max_dims().contains(&None) {
-            return Err(Error::unsupported(
-                "virtual datasets whose shape depends on their sources",
-            ));
+            return Err(Error::unsupported("virtual datasets whose shape depends on their sources"));
         }
         let (committed, max) = (committed.map(|a| a.get()), dataspace.max_dims());
-        Ok(Dataset {
-            shared: Arc::new(Shared {
-                node,
-                datatype,
-                committed,
-                dataspace,
-                max,
-                raw,
-            }),
-        })
+        Ok(Dataset { shared: Arc::new(Shared { node, datatype, committed, dataspace, max, raw }) })
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -199,10 +182,7 @@ impl Dataset {
     /// # Errors
     /// `Damaged` if the index cannot be read.
     pub fn stored_size(&self) -> Result<u64> {
-        self.shared
-            .raw
-            .stored_bytes(&self.node().reader)
-            .on(self.path())
+        self.shared.raw.stored_bytes(&self.node().reader).on(self.path())
     }
 
     /// All elements, converted to the type asked for.
@@ -237,10 +217,7 @@ impl Dataset {
     }
 
     fn part(&self, selection: Selection) -> Part<'_> {
-        Part {
-            dataset: self,
-            selection,
-        }
+        Part { dataset: self, selection }
     }
 
     /// Boxes that together are the whole dataset in row-major order, each of about `bytes` bytes, cut so that chunks
@@ -260,10 +237,7 @@ impl Dataset {
     /// # Errors
     /// `Mismatch` if the dataset is not chunked or has no such chunk.
     pub fn raw_chunk(&self, position: &[u64]) -> Result<Option<(Vec<u8>, u32)>> {
-        self.shared
-            .raw
-            .raw_chunk(&self.node().reader, position)
-            .on(self.path())
+        self.shared.raw.raw_chunk(&self.node().reader, position).on(self.path())
     }
 
     /// The attribute of this name.
@@ -319,53 +293,27 @@ impl<'a> Part<'a> {
         let Shared { node, datatype, .. } = &*self.dataset.shared;
         let bytes = self.read_stored()?;
         let heap = node.heap();
-        Value::from_stored(
-            Stored {
-                bytes: &bytes,
-                datatype,
-                heap: &heap,
-            },
-            usize::MAX,
-        )
-        .on(self.dataset.path())
+        Value::from_stored(Stored { bytes: &bytes, datatype, heap: &heap }, usize::MAX).on(self.dataset.path())
     }
 
     fn elements<T: Element>(&self) -> Result<Vec<T>> {
-        let Shared {
-            node,
-            datatype,
-            raw,
-            dataspace,
-            ..
-        } = &*self.dataset.shared;
+        let Shared { node, datatype, raw, dataspace, .. } = &*self.dataset.shared;
         if *dataspace == Dataspace::Null {
             return Ok(Vec::new());
         }
         let n = self.selection.len();
-        node.reader
-            .ctx()
-            .check_result(n.saturating_mul(size_of::<T>() as u64))?;
+        node.reader.ctx().check_result(n.saturating_mul(size_of::<T>() as u64))?;
         if let Some(mut elements) = T::in_place(datatype, n as usize) {
             raw.read_into(&node.reader, &self.selection, T::bytes_mut(&mut elements))?;
             return Ok(elements);
         }
         let bytes = self.stored_bytes()?;
         let heap = node.heap();
-        T::from_stored(Stored {
-            bytes: &bytes,
-            datatype,
-            heap: &heap,
-        })
+        T::from_stored(Stored { bytes: &bytes, datatype, heap: &heap })
     }
 
     fn stored_bytes(&self) -> Result<Vec<u8>> {
-        let Shared {
-            node,
-            datatype,
-            raw,
-            dataspace,
-            ..
-        } = &*self.dataset.shared;
+        let Shared { node, datatype, raw, dataspace, .. } = &*self.dataset.shared;
         if *dataspace == Dataspace::Null {
             return Ok(Vec::new());
         }

@@ -156,14 +156,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            kind,
-            message,
-            structure,
-            address,
-            object,
-            ..
-        } = &*self.0;
+        let Inner { kind, message, structure, address, object, .. } = &*self.0;
         if let Some(object) = object {
             write!(f, "{object}: ")?;
         }
@@ -239,10 +232,7 @@ mod tests {
             .at(0x60)
             .on("/sensors/t3")
             .on("/");
-        assert_eq!(
-            e.to_string(),
-            "/sensors/t3: fractal heap block at 0x1a40: checksum is 1, computed 2"
-        );
+        assert_eq!(e.to_string(), "/sensors/t3: fractal heap block at 0x1a40: checksum is 1, computed 2");
         assert_eq!(e.kind(), ErrorKind::Damaged);
     }
 }

@@ -78,11 +78,8 @@ impl OpenOptions {
     /// As [`File::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<File> {
         let path = path.as_ref();
-        let source: Arc<dyn Source> = if self.map {
-            Arc::new(MapSource::open(path)?)
-        } else {
-            Arc::new(FileSource::open(path)?)
-        };
+        let source: Arc<dyn Source> =
+            if self.map { Arc::new(MapSource::open(path)?) } else { Arc::new(FileSource::open(path)?) };
         File::from_source(source, self.limits.clone()).map_err(|e| e.on(path.display().to_string()))
     }
 }
@@ -114,18 +111,12 @@ impl File {
         let (mut superblock, position) = find_superblock(&reader)?;
         // A block put in front of the file, or taken away, shifts everything by the same distance.
         let length = superblock.end.checked_sub(superblock.base);
-        let end = length
-            .and_then(|n| position.checked_add(n))
-            .ok_or_else(|| {
-                Error::damaged(format!("ends at {}, before it begins", superblock.end))
-                    .in_structure("superblock")
-            })?;
+        let end = length.and_then(|n| position.checked_add(n)).ok_or_else(|| {
+            Error::damaged(format!("ends at {}, before it begins", superblock.end)).in_structure("superblock")
+        })?;
         superblock.base = position;
         if end > reader.size() {
-            let message = format!(
-                "the file is truncated: it has {} bytes and should have {end}",
-                reader.size()
-            );
+            let message = format!("the file is truncated: it has {} bytes and should have {end}", reader.size());
             return Err(Error::damaged(message));
         }
         let reader = reader.with_superblock(position, end, superblock.widths);
@@ -135,13 +126,7 @@ impl File {
         if let Some(extension) = superblock.extension {
             superblock.ranks = read_extension(&reader, extension)?;
         }
-        Ok(File {
-            inner: Arc::new(Inner {
-                reader,
-                superblock,
-                heap: GlobalHeap::default(),
-            }),
-        })
+        Ok(File { inner: Arc::new(Inner { reader, superblock, heap: GlobalHeap::default() }) })
     }
 
     /// A reader with a full tank, for an operation of its own.
@@ -217,18 +202,11 @@ fn find_superblock(reader: &Reader) -> Result<(Superblock, u64)> {
     for position in positions.take_while(|p| p + SIGNATURE.len() as u64 <= reader.size()) {
         let bytes = reader.metadata_up_to(Address(position), MAX_SIZE)?;
         if bytes.starts_with(&SIGNATURE) {
-            return Ok((
-                Superblock::decode(&bytes).map_err(|e| e.at(position))?,
-                position,
-            ));
+            return Ok((Superblock::decode(&bytes).map_err(|e| e.at(position))?, position));
         }
     }
     let empty = reader.size() == 0;
-    Err(Error::damaged(if empty {
-        "the file is empty"
-    } else {
-        "not an HDF5 file: its signature is nowhere"
-    }))
+    Err(Error::damaged(if empty { "the file is empty" } else { "not an HDF5 file: its signature is nowhere" }))
 }
 
 /// A file that is one of a family, or split over several, cannot be read alone.
@@ -252,13 +230,7 @@ fn read_extension(reader: &Reader, at: Address) -> Result<NodeRanks> {
         return Err(Error::unsupported("a metadata cache image"));
     }
     if header.find(DRIVER_INFO).is_some() {
-        return Err(Error::unsupported(
-            "a file that is one of a family or split",
-        ));
+        return Err(Error::unsupported("a file that is one of a family or split"));
     }
-    header
-        .find(kind::BTREE_RANKS)
-        .map_or(Ok(NodeRanks::DEFAULT), |body| {
-            small::decode_ranks(body.bytes)
-        })
+    header.find(kind::BTREE_RANKS).map_or(Ok(NodeRanks::DEFAULT), |body| small::decode_ranks(body.bytes))
 }

@@ -42,10 +42,7 @@ impl Node {
 
     pub(crate) fn attributes(&self) -> Result<Vec<Result<Attribute>>> {
         let found = attributes::all(&self.header, &self.reader).on(&self.path)?;
-        Ok(found
-            .into_iter()
-            .map(|a| a.map(|a| Attribute::new(self, a)).on(&self.path))
-            .collect())
+        Ok(found.into_iter().map(|a| a.map(|a| Attribute::new(self, a)).on(&self.path)).collect())
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Result<Option<Attribute>> {
@@ -55,29 +52,17 @@ impl Node {
 }
 
 impl Object {
-    pub(crate) fn load(
-        file: &File,
-        reader: &Reader,
-        address: Address,
-        path: String,
-    ) -> Result<Object> {
+    pub(crate) fn load(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
         let header = Arc::new(ObjectHeader::load(reader, address).on(&path)?);
         let kind = header.kind();
-        let node = Node {
-            file: file.clone(),
-            reader: reader.clone(),
-            header,
-            path,
-        };
+        let node = Node { file: file.clone(), reader: reader.clone(), header, path };
         match kind {
             Some(ObjectKind::Group) => Ok(Object::Group(Group { node })),
             Some(ObjectKind::Dataset) => Ok(Object::Dataset(Dataset::load(node)?)),
             Some(ObjectKind::Datatype) => Ok(Object::Datatype(NamedDatatype::load(node)?)),
-            None => Err(
-                Error::damaged("neither a group nor a dataset nor a datatype")
-                    .at(address.get())
-                    .on(&node.path),
-            ),
+            None => {
+                Err(Error::damaged("neither a group nor a dataset nor a datatype").at(address.get()).on(&node.path))
+            }
         }
     }
 
@@ -159,10 +144,7 @@ impl Link {
             link::Target::External { file, path } => LinkTarget::External { file, path },
             link::Target::User { class } => LinkTarget::User { class },
         };
-        Link {
-            name: link.name,
-            target,
-        }
+        Link { name: link.name, target }
     }
 
     /// Its name.
@@ -188,16 +170,9 @@ impl Group {
     /// `Damaged` if they cannot be found at all.
     pub fn links(&self) -> Result<impl Iterator<Item = Result<Link>> + use<>> {
         let ranks = self.node.file.inner.superblock.ranks;
-        let links = links::all(
-            &self.node.header,
-            &self.node.reader,
-            ranks.group_leaf,
-            ranks.group_internal,
-        );
+        let links = links::all(&self.node.header, &self.node.reader, ranks.group_leaf, ranks.group_internal);
         let path = self.node.path.clone();
-        Ok(links
-            .on(&self.node.path)?
-            .map(move |link| link.map(Link::new).on(&path)))
+        Ok(links.on(&self.node.path)?.map(move |link| link.map(Link::new).on(&path)))
     }
 
     /// The link of this name.
@@ -210,29 +185,14 @@ impl Group {
 
     fn find(&self, name: &[u8]) -> Result<Option<link::Link>> {
         let ranks = self.node.file.inner.superblock.ranks;
-        let Node {
-            header,
-            reader,
-            path,
-            ..
-        } = &self.node;
+        let Node { header, reader, path, .. } = &self.node;
         links::find(header, reader, ranks.group_leaf, ranks.group_internal, name).on(path)
     }
 
     /// Everything below this group, and the group itself first, as [`File::walk`].
     pub fn walk(&self) -> Walk {
-        let Node {
-            file,
-            reader,
-            header,
-            path,
-        } = &self.node;
-        Walk::new(
-            file,
-            reader.refuelled(),
-            Name::from(&**path),
-            header.address,
-        )
+        let Node { file, reader, header, path } = &self.node;
+        Walk::new(file, reader.refuelled(), Name::from(&**path), header.address)
     }
 
     /// Whether something is at a path.
@@ -262,11 +222,7 @@ impl Group {
         while let Some(name) = rest.pop() {
             taken += 1;
             if taken > Limits::MAX_COMPONENTS {
-                return Err(Error::limit(format!(
-                    "a path of more than {} components",
-                    Limits::MAX_COMPONENTS
-                ))
-                .on(path));
+                return Err(Error::limit(format!("a path of more than {} components", Limits::MAX_COMPONENTS)).on(path));
             }
             let not_found = || Error::not_found("no such object").on(path);
             let Object::Group(group) = &here else {
@@ -293,10 +249,7 @@ impl Group {
                     return Err(Error::unsupported(message).on(path));
                 }
                 link::Target::User { class } => {
-                    return Err(Error::unsupported(format!(
-                        "a user-defined link of class {class}"
-                    ))
-                    .on(path));
+                    return Err(Error::unsupported(format!("a user-defined link of class {class}")).on(path));
                 }
             }
         }
@@ -304,12 +257,7 @@ impl Group {
     }
 
     fn root(&self) -> Result<Object> {
-        Object::load(
-            &self.node.file,
-            &self.node.reader,
-            self.node.file.inner.superblock.root,
-            "/".into(),
-        )
+        Object::load(&self.node.file, &self.node.reader, self.node.file.inner.superblock.root, "/".into())
     }
 
     /// The group at a path.
@@ -378,9 +326,7 @@ impl NamedDatatype {
 
 /// The components of a path, the last one first.
 fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    let parts = path
-        .split(|&b| b == b'/')
-        .filter(|c| !c.is_empty() && *c != b".");
+    let parts = path.split(|&b| b == b'/').filter(|c| !c.is_empty() && *c != b".");
     parts.rev().map(<[u8]>::to_vec).collect()
 }
 

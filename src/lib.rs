@@ -51,8 +51,8 @@ mod walk;
 
 pub use attribute::Attribute;
 pub use builder::{
-    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FixedString,
-    GroupMut, StoredElements, WithDatatype, WithShape,
+    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FixedString, GroupMut,
+    StoredElements, WithDatatype, WithShape,
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;
@@ -75,8 +75,7 @@ pub fn fuzz_structures(data: &[u8]) {
 /// Datatypes: how elements are stored.
 pub mod datatype {
     pub use crate::format::message::datatype::{
-        Bits, ByteOrder, Charset, Datatype, Float, Member, Name, Normalization, Padding,
-        ReferenceKind,
+        Bits, ByteOrder, Charset, Datatype, Float, Member, Name, Normalization, Padding, ReferenceKind,
     };
     pub use crate::group::NamedDatatype;
 }

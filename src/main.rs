@@ -53,9 +53,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(threads) = arguments.threads {
         // Fails only if the pool is there already, which it is not.
-        let _ = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global();
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let done = run(&arguments, &mut out).and_then(|o| Ok(out.flush().map(|()| o)?));
@@ -82,11 +80,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Merge(c) => !c.json,
         _ => false,
     };
-    let out: &mut dyn Write = if arguments.quiet && report {
-        &mut nowhere
-    } else {
-        out
-    };
+    let out: &mut dyn Write = if arguments.quiet && report { &mut nowhere } else { out };
     let command: &dyn Command = match &arguments.verb {
         Verb::Convert(c) => c.as_ref(),
         Verb::Merge(c) => c,
@@ -106,19 +100,13 @@ fn generate(what: &str, out: &mut dyn Write) -> h5manager::Result<Outcome> {
     if what == "man" {
         clap_mangen::Man::new(command.clone()).render(out)?;
         for verb in command.get_subcommands().filter(|v| !v.is_hide_set()) {
-            clap_mangen::Man::new(
-                verb.clone()
-                    .name(format!("h5manager-{}", verb.get_name()).leak() as &str),
-            )
-            .render(out)?;
+            clap_mangen::Man::new(verb.clone().name(format!("h5manager-{}", verb.get_name()).leak() as &str))
+                .render(out)?;
         }
         return Ok(Outcome::Fine);
     }
     let shell: clap_complete::Shell = what.parse().map_err(|e: String| {
-        Error::new(
-            ErrorKind::Invalid,
-            format!("{e}; possible: bash, zsh, fish, elvish, powershell, man"),
-        )
+        Error::new(ErrorKind::Invalid, format!("{e}; possible: bash, zsh, fish, elvish, powershell, man"))
     })?;
     clap_complete::generate(shell, &mut command, "h5manager", out);
     Ok(Outcome::Fine)

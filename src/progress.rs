@@ -28,11 +28,7 @@ impl Bar {
     /// A bar that says nothing at all if `quiet`; errors are not its business.
     pub fn new(quiet: bool) -> Bar {
         let is_terminal = std::io::stderr().is_terminal();
-        Bar {
-            quiet,
-            is_terminal,
-            current: Mutex::new(None),
-        }
+        Bar { quiet, is_terminal, current: Mutex::new(None) }
     }
 
     /// Lets Ctrl-C ask the work to stop instead of ending it at once. For the start of a program.
@@ -66,16 +62,12 @@ fn style(total: Option<u64>) -> ProgressStyle {
         None => "{spinner:.cyan} {msg}  {human_pos}  {per_sec:.dim}  {elapsed}",
     };
     // A template that indicatif does not like still counts.
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style
-        .with_key(
-            "per_sec",
-            |state: &indicatif::ProgressState, text: &mut dyn std::fmt::Write| {
-                // Nothing can be done about text that cannot be written.
-                let _ = text.write_str(&rate(state.per_sec()));
-            },
-        )
+        .with_key("per_sec", |state: &indicatif::ProgressState, text: &mut dyn std::fmt::Write| {
+            // Nothing can be done about text that cannot be written.
+            let _ = text.write_str(&rate(state.per_sec()));
+        })
         .progress_chars("━╸─")
 }
 
@@ -91,10 +83,7 @@ fn rate(per_second: f64) -> String {
 
 /// Names in notices come from files and folders: what a terminal would obey is shown instead.
 fn printable(text: &str) -> String {
-    text.lines()
-        .map(crate::commands::visualize::printable)
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(crate::commands::visualize::printable).collect::<Vec<_>>().join("\n")
 }
 
 impl Progress for Bar {

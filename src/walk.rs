@@ -67,13 +67,7 @@ impl Visit {
 
 impl Walk {
     pub(crate) fn new(file: &File, reader: Reader, path: Name, start: Address) -> Walk {
-        Walk {
-            file: file.clone(),
-            reader,
-            start: Some((path, start)),
-            stack: Vec::new(),
-            seen: HashMap::new(),
-        }
+        Walk { file: file.clone(), reader, start: Some((path, start)), stack: Vec::new(), seen: HashMap::new() }
     }
 
     fn visit(&mut self, path: Name, address: Address) -> Result<Visited> {
@@ -82,20 +76,12 @@ impl Walk {
         }
         let limits = self.reader.limits();
         if self.seen.len() as u64 >= limits.max_objects {
-            return Err(Error::limit(format!(
-                "max_objects: more than {} objects",
-                limits.max_objects
-            )));
+            return Err(Error::limit(format!("max_objects: more than {} objects", limits.max_objects)));
         }
         if self.stack.len() >= limits.max_depth {
-            return Err(Error::limit(format!(
-                "max_depth: groups nested more than {} deep",
-                limits.max_depth
-            )));
+            return Err(Error::limit(format!("max_depth: groups nested more than {} deep", limits.max_depth)));
         }
-        let object = self
-            .file
-            .load(&self.reader, address, path.to_text().into_owned())?;
+        let object = self.file.load(&self.reader, address, path.to_text().into_owned())?;
         self.seen.insert(address.get(), path.clone());
         if let Object::Group(group) = &object {
             self.enter(path, group);
@@ -118,12 +104,7 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Self::Item> {
         if let Some((path, address)) = self.start.take() {
             let what = self.visit(path.clone(), address).on(&path.to_text());
-            return Some(what.map(|what| Visit {
-                path,
-                what,
-                depth: 0,
-                last: true,
-            }));
+            return Some(what.map(|what| Visit { path, what, depth: 0, last: true }));
         }
         loop {
             let (group, links) = self.stack.last_mut()?;
@@ -135,28 +116,17 @@ impl Iterator for Walk {
                 Ok(link) => link,
                 Err(e) => return Some(Err(e)),
             };
-            let mut path = if group.0 == b"/" {
-                Vec::new()
-            } else {
-                group.0.clone()
-            };
+            let mut path = if group.0 == b"/" { Vec::new() } else { group.0.clone() };
             path.push(b'/');
             path.extend_from_slice(&link.name().0);
             let path = Name(path);
             let last = links.peek().is_none();
             let depth = self.stack.len();
             let what = match link.target() {
-                LinkTarget::Hard(address) => self
-                    .visit(path.clone(), Address(*address))
-                    .on(&path.to_text()),
+                LinkTarget::Hard(address) => self.visit(path.clone(), Address(*address)).on(&path.to_text()),
                 target => Ok(Visited::Link(target.clone())),
             };
-            return Some(what.map(|what| Visit {
-                path,
-                what,
-                depth,
-                last,
-            }));
+            return Some(what.map(|what| Visit { path, what, depth, last }));
         }
     }
 }

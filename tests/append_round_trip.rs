@@ -1,10 +1,6 @@
 //! Any shape in any chunks with any filters, appended in any pieces, comes back as it was.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that fails should panic"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
 use h5manager::io::MemoryStore;
 use h5manager::{DatasetBuilder, Element, File, FileMut};
@@ -29,35 +25,23 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let dims = prop::collection::vec((0u64..14, 1u64..9), 1..=4);
     let filters = (any::<bool>(), prop::option::of(0u32..=9), any::<bool>());
     let pieces = prop::collection::vec(1usize..9, 1..4);
-    (
-        dims,
-        any::<bool>(),
-        any::<bool>(),
-        filters,
-        pieces,
-        any::<u64>(),
+    (dims, any::<bool>(), any::<bool>(), filters, pieces, any::<u64>()).prop_map(
+        |(dims, chunked, extendible, (shuffle, deflate, fletcher32), pieces, seed)| Recipe {
+            shape: dims.iter().map(|(d, _)| *d).collect(),
+            chunk: chunked.then(|| {
+                let fits = |(i, (d, c)): (usize, &(u64, u64))| {
+                    if i == 0 && extendible || *d == 0 { *c } else { *c.min(d) }
+                };
+                dims.iter().enumerate().map(fits).collect()
+            }),
+            extendible,
+            shuffle,
+            deflate,
+            fletcher32,
+            pieces,
+            seed,
+        },
     )
-        .prop_map(
-            |(dims, chunked, extendible, (shuffle, deflate, fletcher32), pieces, seed)| Recipe {
-                shape: dims.iter().map(|(d, _)| *d).collect(),
-                chunk: chunked.then(|| {
-                    let fits = |(i, (d, c)): (usize, &(u64, u64))| {
-                        if i == 0 && extendible || *d == 0 {
-                            *c
-                        } else {
-                            *c.min(d)
-                        }
-                    };
-                    dims.iter().enumerate().map(fits).collect()
-                }),
-                extendible,
-                shuffle,
-                deflate,
-                fletcher32,
-                pieces,
-                seed,
-            },
-        )
 }
 
 impl Recipe {
@@ -90,9 +74,7 @@ impl Recipe {
     {
         let row = self.shape[1..].iter().product::<u64>() as usize;
         let count = self.shape.iter().product::<u64>();
-        let values: Vec<T> = (0..count)
-            .map(|n| value(n.wrapping_mul(self.seed) >> 7))
-            .collect();
+        let values: Vec<T> = (0..count).map(|n| value(n.wrapping_mul(self.seed) >> 7)).collect();
         let store = MemoryStore::default();
         let mut file = FileMut::on_store(store.clone());
         let mut dataset = self.build::<T>(&mut file).create().unwrap();

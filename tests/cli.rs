@@ -20,9 +20,7 @@ struct Ran {
 
 impl Desk {
     fn new() -> Desk {
-        Desk {
-            folder: tempfile::tempdir().expect("a folder"),
-        }
+        Desk { folder: tempfile::tempdir().expect("a folder") }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -31,21 +29,10 @@ impl Desk {
 
     fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_h5manager"));
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .output()
-            .expect("the program starts");
+        let Output { status, stdout, stderr } =
+            command.args(arguments).current_dir(self.folder.path()).output().expect("the program starts");
         let text = |bytes| String::from_utf8(bytes).expect("text");
-        Ran {
-            code: status.code().expect("no signal"),
-            out: text(stdout),
-            err: text(stderr),
-        }
+        Ran { code: status.code().expect("no signal"), out: text(stdout), err: text(stderr) }
     }
 
     fn good(&self, arguments: &[&str]) -> Ran {
@@ -59,11 +46,7 @@ impl Desk {
         let ran = self.run(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {} {}", ran.out, ran.err);
         for word in words {
-            assert!(
-                ran.err.contains(word),
-                "{arguments:?} should say {word:?}, says: {}",
-                ran.err
-            );
+            assert!(ran.err.contains(word), "{arguments:?} should say {word:?}, says: {}", ran.err);
         }
         ran
     }
@@ -71,14 +54,8 @@ impl Desk {
     /// Files in the folder, sorted, those that start with a dot among them.
     fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).expect("the folder");
-        let mut names: Vec<String> = entries
-            .map(|e| {
-                e.expect("an entry")
-                    .file_name()
-                    .to_string_lossy()
-                    .into_owned()
-            })
-            .collect();
+        let mut names: Vec<String> =
+            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }
@@ -90,42 +67,23 @@ impl Desk {
             std::fs::create_dir_all(&folder).expect("a folder");
             for i in 0..*count {
                 let shade = (i * 40) as u8;
-                let picture = image::RgbImage::from_fn(size, size + 2, |x, y| {
-                    image::Rgb([x as u8 * 3, y as u8 * 3, shade])
-                });
-                picture
-                    .save(folder.join(format!("{i:02}.png")))
-                    .expect("saved");
+                let picture =
+                    image::RgbImage::from_fn(size, size + 2, |x, y| image::Rgb([x as u8 * 3, y as u8 * 3, shade]));
+                picture.save(folder.join(format!("{i:02}.png"))).expect("saved");
             }
         }
     }
 }
 
 fn fixtures(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures")
-        .join(name)
-        .to_string_lossy()
-        .into_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).to_string_lossy().into_owned()
 }
 
 fn labels(path: &Path) -> (Vec<i64>, Vec<String>, Vec<String>) {
     let file = File::open(path).expect("opened");
     let labels = file.dataset("labels").expect("labels");
-    let names = labels
-        .attribute("class_names")
-        .expect("readable")
-        .expect("there")
-        .read()
-        .expect("strings");
-    (
-        labels.read().expect("read"),
-        names,
-        file.dataset("filenames")
-            .expect("names")
-            .read()
-            .expect("read"),
-    )
+    let names = labels.attribute("class_names").expect("readable").expect("there").read().expect("strings");
+    (labels.read().expect("read"), names, file.dataset("filenames").expect("names").read().expect("read"))
 }
 
 #[test]
@@ -142,10 +100,7 @@ fn help_has_examples_for_every_command() {
 
 #[test]
 fn an_unknown_option_says_what_exists() {
-    let ran = Desk::new().bad(
-        &["convert", "--outptu", "x", "y"],
-        &["--outptu", "--output"],
-    );
+    let ran = Desk::new().bad(&["convert", "--outptu", "x", "y"], &["--outptu", "--output"]);
     assert!(!ran.err.contains("panicked"));
 }
 
@@ -155,22 +110,12 @@ fn merged_halves_equal_the_whole() {
     let photos = fixtures("photos");
     let class = |name: &str| format!("{photos}/{name}");
     desk.good(&["convert", &class("animal"), "--output", "a", "--dim", "16"]);
-    desk.good(&[
-        "convert",
-        &class("building"),
-        "--output",
-        "b",
-        "--dim",
-        "16",
-    ]);
+    desk.good(&["convert", &class("building"), "--output", "b", "--dim", "16"]);
     desk.good(&["convert", &photos, "--output", "whole", "--dim", "16"]);
     desk.good(&["merge", "--inputs", "a.h5,b.h5", "--output", "merged"]);
     let records = |file: &str| {
         let out = desk.good(&["digest", "--json", file]).out;
-        out.lines()
-            .filter(|l| !l.contains("\"path\":\"/\"}"))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        out.lines().filter(|l| !l.contains("\"path\":\"/\"}")).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(records("merged.h5"), records("whole.h5"));
     assert_eq!(records("merged.h5").len(), 3);
@@ -179,29 +124,13 @@ fn merged_halves_equal_the_whole() {
 #[test]
 fn broken_files_are_skipped_named_and_counted() {
     let desk = Desk::new();
-    let ran = desk.good(&[
-        "convert",
-        &fixtures("photos"),
-        "--output",
-        "all",
-        "--dim",
-        "16",
-    ]);
+    let ran = desk.good(&["convert", &fixtures("photos"), "--output", "all", "--dim", "16"]);
     let said = ran.out + &ran.err;
     for word in ["2 files skipped", "text_not_jpeg.jpg", "truncated.jpg"] {
         assert!(said.contains(word), "{said}");
     }
     desk.bad(
-        &[
-            "convert",
-            &fixtures("photos"),
-            "--output",
-            "b",
-            "--dim",
-            "16",
-            "--on-error",
-            "stop",
-        ],
+        &["convert", &fixtures("photos"), "--output", "b", "--dim", "16", "--on-error", "stop"],
         &["text_not_jpeg.jpg"],
     );
     assert_eq!(desk.files(), ["all.h5"]);
@@ -233,27 +162,14 @@ fn the_orientation_of_photographs_is_applied_and_0_and_9_mean_1() {
     std::fs::create_dir(desk.path("turned")).expect("a folder");
     for n in 0..10 {
         let name = format!("exif_{n}.jpg");
-        std::fs::copy(
-            fixtures("images") + "/" + &name,
-            desk.path("turned").join(name),
-        )
-        .expect("copied");
+        std::fs::copy(fixtures("images") + "/" + &name, desk.path("turned").join(name)).expect("copied");
     }
     desk.good(&["convert", "turned", "--output", "turned", "--dim", "8"]);
-    let pixels: Vec<u8> = File::open(desk.path("turned.h5"))
-        .expect("opened")
-        .dataset("images")
-        .expect("there")
-        .read()
-        .expect("read");
+    let pixels: Vec<u8> =
+        File::open(desk.path("turned.h5")).expect("opened").dataset("images").expect("there").read().expect("read");
     let upright = &pixels[192..384];
     for (n, picture) in pixels.chunks(192).enumerate() {
-        let worst = picture
-            .iter()
-            .zip(upright)
-            .map(|(a, b)| a.abs_diff(*b))
-            .max()
-            .unwrap_or(0);
+        let worst = picture.iter().zip(upright).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
         assert!(worst < 24, "orientation {n}: {worst}");
     }
 }
@@ -261,20 +177,11 @@ fn the_orientation_of_photographs_is_applied_and_0_and_9_mean_1() {
 #[test]
 fn nothing_to_convert_is_an_error_that_says_what_was_found() {
     let desk = Desk::new();
-    desk.bad(
-        &["convert", "nowhere", "--output", "a", "--dim", "8"],
-        &["nowhere"],
-    );
+    desk.bad(&["convert", "nowhere", "--output", "a", "--dim", "8"], &["nowhere"]);
     std::fs::create_dir(desk.path("texts")).expect("a folder");
     std::fs::write(desk.path("texts/a.txt"), "no picture").expect("written");
-    desk.bad(
-        &["convert", "texts", "--output", "a", "--dim", "8"],
-        &["no image"],
-    );
-    desk.bad(
-        &["convert", "texts/a.txt", "--output", "a", "--dim", "8"],
-        &["is a file"],
-    );
+    desk.bad(&["convert", "texts", "--output", "a", "--dim", "8"], &["no image"]);
+    desk.bad(&["convert", "texts/a.txt", "--output", "a", "--dim", "8"], &["is a file"]);
     assert_eq!(desk.files(), ["texts"]);
 }
 
@@ -283,38 +190,13 @@ fn an_existing_output_is_kept_unless_overwrite_is_said() {
     let desk = Desk::new();
     desk.pictures(&[("cat", 2)], 8);
     std::fs::write(desk.path("a.h5"), "precious").expect("written");
-    desk.bad(
-        &["convert", "photos", "--output", "a", "--dim", "8"],
-        &["exists", "--overwrite"],
-    );
-    desk.bad(
-        &["merge", "a.h5", "--output", "a.h5"],
-        &["exists", "--overwrite"],
-    );
+    desk.bad(&["convert", "photos", "--output", "a", "--dim", "8"], &["exists", "--overwrite"]);
+    desk.bad(&["merge", "a.h5", "--output", "a.h5"], &["exists", "--overwrite"]);
     assert_eq!(std::fs::read(desk.path("a.h5")).expect("read"), b"precious");
-    desk.good(&[
-        "convert",
-        "photos",
-        "--output",
-        "a",
-        "--dim",
-        "8",
-        "--overwrite",
-    ]);
+    desk.good(&["convert", "photos", "--output", "a", "--dim", "8", "--overwrite"]);
     assert!(File::open(desk.path("a.h5")).is_ok());
     std::fs::create_dir(desk.path("b.h5")).expect("a folder");
-    desk.bad(
-        &[
-            "convert",
-            "photos",
-            "--output",
-            "b",
-            "--dim",
-            "8",
-            "--overwrite",
-        ],
-        &["folder"],
-    );
+    desk.bad(&["convert", "photos", "--output", "b", "--dim", "8", "--overwrite"], &["folder"]);
 }
 
 #[test]
@@ -323,15 +205,7 @@ fn a_merge_names_every_missing_input() {
     desk.pictures(&[("cat", 2)], 8);
     desk.good(&["convert", "photos", "--output", "a", "--dim", "8"]);
     desk.bad(
-        &[
-            "merge",
-            "--inputs",
-            "a.h5,b.h5",
-            "c.h5",
-            "x*.h5",
-            "--output",
-            "m",
-        ],
+        &["merge", "--inputs", "a.h5,b.h5", "c.h5", "x*.h5", "--output", "m"],
         &["b.h5", "c.h5", "x*.h5", "nothing was merged"],
     );
     desk.bad(&["merge", "--output", "m"], &["--inputs"]);
@@ -346,12 +220,7 @@ fn sizes_that_do_not_fit_are_listed_before_anything_is_written() {
     desk.good(&["convert", "photos", "--output", "large", "--dim", "16"]);
     desk.bad(
         &["merge", "small.h5", "large.h5", "--output", "m"],
-        &[
-            "/images",
-            "(2, 8, 8, 3)",
-            "(2, 16, 16, 3)",
-            "nothing was merged",
-        ],
+        &["/images", "(2, 8, 8, 3)", "(2, 16, 16, 3)", "nothing was merged"],
     );
     assert_eq!(desk.files(), ["large.h5", "photos", "small.h5"]);
 }
@@ -364,11 +233,7 @@ fn classes_are_united_and_labels_renumbered() {
     std::fs::rename(desk.path("photos/cat"), desk.path("photos/bird")).expect("renamed");
     desk.good(&["convert", "photos", "--output", "b", "--dim", "8"]);
     let ran = desk.good(&["merge", "a.h5", "b.h5", "--output", "m", "--dry-run"]);
-    assert!(
-        ran.out.contains("would join 2 files, 6 rows"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains("would join 2 files, 6 rows"), "{}", ran.out);
     assert!(!desk.path("m.h5").exists());
     desk.good(&["merge", "a.h5", "b.h5", "--output", "m"]);
     let (labels, classes, _) = labels(&desk.path("m.h5"));
@@ -381,18 +246,7 @@ fn the_threads_do_not_change_a_byte() {
     let desk = Desk::new();
     let photos = fixtures("photos/animal");
     for n in ["1", "2", "5"] {
-        desk.good(&[
-            "convert",
-            &photos,
-            "--output",
-            n,
-            "--dim",
-            "24",
-            "-j",
-            n,
-            "--compress",
-            "gzip",
-        ]);
+        desk.good(&["convert", &photos, "--output", n, "--dim", "24", "-j", n, "--compress", "gzip"]);
     }
     let bytes = |name: &str| std::fs::read(desk.path(name)).expect("read");
     assert_eq!(bytes("1.h5"), bytes("2.h5"));
@@ -405,19 +259,12 @@ fn visualize_into_a_pipe_prints_the_tree() {
     desk.pictures(&[("cat", 2)], 8);
     desk.good(&["convert", "photos", "--output", "a", "--dim", "8"]);
     let ran = desk.good(&["visualize", "a.h5"]);
-    assert!(
-        ran.out.starts_with("a.h5\n") && ran.out.contains("images  (2, 8, 8, 3)"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.starts_with("a.h5\n") && ran.out.contains("images  (2, 8, 8, 3)"), "{}", ran.out);
     assert_eq!(desk.good(&["ls", "a.h5"]).out, ran.out);
     desk.good(&["visualize", "a.h5", "--export", "sheet.png"]);
     let sheet = image::open(desk.path("sheet.png")).expect("a picture");
     assert!(sheet.width() > 100 && sheet.height() > 100);
-    desk.bad(
-        &["visualize", "a.h5", "--export", "sheet.png"],
-        &["--overwrite"],
-    );
+    desk.bad(&["visualize", "a.h5", "--export", "sheet.png"], &["--overwrite"]);
     desk.bad(&["visualize", "a.h5", "--export", "sheet.pdf"], &[".png"]);
 }
 
@@ -463,11 +310,8 @@ fn a_full_disk_leaves_what_was_there() {
         "trap '' XFSZ; ulimit -f 8; exec '{}' convert photos --output a --dim 64 --overwrite",
         env!("CARGO_BIN_EXE_h5manager")
     );
-    let done = Command::new("bash")
-        .args(["-c", &script])
-        .current_dir(desk.folder.path())
-        .output()
-        .expect("bash starts");
+    let done =
+        Command::new("bash").args(["-c", &script]).current_dir(desk.folder.path()).output().expect("bash starts");
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(2), "{said}");
     assert!(said.contains("a.h5"), "{said}");
@@ -482,11 +326,7 @@ fn ctrl_c_leaves_no_half_file() {
     desk.pictures(&[("cat", 1)], 60);
     // Thousands of names for one picture: enough work to be interrupted in.
     for i in 0..3000 {
-        std::fs::hard_link(
-            desk.path("photos/cat/00.png"),
-            desk.path(&format!("photos/cat/x{i}.png")),
-        )
-        .expect("linked");
+        std::fs::hard_link(desk.path("photos/cat/00.png"), desk.path(&format!("photos/cat/x{i}.png"))).expect("linked");
     }
     let mut child = Command::new(env!("CARGO_BIN_EXE_h5manager"))
         .args(["convert", "photos", "--output", "a", "--dim", "200"])
@@ -498,10 +338,7 @@ fn ctrl_c_leaves_no_half_file() {
     while desk.files().len() < 2 && child.try_wait().expect("asked").is_none() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let sent = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .expect("kill starts");
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill starts");
     assert!(sent.success());
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(130));

@@ -18,15 +18,9 @@ fn survive(python: &Path, folders: &[&Path]) {
     let status = Command::new(python)
         .arg(script)
         // The release binary where there is one: the limits are meant for it.
-        .arg(
-            std::env::var_os("H5MANAGER_BIN")
-                .unwrap_or_else(|| env!("CARGO_BIN_EXE_h5manager").into()),
-        )
+        .arg(std::env::var_os("H5MANAGER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_h5manager").into()))
         .args(folders)
-        .env(
-            "H5MANAGER_PATIENCE",
-            if cfg!(debug_assertions) { "10" } else { "1" },
-        )
+        .env("H5MANAGER_PATIENCE", if cfg!(debug_assertions) { "10" } else { "1" })
         .status()
         .expect("Python starts");
     assert!(status.success(), "see above");
@@ -37,11 +31,7 @@ fn generated_attacks_do_no_harm() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile/hostile_recipes.py");
-    let made = Command::new(&python)
-        .arg(recipes)
-        .arg(folder.path())
-        .status()
-        .expect("Python starts");
+    let made = Command::new(&python).arg(recipes).arg(folder.path()).status().expect("Python starts");
     assert!(made.success(), "the recipes need h5py");
     survive(&python, &[folder.path()]);
 }
@@ -70,9 +60,7 @@ fn no_cut_and_no_flipped_byte_brings_the_reader_down() {
         .fletcher32()
         .write((0..40).collect::<Vec<i32>>())
         .expect("written");
-    out.build("group/names")
-        .write(["one".to_owned(), "two".to_owned()])
-        .expect("written");
+    out.build("group/names").write(["one".to_owned(), "two".to_owned()]).expect("written");
     out.root().set_attribute("unit", "kelvin").expect("set");
     out.commit().expect("committed");
     let good = std::fs::read(&path).expect("read");

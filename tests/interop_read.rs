@@ -9,14 +9,10 @@ use std::process::Command;
 /// A value of ours in the form of the list that Python wrote.
 fn plain(value: &Stored) -> Value {
     match value {
-        Stored::Integer(n) => {
-            i64::try_from(*n).map_or_else(|_| Value::from(*n as u64), Value::from)
-        }
+        Stored::Integer(n) => i64::try_from(*n).map_or_else(|_| Value::from(*n as u64), Value::from),
         Stored::Float(x) => Value::from(*x),
         Stored::String(s) => Value::from(s.to_text()),
-        Stored::Enumeration(_, Some(name)) if *name == "TRUE" || *name == "FALSE" => {
-            Value::from(*name == "TRUE")
-        }
+        Stored::Enumeration(_, Some(name)) if *name == "TRUE" || *name == "FALSE" => Value::from(*name == "TRUE"),
         Stored::Enumeration(n, _) => Value::from(*n as i64),
         Stored::Compound(members) => members.iter().map(|(_, v)| plain(v)).collect(),
         Stored::Sequence(values) => values.iter().map(plain).collect(),
@@ -25,19 +21,13 @@ fn plain(value: &Stored) -> Value {
 }
 
 fn dataset(d: &Dataset) -> (Vec<u64>, Vec<Value>) {
-    let values = d
-        .select(..)
-        .and_then(|all| all.values())
-        .unwrap_or_else(|e| panic!("{e}"));
+    let values = d.select(..).and_then(|all| all.values()).unwrap_or_else(|e| panic!("{e}"));
     (d.shape().to_vec(), values.iter().map(plain).collect())
 }
 
 fn attribute(a: &Attribute) -> (Vec<u64>, Vec<Value>) {
     let values = a.values(usize::MAX).unwrap_or_else(|e| panic!("{e}"));
-    (
-        a.shape().expect("a shape").to_vec(),
-        values.iter().map(plain).collect(),
-    )
+    (a.shape().expect("a shape").to_vec(), values.iter().map(plain).collect())
 }
 
 /// Holds a file against its description; returns how many arrays were compared.
@@ -50,26 +40,11 @@ fn compare(path: &Path, options: &h5manager::OpenOptions) -> usize {
             None => dataset(&file.dataset(name).expect("the dataset")),
             Some((object, attribute_name)) => {
                 let object = file.object(object).expect("the object");
-                attribute(
-                    &object
-                        .attribute(attribute_name)
-                        .expect("readable")
-                        .expect("there"),
-                )
+                attribute(&object.attribute(attribute_name).expect("readable").expect("there"))
             }
         };
-        assert_eq!(
-            Value::from(shape),
-            wanted["shape"],
-            "{name} of {}",
-            path.display()
-        );
-        assert_eq!(
-            Value::from(values),
-            wanted["values"],
-            "{name} of {}",
-            path.display()
-        );
+        assert_eq!(Value::from(shape), wanted["shape"], "{name} of {}", path.display());
+        assert_eq!(Value::from(values), wanted["values"], "{name} of {}", path.display());
     }
     expected.len()
 }
@@ -82,21 +57,14 @@ fn files_of_h5py_are_read_value_by_value() {
     };
     let folder = tempfile::tempdir().expect("a folder");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/make_files.py");
-    let made = Command::new(python)
-        .arg(script)
-        .arg(folder.path())
-        .status()
-        .expect("Python starts");
+    let made = Command::new(python).arg(script).arg(folder.path()).status().expect("Python starts");
     assert!(made.success(), "the script needs h5py");
     let mut files = 0;
     for entry in std::fs::read_dir(folder.path()).expect("the folder") {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|e| e == "h5") {
             files += 1;
-            for options in [
-                h5manager::OpenOptions::new(),
-                h5manager::OpenOptions::new().map(true),
-            ] {
+            for options in [h5manager::OpenOptions::new(), h5manager::OpenOptions::new().map(true)] {
                 assert!(compare(&path, &options) > 200);
             }
         }
@@ -111,26 +79,13 @@ fn any_part_is_that_part_of_the_whole() {
     let path = folder.path().join("parts.h5");
     let all: Vec<u16> = (0..6 * 7 * 5).collect();
     let mut out = File::create(&path).expect("created");
-    out.build("whole")
-        .shape([6, 7, 5])
-        .write(&all)
-        .expect("written");
-    for (i, chunk) in [[1, 1, 1], [2, 3, 5], [6, 7, 5], [4, 2, 3], [1, 7, 5]]
-        .into_iter()
-        .enumerate()
-    {
-        out.build(format!("chunked{i}"))
-            .shape([6, 7, 5])
-            .chunks(chunk)
-            .deflate(1)
-            .write(&all)
-            .expect("written");
+    out.build("whole").shape([6, 7, 5]).write(&all).expect("written");
+    for (i, chunk) in [[1, 1, 1], [2, 3, 5], [6, 7, 5], [4, 2, 3], [1, 7, 5]].into_iter().enumerate() {
+        out.build(format!("chunked{i}")).shape([6, 7, 5]).chunks(chunk).deflate(1).write(&all).expect("written");
     }
     out.commit().expect("committed");
     let file = File::open(&path).expect("opened");
-    let names = [
-        "whole", "chunked0", "chunked1", "chunked2", "chunked3", "chunked4",
-    ];
+    let names = ["whole", "chunked0", "chunked1", "chunked2", "chunked3", "chunked4"];
     let datasets = names.map(|n| file.dataset(n).expect("there"));
     let ranges = |n: u64| (0..n).flat_map(move |a| (a..=n).map(move |b| a..b));
     for x in ranges(6) {

@@ -26,12 +26,7 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// What `format` may not use although it is of its own layer: it is pure, bytes in and values out.
-const FORBIDDEN: &[(&str, &str)] = &[
-    ("format", "io"),
-    ("format", "filters"),
-    ("io", "format"),
-    ("io", "filters"),
-];
+const FORBIDDEN: &[(&str, &str)] = &[("format", "io"), ("format", "filters"), ("io", "format"), ("io", "filters")];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the source folder is there") {
@@ -49,11 +44,7 @@ fn imports(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("crate::") {
         let rest = &text[at + "crate::".len()..];
-        let word = |s: &str| {
-            s.chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect::<String>()
-        };
+        let word = |s: &str| s.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
         let Some(group) = rest.strip_prefix('{') else {
             found.push(word(rest));
             continue;
@@ -89,31 +80,19 @@ fn imports_go_down_only() {
     let mut wrong = Vec::new();
     for file in files {
         let inside = file.strip_prefix(&root).expect("below the source folder");
-        let first = inside
-            .iter()
-            .next()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
+        let first = inside.iter().next().expect("a name").to_string_lossy().into_owned();
         let module = first.trim_end_matches(".rs");
         if matches!(module, "lib" | "main") {
             continue;
         }
         let Some(layer) = layers.get(module) else {
-            wrong.push(format!(
-                "{}: module {module} has no layer",
-                inside.display()
-            ));
+            wrong.push(format!("{}: module {module} has no layer", inside.display()));
             continue;
         };
         let text = fs::read_to_string(&file).expect("a source file");
         // Tests may use what they like; documentation is no import.
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let code: String = code
-            .lines()
-            .filter(|l| !l.trim_start().starts_with("//"))
-            .collect::<Vec<_>>()
-            .join("\n");
+        let code: String = code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
         for import in imports(&code) {
             let forbidden = FORBIDDEN.contains(&(module, &*import));
             if layers.get(&*import).is_some_and(|l| l > layer) || forbidden {
@@ -121,11 +100,7 @@ fn imports_go_down_only() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "imports that point upward:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "imports that point upward:\n{}", wrong.join("\n"));
 }
 
 #[test]

@@ -79,18 +79,13 @@ where
     store.bytes()
 }
 
-fn check<T: Element + PartialEq + std::fmt::Debug>(
-    storage: &Storage,
-    values: &[T],
-    start: f64,
-    end: f64,
-) where
+fn check<T: Element + PartialEq + std::fmt::Debug>(storage: &Storage, values: &[T], start: f64, end: f64)
+where
     for<'a> &'a [T]: h5manager::ArrayLike,
 {
     let file = File::from_bytes(write(storage, values)).expect("opened");
     let dataset = file.dataset("/a/b").expect("there");
-    let empty_rows =
-        storage.extendible && storage.append.is_some() && storage.shape[1..].contains(&0);
+    let empty_rows = storage.extendible && storage.append.is_some() && storage.shape[1..].contains(&0);
     if !empty_rows {
         assert_eq!(dataset.shape(), storage.shape);
     }

@@ -20,13 +20,8 @@ pub trait ArrayLike {
 
     /// Appends the elements of `range` to `out` as elements of `datatype`.
     #[doc(hidden)]
-    fn store(
-        &self,
-        range: Range<usize>,
-        datatype: &Datatype,
-        heap: &mut dyn KeepHeap,
-        out: &mut Vec<u8>,
-    ) -> Result<()>;
+    fn store(&self, range: Range<usize>, datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>)
+    -> Result<()>;
 
     /// The bytes of all elements, where they are just what elements of `datatype` look like.
     #[doc(hidden)]
@@ -139,9 +134,7 @@ impl ArrayLike for [&str] {
         out: &mut Vec<u8>,
     ) -> Result<()> {
         let values = self.get(range).ok_or_else(out_of_range)?;
-        values
-            .iter()
-            .try_for_each(|v| push_string(v, datatype, heap, out))
+        values.iter().try_for_each(|v| push_string(v, datatype, heap, out))
     }
 }
 
@@ -210,9 +203,7 @@ impl<A: ArrayLike> WithShape<A> {
     pub fn new(inner: A, shape: impl AsRef<[u64]>) -> Result<Self> {
         let (shape, before) = (shape.as_ref().to_vec(), inner.shape());
         if count(&shape)? != count(&before)? {
-            return Err(Error::mismatch(format!(
-                "an array of shape {before:?} cannot have the shape {shape:?}"
-            )));
+            return Err(Error::mismatch(format!("an array of shape {before:?} cannot have the shape {shape:?}")));
         }
         Ok(WithShape { inner, shape })
     }
@@ -262,11 +253,7 @@ impl ArrayLike for FixedString<'_> {
         Datatype::FixedString {
             size: u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX),
             padding: Padding::NullTerminated,
-            charset: if self.0.is_ascii() {
-                Charset::Ascii
-            } else {
-                Charset::Utf8
-            },
+            charset: if self.0.is_ascii() { Charset::Ascii } else { Charset::Utf8 },
         }
     }
 
@@ -303,11 +290,7 @@ impl<'a> StoredElements<'a> {
                 wanted.map_or("more than 2^64".into(), |n| n.to_string())
             )));
         }
-        Ok(StoredElements {
-            datatype,
-            shape,
-            bytes,
-        })
+        Ok(StoredElements { datatype, shape, bytes })
     }
 }
 
@@ -320,13 +303,7 @@ impl ArrayLike for StoredElements<'_> {
         self.datatype.clone()
     }
 
-    fn store(
-        &self,
-        range: Range<usize>,
-        datatype: &Datatype,
-        _: &mut dyn KeepHeap,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn store(&self, range: Range<usize>, datatype: &Datatype, _: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
         if *datatype != self.datatype {
             return Err(Error::mismatch(format!(
                 "the dataset's elements are {datatype}, stored {} cannot be written to it",
@@ -335,10 +312,7 @@ impl ArrayLike for StoredElements<'_> {
         }
         // Both products are bounded by the number of bytes there are.
         let size = self.datatype.size() as usize;
-        let part = range
-            .start
-            .checked_mul(size)
-            .zip(range.end.checked_mul(size));
+        let part = range.start.checked_mul(size).zip(range.end.checked_mul(size));
         let bytes = part.and_then(|(start, end)| self.bytes.get(start..end));
         out.extend_from_slice(bytes.ok_or_else(out_of_range)?);
         Ok(())
@@ -358,10 +332,7 @@ where
     D: ndarray::Dimension,
 {
     fn shape(&self) -> Vec<u64> {
-        ndarray::ArrayBase::shape(self)
-            .iter()
-            .map(|&n| n as u64)
-            .collect()
+        ndarray::ArrayBase::shape(self).iter().map(|&n| n as u64).collect()
     }
 
     fn element_datatype(&self) -> Datatype {
@@ -378,12 +349,7 @@ where
         if let Some(values) = self.as_slice() {
             return values.store(range, datatype, heap, out);
         }
-        let values: Vec<T> = self
-            .iter()
-            .skip(range.start)
-            .take(range.len())
-            .cloned()
-            .collect();
+        let values: Vec<T> = self.iter().skip(range.start).take(range.len()).cloned().collect();
         values.store(0..range.len(), datatype, heap, out)
     }
 
@@ -431,11 +397,7 @@ mod tests {
 
     #[test]
     fn strings_take_the_datatype_they_are_given() {
-        let two = Datatype::FixedString {
-            size: 2,
-            padding: Padding::NullPadded,
-            charset: Charset::Utf8,
-        };
+        let two = Datatype::FixedString { size: 2, padding: Padding::NullPadded, charset: Charset::Utf8 };
         let strings = WithDatatype::new(vec!["a", "ü", ""], two);
         assert_eq!(stored(strings).1, "a\0ü\0\0".as_bytes());
     }

@@ -13,26 +13,16 @@ use crate::format::message::datatype::Name;
 const MOST: u64 = 64 << 20;
 
 /// Sets an attribute of an object, in place of one of the same name.
-pub(super) fn set(
-    session: &Session,
-    object: NodeId,
-    name: &[u8],
-    value: &dyn ArrayLike,
-) -> Result<()> {
+pub(super) fn set(session: &Session, object: NodeId, name: &[u8], value: &dyn ArrayLike) -> Result<()> {
     let (shape, datatype) = (value.shape(), value.element_datatype());
     let elements = array::count(&shape)?;
     if shape.len() > MAX_RANK {
-        return Err(Error::limit(format!(
-            "{} dimensions, {MAX_RANK} are possible",
-            shape.len()
-        )));
+        return Err(Error::limit(format!("{} dimensions, {MAX_RANK} are possible", shape.len())));
     }
     let shown = Name(name.to_vec());
     // Before its data are kept: an attribute that is too large should leave nothing behind.
     if (elements as u64).saturating_mul(datatype.size()) > MOST {
-        return Err(Error::limit(format!(
-            "attribute {shown}: more than 64 MiB; write it as a dataset"
-        )));
+        return Err(Error::limit(format!("attribute {shown}: more than 64 MiB; write it as a dataset")));
     }
     session.with(|open| {
         let mut data = Vec::new();
@@ -46,10 +36,7 @@ pub(super) fn set(
             datatype: Held::Here(datatype),
             dataspace: Held::Here(match &shape[..] {
                 [] => Dataspace::Scalar,
-                _ => Dataspace::Simple {
-                    dims: shape,
-                    max: None,
-                },
+                _ => Dataspace::Simple { dims: shape, max: None },
             }),
             data,
         }

@@ -10,10 +10,7 @@ const LARGEST: f64 = 1024.0 * 1024.0;
 /// A chunk's shape for a dataset of shape `shape`, as h5py guesses it: the larger the dataset the larger the chunk, from
 /// 8 KiB to 1 MiB, found by halving one dimension after the other. A dimension of 0 is taken as 1,024.
 pub(super) fn guess(shape: &[u64], element_size: u64) -> Vec<u64> {
-    let mut chunk: Vec<u64> = shape
-        .iter()
-        .map(|&d| if d == 0 { 1024 } else { d })
-        .collect();
+    let mut chunk: Vec<u64> = shape.iter().map(|&d| if d == 0 { 1024 } else { d }).collect();
     let bytes = |c: &[u64]| c.iter().map(|&d| d as f64).product::<f64>() * element_size as f64;
     let mebibytes = bytes(&chunk) / LARGEST;
     let target = (16.0 * 1024.0 * mebibytes.log10().exp2()).clamp(SMALLEST, LARGEST);
@@ -48,28 +45,15 @@ pub(super) struct Chunking {
 
 impl Chunking {
     /// Chunks of shape `chunk` in a dataset of shape `shape`.
-    pub(super) fn new(
-        shape: &[u64],
-        chunk: Vec<u64>,
-        element_size: u64,
-        fill: Vec<u8>,
-    ) -> Result<Chunking> {
-        let bytes = chunk
-            .iter()
-            .try_fold(element_size, |n, &d| n.checked_mul(d));
+    pub(super) fn new(shape: &[u64], chunk: Vec<u64>, element_size: u64, fill: Vec<u8>) -> Result<Chunking> {
+        let bytes = chunk.iter().try_fold(element_size, |n, &d| n.checked_mul(d));
         let chunk_bytes = bytes.filter(|&n| n <= u64::from(u32::MAX)).ok_or_else(|| {
-            Error::limit(format!(
-                "chunks of shape {chunk:?} have more than 4 GiB; make them smaller"
-            ))
+            Error::limit(format!("chunks of shape {chunk:?} have more than 4 GiB; make them smaller"))
         })?;
         let inner: Vec<u64> = shape.iter().skip(1).copied().collect();
         let inner_chunk = chunk.iter().skip(1);
         Ok(Chunking {
-            inner_counts: inner
-                .iter()
-                .zip(inner_chunk)
-                .map(|(d, c)| d.div_ceil(*c))
-                .collect(),
+            inner_counts: inner.iter().zip(inner_chunk).map(|(d, c)| d.div_ceil(*c)).collect(),
             inner,
             chunk,
             element_size,
@@ -105,11 +89,7 @@ impl Chunking {
             if o % c != 0 || position >= count {
                 return None;
             }
-            let before = if count == u64::MAX {
-                0
-            } else {
-                number.checked_mul(count)?
-            };
+            let before = if count == u64::MAX { 0 } else { number.checked_mul(count)? };
             number = before.checked_add(position)?;
         }
         Some(number)
@@ -139,13 +119,10 @@ impl Chunking {
         number: u64,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<&'a [u8]>> {
-        let shape: Vec<u64> = std::iter::once(rows)
-            .chain(self.inner.iter().copied())
-            .collect();
+        let shape: Vec<u64> = std::iter::once(rows).chain(self.inner.iter().copied()).collect();
         let start = self.offset(number);
-        let extent: Vec<u64> = (start.iter().zip(&shape).zip(&self.chunk))
-            .map(|((s, d), c)| d.saturating_sub(*s).min(*c))
-            .collect();
+        let extent: Vec<u64> =
+            (start.iter().zip(&shape).zip(&self.chunk)).map(|((s, d), c)| d.saturating_sub(*s).min(*c)).collect();
         let whole = extent == self.chunk;
         if whole && self.is_whole_rows() {
             let from = number as usize * self.chunk_bytes;
@@ -157,14 +134,8 @@ impl Chunking {
         if !whole {
             runs::fill_run(buffer, &self.fill);
         }
-        let from = Place {
-            shape: &shape,
-            start: &start,
-        };
-        let to = Place {
-            shape: &self.chunk,
-            start: &vec![0; start.len()],
-        };
+        let from = Place { shape: &shape, start: &start };
+        let to = Place { shape: &self.chunk, start: &vec![0; start.len()] };
         runs::copy(&extent, self.element_size, (block, from), (buffer, to))?;
         Ok(None)
     }

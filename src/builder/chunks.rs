@@ -44,21 +44,11 @@ thread_local! {
 
 impl Chunks {
     pub(super) fn new(chunking: Chunking, filters: &[FilterInfo]) -> Result<Chunks> {
-        Ok(Chunks {
-            chunking,
-            pipeline: Pipeline::new(filters)?,
-            placed: Placed::default(),
-        })
+        Ok(Chunks { chunking, pipeline: Pipeline::new(filters)?, placed: Placed::default() })
     }
 
     /// Stores `rows` rows that begin with row `first`, the first of a chunk.
-    pub(super) fn store(
-        &mut self,
-        session: &Session,
-        bytes: &[u8],
-        rows: u64,
-        first: u64,
-    ) -> Result<()> {
+    pub(super) fn store(&mut self, session: &Session, bytes: &[u8], rows: u64, first: u64) -> Result<()> {
         let block = Block {
             chunking: &self.chunking,
             pipeline: &self.pipeline,
@@ -71,40 +61,24 @@ impl Chunks {
 
     /// The number of the chunk that begins at `offset`, if one that is filtered already can be stored there.
     pub(super) fn check_filtered(&mut self, offset: &[u64], raw: &[u8], mask: u32) -> Result<u64> {
-        let Chunking {
-            chunk, chunk_bytes, ..
-        } = &self.chunking;
+        let Chunking { chunk, chunk_bytes, .. } = &self.chunking;
         if self.pipeline.skips_all(mask) && raw.len() != *chunk_bytes {
             let raw = raw.len();
-            return Err(Error::mismatch(format!(
-                "a chunk of {raw} bytes without filters: chunks have {chunk_bytes}"
-            )));
+            return Err(Error::mismatch(format!("a chunk of {raw} bytes without filters: chunks have {chunk_bytes}")));
         }
-        let number = self.chunking.number_at(offset).ok_or_else(|| {
-            Error::mismatch(format!(
-                "no chunk begins at {offset:?}; chunks have shape {chunk:?}"
-            ))
-        })?;
+        let number = self
+            .chunking
+            .number_at(offset)
+            .ok_or_else(|| Error::mismatch(format!("no chunk begins at {offset:?}; chunks have shape {chunk:?}")))?;
         stored_size(raw)?;
         self.placed.check_free(number, offset)?;
         Ok(number)
     }
 
     /// Stores a chunk that is filtered already, and that was checked.
-    pub(super) fn store_filtered(
-        &mut self,
-        session: &Session,
-        number: u64,
-        raw: &[u8],
-        mask: u32,
-    ) -> Result<()> {
+    pub(super) fn store_filtered(&mut self, session: &Session, number: u64, raw: &[u8], mask: u32) -> Result<()> {
         let address = session.with(|open| open.space.append(raw, 1))?;
-        self.placed.push(PlacedChunk {
-            number,
-            address,
-            size: stored_size(raw)?,
-            mask,
-        });
+        self.placed.push(PlacedChunk { number, address, size: stored_size(raw)?, mask });
         Ok(())
     }
 
@@ -135,13 +109,9 @@ impl Placed {
             return Ok(());
         }
         let chunks = &self.chunks;
-        let numbers = self
-            .numbers
-            .get_or_insert_with(|| chunks.iter().map(|c| c.number).collect());
+        let numbers = self.numbers.get_or_insert_with(|| chunks.iter().map(|c| c.number).collect());
         if numbers.contains(&number) {
-            return Err(Error::conflict(format!(
-                "the chunk at {offset:?} is stored already"
-            )));
+            return Err(Error::conflict(format!("the chunk at {offset:?} is stored already")));
         }
         Ok(())
     }
@@ -176,10 +146,7 @@ impl Block<'_> {
     fn store(&self, session: &Session, placed: &mut Placed) -> Result<()> {
         let rows_of_chunks = self.rows.div_ceil(self.chunking.rows());
         let count = rows_of_chunks * self.chunking.in_a_row();
-        if self.pipeline.is_empty()
-            && self.chunking.is_whole_rows()
-            && self.rows.is_multiple_of(self.chunking.rows())
-        {
+        if self.pipeline.is_empty() && self.chunking.is_whole_rows() && self.rows.is_multiple_of(self.chunking.rows()) {
             return self.store_as_it_is(session, placed, count);
         }
         let threads = rayon::current_num_threads();
@@ -192,10 +159,7 @@ impl Block<'_> {
             if more.is_empty() {
                 return self.write(session, placed, from, ready);
             }
-            let (written, filtered) = rayon::join(
-                || self.write(session, placed, from, ready),
-                || self.filter(more),
-            );
+            let (written, filtered) = rayon::join(|| self.write(session, placed, from, ready), || self.filter(more));
             written?;
             (from, ready) = (next, filtered?);
         }
@@ -237,21 +201,10 @@ impl Block<'_> {
         ready
     }
 
-    fn write(
-        &self,
-        session: &Session,
-        placed: &mut Placed,
-        from: u64,
-        ready: Vec<Ready>,
-    ) -> Result<()> {
+    fn write(&self, session: &Session, placed: &mut Placed, from: u64, ready: Vec<Ready>) -> Result<()> {
         let mut one = |open: &mut Open, (number, (bytes, mask)): (u64, Ready)| {
             let address = open.space.append(&bytes, 1)?;
-            placed.push(PlacedChunk {
-                number,
-                address,
-                size: stored_size(&bytes)?,
-                mask,
-            });
+            placed.push(PlacedChunk { number, address, size: stored_size(&bytes)?, mask });
             Ok(())
         };
         session.with(|open| {

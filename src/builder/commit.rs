@@ -64,9 +64,7 @@ fn datasets(tree: &Tree) -> Datasets {
 /// A dataset that nobody writes to at this moment. Waiting for it could be waiting for ourselves: a thread that filters
 /// chunks takes up other work meanwhile.
 fn unused(dataset: &Mutex<DatasetWriter>) -> Result<MutexGuard<'_, DatasetWriter>> {
-    dataset
-        .try_lock()
-        .map_err(|_| Error::conflict("a dataset is being written to; commit when that is done"))
+    dataset.try_lock().map_err(|_| Error::conflict("a dataset is being written to; commit when that is done"))
 }
 
 fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresses) -> Result<()> {
@@ -77,13 +75,8 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
     for ((id, dataset), layout) in datasets.iter().zip(layouts) {
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
-        let common = Common {
-            attributes: node.attributes(),
-            reference_count: node.links,
-        };
-        let header = dataset.header(&layout, |d| {
-            store::encode_dataset(&mut open.space, d, &common)
-        });
+        let common = Common { attributes: node.attributes(), reference_count: node.links };
+        let header = dataset.header(&layout, |d| store::encode_dataset(&mut open.space, d, &common));
         let header = header.on(&dataset.plan().path)?;
         addresses.insert(*id, open.space.append(&header, METADATA)?);
     }
@@ -93,14 +86,9 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
 /// Writes the groups, each behind those below it, and returns where the root is.
 fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
     for id in open.tree.groups_from_below()? {
-        let links = open
-            .tree
-            .messages(id, |object| addresses.get(&object).copied())?;
+        let links = open.tree.messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
-        let common = Common {
-            attributes: node.attributes(),
-            reference_count: node.links,
-        };
+        let common = Common { attributes: node.attributes(), reference_count: node.links };
         let header = store::encode_group(&mut open.space, &links, &common)?;
         addresses.insert(id, open.space.append(&header, METADATA)?);
     }

@@ -27,18 +27,8 @@ impl Part<'_> {
     /// As [`Part::read_stored`]; `Unsupported` if there are references among them.
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
         let source = self.dataset().datatype();
-        let (shape, bytes, heap) = (
-            self.shape(),
-            self.read_stored()?.into(),
-            self.dataset().heap(),
-        );
-        Ok(CopiedElements {
-            source,
-            datatype: source.in_new_file()?,
-            shape,
-            bytes,
-            heap,
-        })
+        let (shape, bytes, heap) = (self.shape(), self.read_stored()?.into(), self.dataset().heap());
+        Ok(CopiedElements { source, datatype: source.in_new_file()?, shape, bytes, heap })
     }
 }
 
@@ -48,18 +38,9 @@ impl Attribute {
     /// # Errors
     /// `Unsupported` if there are references among them, or no elements at all (a null dataspace).
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
-        let shape = self
-            .shape()
-            .ok_or_else(|| Error::unsupported("writing attributes without elements"))?
-            .to_vec();
+        let shape = self.shape().ok_or_else(|| Error::unsupported("writing attributes without elements"))?.to_vec();
         let (source, bytes, heap) = (self.datatype(), self.stored().into(), self.heap());
-        Ok(CopiedElements {
-            source,
-            datatype: source.in_new_file()?,
-            shape,
-            bytes,
-            heap,
-        })
+        Ok(CopiedElements { source, datatype: source.in_new_file()?, shape, bytes, heap })
     }
 }
 
@@ -71,29 +52,20 @@ impl Datatype {
     pub fn in_new_file(&self) -> Result<Datatype> {
         let size = variable_size(Widths::EIGHT);
         Ok(match self {
-            Datatype::VariableString {
-                padding, charset, ..
-            } => Datatype::VariableString {
-                padding: *padding,
-                charset: *charset,
-                size,
-            },
-            Datatype::Sequence { base, .. } => Datatype::Sequence {
-                base: Box::new(base.in_new_file()?),
-                size,
-            },
-            Datatype::Array { dims, base } => Datatype::Array {
-                dims: dims.clone(),
-                base: Box::new(base.in_new_file()?),
-            },
+            Datatype::VariableString { padding, charset, .. } => {
+                Datatype::VariableString { padding: *padding, charset: *charset, size }
+            }
+            Datatype::Sequence { base, .. } => Datatype::Sequence { base: Box::new(base.in_new_file()?), size },
+            Datatype::Array { dims, base } => {
+                Datatype::Array { dims: dims.clone(), base: Box::new(base.in_new_file()?) }
+            }
             Datatype::Reference { .. } => {
                 return Err(Error::unsupported("copying references to another file"));
             }
             Datatype::Compound { members, .. } => {
                 for member in members {
                     if member.datatype.in_new_file()? != member.datatype {
-                        let message =
-                            "copying variable-length members from a file of narrow addresses";
+                        let message = "copying variable-length members from a file of narrow addresses";
                         return Err(Error::unsupported(message));
                     }
                 }
@@ -121,16 +93,10 @@ impl ArrayLike for CopiedElements<'_> {
         out: &mut Vec<u8>,
     ) -> Result<()> {
         if *datatype != self.datatype {
-            return Err(Error::mismatch(format!(
-                "elements of {} cannot be copied to {datatype}",
-                self.datatype
-            )));
+            return Err(Error::mismatch(format!("elements of {} cannot be copied to {datatype}", self.datatype)));
         }
         let size = self.source.size() as usize;
-        let bytes = range
-            .start
-            .checked_mul(size)
-            .zip(range.end.checked_mul(size));
+        let bytes = range.start.checked_mul(size).zip(range.end.checked_mul(size));
         let bytes = bytes.and_then(|(start, end)| self.bytes.get(start..end));
         let bytes = bytes.ok_or_else(|| Error::invalid("elements beyond the end of an array"))?;
         self.copy(self.source, bytes, heap, out)
@@ -143,29 +109,15 @@ impl ArrayLike for CopiedElements<'_> {
 }
 
 impl CopiedElements<'_> {
-    fn copy(
-        &self,
-        datatype: &Datatype,
-        bytes: &[u8],
-        heap: &mut dyn KeepHeap,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn copy(&self, datatype: &Datatype, bytes: &[u8], heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
         if !datatype.has_references_to_file() {
             out.extend_from_slice(bytes);
             return Ok(());
         }
-        bytes
-            .chunks_exact(datatype.size() as usize)
-            .try_for_each(|e| self.copy_one(datatype, e, heap, out))
+        bytes.chunks_exact(datatype.size() as usize).try_for_each(|e| self.copy_one(datatype, e, heap, out))
     }
 
-    fn copy_one(
-        &self,
-        datatype: &Datatype,
-        element: &[u8],
-        heap: &mut dyn KeepHeap,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn copy_one(&self, datatype: &Datatype, element: &[u8], heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
         match datatype {
             Datatype::VariableString { .. } => {
                 let (count, data) = self.heap.sequence(element, 1)?;
@@ -182,10 +134,7 @@ impl CopiedElements<'_> {
                 // Holes stay as they are; the members with data elsewhere are put in again.
                 let start = out.len();
                 out.extend_from_slice(element);
-                for m in members
-                    .iter()
-                    .filter(|m| m.datatype.has_references_to_file())
-                {
+                for m in members.iter().filter(|m| m.datatype.has_references_to_file()) {
                     let place = m.offset as usize..m.offset as usize + m.datatype.size() as usize;
                     let mut member = Vec::with_capacity(place.len());
                     self.copy(&m.datatype, &element[place.clone()], heap, &mut member)?;

@@ -68,11 +68,7 @@ impl DatasetBuilder {
 
     /// The elements are UTF-8 strings in fields of `size` bytes, filled with NULs. A string that does not fit is refused.
     pub fn fixed_strings(self, size: u32) -> Self {
-        self.datatype(Datatype::FixedString {
-            size,
-            padding: Padding::NullPadded,
-            charset: Charset::Utf8,
-        })
+        self.datatype(Datatype::FixedString { size, padding: Padding::NullPadded, charset: Charset::Utf8 })
     }
 
     /// Elements in each dimension; empty for a single value. Without it [`write`](DatasetBuilder::write) takes the shape
@@ -154,12 +150,10 @@ impl DatasetBuilder {
         let (given, elements) = (array::count(&values.shape())?, array::count(shape)?);
         let grows = self.extendible || self.max_shape.is_some();
         if given != elements && !grows {
-            let message =
-                format!("{given} elements for a dataset of shape {shape:?}, which has {elements}");
+            let message = format!("{given} elements for a dataset of shape {shape:?}, which has {elements}");
             return Err(Error::mismatch(message).on(self.shown()));
         }
-        self.datatype
-            .get_or_insert_with(|| values.element_datatype());
+        self.datatype.get_or_insert_with(|| values.element_datatype());
         let mut dataset = self.make(Some(&values))?;
         dataset.append(values)?;
         Ok(dataset)
@@ -167,10 +161,7 @@ impl DatasetBuilder {
 
     /// The path as far as it is known before it is checked.
     fn shown(&self) -> String {
-        tree::joined(
-            &self.base,
-            &[self.path.strip_prefix(b"/").unwrap_or(&self.path)],
-        )
+        tree::joined(&self.base, &[self.path.strip_prefix(b"/").unwrap_or(&self.path)])
     }
 
     fn make(self, values: Option<&dyn ArrayLike>) -> Result<DatasetMut> {
@@ -181,9 +172,7 @@ impl DatasetBuilder {
     /// Makes the dataset, if `values` can be appended to it.
     fn make_checked(self, values: Option<&dyn ArrayLike>) -> Result<DatasetMut> {
         let names = tree::names(&self.path)?;
-        let (&name, parents) = names
-            .split_last()
-            .ok_or_else(|| Error::conflict("the root group exists already"))?;
+        let (&name, parents) = names.split_last().ok_or_else(|| Error::conflict("the root group exists already"))?;
         let path = tree::joined(&self.base, &names);
         let plan = self.plan(path.clone())?;
         let writer = DatasetWriter::new(plan)?;
@@ -196,53 +185,35 @@ impl DatasetBuilder {
             let group = open.tree.make_groups(self.group, parents)?;
             open.tree.add(group, name, kind)
         })?;
-        Ok(DatasetMut {
-            session: self.session,
-            node,
-            path,
-            writer,
-        })
+        Ok(DatasetMut { session: self.session, node, path, writer })
     }
 
     /// Checks what was asked for, and completes it.
     fn plan(&self, path: String) -> Result<Plan> {
-        let datatype = self.datatype.clone().ok_or_else(|| {
-            Error::invalid("no datatype; say what the elements are: `.element::<f32>()`")
-        })?;
-        let shape = self.shape.clone().ok_or_else(|| {
-            Error::invalid("no shape; say it: `.shape([480, 640])`, or `.extendible()`")
-        })?;
+        let datatype = self
+            .datatype
+            .clone()
+            .ok_or_else(|| Error::invalid("no datatype; say what the elements are: `.element::<f32>()`"))?;
+        let shape = self
+            .shape
+            .clone()
+            .ok_or_else(|| Error::invalid("no shape; say it: `.shape([480, 640])`, or `.extendible()`"))?;
         if shape.len() > MAX_RANK {
             let rank = shape.len();
-            return Err(Error::limit(format!(
-                "{rank} dimensions, {MAX_RANK} are possible"
-            )));
+            return Err(Error::limit(format!("{rank} dimensions, {MAX_RANK} are possible")));
         }
         if datatype.size() == 0 || datatype.size() > u32::MAX.into() {
             let size = datatype.size();
             return Err(Error::invalid(format!("elements of {size} bytes")));
         }
-        let bytes = shape
-            .iter()
-            .filter(|d| **d > 0)
-            .try_fold(datatype.size(), |n, d| n.checked_mul(*d));
+        let bytes = shape.iter().filter(|d| **d > 0).try_fold(datatype.size(), |n, d| n.checked_mul(*d));
         if bytes.is_none() {
-            return Err(Error::limit(format!(
-                "a dataset of shape {shape:?} has more than 2^64 bytes"
-            )));
+            return Err(Error::limit(format!("a dataset of shape {shape:?} has more than 2^64 bytes")));
         }
         let filters = self.pipeline(&datatype)?;
         let max = self.max(&shape)?;
         let chunk = self.chunk_shape(&shape, max.as_deref(), &filters, datatype.size())?;
-        Ok(Plan {
-            fill: self.fill_bytes(&datatype)?,
-            path,
-            datatype,
-            shape,
-            max,
-            chunk,
-            filters,
-        })
+        Ok(Plan { fill: self.fill_bytes(&datatype)?, path, datatype, shape, max, chunk, filters })
     }
 
     /// Filters in the order in which h5py applies them.
@@ -250,21 +221,14 @@ impl DatasetBuilder {
         if let Some(filters) = &self.filters {
             return Ok(filters.clone());
         }
-        let filter = |id, optional, parameters| FilterInfo {
-            id,
-            name: Name::default(),
-            optional,
-            parameters,
-        };
+        let filter = |id, optional, parameters| FilterInfo { id, name: Name::default(), optional, parameters };
         let mut filters = Vec::new();
         if self.shuffle {
             filters.push(filter(filters::SHUFFLE, true, vec![datatype.size() as u32]));
         }
         if let Some(level) = self.deflate {
             if level > 9 {
-                return Err(Error::invalid(format!(
-                    "deflate level {level}: 0 to 9 are possible"
-                )));
+                return Err(Error::invalid(format!("deflate level {level}: 0 to 9 are possible")));
             }
             filters.push(filter(filters::DEFLATE, true, vec![level]));
         }
@@ -282,17 +246,13 @@ impl DatasetBuilder {
         };
         let fits = |(max, dim): (&Option<u64>, &u64)| max.is_none_or(|m| m >= *dim);
         if max.len() != shape.len() || !max.iter().zip(shape).all(fits) {
-            return Err(Error::invalid(format!(
-                "a shape of {shape:?} that grows up to {max:?}"
-            )));
+            return Err(Error::invalid(format!("a shape of {shape:?} that grows up to {max:?}")));
         }
         if self.extendible {
             match max.first_mut() {
                 Some(first) => *first = None,
                 None => {
-                    return Err(Error::invalid(
-                        "a single value cannot grow; give it a shape",
-                    ));
+                    return Err(Error::invalid("a single value cannot grow; give it a shape"));
                 }
             }
         }
@@ -312,17 +272,13 @@ impl DatasetBuilder {
             return Ok(None);
         }
         if shape.is_empty() {
-            return Err(Error::invalid(
-                "a single value has neither chunks nor filters",
-            ));
+            return Err(Error::invalid("a single value has neither chunks nor filters"));
         }
         let Some(chunk) = &self.chunks else {
             return Ok(Some(chunking::guess(shape, element_size)));
         };
         if chunk.len() != shape.len() || chunk.contains(&0) {
-            return Err(Error::invalid(format!(
-                "chunks of shape {chunk:?} in a dataset of shape {shape:?}"
-            )));
+            return Err(Error::invalid(format!("chunks of shape {chunk:?} in a dataset of shape {shape:?}")));
         }
         // libhdf5 refuses to make chunks that are larger than a dimension that cannot grow.
         let most = |d: usize| max.map_or(shape.get(d).copied(), |m| m.get(d).copied().flatten());
@@ -340,9 +296,7 @@ impl DatasetBuilder {
             return Ok(None);
         };
         if datatype.has_references_to_file() {
-            return Err(Error::unsupported(format!(
-                "fill values of datatype {datatype}"
-            )));
+            return Err(Error::unsupported(format!("fill values of datatype {datatype}")));
         }
         if array::count(&value.shape())? != 1 {
             return Err(Error::invalid("a fill value is one value"));
@@ -351,9 +305,7 @@ impl DatasetBuilder {
         let store = |open: &mut Open| value.store(0..1, datatype, open, &mut bytes);
         self.session.with(store)?;
         if bytes.len() as u64 != datatype.size() {
-            return Err(Error::invalid(
-                "a fill value of another size than the elements",
-            ));
+            return Err(Error::invalid("a fill value of another size than the elements"));
         }
         Ok(Some(bytes))
     }
@@ -403,9 +355,7 @@ impl DatasetMut {
     /// [`Conflict`](crate::ErrorKind::Conflict) if it is stored already.
     pub fn write_chunk(&mut self, offset: &[u64], raw: &[u8], filter_mask: u32) -> Result<()> {
         let mut writer = self.writer()?;
-        writer
-            .write_chunk(&self.session, offset, raw, filter_mask)
-            .on(&self.path)
+        writer.write_chunk(&self.session, offset, raw, filter_mask).on(&self.path)
     }
 
     /// Sets an attribute, in place of one of the same name.

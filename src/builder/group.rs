@@ -39,11 +39,7 @@ pub struct GroupMut {
 
 impl GroupMut {
     pub(super) fn root(session: Arc<Session>) -> GroupMut {
-        GroupMut {
-            session,
-            node: Tree::ROOT,
-            path: "/".into(),
-        }
+        GroupMut { session, node: Tree::ROOT, path: "/".into() }
     }
 
     /// The path in the file.
@@ -53,12 +49,7 @@ impl GroupMut {
 
     /// Describes a new dataset at `path`, to be created or written.
     pub fn build(&mut self, path: impl AsRef<[u8]>) -> DatasetBuilder {
-        DatasetBuilder::new(
-            self.session.clone(),
-            self.node,
-            self.path.clone(),
-            path.as_ref(),
-        )
+        DatasetBuilder::new(self.session.clone(), self.node, self.path.clone(), path.as_ref())
     }
 
     /// Makes a group.
@@ -83,9 +74,7 @@ impl GroupMut {
         if tree::names(path.as_ref())?.is_empty() {
             return Ok(self.clone());
         }
-        self.place(path.as_ref(), |tree, group, name| {
-            tree.make_groups(group, &[name])
-        })
+        self.place(path.as_ref(), |tree, group, name| tree.make_groups(group, &[name]))
     }
 
     /// Sets an attribute, in place of one of the same name.
@@ -115,14 +104,8 @@ impl GroupMut {
         file: impl AsRef<[u8]>,
         target: impl AsRef<[u8]>,
     ) -> Result<()> {
-        let (file, path_there) = (
-            checked_target(file.as_ref())?,
-            checked_target(target.as_ref())?,
-        );
-        let to = LinkTo::External {
-            file,
-            path: path_there,
-        };
+        let (file, path_there) = (checked_target(file.as_ref())?, checked_target(target.as_ref())?);
+        let to = LinkTo::External { file, path: path_there };
         self.link(path.as_ref(), to)
     }
 
@@ -134,19 +117,14 @@ impl GroupMut {
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if a group would come to lie in itself.
     pub fn link_hard(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<()> {
         let here = self.node;
-        let target = tree::names(target.as_ref())
-            .and_then(|names| self.session.with(|open| open.tree.find(here, &names)));
+        let target =
+            tree::names(target.as_ref()).and_then(|names| self.session.with(|open| open.tree.find(here, &names)));
         let target = target.on(&self.path)?;
-        self.place(path.as_ref(), |tree, group, name| {
-            tree.link_again(group, name, target).map(|()| group)
-        })
-        .map(drop)
+        self.place(path.as_ref(), |tree, group, name| tree.link_again(group, name, target).map(|()| group)).map(drop)
     }
 
     fn link(&mut self, path: &[u8], to: LinkTo) -> Result<()> {
-        let made = self.place(path, |tree, group, name| {
-            tree.link(group, name, to).map(|()| group)
-        });
+        let made = self.place(path, |tree, group, name| tree.link(group, name, to).map(|()| group));
         made.map(drop)
     }
 
@@ -165,25 +143,17 @@ impl GroupMut {
             let group = open.tree.make_groups(self.node, parents)?;
             work(&mut open.tree, group, name)
         });
-        Ok(GroupMut {
-            session: self.session.clone(),
-            node: node.on(&full)?,
-            path: full,
-        })
+        Ok(GroupMut { session: self.session.clone(), node: node.on(&full)?, path: full })
     }
 }
 
 /// What a link leads to is ended by a NUL in the file, so it cannot contain one.
 fn checked_target(target: &[u8]) -> Result<Name> {
     if target.is_empty() || target.contains(&0) {
-        return Err(Error::invalid(
-            "the target of a link is empty or contains a NUL",
-        ));
+        return Err(Error::invalid("the target of a link is empty or contains a NUL"));
     }
     if target.len() > 30_000 {
-        return Err(Error::limit(
-            "the target of a link has more than 30,000 bytes",
-        ));
+        return Err(Error::limit("the target of a link has more than 30,000 bytes"));
     }
     Ok(Name(target.to_vec()))
 }

@@ -66,10 +66,7 @@ impl File {
     pub fn create_with(path: impl AsRef<Path>, options: CreateOptions) -> Result<FileMut> {
         let staged = Arc::new(StagedFile::create(path.as_ref(), options.overwrite)?);
         let session = new_session(staged.clone());
-        Ok(FileMut {
-            session,
-            staged: Some(staged),
-        })
+        Ok(FileMut { session, staged: Some(staged) })
     }
 }
 
@@ -110,10 +107,7 @@ impl FileMut {
     /// Writes a new file to `store`, which holds nothing yet. Before the commit it holds no HDF5 file: its first bytes
     /// are written last.
     pub fn on_store(store: impl Store + 'static) -> FileMut {
-        FileMut {
-            session: new_session(Arc::new(store)),
-            staged: None,
-        }
+        FileMut { session: new_session(Arc::new(store)), staged: None }
     }
 
     /// The root group.

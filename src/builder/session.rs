@@ -32,18 +32,15 @@ pub(super) struct Open {
 
 impl Session {
     pub(super) fn new(space: Space) -> Session {
-        Session(Mutex::new(Phase::Open(Box::new(Open {
-            space,
-            heap: HeapWriter::new(),
-            tree: Tree::new(),
-        }))))
+        Session(Mutex::new(Phase::Open(Box::new(Open { space, heap: HeapWriter::new(), tree: Tree::new() }))))
     }
 
     /// Does something with the open file. If the store fails meanwhile, the file has failed.
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
-        let mut phase = self.0.lock().map_err(|_| {
-            Error::conflict("a thread panicked while it wrote; the file cannot be finished")
-        })?;
+        let mut phase = self
+            .0
+            .lock()
+            .map_err(|_| Error::conflict("a thread panicked while it wrote; the file cannot be finished"))?;
         let open = match &mut *phase {
             Phase::Open(open) => open,
             Phase::Failed(kind, message) => return Err(failed_before(*kind, message)),
@@ -71,9 +68,10 @@ impl Session {
 
     /// Takes what was open; every later call is refused.
     pub(super) fn close(&self) -> Result<Open> {
-        let mut phase = self.0.lock().map_err(|_| {
-            Error::conflict("a thread panicked while it wrote; the file cannot be finished")
-        })?;
+        let mut phase = self
+            .0
+            .lock()
+            .map_err(|_| Error::conflict("a thread panicked while it wrote; the file cannot be finished"))?;
         match std::mem::replace(&mut *phase, Phase::Closed) {
             Phase::Open(open) => Ok(*open),
             Phase::Failed(kind, message) => Err(failed_before(kind, &message)),
@@ -83,10 +81,7 @@ impl Session {
 }
 
 fn failed_before(kind: ErrorKind, message: &str) -> Error {
-    Error::new(
-        kind,
-        format!("the file cannot be finished, for an earlier write failed: {message}"),
-    )
+    Error::new(kind, format!("the file cannot be finished, for an earlier write failed: {message}"))
 }
 
 impl KeepHeap for Open {

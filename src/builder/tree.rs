@@ -47,25 +47,18 @@ pub(super) enum LinkTo {
 
 /// The names of a path, one behind the other. Slashes at the ends and doubled ones do not matter.
 pub(super) fn names(path: &[u8]) -> Result<Vec<&[u8]>> {
-    let names: Vec<&[u8]> = path
-        .split(|&b| b == b'/')
-        .filter(|n| !n.is_empty())
-        .collect();
+    let names: Vec<&[u8]> = path.split(|&b| b == b'/').filter(|n| !n.is_empty()).collect();
     for &name in &names {
         let shown = Name(name.to_vec());
         if name == b"." {
-            return Err(Error::invalid(
-                "\".\" is not a name: it means the group itself",
-            ));
+            return Err(Error::invalid("\".\" is not a name: it means the group itself"));
         }
         if name.contains(&0) {
             return Err(Error::invalid(format!("the name {shown} contains a NUL")));
         }
         if name.len() > MAX_NAME {
             let length = name.len();
-            return Err(Error::limit(format!(
-                "a name of {length} bytes: {MAX_NAME} are possible"
-            )));
+            return Err(Error::limit(format!("a name of {length} bytes: {MAX_NAME} are possible")));
         }
     }
     Ok(names)
@@ -129,18 +122,14 @@ impl Tree {
                 Some(LinkTo::Object(id)) => Some(*id),
                 Some(_) => {
                     let name = Name(name.to_vec());
-                    return Err(Error::conflict(format!(
-                        "{name} is a link to elsewhere, not a group"
-                    )));
+                    return Err(Error::conflict(format!("{name} is a link to elsewhere, not a group")));
                 }
             };
             here = match next {
                 Some(id) if matches!(self.node(id)?.kind, Kind::Group(_)) => id,
                 Some(_) => {
                     let name = Name(name.to_vec());
-                    return Err(Error::conflict(format!(
-                        "{name} is a dataset, so nothing can be in it"
-                    )));
+                    return Err(Error::conflict(format!("{name} is a dataset, so nothing can be in it")));
                 }
                 None => self.add(here, name, Kind::Group(BTreeMap::new()))?,
             };
@@ -187,9 +176,7 @@ impl Tree {
         let mut seen = HashSet::new();
         while let Some(id) = below.pop() {
             if id == group {
-                return Err(Error::unsupported(
-                    "a hard link that puts a group into itself",
-                ));
+                return Err(Error::unsupported("a hard link that puts a group into itself"));
             }
             if let (true, Kind::Group(links)) = (seen.insert(id), &self.node(id)?.kind) {
                 below.extend(links.values().filter_map(LinkTo::object));
@@ -201,12 +188,7 @@ impl Tree {
     }
 
     /// Sets an attribute to an encoded message, in place of one of the same name.
-    pub(super) fn set_attribute(
-        &mut self,
-        id: NodeId,
-        name: &[u8],
-        message: Vec<u8>,
-    ) -> Result<()> {
+    pub(super) fn set_attribute(&mut self, id: NodeId, name: &[u8], message: Vec<u8>) -> Result<()> {
         let attributes = &mut self.node_mut(id)?.attributes;
         match attributes.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = message,
@@ -239,31 +221,19 @@ impl Tree {
     }
 
     /// A group's links as messages, by name; `address` knows where objects are.
-    pub(super) fn messages(
-        &self,
-        group: NodeId,
-        address: impl Fn(NodeId) -> Option<Address>,
-    ) -> Result<Vec<Link>> {
+    pub(super) fn messages(&self, group: NodeId, address: impl Fn(NodeId) -> Option<Address>) -> Result<Vec<Link>> {
         let Kind::Group(links) = &self.node(group)?.kind else {
             return Ok(Vec::new());
         };
         let encode = |(name, to): (&Vec<u8>, &LinkTo)| {
             let target = match to {
-                LinkTo::Object(id) => Target::Hard(
-                    address(*id).ok_or_else(|| Error::not_found("an object without an address"))?,
-                ),
+                LinkTo::Object(id) => {
+                    Target::Hard(address(*id).ok_or_else(|| Error::not_found("an object without an address"))?)
+                }
                 LinkTo::Soft(path) => Target::Soft(path.clone()),
-                LinkTo::External { file, path } => Target::External {
-                    file: file.clone(),
-                    path: path.clone(),
-                },
+                LinkTo::External { file, path } => Target::External { file: file.clone(), path: path.clone() },
             };
-            Ok(Link {
-                name: Name(name.clone()),
-                charset: charset(name),
-                creation_order: None,
-                target,
-            })
+            Ok(Link { name: Name(name.clone()), charset: charset(name), creation_order: None, target })
         };
         links.iter().map(encode).collect()
     }
@@ -271,20 +241,12 @@ impl Tree {
 
 /// The character set that a name declares: ASCII if it is, UTF-8 if it must be. Bytes that are neither declare nothing.
 pub(super) fn charset(name: &[u8]) -> Charset {
-    if !name.is_ascii() && std::str::from_utf8(name).is_ok() {
-        Charset::Utf8
-    } else {
-        Charset::Ascii
-    }
+    if !name.is_ascii() && std::str::from_utf8(name).is_ok() { Charset::Utf8 } else { Charset::Ascii }
 }
 
 impl Node {
     fn new(kind: Kind) -> Node {
-        Node {
-            attributes: Vec::new(),
-            kind,
-            links: 1,
-        }
+        Node { attributes: Vec::new(), kind, links: 1 }
     }
 
     /// The attributes: names, and encoded messages.

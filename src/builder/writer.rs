@@ -69,31 +69,18 @@ impl DatasetWriter {
         let row_bytes = (row_elements as u64).checked_mul(element_size);
         let row_bytes = row_bytes
             .and_then(|n| usize::try_from(n).ok())
-            .ok_or_else(|| {
-                Error::limit(format!("shape {:?}: a row does not fit memory", plan.shape))
-            })?;
+            .ok_or_else(|| Error::limit(format!("shape {:?}: a row does not fit memory", plan.shape)))?;
         let (storage, rows) = match &plan.chunk {
             None => (Storage::Contiguous { address: None }, 1),
             Some(chunk) => {
                 let fill = plan.fill.clone().unwrap_or_default();
-                let fill = if fill.iter().all(|&b| b == 0) {
-                    Vec::new()
-                } else {
-                    fill
-                };
+                let fill = if fill.iter().all(|&b| b == 0) { Vec::new() } else { fill };
                 let chunking = Chunking::new(&plan.shape, chunk.clone(), element_size, fill)?;
                 let rows = chunking.rows();
-                (
-                    Storage::Chunked(Chunks::new(chunking, &plan.filters)?),
-                    rows,
-                )
+                (Storage::Chunked(Chunks::new(chunking, &plan.filters)?), rows)
             }
         };
-        let worth = if plan.filters.is_empty() {
-            SMALL_GROUP
-        } else {
-            GROUP
-        };
+        let worth = if plan.filters.is_empty() { SMALL_GROUP } else { GROUP };
         let bytes = rows.saturating_mul(row_bytes as u64).max(1);
         Ok(DatasetWriter {
             row_bytes,
@@ -166,9 +153,7 @@ impl DatasetWriter {
             && !self.next_row.is_multiple_of(chunks.chunking.rows())
         {
             let rows = self.next_row;
-            return Err(Error::conflict(format!(
-                "row {rows} lies in a chunk that is stored already"
-            )));
+            return Err(Error::conflict(format!("row {rows} lies in a chunk that is stored already")));
         }
         let count = (elements / self.row_elements) as u64;
         let room = self.most_rows().saturating_sub(self.next_row);
@@ -237,13 +222,10 @@ impl DatasetWriter {
             let room = (self.group_bytes() - self.waiting.len()) / self.row_bytes.max(1);
             let now = (count - done).min(room as u64);
             let before = self.waiting.len();
-            let range =
-                done as usize * self.row_elements..(done + now) as usize * self.row_elements;
+            let range = done as usize * self.row_elements..(done + now) as usize * self.row_elements;
             session.with(|open| rows.store(range, &self.plan.datatype, open, &mut self.waiting))?;
             if self.waiting.len() - before != now as usize * self.row_bytes {
-                return Err(Error::invalid(
-                    "an array stored another number of bytes than its shape says",
-                ));
+                return Err(Error::invalid("an array stored another number of bytes than its shape says"));
             }
             self.advance(self.waiting.len() - before);
             done += now;
@@ -253,9 +235,7 @@ impl DatasetWriter {
     }
 
     fn group_bytes(&self) -> usize {
-        usize::try_from(self.group)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(self.row_bytes)
+        usize::try_from(self.group).unwrap_or(usize::MAX).saturating_mul(self.row_bytes)
     }
 
     fn advance(&mut self, bytes: usize) {
@@ -306,13 +286,7 @@ impl DatasetWriter {
     }
 
     /// Stores a chunk that is filtered already.
-    pub(super) fn write_chunk(
-        &mut self,
-        session: &Session,
-        offset: &[u64],
-        raw: &[u8],
-        mask: u32,
-    ) -> Result<()> {
+    pub(super) fn write_chunk(&mut self, session: &Session, offset: &[u64], raw: &[u8], mask: u32) -> Result<()> {
         self.check_open()?;
         let Storage::Chunked(chunks) = &mut self.storage else {
             return Err(Error::mismatch("the dataset is not stored in chunks"));
@@ -320,32 +294,21 @@ impl DatasetWriter {
         let number = chunks.check_filtered(offset, raw, mask)?;
         let (first, rows) = (offset.first().copied().unwrap_or(0), chunks.chunking.rows());
         if first >= self.most_rows() {
-            return Err(Error::mismatch(format!(
-                "a chunk at {offset:?}, beyond the last row"
-            )));
+            return Err(Error::mismatch(format!("a chunk at {offset:?}, beyond the last row")));
         }
         // Inside the declared shape the dataset does not grow, beyond it by a whole chunk.
         let declared = self.plan.shape.first().copied().unwrap_or(1);
-        let most = if first < declared {
-            declared
-        } else {
-            self.most_rows()
-        };
+        let most = if first < declared { declared } else { self.most_rows() };
         let end = first.saturating_add(rows).min(most);
         if end.checked_mul(self.row_bytes as u64).is_none() {
-            return Err(Error::limit(format!(
-                "a chunk at {offset:?}: a dataset of more than 2^64 bytes"
-            )));
+            return Err(Error::limit(format!("a chunk at {offset:?}: a dataset of more than 2^64 bytes")));
         }
         let appended = self.next_row - (self.waiting.len() / self.row_bytes.max(1)) as u64;
         if !self.waiting.is_empty() && first >= appended && first < self.next_row {
-            return Err(Error::conflict(format!(
-                "the rows of the chunk at {offset:?} were appended already"
-            )));
+            return Err(Error::conflict(format!("the rows of the chunk at {offset:?} were appended already")));
         }
         if !self.waiting.is_empty() && first >= self.next_row {
-            self.store_waiting(session)
-                .inspect_err(|e| session.fail(e))?;
+            self.store_waiting(session).inspect_err(|e| session.fail(e))?;
         }
         if let Storage::Chunked(chunks) = &mut self.storage {
             chunks.store_filtered(session, number, raw, mask)?;
@@ -361,22 +324,14 @@ impl DatasetWriter {
             return Ok(());
         }
         self.finished = true;
-        let stored = self
-            .store_waiting(session)
-            .and_then(|()| self.fill_rest(session));
+        let stored = self.store_waiting(session).and_then(|()| self.fill_rest(session));
         self.waiting = Vec::new();
         stored.on(&self.plan.path).inspect_err(|e| session.fail(e))
     }
 
     /// Writes the fill value to the rows of a contiguous dataset that never came; zeros are there already.
     fn fill_rest(&self, session: &Session) -> Result<()> {
-        let (
-            Storage::Contiguous {
-                address: Some(address),
-            },
-            Some(fill),
-        ) = (&self.storage, &self.plan.fill)
-        else {
+        let (Storage::Contiguous { address: Some(address) }, Some(fill)) = (&self.storage, &self.plan.fill) else {
             return Ok(());
         };
         if fill.iter().all(|&b| b == 0) {
@@ -404,27 +359,17 @@ impl DatasetWriter {
         match &mut self.storage {
             Storage::Contiguous { address } => {
                 let rows = self.plan.shape.first().copied().unwrap_or(1);
-                Ok(Layout::Contiguous {
-                    address: *address,
-                    size: Some(rows.saturating_mul(self.row_bytes as u64)),
-                })
+                Ok(Layout::Contiguous { address: *address, size: Some(rows.saturating_mul(self.row_bytes as u64)) })
             }
             Storage::Chunked(chunks) => chunks.index(space, element_size),
         }
     }
 
     /// Calls `encode` with the header's messages of a dataset that is stored as `layout` says.
-    pub(super) fn header<R>(
-        &self,
-        layout: &Layout,
-        encode: impl FnOnce(&DatasetHeader<'_>) -> Result<R>,
-    ) -> Result<R> {
+    pub(super) fn header<R>(&self, layout: &Layout, encode: impl FnOnce(&DatasetHeader<'_>) -> Result<R>) -> Result<R> {
         let dataspace = match &self.plan.shape[..] {
             [] => Dataspace::Scalar,
-            dims => Dataspace::Simple {
-                dims: dims.to_vec(),
-                max: self.plan.max.clone(),
-            },
+            dims => Dataspace::Simple { dims: dims.to_vec(), max: self.plan.max.clone() },
         };
         let unset = match layout {
             Layout::Chunked(_) => FillValue::INCREMENTAL,
@@ -433,10 +378,7 @@ impl DatasetWriter {
         encode(&DatasetHeader {
             dataspace: &dataspace,
             datatype: &self.plan.datatype,
-            fill: &FillValue {
-                value: self.plan.fill.clone(),
-                ..unset
-            },
+            fill: &FillValue { value: self.plan.fill.clone(), ..unset },
             filters: &self.plan.filters,
             layout,
         })

@@ -2,9 +2,7 @@
 
 /// Bob Jenkins' `hashlittle`: the checksum of metadata (`initial` 0) and the hash of names in version 2 B-trees.
 pub(crate) fn lookup3(bytes: &[u8], initial: u32) -> u32 {
-    let start = 0xdead_beef_u32
-        .wrapping_add(bytes.len() as u32)
-        .wrapping_add(initial);
+    let start = 0xdead_beef_u32.wrapping_add(bytes.len() as u32).wrapping_add(initial);
     let (mut a, mut b, mut c) = (start, start, start);
     let word = |p: &[u8]| p.iter().rev().fold(0u32, |n, &x| n << 8 | u32::from(x));
     // The last block, even a full one, is not mixed but finished.
@@ -14,14 +12,9 @@ pub(crate) fn lookup3(bytes: &[u8], initial: u32) -> u32 {
         a = a.wrapping_add(word(&block[..4]));
         b = b.wrapping_add(word(&block[4..8]));
         c = c.wrapping_add(word(&block[8..]));
-        for (turn, (x, y, z)) in [
-            (4, (0, 2, 1)),
-            (6, (1, 0, 2)),
-            (8, (2, 1, 0)),
-            (16, (0, 2, 1)),
-            (19, (1, 0, 2)),
-            (4, (2, 1, 0)),
-        ] {
+        for (turn, (x, y, z)) in
+            [(4, (0, 2, 1)), (6, (1, 0, 2)), (8, (2, 1, 0)), (16, (0, 2, 1)), (19, (1, 0, 2)), (4, (2, 1, 0))]
+        {
             let mut v = [a, b, c];
             v[x] = v[x].wrapping_sub(v[y]) ^ v[y].rotate_left(turn);
             v[y] = v[y].wrapping_add(v[z]);
@@ -36,15 +29,9 @@ pub(crate) fn lookup3(bytes: &[u8], initial: u32) -> u32 {
     a = a.wrapping_add(word(&last[..4]));
     b = b.wrapping_add(word(&last[4..8]));
     c = c.wrapping_add(word(&last[8..]));
-    for (turn, (x, y)) in [
-        (14, (2, 1)),
-        (11, (0, 2)),
-        (25, (1, 0)),
-        (16, (2, 1)),
-        (4, (0, 2)),
-        (14, (1, 0)),
-        (24, (2, 1)),
-    ] {
+    for (turn, (x, y)) in
+        [(14, (2, 1)), (11, (0, 2)), (25, (1, 0)), (16, (2, 1)), (4, (0, 2)), (14, (1, 0)), (24, (2, 1))]
+    {
         let mut v = [a, b, c];
         v[x] = (v[x] ^ v[y]).wrapping_sub(v[y].rotate_left(turn));
         [a, b, c] = v;
@@ -109,10 +96,7 @@ mod tests {
         assert_eq!(Fletcher32::of(b"abc"), Fletcher32(0x25c5_c462));
         assert_eq!(Fletcher32::of(b"abcd"), Fletcher32(0x2629_c4c6));
         assert_eq!(Fletcher32::of(b"abcdef"), Fletcher32(0x5056_2a2d));
-        assert_eq!(
-            Fletcher32::of(&(0..=255).cycle().take(2048).collect::<Vec<u8>>()),
-            Fletcher32(0x282e_01fe)
-        );
+        assert_eq!(Fletcher32::of(&(0..=255).cycle().take(2048).collect::<Vec<u8>>()), Fletcher32(0x282e_01fe));
         assert_eq!(Fletcher32::of(&[0xff; 1000]), Fletcher32(0xffff_ffff));
     }
 

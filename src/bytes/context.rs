@@ -72,15 +72,15 @@ pub(crate) struct Fuel(AtomicU64);
 impl Fuel {
     /// Enough for any honest operation on a file of `size` bytes.
     pub(crate) fn for_file(size: u64) -> Fuel {
-        Fuel(AtomicU64::new(
-            size.saturating_mul(16).saturating_add(16 << 20),
-        ))
+        Fuel(AtomicU64::new(size.saturating_mul(16).saturating_add(16 << 20)))
     }
 
     pub(crate) fn burn(&self, units: u64) -> Result<()> {
         // A wrapped-around tank would be full: stop at the first failure, and never subtract below zero.
         self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(units)).map(drop).map_err(|_| {
-            Error::limit("fuel: the file's structures lead in circles or repeat without end (16 times its size was parsed)")
+            Error::limit(
+                "fuel: the file's structures lead in circles or repeat without end (16 times its size was parsed)",
+            )
         })
     }
 }
@@ -94,18 +94,12 @@ pub(crate) struct Ctx {
 
 impl Ctx {
     pub(crate) fn new(limits: Limits, file_size: u64) -> Ctx {
-        Ctx {
-            limits: Arc::new(limits),
-            fuel: Arc::new(Fuel::for_file(file_size)),
-        }
+        Ctx { limits: Arc::new(limits), fuel: Arc::new(Fuel::for_file(file_size)) }
     }
 
     /// The same limits with a full tank, for an operation of its own.
     pub(crate) fn refuelled(&self, file_size: u64) -> Ctx {
-        Ctx {
-            limits: self.limits.clone(),
-            fuel: Arc::new(Fuel::for_file(file_size)),
-        }
+        Ctx { limits: self.limits.clone(), fuel: Arc::new(Fuel::for_file(file_size)) }
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -24,10 +24,7 @@ pub(crate) struct Widths {
 
 impl Widths {
     /// What every file of the last twenty years uses, and what we write.
-    pub(crate) const EIGHT: Widths = Widths {
-        offset: 8,
-        length: 8,
-    };
+    pub(crate) const EIGHT: Widths = Widths { offset: 8, length: 8 };
 
     /// Refuses widths that the specification does not know.
     pub(crate) fn checked(offset: u8, length: u8) -> Result<Widths> {
@@ -61,10 +58,7 @@ impl Address {
 
     /// The address `bytes` further on.
     pub(crate) fn plus(self, bytes: u64) -> Result<Address> {
-        let sum = self
-            .0
-            .checked_add(bytes)
-            .ok_or_else(|| Error::damaged("an address runs past 64 bits").at(self.0))?;
+        let sum = self.0.checked_add(bytes).ok_or_else(|| Error::damaged("an address runs past 64 bits").at(self.0))?;
         Ok(Address(sum))
     }
 
@@ -108,12 +102,7 @@ impl BinRead for Address {
 impl BinWrite for Address {
     type Args<'a> = Widths;
 
-    fn write_options<W: Write + Seek>(
-        &self,
-        writer: &mut W,
-        _: Endian,
-        w: Widths,
-    ) -> BinResult<()> {
+    fn write_options<W: Write + Seek>(&self, writer: &mut W, _: Endian, w: Widths) -> BinResult<()> {
         write_uint(writer, Some(self.0), w.offset())
     }
 }
@@ -149,12 +138,7 @@ impl BinRead for Length {
 impl BinWrite for Length {
     type Args<'a> = Widths;
 
-    fn write_options<W: Write + Seek>(
-        &self,
-        writer: &mut W,
-        _: Endian,
-        w: Widths,
-    ) -> BinResult<()> {
+    fn write_options<W: Write + Seek>(&self, writer: &mut W, _: Endian, w: Widths) -> BinResult<()> {
         write_uint(writer, self.0, w.length())
     }
 }
@@ -164,9 +148,7 @@ impl BinWrite for Length {
 pub(crate) fn read_sized(width: usize) -> BinResult<u64> {
     let at = reader.stream_position()?;
     let mut bytes = [0; 8];
-    let place = bytes
-        .get_mut(..width)
-        .ok_or_else(|| malformed(at, "an integer wider than 8 bytes"))?;
+    let place = bytes.get_mut(..width).ok_or_else(|| malformed(at, "an integer wider than 8 bytes"))?;
     reader.read_exact(place)?;
     Ok(u64::from_le_bytes(bytes))
 }
@@ -192,9 +174,7 @@ pub(crate) fn write_sized(value: &u64, width: usize) -> BinResult<()> {
 /// Reads `width` bytes; all ones is `None` whatever the width. Widths above 8 are legal while the high bytes are zero.
 fn read_uint<R: Read>(reader: &mut R, width: usize, at: u64) -> BinResult<Option<u64>> {
     let mut bytes = [0; 32];
-    let place = bytes
-        .get_mut(..width)
-        .ok_or_else(|| malformed(at, "an integer wider than 32 bytes"))?;
+    let place = bytes.get_mut(..width).ok_or_else(|| malformed(at, "an integer wider than 32 bytes"))?;
     reader.read_exact(place)?;
     if place.iter().all(|&b| b == 0xff) {
         return Ok(None);
@@ -203,9 +183,7 @@ fn read_uint<R: Read>(reader: &mut R, width: usize, at: u64) -> BinResult<Option
     if high.iter().any(|&b| b != 0) {
         return Err(malformed(at, "an address or length above 64 bits"));
     }
-    Ok(Some(
-        low.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b)),
-    ))
+    Ok(Some(low.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b))))
 }
 
 fn write_uint<W: Write + Seek>(writer: &mut W, value: Option<u64>, width: usize) -> BinResult<()> {
@@ -215,17 +193,12 @@ fn write_uint<W: Write + Seek>(writer: &mut W, value: Option<u64>, width: usize)
         None => bytes.fill(0xff),
         Some(v) => {
             if width < 8 && v >> (8 * width) != 0 {
-                return Err(malformed(
-                    at,
-                    "a value too large for the width of its field",
-                ));
+                return Err(malformed(at, "a value too large for the width of its field"));
             }
             bytes[..8].copy_from_slice(&v.to_le_bytes());
         }
     }
-    let place = bytes
-        .get(..width)
-        .ok_or_else(|| malformed(at, "an integer wider than 32 bytes"))?;
+    let place = bytes.get(..width).ok_or_else(|| malformed(at, "an integer wider than 32 bytes"))?;
     Ok(writer.write_all(place)?)
 }
 
@@ -241,34 +214,20 @@ pub(crate) fn padded_to_8(n: u64) -> Option<u64> {
 
 /// The complaint of a declaration about bytes it cannot accept.
 pub(crate) fn malformed(at: u64, message: impl Into<String>) -> binrw::Error {
-    binrw::Error::AssertFail {
-        pos: at,
-        message: message.into(),
-    }
+    binrw::Error::AssertFail { pos: at, message: message.into() }
 }
 
 /// Decodes one declared structure from the front of `bytes`; returns it with the number of bytes it took.
-pub(crate) fn decode<'a, T: BinRead>(
-    bytes: &[u8],
-    args: T::Args<'a>,
-    structure: &'static str,
-) -> Result<(T, usize)> {
+pub(crate) fn decode<'a, T: BinRead>(bytes: &[u8], args: T::Args<'a>, structure: &'static str) -> Result<(T, usize)> {
     let mut cursor = Cursor::new(bytes);
-    let value =
-        T::read_options(&mut cursor, Endian::Little, args).map_err(|e| explain(e, structure))?;
+    let value = T::read_options(&mut cursor, Endian::Little, args).map_err(|e| explain(e, structure))?;
     Ok((value, cursor.position() as usize))
 }
 
 /// Encodes one declared structure.
-pub(crate) fn encode<'a, T: BinWrite>(
-    value: &T,
-    args: T::Args<'a>,
-    structure: &'static str,
-) -> Result<Vec<u8>> {
+pub(crate) fn encode<'a, T: BinWrite>(value: &T, args: T::Args<'a>, structure: &'static str) -> Result<Vec<u8>> {
     let mut cursor = Cursor::new(Vec::new());
-    value
-        .write_options(&mut cursor, Endian::Little, args)
-        .map_err(|e| explain(e, structure))?;
+    value.write_options(&mut cursor, Endian::Little, args).map_err(|e| explain(e, structure))?;
     Ok(cursor.into_inner())
 }
 
@@ -296,8 +255,7 @@ pub(crate) fn verify_lookup3(covered: &[u8], stored: u32, structure: &'static st
     // A fuzzer's mutations would all die here.
     if computed != stored && !cfg!(fuzzing) {
         return Err(
-            Error::damaged(format!("checksum is {stored:08x}, computed {computed:08x}"))
-                .in_structure(structure),
+            Error::damaged(format!("checksum is {stored:08x}, computed {computed:08x}")).in_structure(structure)
         );
     }
     Ok(())
@@ -342,28 +300,19 @@ mod tests {
         let w = Widths::checked(16, 16).unwrap();
         let mut bytes = [0; 16];
         bytes[0] = 7;
-        assert_eq!(
-            decode::<Address>(&bytes, w, "test").unwrap(),
-            (Address(7), 16)
-        );
+        assert_eq!(decode::<Address>(&bytes, w, "test").unwrap(), (Address(7), 16));
         bytes[9] = 1;
         assert!(decode::<Address>(&bytes, w, "test").is_err());
     }
 
     #[test]
     fn the_width_of_a_number_grows_at_powers_of_256() {
-        assert_eq!(
-            [0, 1, 255, 256, 65535, 65536].map(bytes_needed),
-            [1, 1, 1, 2, 2, 3]
-        );
+        assert_eq!([0, 1, 255, 256, 65535, 65536].map(bytes_needed), [1, 1, 1, 2, 2, 3]);
     }
 
     #[test]
     fn a_value_too_large_for_its_field_is_not_cut() {
-        let w = Widths {
-            offset: 2,
-            length: 2,
-        };
+        let w = Widths { offset: 2, length: 2 };
         assert!(encode(&Address(65536), w, "test").is_err());
     }
 }

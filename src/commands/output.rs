@@ -12,16 +12,9 @@ pub(crate) fn printable(path: &Path) -> String {
 /// The name of an .h5 file: `.h5` is appended unless it ends in .h5 or .hdf5 already, so `set.v2` becomes `set.v2.h5`.
 pub(crate) fn h5_path(output: &Path) -> Result<PathBuf> {
     let separator = |b: &u8| std::path::is_separator((*b).into());
-    let folder = output
-        .as_os_str()
-        .as_encoded_bytes()
-        .last()
-        .is_some_and(separator);
+    let folder = output.as_os_str().as_encoded_bytes().last().is_some_and(separator);
     let Some(name) = output.file_name().filter(|_| !folder) else {
-        let message = format!(
-            "--output {} is a folder; add the name of a file",
-            printable(output)
-        );
+        let message = format!("--output {} is a folder; add the name of a file", printable(output));
         return Err(Error::new(ErrorKind::Invalid, message));
     };
     let name = name.to_string_lossy().to_ascii_lowercase();
@@ -38,12 +31,8 @@ pub(crate) fn check(path: &Path, overwrite: bool) -> Result<()> {
     let shown = printable(path);
     let taken = |message: String| Err(Error::new(ErrorKind::Conflict, message));
     match std::fs::symlink_metadata(path) {
-        Ok(there) if there.is_dir() => taken(format!(
-            "{shown} is a folder; choose another name for the output"
-        )),
-        Ok(_) if !overwrite => taken(format!(
-            "{shown} exists; add --overwrite to replace it, or choose another name"
-        )),
+        Ok(there) if there.is_dir() => taken(format!("{shown} is a folder; choose another name for the output")),
+        Ok(_) if !overwrite => taken(format!("{shown} exists; add --overwrite to replace it, or choose another name")),
         _ => Ok(()),
     }
 }
@@ -55,14 +44,7 @@ pub(crate) fn make_parents(path: &Path) -> Result<()> {
     };
     std::fs::create_dir_all(folder).map_err(|e| {
         let error = Error::from(e);
-        Error::new(
-            error.kind(),
-            format!(
-                "cannot make the folder {}: {}",
-                printable(folder),
-                error.message()
-            ),
-        )
+        Error::new(error.kind(), format!("cannot make the folder {}: {}", printable(folder), error.message()))
     })
 }
 
@@ -72,12 +54,7 @@ mod tests {
 
     #[test]
     fn a_dot_in_a_name_is_no_suffix() {
-        let named = |s: &str| {
-            h5_path(Path::new(s))
-                .unwrap()
-                .to_string_lossy()
-                .into_owned()
-        };
+        let named = |s: &str| h5_path(Path::new(s)).unwrap().to_string_lossy().into_owned();
         assert_eq!(named("tmp/set.v2"), "tmp/set.v2.h5");
         assert_eq!(named("a.H5"), "a.H5");
         assert_eq!(named("a.hdf5"), "a.hdf5");

@@ -29,10 +29,7 @@ pub struct HeapBytes {
 
 impl HeapBytes {
     pub(crate) fn empty() -> HeapBytes {
-        HeapBytes {
-            collection: Arc::new([]),
-            range: 0..0,
-        }
+        HeapBytes { collection: Arc::new([]), range: 0..0 }
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
@@ -62,12 +59,7 @@ pub trait Element: Sized + Clone + Send + Sync {
 
     /// Appends `values` to `out` as elements of `datatype`.
     #[doc(hidden)]
-    fn to_stored(
-        values: &[Self],
-        datatype: &Datatype,
-        heap: &mut dyn KeepHeap,
-        out: &mut Vec<u8>,
-    ) -> Result<()>;
+    fn to_stored(values: &[Self], datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()>;
 
     /// `n` values whose bytes may be filled as they are stored, if elements of `datatype` look so in memory.
     #[doc(hidden)]
@@ -106,28 +98,20 @@ impl<'a> Stored<'a> {
     }
 
     fn cannot_be(&self, wanted: &str) -> Error {
-        Error::mismatch(format!(
-            "elements are {}, they cannot be read as {wanted}",
-            self.datatype
-        ))
+        Error::mismatch(format!("elements are {}, they cannot be read as {wanted}", self.datatype))
     }
 
     /// The same elements, seen as those of an enumeration's base.
     fn numbers(self) -> Self {
         match self.datatype {
-            Datatype::Enumeration { base, .. } => Stored {
-                datatype: base,
-                ..self
-            },
+            Datatype::Enumeration { base, .. } => Stored { datatype: base, ..self },
             _ => self,
         }
     }
 }
 
 fn cannot_store(datatype: &Datatype, what: &str) -> Error {
-    Error::mismatch(format!(
-        "the dataset's elements are {datatype}, {what} cannot be written to it"
-    ))
+    Error::mismatch(format!("the dataset's elements are {datatype}, {what} cannot be written to it"))
 }
 
 macro_rules! number_element {
@@ -183,45 +167,28 @@ number_element! {
 /// Stored as h5py does: an enumeration of i8 with FALSE = 0 and TRUE = 1.
 impl Element for bool {
     fn datatype() -> Datatype {
-        let members = vec![
-            (Name::from("FALSE"), vec![0]),
-            (Name::from("TRUE"), vec![1]),
-        ];
-        Datatype::Enumeration {
-            base: Box::new(Datatype::integer(1, true)),
-            members,
-        }
+        let members = vec![(Name::from("FALSE"), vec![0]), (Name::from("TRUE"), vec![1])];
+        Datatype::Enumeration { base: Box::new(Datatype::integer(1, true)), members }
     }
 
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
         // PyTables stores truth values as bit fields, others as plain integers.
         let numbers = match stored.datatype {
-            Datatype::BitField(bits @ Bits { size: 1, .. }) => number::convert::<i64>(
-                stored.bytes,
-                &Datatype::Integer {
-                    bits: *bits,
-                    signed: false,
-                },
-            ),
+            Datatype::BitField(bits @ Bits { size: 1, .. }) => {
+                number::convert::<i64>(stored.bytes, &Datatype::Integer { bits: *bits, signed: false })
+            }
             _ => number::convert::<i64>(stored.bytes, stored.numbers().datatype),
         };
         let numbers = numbers.unwrap_or_else(|| Err(stored.cannot_be("bool")))?;
         let truth = |n: i64| match n {
             0 => Ok(false),
             1 => Ok(true),
-            _ => Err(Error::mismatch(format!(
-                "{n} is neither 0 nor 1, so not a bool"
-            ))),
+            _ => Err(Error::mismatch(format!("{n} is neither 0 nor 1, so not a bool"))),
         };
         numbers.into_iter().map(truth).collect()
     }
 
-    fn to_stored(
-        values: &[Self],
-        datatype: &Datatype,
-        _: &mut dyn KeepHeap,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn to_stored(values: &[Self], datatype: &Datatype, _: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
         if *datatype != Self::datatype() {
             return Err(cannot_store(datatype, "bool"));
         }
@@ -238,18 +205,10 @@ impl Element for String {
     }
 
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
-        stored
-            .elements()
-            .map(|e| text(string_bytes(stored, e)?.into_owned()))
-            .collect()
+        stored.elements().map(|e| text(string_bytes(stored, e)?.into_owned())).collect()
     }
 
-    fn to_stored(
-        values: &[Self],
-        datatype: &Datatype,
-        heap: &mut dyn KeepHeap,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn to_stored(values: &[Self], datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
         for value in values {
             push_string(value, datatype, heap, out)?;
         }
@@ -260,10 +219,7 @@ impl Element for String {
 /// Bytes: the elements of a sequence of u8, of an opaque or of a string.
 impl Element for Vec<u8> {
     fn datatype() -> Datatype {
-        Datatype::Sequence {
-            base: Box::new(Datatype::integer(1, false)),
-            size: 16,
-        }
+        Datatype::Sequence { base: Box::new(Datatype::integer(1, false)), size: 16 }
     }
 
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
@@ -273,26 +229,19 @@ impl Element for Vec<u8> {
                 let bytes = |e| Ok(stored.heap.sequence(e, 1)?.1.as_slice().to_vec());
                 stored.elements().map(bytes).collect()
             }
-            _ if stored.datatype.is_string() => stored
-                .elements()
-                .map(|e| Ok(string_bytes(stored, e)?.into_owned()))
-                .collect(),
+            _ if stored.datatype.is_string() => {
+                stored.elements().map(|e| Ok(string_bytes(stored, e)?.into_owned())).collect()
+            }
             _ => Err(stored.cannot_be("bytes")),
         }
     }
 
-    fn to_stored(
-        values: &[Self],
-        datatype: &Datatype,
-        heap: &mut dyn KeepHeap,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn to_stored(values: &[Self], datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
         if *datatype != Self::datatype() {
             return Err(cannot_store(datatype, "bytes"));
         }
         for value in values {
-            let count = u32::try_from(value.len())
-                .map_err(|_| Error::limit("an element of more than 4 GiB"))?;
+            let count = u32::try_from(value.len()).map_err(|_| Error::limit("an element of more than 4 GiB"))?;
             out.extend(heap.keep(count, value)?);
         }
         Ok(())
@@ -306,9 +255,7 @@ pub(crate) fn string_bytes<'a>(stored: Stored<'a>, element: &'a [u8]) -> Result<
         Datatype::VariableString { .. } => {
             let (_, bytes) = stored.heap.sequence(element, 1)?;
             // Some writers count the terminator.
-            Ok(Cow::Owned(
-                crate::bytes::until_nul(bytes.as_slice()).to_vec(),
-            ))
+            Ok(Cow::Owned(crate::bytes::until_nul(bytes.as_slice()).to_vec()))
         }
         _ => Err(stored.cannot_be("strings")),
     }
@@ -318,9 +265,7 @@ pub(crate) fn trimmed(field: &[u8], padding: Padding) -> &[u8] {
     match padding {
         Padding::NullTerminated => crate::bytes::until_nul(field),
         Padding::NullPadded => &field[..field.iter().rposition(|&b| b != 0).map_or(0, |n| n + 1)],
-        Padding::SpacePadded => {
-            &field[..field.iter().rposition(|&b| b != b' ').map_or(0, |n| n + 1)]
-        }
+        Padding::SpacePadded => &field[..field.iter().rposition(|&b| b != b' ').map_or(0, |n| n + 1)],
     }
 }
 
@@ -332,44 +277,25 @@ fn text(bytes: Vec<u8>) -> Result<String> {
 }
 
 /// Appends one string as an element of `datatype`.
-pub(crate) fn push_string(
-    value: &str,
-    datatype: &Datatype,
-    heap: &mut dyn KeepHeap,
-    out: &mut Vec<u8>,
-) -> Result<()> {
+pub(crate) fn push_string(value: &str, datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
     if value.contains('\0') {
-        return Err(Error::invalid(format!(
-            "{value:?} contains a NUL, which ends a string"
-        )));
+        return Err(Error::invalid(format!("{value:?} contains a NUL, which ends a string")));
     }
     match *datatype {
         Datatype::VariableString { .. } => {
-            let count = u32::try_from(value.len())
-                .map_err(|_| Error::limit("a string of more than 4 GiB"))?;
+            let count = u32::try_from(value.len()).map_err(|_| Error::limit("a string of more than 4 GiB"))?;
             out.extend(heap.keep(count, value.as_bytes())?);
             Ok(())
         }
-        Datatype::FixedString {
-            size,
-            padding,
-            charset,
-        } => {
+        Datatype::FixedString { size, padding, charset } => {
             if charset == Charset::Ascii && !value.is_ascii() {
                 return Err(Error::mismatch(format!("{value:?} is not ASCII")));
             }
             let room = size as usize - usize::from(padding == Padding::NullTerminated);
             if value.len() > room {
-                return Err(Error::mismatch(format!(
-                    "{value:?} has {} bytes, there is room for {room}",
-                    value.len()
-                )));
+                return Err(Error::mismatch(format!("{value:?} has {} bytes, there is room for {room}", value.len())));
             }
-            let fill = if padding == Padding::SpacePadded {
-                b' '
-            } else {
-                0
-            };
+            let fill = if padding == Padding::SpacePadded { b' ' } else { 0 };
             let end = out.len() + size as usize;
             out.extend_from_slice(value.as_bytes());
             out.resize(end, fill);
@@ -398,20 +324,12 @@ mod tests {
     }
 
     fn read<T: Element>(bytes: &[u8], datatype: &Datatype) -> Result<Vec<T>> {
-        T::from_stored(Stored {
-            bytes,
-            datatype,
-            heap: &NoHeap,
-        })
+        T::from_stored(Stored { bytes, datatype, heap: &NoHeap })
     }
 
     #[test]
     fn fixed_strings_lose_their_padding_and_nothing_else() {
-        let of = |padding| Datatype::FixedString {
-            size: 4,
-            padding,
-            charset: Charset::Ascii,
-        };
+        let of = |padding| Datatype::FixedString { size: 4, padding, charset: Charset::Ascii };
         let read = |bytes: &[u8], padding| read::<String>(bytes, &of(padding)).unwrap();
         assert_eq!(read(b"ab\0cfull", Padding::NullTerminated), ["ab", "full"]);
         assert_eq!(read(b"a\0b\0full", Padding::NullPadded), ["a\0b", "full"]);
@@ -420,11 +338,7 @@ mod tests {
 
     #[test]
     fn a_string_that_does_not_fit_is_not_cut() {
-        let field = Datatype::FixedString {
-            size: 4,
-            padding: Padding::NullTerminated,
-            charset: Charset::Utf8,
-        };
+        let field = Datatype::FixedString { size: 4, padding: Padding::NullTerminated, charset: Charset::Utf8 };
         let mut out = Vec::new();
         push_string("abc", &field, &mut NoHeap, &mut out).unwrap();
         assert_eq!(out, b"abc\0");
@@ -434,27 +348,14 @@ mod tests {
 
     #[test]
     fn truth_is_0_or_1() {
-        assert_eq!(
-            read::<bool>(&[0, 1], &bool::datatype()).unwrap(),
-            [false, true]
-        );
+        assert_eq!(read::<bool>(&[0, 1], &bool::datatype()).unwrap(), [false, true]);
         assert!(read::<bool>(&[2], &bool::datatype()).is_err());
         assert_eq!(read::<u8>(&[0, 1], &bool::datatype()).unwrap(), [0, 1]);
     }
 
     #[test]
     fn what_cannot_be_read_as_numbers_says_so() {
-        let error = read::<f64>(
-            b"abcd",
-            &Datatype::Opaque {
-                size: 4,
-                tag: "jpeg".into(),
-            },
-        )
-        .unwrap_err();
-        assert_eq!(
-            error.message(),
-            "elements are opaque of 4 bytes \"jpeg\", they cannot be read as f64"
-        );
+        let error = read::<f64>(b"abcd", &Datatype::Opaque { size: 4, tag: "jpeg".into() }).unwrap_err();
+        assert_eq!(error.message(), "elements are opaque of 4 bytes \"jpeg\", they cannot be read as f64");
     }
 }

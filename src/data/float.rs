@@ -18,12 +18,7 @@ fn special(f: &Float) -> Special {
     if f.norm != Normalization::Implied {
         return Special::Ieee;
     }
-    match (
-        f.bits.size,
-        f.bits.precision,
-        f.exponent_bits,
-        f.mantissa_bits,
-    ) {
+    match (f.bits.size, f.bits.precision, f.exponent_bits, f.mantissa_bits) {
         (1, 8, 4, 3) => Special::NanOnly,
         (1, 6, _, _) | (1, 4, _, _) => Special::Finite,
         _ => Special::Ieee,
@@ -33,9 +28,8 @@ fn special(f: &Float) -> Special {
 /// The number that `element` holds, rounded to `f64`. Numbers wider than 16 bytes are not known.
 pub(crate) fn decode(element: &[u8], f: &Float) -> Option<f64> {
     let bits = bits(element, f.bits.order)?;
-    let field = |position: u8, width: u8| {
-        bits >> position & (1u128.checked_shl(width.into()).unwrap_or(0).wrapping_sub(1))
-    };
+    let field =
+        |position: u8, width: u8| bits >> position & (1u128.checked_shl(width.into()).unwrap_or(0).wrapping_sub(1));
     let negative = field(f.sign, 1) != 0;
     let exponent = field(f.exponent, f.exponent_bits) as u64;
     let mantissa = field(f.mantissa, f.mantissa_bits);
@@ -43,11 +37,7 @@ pub(crate) fn decode(element: &[u8], f: &Float) -> Option<f64> {
     let top = u64::MAX >> (64 - u32::from(f.exponent_bits));
     // x87 stores the bit before the point.
     let fraction_bits = i64::from(f.mantissa_bits) - i64::from(f.norm == Normalization::Set);
-    let fraction = if f.norm == Normalization::Set {
-        mantissa & !(1u128 << fraction_bits.min(127))
-    } else {
-        mantissa
-    };
+    let fraction = if f.norm == Normalization::Set { mantissa & !(1u128 << fraction_bits.min(127)) } else { mantissa };
     match special(f) {
         Special::Ieee if exponent == top && fraction == 0 => return Some(signed(f64::INFINITY)),
         Special::Ieee if exponent == top => return Some(f64::NAN),
@@ -59,10 +49,9 @@ pub(crate) fn decode(element: &[u8], f: &Float) -> Option<f64> {
     let (significand, power) = match (f.norm, exponent) {
         // Subnormal: the exponent counts as 1 and nothing is implied.
         (Normalization::Implied, 0) => (mantissa, 1 - i64::from(f.bias)),
-        (Normalization::Implied, e) => (
-            mantissa | 1u128.checked_shl(f.mantissa_bits.into())?,
-            e as i64 - i64::from(f.bias),
-        ),
+        (Normalization::Implied, e) => {
+            (mantissa | 1u128.checked_shl(f.mantissa_bits.into())?, e as i64 - i64::from(f.bias))
+        }
         (_, 0) => (mantissa, 1 - i64::from(f.bias)),
         (_, e) => (mantissa, e as i64 - i64::from(f.bias)),
     };
@@ -74,15 +63,12 @@ fn bits(element: &[u8], order: ByteOrder) -> Option<u128> {
     if element.len() > 16 {
         return None;
     }
-    let little =
-        |bytes: &mut dyn Iterator<Item = &u8>| bytes.fold(0u128, |n, &b| n << 8 | u128::from(b));
+    let little = |bytes: &mut dyn Iterator<Item = &u8>| bytes.fold(0u128, |n, &b| n << 8 | u128::from(b));
     Some(match order {
         ByteOrder::Big => little(&mut element.iter()),
         ByteOrder::Little => little(&mut element.iter().rev()),
         // Words of 16 bits, the most significant first, each little-endian.
-        ByteOrder::Vax => element.chunks(2).fold(0, |n, w| {
-            w.iter().rev().fold(n, |n, &b| n << 8 | u128::from(b))
-        }),
+        ByteOrder::Vax => element.chunks(2).fold(0, |n, w| w.iter().rev().fold(n, |n, &b| n << 8 | u128::from(b))),
     })
 }
 
@@ -126,52 +112,19 @@ mod tests {
     use super::*;
     use crate::format::message::datatype::Bits;
 
-    fn float(
-        size: u32,
-        sign: u8,
-        exponent: (u8, u8),
-        mantissa: (u8, u8),
-        bias: u32,
-        norm: Normalization,
-    ) -> Float {
-        let bits = Bits {
-            precision: u16::from(sign) + 1,
-            ..Bits::full(size, ByteOrder::Little)
-        };
+    fn float(size: u32, sign: u8, exponent: (u8, u8), mantissa: (u8, u8), bias: u32, norm: Normalization) -> Float {
+        let bits = Bits { precision: u16::from(sign) + 1, ..Bits::full(size, ByteOrder::Little) };
         let (exponent, exponent_bits) = exponent;
         let (mantissa, mantissa_bits) = mantissa;
-        Float {
-            bits,
-            sign,
-            exponent,
-            exponent_bits,
-            mantissa,
-            mantissa_bits,
-            bias,
-            norm,
-        }
+        Float { bits, sign, exponent, exponent_bits, mantissa, mantissa_bits, bias, norm }
     }
 
     #[test]
     fn ieee_numbers_are_what_the_processor_says() {
-        let (single, double) = (
-            Float::ieee(4, ByteOrder::Little),
-            Float::ieee(8, ByteOrder::Big),
-        );
-        for x in [
-            0.0,
-            1.5,
-            -2.75,
-            f64::MAX,
-            1e-310,
-            f64::MIN_POSITIVE,
-            f64::INFINITY,
-        ] {
+        let (single, double) = (Float::ieee(4, ByteOrder::Little), Float::ieee(8, ByteOrder::Big));
+        for x in [0.0, 1.5, -2.75, f64::MAX, 1e-310, f64::MIN_POSITIVE, f64::INFINITY] {
             assert_eq!(decode(&x.to_be_bytes(), &double), Some(x));
-            assert_eq!(
-                decode(&(x as f32).to_le_bytes(), &single),
-                Some(f64::from(x as f32))
-            );
+            assert_eq!(decode(&(x as f32).to_le_bytes(), &single), Some(f64::from(x as f32)));
         }
         assert!(decode(&f64::NAN.to_be_bytes(), &double).unwrap().is_nan());
     }

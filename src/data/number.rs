@@ -63,16 +63,9 @@ pub(crate) fn convert<T: Numeric>(bytes: &[u8], datatype: &Datatype) -> Option<R
         Datatype::Float(f) => {
             let size = f.bits.size as usize;
             if size > 16 {
-                return Some(Err(Error::unsupported(format!(
-                    "floating-point numbers of {size} bytes"
-                ))));
+                return Some(Err(Error::unsupported(format!("floating-point numbers of {size} bytes"))));
             }
-            Some(each(
-                bytes,
-                size,
-                |e| float::decode(e, f).unwrap_or(f64::NAN),
-                T::from_f64,
-            ))
+            Some(each(bytes, size, |e| float::decode(e, f).unwrap_or(f64::NAN), T::from_f64))
         }
         _ => None,
     }
@@ -115,9 +108,7 @@ fn each<N: Copy + std::fmt::Display, T>(
         let number = read(element);
         convert(number).ok_or_else(|| {
             let wanted = std::any::type_name::<T>();
-            Error::mismatch(format!(
-                "the value {number} does not fit {wanted}; read it as a wider type"
-            ))
+            Error::mismatch(format!("the value {number} does not fit {wanted}; read it as a wider type"))
         })
     };
     bytes.chunks_exact(size).map(one).collect()
@@ -133,11 +124,7 @@ pub(crate) fn integer(element: &[u8], bits: Bits, signed: bool) -> i128 {
     // Push the significant bits to the top and back: that drops the others and extends the sign.
     let unused = 128 - u32::from(bits.precision.min(128));
     let top = (all >> bits.offset.min(127)) << unused.min(127);
-    if signed {
-        (top as i128) >> unused.min(127)
-    } else {
-        (top >> unused.min(127)) as i128
-    }
+    if signed { (top as i128) >> unused.min(127) } else { (top >> unused.min(127)) as i128 }
 }
 
 #[cfg(test)]
@@ -148,19 +135,10 @@ mod tests {
     #[test]
     fn a_value_that_does_not_fit_is_an_error_and_not_another_value() {
         let i64s = Datatype::integer(8, true);
-        let bytes: Vec<u8> = [1i64, 255, 256]
-            .iter()
-            .flat_map(|n| n.to_le_bytes())
-            .collect();
-        assert_eq!(
-            convert::<u8>(&bytes[..16], &i64s).unwrap().unwrap(),
-            [1, 255]
-        );
+        let bytes: Vec<u8> = [1i64, 255, 256].iter().flat_map(|n| n.to_le_bytes()).collect();
+        assert_eq!(convert::<u8>(&bytes[..16], &i64s).unwrap().unwrap(), [1, 255]);
         let error = convert::<u8>(&bytes, &i64s).unwrap().unwrap_err();
-        assert_eq!(
-            error.message(),
-            "the value 256 does not fit u8; read it as a wider type"
-        );
+        assert_eq!(error.message(), "the value 256 does not fit u8; read it as a wider type");
     }
 
     #[test]
@@ -177,12 +155,7 @@ mod tests {
 
     #[test]
     fn significant_bits_are_found_wherever_they_lie() {
-        let bits = Bits {
-            size: 2,
-            order: ByteOrder::Big,
-            offset: 4,
-            precision: 5,
-        };
+        let bits = Bits { size: 2, order: ByteOrder::Big, offset: 4, precision: 5 };
         assert_eq!(integer(&[0xff, 0x0f], bits, true), -16);
         assert_eq!(integer(&[0xff, 0x0f], bits, false), 16);
         let wide = Bits::full(16, ByteOrder::Little);
@@ -192,11 +165,6 @@ mod tests {
     #[test]
     fn byte_orders_agree() {
         let big = Datatype::Float(Float::ieee(8, ByteOrder::Big));
-        assert_eq!(
-            convert::<f32>(&1.5f64.to_be_bytes(), &big)
-                .unwrap()
-                .unwrap(),
-            [1.5f32]
-        );
+        assert_eq!(convert::<f32>(&1.5f64.to_be_bytes(), &big).unwrap().unwrap(), [1.5f32]);
     }
 }

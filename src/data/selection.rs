@@ -31,18 +31,12 @@ impl Selection {
     /// Refuses what does not fit a dataset of this shape.
     pub(crate) fn checked(self, shape: &[u64]) -> Result<Selection> {
         if self.0.len() != shape.len() {
-            let message = format!(
-                "a selection of {} dimensions in a dataset of {}",
-                self.0.len(),
-                shape.len()
-            );
+            let message = format!("a selection of {} dimensions in a dataset of {}", self.0.len(), shape.len());
             return Err(Error::mismatch(message));
         }
         for (range, &size) in self.0.iter().zip(shape) {
             if range.start > range.end || range.end > size {
-                return Err(Error::mismatch(format!(
-                    "{range:?} in a dimension of {size}"
-                )));
+                return Err(Error::mismatch(format!("{range:?} in a dimension of {size}")));
             }
         }
         Ok(self)
@@ -155,10 +149,6 @@ mod tests {
     fn what_lies_outside_is_refused() {
         assert!((0..11).select(&[10]).is_err());
         assert!((.., ..).select(&[10]).is_err());
-        assert!(
-            Selection(Vec::from([Range { start: 4, end: 2 }]))
-                .select(&[10])
-                .is_err()
-        );
+        assert!(Selection(Vec::from([Range { start: 4, end: 2 }])).select(&[10]).is_err());
     }
 }

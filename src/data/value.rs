@@ -34,27 +34,17 @@ pub enum Value {
 impl Value {
     /// The first `limit` of the stored elements.
     pub(crate) fn from_stored(stored: Stored<'_>, limit: usize) -> Result<Vec<Value>> {
-        stored
-            .elements()
-            .take(limit)
-            .map(|e| one(stored, e))
-            .collect()
+        stored.elements().take(limit).map(|e| one(stored, e)).collect()
     }
 }
 
 fn one(stored: Stored<'_>, element: &[u8]) -> Result<Value> {
-    let inside = |datatype, bytes| Stored {
-        bytes,
-        datatype,
-        heap: stored.heap,
-    };
+    let inside = |datatype, bytes| Stored { bytes, datatype, heap: stored.heap };
     Ok(match stored.datatype {
         Datatype::Integer { bits, signed } if bits.size <= 16 => {
             Value::Integer(number::integer(element, *bits, *signed))
         }
-        Datatype::Float(f) => {
-            float::decode(element, f).map_or_else(|| Value::Bytes(element.to_vec()), Value::Float)
-        }
+        Datatype::Float(f) => float::decode(element, f).map_or_else(|| Value::Bytes(element.to_vec()), Value::Float),
         Datatype::FixedString { .. } | Datatype::VariableString { .. } => {
             Value::String(Name(string_bytes(stored, element)?.into_owned()))
         }
@@ -71,22 +61,14 @@ fn one(stored: Stored<'_>, element: &[u8]) -> Result<Value> {
             let Value::Integer(n) = one(inside(base, element), element)? else {
                 return Ok(Value::Bytes(element.to_vec()));
             };
-            let name = members
-                .iter()
-                .find(|(_, v)| v[..] == *element)
-                .map(|(n, _)| n.clone());
+            let name = members.iter().find(|(_, v)| v[..] == *element).map(|(n, _)| n.clone());
             Value::Enumeration(n, name)
         }
         Datatype::Sequence { base, .. } => {
             let (_, bytes) = stored.heap.sequence(element, base.size())?;
-            Value::Sequence(Value::from_stored(
-                inside(base, bytes.as_slice()),
-                usize::MAX,
-            )?)
+            Value::Sequence(Value::from_stored(inside(base, bytes.as_slice()), usize::MAX)?)
         }
-        Datatype::Array { base, .. } => {
-            Value::Sequence(Value::from_stored(inside(base, element), usize::MAX)?)
-        }
+        Datatype::Array { base, .. } => Value::Sequence(Value::from_stored(inside(base, element), usize::MAX)?),
         Datatype::Complex(base) => {
             let (re, im) = element.split_at(element.len() / 2);
             match (one(inside(base, re), re)?, one(inside(base, im), im)?) {
@@ -129,9 +111,7 @@ impl fmt::Display for Value {
                 f.write_str("]")
             }
             Value::Complex(re, im) => write!(f, "{re}{im:+}i"),
-            Value::Reference(bytes) if bytes.iter().all(|&b| b == 0) => {
-                f.write_str("null reference")
-            }
+            Value::Reference(bytes) if bytes.iter().all(|&b| b == 0) => f.write_str("null reference"),
             Value::Reference(_) => f.write_str("reference"),
         }
     }

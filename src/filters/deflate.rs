@@ -18,21 +18,14 @@ fn wrong(what: impl Into<String>) -> Error {
 
 impl Inflater {
     /// Inflates into `chunk`, at least `least` bytes. What the stream has beyond it is ignored; libhdf5 does so too.
-    pub(super) fn inflate_into(
-        &mut self,
-        stream: &[u8],
-        chunk: &mut [u8],
-        least: usize,
-    ) -> Result<()> {
+    pub(super) fn inflate_into(&mut self, stream: &[u8], chunk: &mut [u8], least: usize) -> Result<()> {
         self.0.reset(true);
         let status = self.0.decompress(stream, chunk, FlushDecompress::Finish);
         let got = self.0.total_out() as usize;
         match status {
             Err(e) => Err(wrong(format!("after {got} bytes: {e}"))),
             Ok(Status::StreamEnd) if got >= least => Ok(()),
-            Ok(_) if got < chunk.len() => {
-                Err(wrong(format!("ends after {got} of {} bytes", chunk.len())))
-            }
+            Ok(_) if got < chunk.len() => Err(wrong(format!("ends after {got} of {} bytes", chunk.len()))),
             Ok(_) => Ok(()),
         }
     }
@@ -44,10 +37,7 @@ impl Inflater {
         loop {
             let rest = &stream[self.0.total_in() as usize..];
             let before = (self.0.total_in(), self.0.total_out());
-            let status = self
-                .0
-                .decompress_vec(rest, out, FlushDecompress::None)
-                .map_err(|e| wrong(e.to_string()))?;
+            let status = self.0.decompress_vec(rest, out, FlushDecompress::None).map_err(|e| wrong(e.to_string()))?;
             if status == Status::StreamEnd {
                 return Ok(());
             }
@@ -75,11 +65,7 @@ impl Deflater {
                 compress.reset();
                 compress
             }
-            slot => {
-                &mut slot
-                    .insert((level, Compress::new(Compression::new(level), true)))
-                    .1
-            }
+            slot => &mut slot.insert((level, Compress::new(Compression::new(level), true))).1,
         };
         let mut out = Vec::with_capacity(chunk.len());
         let status = compress.compress_vec(chunk, &mut out, FlushCompress::Finish);

@@ -6,15 +6,10 @@ use crate::error::{Error, Result};
 /// The chunk without its checksum, which was right.
 pub(super) fn verified(stored: &[u8]) -> Result<&[u8]> {
     let wrong = |what: String| Error::damaged(what).in_structure("chunk");
-    let (data, sum) = stored
-        .split_last_chunk::<4>()
-        .ok_or_else(|| wrong("too short for its checksum".into()))?;
+    let (data, sum) = stored.split_last_chunk::<4>().ok_or_else(|| wrong("too short for its checksum".into()))?;
     let (stored, computed) = (u32::from_le_bytes(*sum), Fletcher32::of(data));
     if !computed.accepts(stored) {
-        return Err(wrong(format!(
-            "checksum is {stored:08x}, computed {:08x}",
-            computed.0
-        )));
+        return Err(wrong(format!("checksum is {stored:08x}, computed {:08x}", computed.0)));
     }
     Ok(data)
 }

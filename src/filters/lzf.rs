@@ -9,28 +9,17 @@ pub(super) fn decode(stream: &[u8], out: &mut Vec<u8>, most: usize) -> Result<()
     while let Some(&control) = rest.next() {
         let control = usize::from(control);
         if control < 32 {
-            let literals = rest
-                .as_slice()
-                .get(..=control)
-                .ok_or_else(|| wrong("ends in a run of literals"))?;
+            let literals = rest.as_slice().get(..=control).ok_or_else(|| wrong("ends in a run of literals"))?;
             out.extend_from_slice(literals);
             rest = rest.as_slice()[control + 1..].iter();
         } else {
-            let mut next = || {
-                rest.next()
-                    .copied()
-                    .map(usize::from)
-                    .ok_or_else(|| wrong("ends in a reference"))
-            };
+            let mut next = || rest.next().copied().map(usize::from).ok_or_else(|| wrong("ends in a reference"));
             let mut length = control >> 5;
             if length == 7 {
                 length += next()?;
             }
             let distance = ((control & 31) << 8 | next()?) + 1;
-            let start = out
-                .len()
-                .checked_sub(distance)
-                .ok_or_else(|| wrong("refers to before its beginning"))?;
+            let start = out.len().checked_sub(distance).ok_or_else(|| wrong("refers to before its beginning"))?;
             // The reference may overlap what it produces.
             for i in start..start + length + 2 {
                 out.push(out[i]);

@@ -58,10 +58,7 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// Understands the filters of a dataset.
     pub(crate) fn new(filters: &[FilterInfo]) -> Result<Pipeline> {
-        let stages = filters
-            .iter()
-            .map(|f| Ok((Filter::new(f)?, f.optional)))
-            .collect::<Result<_>>()?;
+        let stages = filters.iter().map(|f| Ok((Filter::new(f)?, f.optional))).collect::<Result<_>>()?;
         Ok(Pipeline { stages })
     }
 
@@ -84,24 +81,14 @@ impl Pipeline {
         least: usize,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let stages: Vec<&Filter> = self
-            .stages
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| mask >> i & 1 == 0)
-            .map(|(_, (f, _))| f)
-            .rev()
-            .collect();
+        let stages: Vec<&Filter> =
+            self.stages.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 0).map(|(_, (f, _))| f).rev().collect();
         let Some((last, before)) = stages.split_last() else {
             return copy_start(stored, chunk, least);
         };
         // Between the stages a chunk may be somewhat larger than in the end: a checksum, an incompressible block.
         let most = 2 * chunk.len() + (64 << 10);
-        let Scratch {
-            inflater,
-            buffers: [from, to],
-            ..
-        } = scratch;
+        let Scratch { inflater, buffers: [from, to], .. } = scratch;
         let mut first = true;
         for stage in before {
             let input = if first { stored } else { &from[..] };
@@ -124,10 +111,7 @@ impl Pipeline {
                 Some(out) => current = Some(out),
                 None if *optional => mask |= 1 << i,
                 None => {
-                    return Err(Error::unsupported(format!(
-                        "a chunk that filter {} cannot store",
-                        i + 1
-                    )));
+                    return Err(Error::unsupported(format!("a chunk that filter {} cannot store", i + 1)));
                 }
             }
         }
@@ -138,9 +122,7 @@ impl Pipeline {
 impl Filter {
     fn new(f: &FilterInfo) -> Result<Filter> {
         Ok(match f.id {
-            DEFLATE => Filter::Deflate {
-                level: f.parameters.first().copied().unwrap_or(6).min(9),
-            },
+            DEFLATE => Filter::Deflate { level: f.parameters.first().copied().unwrap_or(6).min(9) },
             SHUFFLE => {
                 let element_size = f.parameters.first().copied().unwrap_or(1).max(1) as usize;
                 Filter::Shuffle { element_size }
@@ -150,22 +132,13 @@ impl Filter {
             32022 | 32023 | 32032 => Filter::Rounded,
             id => {
                 let registered = registered_name(id).map(str::to_owned);
-                Filter::Unknown {
-                    id,
-                    name: registered.unwrap_or_else(|| f.name.to_string()),
-                }
+                Filter::Unknown { id, name: registered.unwrap_or_else(|| f.name.to_string()) }
             }
         })
     }
 
     /// Undoes one stage into `out`, whose old content does not matter, with at most `most` bytes.
-    fn decode(
-        &self,
-        input: &[u8],
-        out: &mut Vec<u8>,
-        most: usize,
-        inflater: &mut deflate::Inflater,
-    ) -> Result<()> {
+    fn decode(&self, input: &[u8], out: &mut Vec<u8>, most: usize, inflater: &mut deflate::Inflater) -> Result<()> {
         out.clear();
         match self {
             Filter::Deflate { .. } => inflater.inflate(input, out, most),
@@ -225,11 +198,7 @@ impl Filter {
 }
 
 fn unknown(id: u16, name: &str) -> Error {
-    Error::unsupported(if name.is_empty() {
-        format!("filter {id}")
-    } else {
-        format!("filter {id} ({name})")
-    })
+    Error::unsupported(if name.is_empty() { format!("filter {id}") } else { format!("filter {id} ({name})") })
 }
 
 /// The bytes of a chunk of `size` that decoding gave, at least `least`; what is behind the chunk is ignored, as in
@@ -253,12 +222,7 @@ mod tests {
     use super::*;
 
     fn info(id: u16, parameters: &[u32]) -> FilterInfo {
-        FilterInfo {
-            id,
-            name: "".into(),
-            optional: id == DEFLATE,
-            parameters: parameters.to_vec(),
-        }
+        FilterInfo { id, name: "".into(), optional: id == DEFLATE, parameters: parameters.to_vec() }
     }
 
     fn round_trip(filters: &[FilterInfo], chunk: &[u8]) {
@@ -266,20 +230,13 @@ mod tests {
         let mut scratch = Scratch::default();
         let (stored, mask) = pipeline.encode(chunk, &mut scratch).unwrap();
         let mut back = vec![0xaa; chunk.len()];
-        pipeline
-            .decode(&stored, mask, &mut back, chunk.len(), &mut scratch)
-            .unwrap();
+        pipeline.decode(&stored, mask, &mut back, chunk.len(), &mut scratch).unwrap();
         assert_eq!(back, chunk, "{filters:?}");
         for cut in [0, 1, stored.len() / 2, stored.len().saturating_sub(1)] {
             let stored = &stored[..cut.min(stored.len())];
             if stored.len() < chunk.len() {
                 // Any answer but a panic or a wrong value.
-                assert!(
-                    pipeline
-                        .decode(stored, mask, &mut back, chunk.len(), &mut scratch)
-                        .is_err()
-                        || back == chunk
-                );
+                assert!(pipeline.decode(stored, mask, &mut back, chunk.len(), &mut scratch).is_err() || back == chunk);
             }
         }
     }
@@ -287,20 +244,11 @@ mod tests {
     #[test]
     fn what_a_pipeline_does_it_undoes() {
         let smooth: Vec<u8> = (0..10_000u32).flat_map(|n| (n / 7).to_le_bytes()).collect();
-        let noise: Vec<u8> = (0..4_000u32)
-            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
-            .collect();
+        let noise: Vec<u8> = (0..4_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         for chunk in [&smooth[..], &noise, &smooth[..4], b"x"] {
             round_trip(&[], chunk);
             round_trip(&[info(SHUFFLE, &[4]), info(DEFLATE, &[4])], chunk);
-            round_trip(
-                &[
-                    info(SHUFFLE, &[4]),
-                    info(DEFLATE, &[9]),
-                    info(FLETCHER32, &[]),
-                ],
-                chunk,
-            );
+            round_trip(&[info(SHUFFLE, &[4]), info(DEFLATE, &[9]), info(FLETCHER32, &[])], chunk);
             round_trip(&[info(FLETCHER32, &[]), info(DEFLATE, &[1])], chunk);
             round_trip(&[info(SHUFFLE, &[3])], chunk);
         }
@@ -312,28 +260,18 @@ mod tests {
         let mut scratch = Scratch::default();
         let (stored, _) = pipeline.encode(&[7; 60], &mut scratch).unwrap();
         let mut chunk = [0; 100];
-        pipeline
-            .decode(&stored, 0, &mut chunk, 60, &mut scratch)
-            .unwrap();
+        pipeline.decode(&stored, 0, &mut chunk, 60, &mut scratch).unwrap();
         assert_eq!(chunk[..60], [7; 60]);
-        assert!(
-            pipeline
-                .decode(&stored, 0, &mut chunk, 61, &mut scratch)
-                .is_err()
-        );
+        assert!(pipeline.decode(&stored, 0, &mut chunk, 61, &mut scratch).is_err());
     }
 
     #[test]
     fn an_unknown_filter_is_named_and_fails_only_where_it_was_used() {
         let pipeline = Pipeline::new(&[info(32013, &[])]).unwrap();
         let mut chunk = [0; 3];
-        let error = pipeline
-            .decode(b"abc", 0, &mut chunk, 3, &mut Scratch::default())
-            .unwrap_err();
+        let error = pipeline.decode(b"abc", 0, &mut chunk, 3, &mut Scratch::default()).unwrap_err();
         assert_eq!(error.to_string(), "not supported: filter 32013 (ZFP)");
-        pipeline
-            .decode(b"abc", 1, &mut chunk, 3, &mut Scratch::default())
-            .unwrap();
+        pipeline.decode(b"abc", 1, &mut chunk, 3, &mut Scratch::default()).unwrap();
         assert_eq!(&chunk, b"abc");
     }
 

@@ -18,10 +18,7 @@ pub(super) fn shuffle(input: &[u8], element_size: usize) -> Vec<u8> {
         8 => shuffle_fixed::<8>(elements, planes, count),
         _ => {
             for (k, plane) in planes.chunks_exact_mut(count).enumerate() {
-                for (to, from) in plane
-                    .iter_mut()
-                    .zip(elements[k..].iter().step_by(element_size))
-                {
+                for (to, from) in plane.iter_mut().zip(elements[k..].iter().step_by(element_size)) {
                     *to = *from;
                 }
             }

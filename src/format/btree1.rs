@@ -115,18 +115,11 @@ impl<K: Key> Node<K> {
         let (header, used) = bytes::decode::<Header>(bytes, w, STRUCTURE)?;
         let wrong = |what: String| Error::damaged(what).in_structure(STRUCTURE);
         if header.kind != K::KIND {
-            return Err(wrong(format!(
-                "its kind is {}, wanted is {}",
-                header.kind,
-                K::KIND
-            )));
+            return Err(wrong(format!("its kind is {}, wanted is {}", header.kind, K::KIND)));
         }
         let room = 2 * u32::from(k);
         if u32::from(header.count) > room {
-            return Err(wrong(format!(
-                "{} entries, there is room for {room}",
-                header.count
-            )));
+            return Err(wrong(format!("{} entries, there is room for {room}", header.count)));
         }
         let count = usize::from(header.count);
         let (key, pair) = (K::size(form, w), K::size(form, w) + w.offset());
@@ -142,8 +135,7 @@ impl<K: Key> Node<K> {
         for entry in body.chunks(pair) {
             node.keys.push(K::decode(entry, form, w)?);
             if entry.len() == pair {
-                node.children
-                    .push(bytes::decode::<Address>(&entry[key..], w, STRUCTURE)?.0);
+                node.children.push(bytes::decode::<Address>(&entry[key..], w, STRUCTURE)?.0);
             }
         }
         Ok(node)
@@ -182,11 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded_again() {
-        let key = |x| ChunkKey {
-            stored_size: 100,
-            filter_mask: 1,
-            offset: vec![x, 0, 0],
-        };
+        let key = |x| ChunkKey { stored_size: 100, filter_mask: 1, offset: vec![x, 0, 0] };
         let node = Node {
             level: 0,
             left: None,

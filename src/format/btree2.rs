@@ -46,10 +46,7 @@ impl Header {
         let (header, _) = bytes::decode::<Header>(bytes::verified(bytes, HEADER)?, w, HEADER)?;
         let wrong = |what: String| Error::damaged(what).in_structure(HEADER);
         if header.record_size == 0 || header.depth > 64 {
-            return Err(wrong(format!(
-                "records of {} bytes, depth {}",
-                header.record_size, header.depth
-            )));
+            return Err(wrong(format!("records of {} bytes, depth {}", header.record_size, header.depth)));
         }
         Ok(header)
     }
@@ -69,27 +66,18 @@ impl Levels {
         let record_size = usize::from(header.record_size);
         let room = u64::from(header.node_size).saturating_sub(10);
         let leaf = room / record_size as u64;
-        let mut levels = Levels {
-            record_size,
-            offset_width: w.offset(),
-            capacity: vec![(leaf, leaf)],
-        };
+        let mut levels = Levels { record_size, offset_width: w.offset(), capacity: vec![(leaf, leaf)] };
         for level in 1..=usize::from(header.depth) {
             let pointer = levels.pointer_size(level) as u64;
             let here = room.saturating_sub(pointer) / (record_size as u64 + pointer);
             let (_, below) = levels.capacity[level - 1];
-            let all = here
-                .saturating_add(1)
-                .saturating_mul(below)
-                .saturating_add(here);
+            let all = here.saturating_add(1).saturating_mul(below).saturating_add(here);
             levels.capacity.push((here, all));
         }
         if levels.capacity.iter().any(|&(here, _)| here == 0) {
-            return Err(Error::damaged(format!(
-                "nodes of {} bytes hold no record",
-                header.node_size
-            ))
-            .in_structure(HEADER));
+            return Err(
+                Error::damaged(format!("nodes of {} bytes hold no record", header.node_size)).in_structure(HEADER)
+            );
         }
         Ok(levels)
     }
@@ -102,11 +90,7 @@ impl Levels {
 
     /// The count of a child's whole subtree is there only where the child is an internal node.
     fn total_width(&self, level: usize) -> usize {
-        if level > 1 {
-            bytes_needed(self.capacity[level - 1].1)
-        } else {
-            0
-        }
+        if level > 1 { bytes_needed(self.capacity[level - 1].1) } else { 0 }
     }
 
     fn pointer_size(&self, level: usize) -> usize {
@@ -116,11 +100,7 @@ impl Levels {
     /// Bytes of a node of `records` records, checksum included.
     pub(crate) fn used_size(&self, level: usize, records: u16) -> u64 {
         let records = usize::from(records);
-        let pointers = if level == 0 {
-            0
-        } else {
-            (records + 1) * self.pointer_size(level)
-        };
+        let pointers = if level == 0 { 0 } else { (records + 1) * self.pointer_size(level) };
         (10 + records * self.record_size + pointers) as u64
     }
 }
@@ -181,35 +161,21 @@ pub(crate) fn decode_node(
     let (prefix, used) = bytes::decode::<NodePrefix>(covered, (), NODE)?;
     let signature: &[u8; 4] = if level == 0 { b"BTLF" } else { b"BTIN" };
     if prefix.signature != *signature || prefix.version != 0 || prefix.kind != kind {
-        return Err(wrong(format!(
-            "not a node of level {level} and kind {kind}"
-        )));
+        return Err(wrong(format!("not a node of level {level} and kind {kind}")));
     }
     let (most, _) = levels.capacity.get(level).copied().unwrap_or_default();
     if u64::from(records) > most {
-        return Err(wrong(format!(
-            "{records} records, there is room for {most}"
-        )));
+        return Err(wrong(format!("{records} records, there is room for {most}")));
     }
     let split = usize::from(records) * levels.record_size;
-    let (front, back) = covered[used..]
-        .split_at_checked(split)
-        .ok_or_else(|| wrong("ends before its last record".into()))?;
-    let mut node = Node {
-        records: front
-            .chunks(levels.record_size)
-            .map(<[u8]>::to_vec)
-            .collect(),
-        children: Vec::new(),
-    };
+    let (front, back) =
+        covered[used..].split_at_checked(split).ok_or_else(|| wrong("ends before its last record".into()))?;
+    let mut node =
+        Node { records: front.chunks(levels.record_size).map(<[u8]>::to_vec).collect(), children: Vec::new() };
     if level > 0 {
-        for pointer in back
-            .chunks_exact(levels.pointer_size(level))
-            .take(usize::from(records) + 1)
-        {
+        for pointer in back.chunks_exact(levels.pointer_size(level)).take(usize::from(records) + 1) {
             let widths = (w, levels.count_width(), levels.total_width(level));
-            node.children
-                .push(bytes::decode::<Child>(pointer, widths, NODE)?.0);
+            node.children.push(bytes::decode::<Child>(pointer, widths, NODE)?.0);
         }
         if node.children.len() != usize::from(records) + 1 {
             return Err(wrong("ends before its last child".into()));

@@ -80,8 +80,7 @@ impl Header {
 
     /// Elements of each data block of super block `u`.
     pub(crate) fn block_elements(&self, u: u32) -> u64 {
-        u64::from(self.min_elements)
-            .saturating_mul(1u64.checked_shl(u.div_ceil(2)).unwrap_or(u64::MAX))
+        u64::from(self.min_elements).saturating_mul(1u64.checked_shl(u.div_ceil(2)).unwrap_or(u64::MAX))
     }
 
     /// Elements of a page.
@@ -91,11 +90,7 @@ impl Header {
 
     /// Pages of a data block of `elements`; 0 where it is not cut.
     pub(crate) fn pages(&self, elements: u64) -> u64 {
-        if elements > self.page() {
-            elements.div_ceil(self.page())
-        } else {
-            0
-        }
+        if elements > self.page() { elements.div_ceil(self.page()) } else { 0 }
     }
 
     /// Bytes of a block's offset.
@@ -105,37 +100,19 @@ impl Header {
 
     /// Bytes of a block before its contents: index blocks have no offset.
     pub(crate) fn prefix_size(&self, kind: Block, w: Widths) -> u64 {
-        (6 + w.offset()
-            + if kind == Block::Index {
-                0
-            } else {
-                self.offset_width()
-            }) as u64
+        (6 + w.offset() + if kind == Block::Index { 0 } else { self.offset_width() }) as u64
     }
 
     /// Checks a block of the array at `at` (up to its first checksum) and returns what stands between its prefix and
     /// that checksum.
-    pub(crate) fn decode_block<'a>(
-        &self,
-        bytes: &'a [u8],
-        kind: Block,
-        at: Address,
-        w: Widths,
-    ) -> Result<&'a [u8]> {
+    pub(crate) fn decode_block<'a>(&self, bytes: &'a [u8], kind: Block, at: Address, w: Widths) -> Result<&'a [u8]> {
         let (signature, structure) = kind.names();
         let covered = bytes::verified(bytes, structure)?;
-        let width = if kind == Block::Index {
-            0
-        } else {
-            self.offset_width()
-        };
+        let width = if kind == Block::Index { 0 } else { self.offset_width() };
         let (prefix, used) = bytes::decode::<BlockPrefix>(covered, (w, width), structure)?;
         // The offset is not held against the block's place: libhdf5 writes another one below the index block.
         if prefix.signature != *signature || prefix.header != at {
-            return Err(
-                Error::damaged("belongs to another array, or is another block")
-                    .in_structure(structure),
-            );
+            return Err(Error::damaged("belongs to another array, or is another block").in_structure(structure));
         }
         Ok(&covered[used..])
     }
@@ -198,17 +175,8 @@ mod tests {
         };
         assert_eq!(header.super_blocks(), 29);
         assert_eq!((header.index_pointers(), header.super_pointers()), (6, 25));
-        let first: Vec<_> = (0..4)
-            .map(|u| (data_blocks(u), header.block_elements(u)))
-            .collect();
+        let first: Vec<_> = (0..4).map(|u| (data_blocks(u), header.block_elements(u))).collect();
         assert_eq!(first, [(1, 16), (1, 32), (2, 32), (2, 64)]);
-        assert_eq!(
-            (
-                data_blocks(13),
-                header.block_elements(13),
-                header.pages(2048)
-            ),
-            (64, 2048, 2)
-        );
+        assert_eq!((data_blocks(13), header.block_elements(13), header.pages(2048)), (64, 2048, 2));
     }
 }

@@ -60,11 +60,7 @@ impl Header {
 
     /// The number of pages; 0 where the block is not cut.
     pub(crate) fn pages(&self) -> u64 {
-        if self.elements > self.page() {
-            self.elements.div_ceil(self.page())
-        } else {
-            0
-        }
+        if self.elements > self.page() { self.elements.div_ceil(self.page()) } else { 0 }
     }
 }
 
@@ -86,9 +82,7 @@ pub(crate) fn decode_block(bytes: &[u8], header: Address, w: Widths) -> Result<&
 
 /// Whether bit `n` of a bitmap is set; the most significant bit comes first.
 pub(crate) fn bit(bitmap: &[u8], n: u64) -> bool {
-    bitmap
-        .get((n / 8) as usize)
-        .is_some_and(|b| b << (n % 8) & 0x80 != 0)
+    bitmap.get((n / 8) as usize).is_some_and(|b| b << (n % 8) & 0x80 != 0)
 }
 
 #[cfg(test)]
@@ -103,14 +97,7 @@ mod tests {
 
     #[test]
     fn a_header_comes_back_as_it_was() {
-        let header = Header {
-            version: 0,
-            client: 1,
-            element_size: 15,
-            page_bits: 10,
-            elements: 4096,
-            block: None,
-        };
+        let header = Header { version: 0, client: 1, element_size: 15, page_bits: 10, elements: 4096, block: None };
         let mut bytes = bytes::encode(&header, Widths::EIGHT, HEADER).unwrap();
         bytes::seal(&mut bytes);
         assert_eq!(bytes.len() as u64, Header::size(Widths::EIGHT));

@@ -84,17 +84,9 @@ pub(crate) enum HeapObject {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     /// The direct block at this address, of this size, which begins at this offset of the heap.
-    Direct {
-        address: Address,
-        size: u64,
-        start: u64,
-    },
+    Direct { address: Address, size: u64, start: u64 },
     /// The indirect block at this address, with so many rows.
-    Indirect {
-        address: Address,
-        rows: u16,
-        start: u64,
-    },
+    Indirect { address: Address, rows: u16, start: u64 },
 }
 
 impl FractalHeap {
@@ -111,13 +103,7 @@ impl FractalHeap {
         }
         bytes::verified(bytes, HEADER)?;
         let wrong = |what: String| Err(Error::damaged(what).in_structure(HEADER));
-        let Fields {
-            table_width: width,
-            start_size: start,
-            max_direct_size: max,
-            max_heap_bits: bits,
-            ..
-        } = fields;
+        let Fields { table_width: width, start_size: start, max_direct_size: max, max_heap_bits: bits, .. } = fields;
         if !width.is_power_of_two() || width > 1 << 15 {
             return wrong(format!("a table {width} blocks wide"));
         }
@@ -160,42 +146,26 @@ impl FractalHeap {
         }
         match flags >> 4 & 3 {
             0 => {
-                let (id, _) = bytes::decode::<ManagedId>(
-                    rest,
-                    (self.offset_width(), self.length_width()),
-                    ID,
-                )?;
-                Ok(HeapObject::Managed {
-                    offset: id.offset,
-                    length: id.length,
-                })
+                let (id, _) = bytes::decode::<ManagedId>(rest, (self.offset_width(), self.length_width()), ID)?;
+                Ok(HeapObject::Managed { offset: id.offset, length: id.length })
             }
             1 => {
                 if rest.len() >= self.w.offset() + self.w.length() {
-                    return Err(Error::unsupported(
-                        "directly addressed huge objects in a fractal heap",
-                    )
-                    .in_structure(ID));
+                    return Err(
+                        Error::unsupported("directly addressed huge objects in a fractal heap").in_structure(ID)
+                    );
                 }
-                let key = rest
-                    .iter()
-                    .take(8)
-                    .rev()
-                    .fold(0, |n, &b| n << 8 | u64::from(b));
+                let key = rest.iter().take(8).rev().fold(0, |n, &b| n << 8 | u64::from(b));
                 Ok(HeapObject::Huge { key })
             }
             2 => {
                 let (length, data) = if self.id_length() - 1 > 17 {
-                    let (&low, data) = rest
-                        .split_first()
-                        .ok_or_else(|| wrong("too short".into()))?;
+                    let (&low, data) = rest.split_first().ok_or_else(|| wrong("too short".into()))?;
                     ((usize::from(flags & 15) << 8 | usize::from(low)) + 1, data)
                 } else {
                     (usize::from(flags & 15) + 1, rest)
                 };
-                let data = data
-                    .get(..length)
-                    .ok_or_else(|| wrong(format!("a tiny object of {length} bytes")))?;
+                let data = data.get(..length).ok_or_else(|| wrong(format!("a tiny object of {length} bytes")))?;
                 Ok(HeapObject::Tiny(data.to_vec()))
             }
             kind => Err(wrong(format!("kind {kind}"))),
@@ -204,30 +174,17 @@ impl FractalHeap {
 
     /// Where the search for a managed object begins.
     pub(crate) fn root(&self) -> Result<Step> {
-        let address = self
-            .fields
-            .root
-            .ok_or_else(|| Error::damaged("an object in an empty heap").in_structure(HEADER))?;
+        let address =
+            self.fields.root.ok_or_else(|| Error::damaged("an object in an empty heap").in_structure(HEADER))?;
         Ok(match self.fields.root_rows {
-            0 => Step::Direct {
-                address,
-                size: self.fields.start_size,
-                start: 0,
-            },
-            rows => Step::Indirect {
-                address,
-                rows,
-                start: 0,
-            },
+            0 => Step::Direct { address, size: self.fields.start_size, start: 0 },
+            rows => Step::Indirect { address, rows, start: 0 },
         })
     }
 
     /// Size of the blocks of a row.
     fn row_size(&self, row: u32) -> u64 {
-        self.fields
-            .start_size
-            .checked_shl(row.saturating_sub(1))
-            .unwrap_or(u64::MAX)
+        self.fields.start_size.checked_shl(row.saturating_sub(1)).unwrap_or(u64::MAX)
     }
 
     /// Rows of direct blocks, before those of indirect ones.
@@ -264,46 +221,29 @@ impl FractalHeap {
     pub(crate) fn descend(&self, block: &[u8], rows: u16, start: u64, offset: u64) -> Result<Step> {
         let wrong = |what: String| Error::damaged(what).in_structure(INDIRECT);
         let covered = bytes::verified(block, INDIRECT)?;
-        let (prefix, used) =
-            bytes::decode::<BlockPrefix>(covered, (self.w, self.offset_width()), INDIRECT)?;
+        let (prefix, used) = bytes::decode::<BlockPrefix>(covered, (self.w, self.offset_width()), INDIRECT)?;
         if prefix.signature != *b"FHIB" || prefix.heap != self.address || prefix.offset != start {
             return Err(wrong("belongs to another heap or place".into()));
         }
-        let within = offset
-            .checked_sub(start)
-            .ok_or_else(|| wrong("an offset before its block".into()))?;
+        let within = offset.checked_sub(start).ok_or_else(|| wrong("an offset before its block".into()))?;
         let (row, column, block_start) = self.place(within);
         if row >= u32::from(rows) {
-            return Err(wrong(format!(
-                "offset {offset} lies in row {row} of {rows}"
-            )));
+            return Err(wrong(format!("offset {offset} lies in row {row} of {rows}")));
         }
-        let entry = (u64::from(row) * u64::from(self.fields.table_width) + column) as usize
-            * self.w.offset();
-        let entry = covered
-            .get(used + entry..)
-            .ok_or_else(|| wrong("ends before its last entry".into()))?;
+        let entry = (u64::from(row) * u64::from(self.fields.table_width) + column) as usize * self.w.offset();
+        let entry = covered.get(used + entry..).ok_or_else(|| wrong("ends before its last entry".into()))?;
         let (child, _) = bytes::decode::<Address>(entry, self.w, INDIRECT)?;
         let start = start + block_start;
         Ok(if row < self.direct_rows() {
-            Step::Direct {
-                address: child,
-                size: self.row_size(row),
-                start,
-            }
+            Step::Direct { address: child, size: self.row_size(row), start }
         } else {
-            Step::Indirect {
-                address: child,
-                rows: self.rows_below(row),
-                start,
-            }
+            Step::Indirect { address: child, rows: self.rows_below(row), start }
         })
     }
 
     /// Checks a direct block; the caller then finds objects in it at their offset minus the block's.
     pub(crate) fn check_direct(&self, block: &[u8], start: u64) -> Result<()> {
-        let (prefix, used) =
-            bytes::decode::<BlockPrefix>(block, (self.w, self.offset_width()), DIRECT)?;
+        let (prefix, used) = bytes::decode::<BlockPrefix>(block, (self.w, self.offset_width()), DIRECT)?;
         if prefix.signature != *b"FHDB" || prefix.heap != self.address || prefix.offset != start {
             return Err(Error::damaged("belongs to another heap or place").in_structure(DIRECT));
         }
@@ -373,11 +313,7 @@ mod tests {
             root: None,
             root_rows: 0,
         };
-        FractalHeap {
-            fields,
-            address: Address(0),
-            w: Widths::EIGHT,
-        }
+        FractalHeap { fields, address: Address(0), w: Widths::EIGHT }
     }
 
     #[test]
@@ -397,21 +333,9 @@ mod tests {
     fn ids_say_where_an_object_lies() {
         let heap = group_heap();
         let id = [0, 0x10, 2, 0, 0, 33, 0];
-        assert_eq!(
-            heap.decode_id(&id).unwrap(),
-            HeapObject::Managed {
-                offset: 0x210,
-                length: 33
-            }
-        );
-        assert_eq!(
-            heap.decode_id(&[0x10, 3, 0, 0, 0, 0, 0]).unwrap(),
-            HeapObject::Huge { key: 3 }
-        );
-        assert_eq!(
-            heap.decode_id(&[0x21, 7, 8, 0, 0, 0, 0]).unwrap(),
-            HeapObject::Tiny(vec![7, 8])
-        );
+        assert_eq!(heap.decode_id(&id).unwrap(), HeapObject::Managed { offset: 0x210, length: 33 });
+        assert_eq!(heap.decode_id(&[0x10, 3, 0, 0, 0, 0, 0]).unwrap(), HeapObject::Huge { key: 3 });
+        assert_eq!(heap.decode_id(&[0x21, 7, 8, 0, 0, 0, 0]).unwrap(), HeapObject::Tiny(vec![7, 8]));
         assert!(heap.decode_id(&[0x40; 7]).is_err());
         assert!(heap.decode_id(&[]).is_err());
     }

@@ -49,9 +49,7 @@ fn object_header_size(w: Widths) -> u64 {
 pub(crate) fn decode_size(bytes: &[u8], w: Widths) -> Result<u64> {
     let (header, _) = bytes::decode::<Header>(bytes, w, STRUCTURE)?;
     if header.size < header_size(w) {
-        return Err(
-            Error::damaged(format!("a size of {} bytes", header.size)).in_structure(STRUCTURE)
-        );
+        return Err(Error::damaged(format!("a size of {} bytes", header.size)).in_structure(STRUCTURE));
     }
     Ok(header.size)
 }
@@ -61,25 +59,16 @@ pub(crate) fn decode_objects(bytes: &[u8], w: Widths) -> Result<Vec<(u16, Range<
     let mut objects = Vec::new();
     let mut at = header_size(w) as usize;
     // A tail too short for an object's header is free space without one.
-    while let Some(rest) = bytes
-        .get(at..)
-        .filter(|r| r.len() as u64 >= object_header_size(w))
-    {
+    while let Some(rest) = bytes.get(at..).filter(|r| r.len() as u64 >= object_header_size(w)) {
         let (object, _) = bytes::decode::<ObjectHeader>(rest, w, STRUCTURE)?;
         if object.index == 0 {
             break;
         }
         let start = at + object_header_size(w) as usize;
-        let end = usize::try_from(object.size)
-            .ok()
-            .and_then(|n| start.checked_add(n))
-            .filter(|&e| e <= bytes.len());
+        let end = usize::try_from(object.size).ok().and_then(|n| start.checked_add(n)).filter(|&e| e <= bytes.len());
         let end = end.ok_or_else(|| {
-            Error::damaged(format!(
-                "object {} of {} bytes runs past the end",
-                object.index, object.size
-            ))
-            .in_structure(STRUCTURE)
+            Error::damaged(format!("object {} of {} bytes runs past the end", object.index, object.size))
+                .in_structure(STRUCTURE)
         })?;
         objects.push((object.index, start..end));
         at = padded_to_8(end as u64).map_or(usize::MAX, |n| n as usize);
@@ -95,10 +84,7 @@ pub(crate) struct Collection {
 
 impl Collection {
     pub(crate) fn new() -> Collection {
-        Collection {
-            bytes: vec![0; header_size(Widths::EIGHT) as usize],
-            count: 0,
-        }
+        Collection { bytes: vec![0; header_size(Widths::EIGHT) as usize], count: 0 }
     }
 
     /// Bytes so far, and with one more object of `data` bytes.
@@ -113,16 +99,9 @@ impl Collection {
     /// Adds an object and returns its index; the caller has asked [`is_full`](Collection::is_full).
     pub(crate) fn push(&mut self, data: &[u8]) -> Result<u32> {
         let w = Widths::EIGHT;
-        self.count = self
-            .count
-            .checked_add(1)
-            .ok_or_else(|| Error::limit("65,535 objects in one global heap collection"))?;
-        let header = ObjectHeader {
-            index: self.count,
-            reference_count: 0,
-            reserved: 0,
-            size: data.len() as u64,
-        };
+        self.count =
+            self.count.checked_add(1).ok_or_else(|| Error::limit("65,535 objects in one global heap collection"))?;
+        let header = ObjectHeader { index: self.count, reference_count: 0, reserved: 0, size: data.len() as u64 };
         self.bytes.extend(bytes::encode(&header, w, STRUCTURE)?);
         self.bytes.extend_from_slice(data);
         self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
@@ -135,24 +114,11 @@ impl Collection {
         let used = self.bytes.len() as u64;
         let size = used.max(size).max(MIN_SIZE);
         if size - used >= object_header_size(w) {
-            let free = ObjectHeader {
-                index: 0,
-                reference_count: 0,
-                reserved: 0,
-                size: size - used,
-            };
+            let free = ObjectHeader { index: 0, reference_count: 0, reserved: 0, size: size - used };
             self.bytes.extend(bytes::encode(&free, w, STRUCTURE)?);
         }
         self.bytes.resize(size as usize, 0);
-        let header = bytes::encode(
-            &Header {
-                version: 1,
-                reserved: [0; 3],
-                size,
-            },
-            w,
-            STRUCTURE,
-        )?;
+        let header = bytes::encode(&Header { version: 1, reserved: [0; 3], size }, w, STRUCTURE)?;
         self.bytes[..header.len()].copy_from_slice(&header);
         Ok(self.bytes)
     }
@@ -190,10 +156,7 @@ mod tests {
         assert_eq!(bytes.len() as u64, MIN_SIZE);
         assert_eq!(decode_size(&bytes, Widths::EIGHT).unwrap(), MIN_SIZE);
         let objects = decode_objects(&bytes, Widths::EIGHT).unwrap();
-        let data: Vec<_> = objects
-            .iter()
-            .map(|(i, r)| (*i, &bytes[r.clone()]))
-            .collect();
+        let data: Vec<_> = objects.iter().map(|(i, r)| (*i, &bytes[r.clone()])).collect();
         assert_eq!(data, [(1, &b"one"[..]), (2, b""), (3, b"three...")]);
     }
 

@@ -36,21 +36,13 @@ impl LocalHeap {
 
 /// The string at `offset` of a data segment, without its NUL.
 pub(crate) fn string_at(segment: &[u8], offset: u64) -> Result<&[u8]> {
-    let rest = usize::try_from(offset)
-        .ok()
-        .and_then(|o| segment.get(o..))
-        .filter(|r| !r.is_empty());
+    let rest = usize::try_from(offset).ok().and_then(|o| segment.get(o..)).filter(|r| !r.is_empty());
     let rest = rest.ok_or_else(|| {
-        Error::damaged(format!(
-            "a name at offset {offset} of {} bytes",
-            segment.len()
-        ))
-        .in_structure(STRUCTURE)
+        Error::damaged(format!("a name at offset {offset} of {} bytes", segment.len())).in_structure(STRUCTURE)
     })?;
     let end = rest.iter().position(|&b| b == 0);
-    end.map(|e| &rest[..e]).ok_or_else(|| {
-        Error::damaged(format!("the name at offset {offset} has no end")).in_structure(STRUCTURE)
-    })
+    end.map(|e| &rest[..e])
+        .ok_or_else(|| Error::damaged(format!("the name at offset {offset} has no end")).in_structure(STRUCTURE))
 }
 
 #[cfg(test)]

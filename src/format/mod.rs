@@ -19,8 +19,8 @@ pub(crate) mod symbol_table;
 pub(crate) fn decode_everything(data: &[u8]) {
     use crate::bytes::{Address, Widths};
     use message::{
-        attribute::Attribute, dataspace::Dataspace, datatype, fill_value::FillValue,
-        filter_pipeline, layout, link::Link,
+        attribute::Attribute, dataspace::Dataspace, datatype, fill_value::FillValue, filter_pipeline, layout,
+        link::Link,
     };
 
     /// Decoding what was encoded gives the same.
@@ -29,38 +29,21 @@ pub(crate) fn decode_everything(data: &[u8]) {
             if let Ok(value) = $decode(data)
                 && let Ok(bytes) = $encode(&value)
             {
-                assert_eq!(
-                    $decode(&bytes).map_err(|e| format!("{e} in {bytes:x?}")),
-                    Ok(value)
-                );
+                assert_eq!($decode(&bytes).map_err(|e| format!("{e} in {bytes:x?}")), Ok(value));
             }
         };
     }
     let w = Widths::EIGHT;
-    round_trip!(
-        superblock::Superblock::decode,
-        |s: &superblock::Superblock| s.encode()
-    );
-    round_trip!(
-        |b: &[u8]| datatype::decode(b).map(|(d, _)| d),
-        datatype::encode
-    );
-    round_trip!(|b: &[u8]| Dataspace::decode(b, w), |s: &Dataspace| s
-        .encode(w));
+    round_trip!(superblock::Superblock::decode, |s: &superblock::Superblock| s.encode());
+    round_trip!(|b: &[u8]| datatype::decode(b).map(|(d, _)| d), datatype::encode);
+    round_trip!(|b: &[u8]| Dataspace::decode(b, w), |s: &Dataspace| s.encode(w));
     round_trip!(|b: &[u8]| Link::decode(b, w), |l: &Link| l.encode(w));
-    round_trip!(|b: &[u8]| Attribute::decode(b, w), |a: &Attribute| a
-        .encode(w));
-    round_trip!(
-        |b: &[u8]| layout::Layout::decode(b, w),
-        |l: &layout::Layout| l.encode(w)
-    );
+    round_trip!(|b: &[u8]| Attribute::decode(b, w), |a: &Attribute| a.encode(w));
+    round_trip!(|b: &[u8]| layout::Layout::decode(b, w), |l: &layout::Layout| l.encode(w));
     // Version 2, which is written, has no room for the names of the library's own filters.
     let unnamed = |b: &[u8]| {
         let mut filters = filter_pipeline::decode(b)?;
-        filters
-            .iter_mut()
-            .filter(|f| f.id < 256)
-            .for_each(|f| f.name = "".into());
+        filters.iter_mut().filter(|f| f.id < 256).for_each(|f| f.name = "".into());
         Ok::<_, crate::Error>(filters)
     };
     round_trip!(unnamed, |f: &Vec<_>| filter_pipeline::encode(f));

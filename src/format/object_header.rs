@@ -100,9 +100,7 @@ impl Prefix {
                 times: p.times,
                 creation_order: p.flags & 4 != 0,
                 messages: used as u64
-                    ..end.ok_or_else(|| {
-                        Error::damaged("its size overflows").in_structure(STRUCTURE)
-                    })?,
+                    ..end.ok_or_else(|| Error::damaged("its size overflows").in_structure(STRUCTURE))?,
             });
         }
         let (p, used) = bytes::decode::<PrefixV1>(bytes, (), STRUCTURE)?;
@@ -118,9 +116,7 @@ impl Prefix {
 
     /// Bytes of the first chunk with the prefix and, in version 2, the checksum.
     pub(crate) fn first_chunk_size(&self) -> u64 {
-        self.messages
-            .end
-            .saturating_add(if self.version == 2 { 4 } else { 0 })
+        self.messages.end.saturating_add(if self.version == 2 { 4 } else { 0 })
     }
 
     /// Checks the first chunk: `chunk` is all of it, prefix and checksum included.
@@ -138,8 +134,7 @@ impl Prefix {
         }
         let covered = bytes::verified(chunk, "object header continuation")?;
         if !covered.starts_with(b"OCHK") {
-            return Err(Error::damaged("its signature is missing")
-                .in_structure("object header continuation"));
+            return Err(Error::damaged("its signature is missing").in_structure("object header continuation"));
         }
         Ok(4..covered.len())
     }
@@ -159,25 +154,16 @@ impl Prefix {
                 let (e, _) = bytes::decode::<EnvelopeV1>(&chunk[at..range.end], (), STRUCTURE)?;
                 (e.kind, e.flags, e.size)
             } else {
-                let (e, _) = bytes::decode::<EnvelopeV2>(
-                    &chunk[at..range.end],
-                    (self.creation_order,),
-                    STRUCTURE,
-                )?;
+                let (e, _) = bytes::decode::<EnvelopeV2>(&chunk[at..range.end], (self.creation_order,), STRUCTURE)?;
                 (e.kind.into(), e.flags, e.size)
             };
             let start = at + smallest;
             let end = start + usize::from(size);
             if end > range.end {
-                let message =
-                    format!("a message of type {kind:#x} and {size} bytes runs past its chunk");
+                let message = format!("a message of type {kind:#x} and {size} bytes runs past its chunk");
                 return Err(Error::damaged(message).in_structure(STRUCTURE));
             }
-            found.push(Envelope {
-                kind,
-                flags,
-                body: start..end,
-            });
+            found.push(Envelope { kind, flags, body: start..end });
             at = end;
         }
         Ok(found)
@@ -197,18 +183,10 @@ pub(crate) struct Outgoing {
 pub(crate) fn encode(messages: &[Outgoing], phase_change: Option<[u16; 2]>) -> Result<Vec<u8>> {
     let envelope = |m: &Outgoing| {
         let size = u16::try_from(m.body.len()).map_err(|_| {
-            Error::limit(format!(
-                "an object header message of {} bytes: 65,535 are possible",
-                m.body.len()
-            ))
-            .in_structure(STRUCTURE)
+            Error::limit(format!("an object header message of {} bytes: 65,535 are possible", m.body.len()))
+                .in_structure(STRUCTURE)
         })?;
-        let envelope = EnvelopeV2 {
-            kind: m.kind as u8,
-            size,
-            flags: m.flags,
-            order: None,
-        };
+        let envelope = EnvelopeV2 { kind: m.kind as u8, size, flags: m.flags, order: None };
         bytes::encode(&envelope, (false,), STRUCTURE)
     };
     let mut body = Vec::new();
@@ -224,13 +202,7 @@ pub(crate) fn encode(messages: &[Outgoing], phase_change: Option<[u16; 2]>) -> R
         3 | 4 => 2,
         _ => 3,
     } | u8::from(phase_change.is_some()) << 4;
-    let prefix = PrefixV2 {
-        version: 2,
-        flags,
-        times: None,
-        phase_change,
-        chunk_size,
-    };
+    let prefix = PrefixV2 { version: 2, flags, times: None, phase_change, chunk_size };
     let mut out = bytes::encode(&prefix, (), STRUCTURE)?;
     out.extend(body);
     bytes::seal(&mut out);
@@ -242,21 +214,12 @@ mod tests {
     use super::*;
 
     fn message(kind: u16, body: &[u8]) -> Outgoing {
-        Outgoing {
-            kind,
-            flags: 0,
-            body: body.to_vec(),
-        }
+        Outgoing { kind, flags: 0, body: body.to_vec() }
     }
 
     #[test]
     fn what_is_encoded_is_decoded_again() {
-        for (body, phase_change) in [
-            (0usize, None),
-            (10, Some([100, 6])),
-            (300, None),
-            (60_000, Some([9, 0])),
-        ] {
+        for (body, phase_change) in [(0usize, None), (10, Some([100, 6])), (300, None), (60_000, Some([9, 0]))] {
             let messages = [message(1, &vec![7; body]), message(3, b"abc")];
             let bytes = encode(&messages, phase_change).unwrap();
             let prefix = Prefix::decode(&bytes).unwrap();

@@ -44,11 +44,7 @@ pub(crate) struct NodeRanks {
 }
 
 impl NodeRanks {
-    pub(crate) const DEFAULT: NodeRanks = NodeRanks {
-        group_leaf: 4,
-        group_internal: 16,
-        chunk: 32,
-    };
+    pub(crate) const DEFAULT: NodeRanks = NodeRanks { group_leaf: 4, group_internal: 16, chunk: 32 };
 }
 
 /// Versions 0 and 1, behind the signature and the version.
@@ -118,23 +114,19 @@ struct NewAddresses {
 impl Superblock {
     /// Decodes the superblock that `bytes` begins with; they may go on behind it.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Superblock> {
-        let Some((&version, rest)) = bytes.strip_prefix(&SIGNATURE).and_then(<[u8]>::split_first)
-        else {
+        let Some((&version, rest)) = bytes.strip_prefix(&SIGNATURE).and_then(<[u8]>::split_first) else {
             return Err(Error::damaged("its signature is missing").in_structure(STRUCTURE));
         };
         match version {
             0 | 1 => Self::decode_old(version, rest),
             2 | 3 => Self::decode_new(version, bytes, rest),
-            _ => Err(Error::unsupported(format!(
-                "superblock version {version}: the file was made by a newer format"
-            ))),
+            _ => Err(Error::unsupported(format!("superblock version {version}: the file was made by a newer format"))),
         }
     }
 
     fn decode_old(version: u8, rest: &[u8]) -> Result<Superblock> {
         let (fixed, used) = bytes::decode::<Old>(rest, (version,), STRUCTURE)?;
-        let widths =
-            Widths::checked(fixed.offset_width, fixed.length_width).in_structure(STRUCTURE)?;
+        let widths = Widths::checked(fixed.offset_width, fixed.length_width).in_structure(STRUCTURE)?;
         let (addresses, _) = bytes::decode::<OldAddresses>(&rest[used..], widths, STRUCTURE)?;
         let chunk = fixed.chunk.unwrap_or(NodeRanks::DEFAULT.chunk);
         Ok(Superblock {
@@ -145,27 +137,21 @@ impl Superblock {
             end: addresses.end.get(),
             extension: None,
             driver: addresses.driver,
-            root: addresses.root.header.ok_or_else(|| {
-                Error::damaged("the root group has no address").in_structure(STRUCTURE)
-            })?,
-            ranks: NodeRanks {
-                group_leaf: fixed.group_leaf,
-                group_internal: fixed.group_internal,
-                chunk,
-            }
-            .checked()?,
+            root: addresses
+                .root
+                .header
+                .ok_or_else(|| Error::damaged("the root group has no address").in_structure(STRUCTURE))?,
+            ranks: NodeRanks { group_leaf: fixed.group_leaf, group_internal: fixed.group_internal, chunk }.checked()?,
         })
     }
 
     fn decode_new(version: u8, bytes: &[u8], rest: &[u8]) -> Result<Superblock> {
         let (fixed, used) = bytes::decode::<New>(rest, (), STRUCTURE)?;
-        let widths =
-            Widths::checked(fixed.offset_width, fixed.length_width).in_structure(STRUCTURE)?;
+        let widths = Widths::checked(fixed.offset_width, fixed.length_width).in_structure(STRUCTURE)?;
         let (addresses, more) = bytes::decode::<NewAddresses>(&rest[used..], widths, STRUCTURE)?;
         let size = SIGNATURE.len() + 1 + used + more + 4;
-        let whole = bytes
-            .get(..size)
-            .ok_or_else(|| Error::damaged("ends before its checksum").in_structure(STRUCTURE))?;
+        let whole =
+            bytes.get(..size).ok_or_else(|| Error::damaged("ends before its checksum").in_structure(STRUCTURE))?;
         bytes::verified(whole, STRUCTURE)?;
         Ok(Superblock {
             version,
@@ -183,19 +169,12 @@ impl Superblock {
     /// Encodes a superblock of version 2 or 3, 48 bytes with addresses of 8.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         if !matches!(self.version, 2 | 3) {
-            return Err(Error::unsupported(format!(
-                "writing superblock version {}",
-                self.version
-            )));
+            return Err(Error::unsupported(format!("writing superblock version {}", self.version)));
         }
         let Widths { offset, length } = self.widths;
         let mut out = SIGNATURE.to_vec();
         out.push(self.version);
-        let fixed = New {
-            offset_width: offset,
-            length_width: length,
-            flags: self.flags as u8,
-        };
+        let fixed = New { offset_width: offset, length_width: length, flags: self.flags as u8 };
         out.extend(bytes::encode(&fixed, (), STRUCTURE)?);
         let addresses = NewAddresses {
             base: Address(self.base),
@@ -249,10 +228,7 @@ mod tests {
         let mut bytes = example().encode().unwrap();
         bytes[30] ^= 1;
         let error = Superblock::decode(&bytes).unwrap_err();
-        assert!(
-            error.to_string().starts_with("superblock: checksum is "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("superblock: checksum is "), "{error}");
         for cut in 0..48 {
             assert!(Superblock::decode(&example().encode().unwrap()[..cut]).is_err());
         }

@@ -28,12 +28,7 @@ pub(crate) struct SymbolTableEntry {
 impl SymbolTableEntry {
     /// The offset in the local heap of a soft link's target.
     pub(crate) fn soft_target(&self) -> Option<u64> {
-        let offset = u32::from_le_bytes([
-            self.scratch[0],
-            self.scratch[1],
-            self.scratch[2],
-            self.scratch[3],
-        ]);
+        let offset = u32::from_le_bytes([self.scratch[0], self.scratch[1], self.scratch[2], self.scratch[3]]);
         (self.cache_type == 2).then_some(offset.into())
     }
 
@@ -56,18 +51,10 @@ struct Node {
 }
 
 /// The entries of a node; its slots behind the last used one hold junk.
-pub(crate) fn decode_node(
-    bytes: &[u8],
-    w: Widths,
-    leaf_rank: u16,
-) -> Result<Vec<SymbolTableEntry>> {
+pub(crate) fn decode_node(bytes: &[u8], w: Widths, leaf_rank: u16) -> Result<Vec<SymbolTableEntry>> {
     let (node, _) = bytes::decode::<Node>(bytes, w, STRUCTURE)?;
     if node.entries.len() > 2 * usize::from(leaf_rank) {
-        let message = format!(
-            "{} entries, there is room for {}",
-            node.entries.len(),
-            2 * u32::from(leaf_rank)
-        );
+        let message = format!("{} entries, there is room for {}", node.entries.len(), 2 * u32::from(leaf_rank));
         return Err(Error::damaged(message).in_structure(STRUCTURE));
     }
     Ok(node.entries)
@@ -95,10 +82,7 @@ mod tests {
         bytes.extend([2, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 0]);
         bytes.extend([0; 12]);
         let entries = decode_node(&bytes, Widths::EIGHT, 4).unwrap();
-        assert_eq!(
-            (entries[0].header, entries[0].soft_target()),
-            (None, Some(24))
-        );
+        assert_eq!((entries[0].header, entries[0].soft_target()), (None, Some(24)));
         assert!(decode_node(&bytes[..40], Widths::EIGHT, 4).is_err());
     }
 

@@ -21,13 +21,7 @@ pub(crate) struct Entries<K: Key> {
 impl<K: Key> Entries<K> {
     /// Walks the tree at `root` whose nodes have rank `rank`.
     pub(crate) fn new(reader: &Reader, root: Address, form: K::Form, rank: u16) -> Entries<K> {
-        Entries {
-            reader: reader.clone(),
-            form,
-            rank,
-            stack: Vec::new(),
-            root: Some(root),
-        }
+        Entries { reader: reader.clone(), form, rank, stack: Vec::new(), root: Some(root) }
     }
 
     /// Reads a node; below another one its level is known.
@@ -50,16 +44,9 @@ impl<K: Key> Entries<K> {
 }
 
 /// Reads one node, as far as it is used.
-pub(crate) fn read<K: Key>(
-    reader: &Reader,
-    at: Address,
-    form: K::Form,
-    rank: u16,
-) -> Result<Node<K>> {
+pub(crate) fn read<K: Key>(reader: &Reader, at: Address, form: K::Form, rank: u16) -> Result<Node<K>> {
     let w = reader.widths();
-    let head = reader
-        .metadata(at, header_size(w) as u64)
-        .in_structure(STRUCTURE)?;
+    let head = reader.metadata(at, header_size(w) as u64).in_structure(STRUCTURE)?;
     // The number of entries stands behind signature, kind and level; the rest of a node's room is junk.
     let count = u64::from(u16::from_le_bytes([head[6], head[7]]));
     let size = K::size(form, w) as u64;

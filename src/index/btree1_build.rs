@@ -38,20 +38,13 @@ pub(crate) fn build(
     let key = |c: &PlacedChunk| {
         let mut offset = offset(c.number);
         offset.push(0);
-        ChunkKey {
-            stored_size: c.size,
-            filter_mask: c.mask,
-            offset,
-        }
+        ChunkKey { stored_size: c.size, filter_mask: c.mask, offset }
     };
     let Some(last) = chunks.last() else {
         return Ok(None);
     };
     let end = end_key(&key(last), chunk, element_size);
-    let leaves = chunks.iter().map(|c| Entry {
-        key: key(c),
-        child: c.address,
-    });
+    let leaves = chunks.iter().map(|c| Entry { key: key(c), child: c.address });
     let mut level = 0;
     let mut entries = write_level(space, level, leaves, &end)?;
     while entries.len() > 1 {
@@ -64,16 +57,8 @@ pub(crate) fn build(
 /// The key behind the last chunk: greater than every chunk's, one chunk further in every dimension as libhdf5 has it.
 fn end_key(last: &ChunkKey, chunk: &[u64], element_size: u64) -> ChunkKey {
     let steps = chunk.iter().chain([&element_size]);
-    let offset = last
-        .offset
-        .iter()
-        .zip(steps)
-        .map(|(o, s)| o.saturating_add(*s));
-    ChunkKey {
-        stored_size: 0,
-        filter_mask: 0,
-        offset: offset.collect(),
-    }
+    let offset = last.offset.iter().zip(steps).map(|(o, s)| o.saturating_add(*s));
+    ChunkKey { stored_size: 0, filter_mask: 0, offset: offset.collect() }
 }
 
 /// Writes the nodes of one level side by side, and returns the entries of the level above.
@@ -96,9 +81,7 @@ fn write_level(
         let mut node = Node {
             level,
             left: number.checked_sub(1).map(place).transpose()?,
-            right: (number + 1 < nodes)
-                .then(|| place(number + 1))
-                .transpose()?,
+            right: (number + 1 < nodes).then(|| place(number + 1)).transpose()?,
             keys: Vec::with_capacity(most + 1),
             children: Vec::with_capacity(most),
         };
@@ -111,12 +94,7 @@ fn write_level(
         node.keys.push(next.clone());
         let at = place(number)?;
         space.write(at, &node.encode(coordinates, w, rank)?)?;
-        above.extend(
-            node.keys
-                .into_iter()
-                .next()
-                .map(|key| Entry { key, child: at }),
-        );
+        above.extend(node.keys.into_iter().next().map(|key| Entry { key, child: at }));
     }
     Ok(above)
 }
@@ -158,12 +136,7 @@ mod tests {
             let store = MemoryStore::default();
             let mut space = Space::new(Arc::new(store.clone()), 48);
             let chunks: Vec<PlacedChunk> = (0..count)
-                .map(|n| PlacedChunk {
-                    number: n,
-                    address: Address(1 << 20 | n),
-                    size: 7,
-                    mask: 2,
-                })
+                .map(|n| PlacedChunk { number: n, address: Address(1 << 20 | n), size: 7, mask: 2 })
                 .collect();
             let offset = |n: u64| vec![n / 10 * 4, n % 10 * 5];
             let root = build(&mut space, &chunks, &[4, 5], 8, offset).unwrap();

@@ -17,22 +17,14 @@ impl Tree {
     /// Reads the header at `at`; `kind` is what the records must be.
     pub(crate) fn open(reader: &Reader, at: Address, kind: u8) -> Result<Tree> {
         let w = reader.widths();
-        let bytes = reader
-            .metadata(at, Header::size(w))
-            .in_structure("version 2 B-tree header")?;
+        let bytes = reader.metadata(at, Header::size(w)).in_structure("version 2 B-tree header")?;
         let header = Header::decode(&bytes, w).at(at.get())?;
         if header.kind != kind {
             let message = format!("records of kind {}, wanted are {kind}", header.kind);
-            return Err(Error::damaged(message)
-                .in_structure("version 2 B-tree header")
-                .at(at.get()));
+            return Err(Error::damaged(message).in_structure("version 2 B-tree header").at(at.get()));
         }
         let levels = Levels::new(&header, w).at(at.get())?;
-        Ok(Tree {
-            reader: reader.clone(),
-            header,
-            levels,
-        })
+        Ok(Tree { reader: reader.clone(), header, levels })
     }
 
     /// Bytes of a record.
@@ -42,19 +34,8 @@ impl Tree {
 
     fn node(&self, at: Address, level: usize, records: u16) -> Result<Node> {
         let size = self.levels.used_size(level, records);
-        let bytes = self
-            .reader
-            .metadata(at, size)
-            .in_structure("version 2 B-tree node")?;
-        decode_node(
-            &bytes,
-            self.header.kind,
-            level,
-            records,
-            &self.levels,
-            self.reader.widths(),
-        )
-        .at(at.get())
+        let bytes = self.reader.metadata(at, size).in_structure("version 2 B-tree node")?;
+        decode_node(&bytes, self.header.kind, level, records, &self.levels, self.reader.widths()).at(at.get())
     }
 
     fn depth(&self) -> usize {
@@ -63,18 +44,11 @@ impl Tree {
 
     /// All records, in order.
     pub(crate) fn records(self) -> Records {
-        Records {
-            root: self.header.root.map(|at| (at, self.header.root_records)),
-            tree: self,
-            stack: Vec::new(),
-        }
+        Records { root: self.header.root.map(|at| (at, self.header.root_records)), tree: self, stack: Vec::new() }
     }
 
     /// The first record, in order, that `compare` finds equal: it tells how a record stands to what is looked for.
-    pub(crate) fn find(
-        &self,
-        compare: &mut dyn FnMut(&[u8]) -> Result<Ordering>,
-    ) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn find(&self, compare: &mut dyn FnMut(&[u8]) -> Result<Ordering>) -> Result<Option<Vec<u8>>> {
         let Some(mut at) = self.header.root else {
             return Ok(None);
         };
@@ -121,12 +95,7 @@ impl Records {
     fn push(&mut self, at: Address, level: usize, records: u16) -> Result<()> {
         let node = self.tree.node(at, level, records)?;
         let (children, records) = (node.children.into_iter(), node.records.into_iter());
-        self.stack.push(Level {
-            level,
-            children,
-            records,
-            child_next: level > 0,
-        });
+        self.stack.push(Level { level, children, records, child_next: level > 0 });
         Ok(())
     }
 }

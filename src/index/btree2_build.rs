@@ -8,12 +8,7 @@ use crate::format::btree2::{Child, Header, Levels, NODE_SIZE, encode_node};
 const W: Widths = Widths::EIGHT;
 
 /// Writes the tree of `records`, all of `record_size` bytes and in the tree's order, and returns where its header is.
-pub(crate) fn build(
-    space: &mut Space,
-    kind: u8,
-    record_size: u16,
-    records: &[Vec<u8>],
-) -> Result<Address> {
+pub(crate) fn build(space: &mut Space, kind: u8, record_size: u16, records: &[Vec<u8>]) -> Result<Address> {
     let mut header = Header::new(kind, record_size, records.len() as u64, W)?;
     let levels = Levels::new(&header, W)?;
     if !records.is_empty() {
@@ -25,13 +20,7 @@ pub(crate) fn build(
 }
 
 /// Writes the node of `level` that holds `records`, after the nodes below it.
-fn subtree(
-    space: &mut Space,
-    kind: u8,
-    level: usize,
-    records: &[&[u8]],
-    levels: &Levels,
-) -> Result<Child> {
+fn subtree(space: &mut Space, kind: u8, level: usize, records: &[&[u8]], levels: &Levels) -> Result<Child> {
     let (mut own, mut children) = (records.to_vec(), Vec::new());
     if let Some(below) = level.checked_sub(1) {
         own.clear();
@@ -66,15 +55,7 @@ mod tests {
     fn walk(file: &[u8], child: &Child, level: usize, levels: &Levels, found: &mut Vec<Vec<u8>>) {
         let start = child.address.get() as usize;
         let used = levels.used_size(level, child.records) as usize;
-        let node = decode_node(
-            &file[start..start + used],
-            5,
-            level,
-            child.records,
-            levels,
-            W,
-        )
-        .unwrap();
+        let node = decode_node(&file[start..start + used], 5, level, child.records, levels, W).unwrap();
         let before = found.len();
         let mut records = node.records.into_iter();
         for below in &node.children {
@@ -90,9 +71,7 @@ mod tests {
     #[test]
     fn every_record_is_found_in_order() {
         for count in [0u32, 1, 45, 46, 91, 92, 1149, 1150, 30_000] {
-            let records: Vec<Vec<u8>> = (0..count)
-                .map(|n| [&n.to_be_bytes()[..], &[7; 7]].concat())
-                .collect();
+            let records: Vec<Vec<u8>> = (0..count).map(|n| [&n.to_be_bytes()[..], &[7; 7]].concat()).collect();
             let store = MemoryStore::default();
             let mut space = Space::new(Arc::new(store.clone()), 48);
             let at = build(&mut space, 5, 11, &records).unwrap().get() as usize;

@@ -24,15 +24,9 @@ impl Objects {
     pub(crate) fn open(reader: &Reader, at: Address) -> Result<Objects> {
         let w = reader.widths();
         let size = FractalHeap::header_size(w);
-        let bytes = reader
-            .metadata(at, size)
-            .in_structure("fractal heap header")?;
+        let bytes = reader.metadata(at, size).in_structure("fractal heap header")?;
         let heap = FractalHeap::decode(&bytes, at, w).at(at.get())?;
-        Ok(Objects {
-            reader: reader.clone(),
-            heap,
-            blocks: HashMap::new(),
-        })
+        Ok(Objects { reader: reader.clone(), heap, blocks: HashMap::new() })
     }
 
     /// The object that `id` names.
@@ -49,46 +43,24 @@ impl Objects {
         let mut step = self.heap.root()?;
         loop {
             match step {
-                Step::Indirect {
-                    address,
-                    rows,
-                    start,
-                } => {
+                Step::Indirect { address, rows, start } => {
                     let size = self.heap.indirect_size(rows);
-                    let block = self
-                        .reader
-                        .metadata(address, size)
-                        .in_structure("fractal heap indirect block")?;
-                    let next = self
-                        .heap
-                        .descend(&block, rows, start, offset)
-                        .at(address.get())?;
+                    let block = self.reader.metadata(address, size).in_structure("fractal heap indirect block")?;
+                    let next = self.heap.descend(&block, rows, start, offset).at(address.get())?;
                     // A table inside a table is smaller, or the way would not end.
                     if let Step::Indirect { rows: below, .. } = next
                         && below >= rows
                     {
-                        return Err(
-                            wrong(format!("a table of {below} rows inside one of {rows}"))
-                                .at(address.get()),
-                        );
+                        return Err(wrong(format!("a table of {below} rows inside one of {rows}")).at(address.get()));
                     }
                     step = next;
                 }
-                Step::Direct {
-                    address,
-                    size,
-                    start,
-                } => {
+                Step::Direct { address, size, start } => {
                     let block = self.direct(address, size, start)?;
-                    let from = offset
-                        .checked_sub(start)
-                        .and_then(|o| usize::try_from(o).ok());
+                    let from = offset.checked_sub(start).and_then(|o| usize::try_from(o).ok());
                     let from = from.filter(|&o| o >= self.heap.direct_prefix_size());
-                    let data =
-                        from.and_then(|o| block.get(o..)?.get(..usize::try_from(length).ok()?));
-                    let data = data.ok_or_else(|| {
-                        wrong(format!("{length} bytes at {offset} leave their block"))
-                    })?;
+                    let data = from.and_then(|o| block.get(o..)?.get(..usize::try_from(length).ok()?));
+                    let data = data.ok_or_else(|| wrong(format!("{length} bytes at {offset} leave their block")))?;
                     return Ok(data.to_vec());
                 }
             }
@@ -99,10 +71,7 @@ impl Objects {
         if let Some(block) = self.blocks.get(&start) {
             return Ok(block.clone());
         }
-        let bytes = self
-            .reader
-            .metadata(address, size)
-            .in_structure("fractal heap direct block")?;
+        let bytes = self.reader.metadata(address, size).in_structure("fractal heap direct block")?;
         self.heap.check_direct(&bytes, start).at(address.get())?;
         let block: Arc<[u8]> = Arc::from(&bytes[..]);
         self.blocks.insert(start, block.clone());
@@ -113,25 +82,15 @@ impl Objects {
     fn huge(&self, key: u64) -> Result<Vec<u8>> {
         let wrong = |what: String| Error::damaged(what).in_structure("fractal heap ID");
         let w = self.reader.widths();
-        let index = self
-            .heap
-            .huge_index()
-            .ok_or_else(|| wrong(format!("huge object {key} without an index")))?;
+        let index = self.heap.huge_index().ok_or_else(|| wrong(format!("huge object {key} without an index")))?;
         let tree = Tree::open(&self.reader, index, 1)?;
         let found = tree.find(&mut |record| Ok(HugeRecord::decode(record, w)?.key.cmp(&key)))?;
-        let record =
-            found.ok_or_else(|| wrong(format!("huge object {key} is not in the index")))?;
+        let record = found.ok_or_else(|| wrong(format!("huge object {key} is not in the index")))?;
         let record = HugeRecord::decode(&record, w)?;
         if record.length > MAX_OBJECT {
-            return Err(Error::limit(format!(
-                "a heap object of {} bytes",
-                record.length
-            )));
+            return Err(Error::limit(format!("a heap object of {} bytes", record.length)));
         }
-        Ok(self
-            .reader
-            .metadata(record.address, record.length)?
-            .to_vec())
+        Ok(self.reader.metadata(record.address, record.length)?.to_vec())
     }
 }
 

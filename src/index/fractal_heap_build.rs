@@ -13,11 +13,7 @@ const HUGE_TREE: u8 = 1;
 const HUGE_RECORD: u16 = 24;
 
 /// Writes a heap of `objects`; returns where its header is, and the ID of each object.
-pub(crate) fn build(
-    space: &mut Space,
-    form: Form,
-    objects: &[Vec<u8>],
-) -> Result<(Address, Vec<Vec<u8>>)> {
+pub(crate) fn build(space: &mut Space, form: Form, objects: &[Vec<u8>]) -> Result<(Address, Vec<Vec<u8>>)> {
     let address = space.allocate(FractalHeap::header_size(Widths::EIGHT), METADATA)?;
     let heap = FractalHeap::new(form, address);
     let mut builder = Builder {
@@ -29,10 +25,7 @@ pub(crate) fn build(
         huge: Vec::new(),
         content: Content::default(),
     };
-    let ids = objects
-        .iter()
-        .map(|o| builder.add(o))
-        .collect::<Result<_>>()?;
+    let ids = objects.iter().map(|o| builder.add(o)).collect::<Result<_>>()?;
     builder.finish()?;
     Ok((address, ids))
 }
@@ -73,8 +66,7 @@ impl Builder<'_> {
         let address = self.space.append(object, METADATA)?;
         let key = self.huge.len() as u64 + 1;
         let record = [address.get(), object.len() as u64, key];
-        self.huge
-            .push(record.iter().flat_map(|n| n.to_le_bytes()).collect());
+        self.huge.push(record.iter().flat_map(|n| n.to_le_bytes()).collect());
         self.content.huge.0 += 1;
         self.content.huge.1 += object.len() as u64;
         Ok(self.heap.encode_huge_id(key))
@@ -86,8 +78,7 @@ impl Builder<'_> {
         }
         let (start, size) = self.current;
         let block = self.heap.encode_direct(start, size, &self.objects)?;
-        self.direct
-            .insert(start, self.space.append(&block, METADATA)?);
+        self.direct.insert(start, self.space.append(&block, METADATA)?);
         self.objects.clear();
         self.content.allocated += size;
         self.content.iterator = start + size;
@@ -120,11 +111,7 @@ impl Builder<'_> {
     fn indirect(&mut self, start: u64, rows: u16) -> Result<Address> {
         let mut children = Vec::new();
         for (at, size, below) in self.heap.table(start, rows) {
-            let used = self
-                .direct
-                .range(at..at + size)
-                .next()
-                .map(|(_, &address)| address);
+            let used = self.direct.range(at..at + size).next().map(|(_, &address)| address);
             children.push(match (used, below) {
                 (Some(_), Some(rows)) => Some(self.indirect(at, rows)?),
                 (direct, _) => direct,

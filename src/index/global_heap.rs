@@ -35,23 +35,13 @@ struct Kept {
 impl GlobalHeap {
     /// The object that `id` names.
     pub(crate) fn object(&self, reader: &Reader, id: HeapId) -> Result<HeapBytes> {
-        let at = id.collection.ok_or_else(|| {
-            Error::damaged("a reference to no collection").in_structure(STRUCTURE)
-        })?;
+        let at = id.collection.ok_or_else(|| Error::damaged("a reference to no collection").in_structure(STRUCTURE))?;
         let collection = self.collection(reader, at)?;
         let index = u16::try_from(id.index).ok();
-        let range = index
-            .and_then(|i| collection.objects.get(&i))
-            .cloned()
-            .ok_or_else(|| {
-                Error::damaged(format!("object {} is not in it", id.index))
-                    .in_structure(STRUCTURE)
-                    .at(at.get())
-            })?;
-        Ok(HeapBytes {
-            collection: collection.bytes.clone(),
-            range,
-        })
+        let range = index.and_then(|i| collection.objects.get(&i)).cloned().ok_or_else(|| {
+            Error::damaged(format!("object {} is not in it", id.index)).in_structure(STRUCTURE).at(at.get())
+        })?;
+        Ok(HeapBytes { collection: collection.bytes.clone(), range })
     }
 
     fn collection(&self, reader: &Reader, at: Address) -> Result<Arc<Collection>> {
@@ -66,23 +56,12 @@ impl GlobalHeap {
             }
         }
         let w = reader.widths();
-        let head = reader
-            .metadata(at, header_size(w))
-            .in_structure(STRUCTURE)?;
+        let head = reader.metadata(at, header_size(w)).in_structure(STRUCTURE)?;
         let size = decode_size(&head, w).at(at.get())?;
         let bytes = reader.metadata(at, size).in_structure(STRUCTURE)?;
-        let objects = decode_objects(&bytes, w)
-            .at(at.get())?
-            .into_iter()
-            .collect();
-        let collection = Arc::new(Collection {
-            bytes: Arc::from(&bytes[..]),
-            objects,
-        });
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(at, collection.clone());
+        let objects = decode_objects(&bytes, w).at(at.get())?.into_iter().collect();
+        let collection = Arc::new(Collection { bytes: Arc::from(&bytes[..]), objects });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(at, collection.clone());
         Ok(collection)
     }
 }
@@ -107,21 +86,14 @@ pub(crate) struct HeapView<'a> {
 
 impl<'a> HeapView<'a> {
     pub(crate) fn new(heap: &'a GlobalHeap, reader: &'a Reader) -> HeapView<'a> {
-        HeapView {
-            heap,
-            reader,
-            given: AtomicU64::new(0),
-        }
+        HeapView { heap, reader, given: AtomicU64::new(0) }
     }
 
     /// Where an object reference leads. All ones, which some writers mean as null, is an address that nothing has.
     pub(crate) fn object_address(&self, reference: &[u8]) -> Result<Option<u64>> {
         let (address, _) = decode::<Length>(
             reference,
-            Widths {
-                length: self.reader.widths().offset,
-                ..Widths::EIGHT
-            },
+            Widths { length: self.reader.widths().offset, ..Widths::EIGHT },
             "object reference",
         )?;
         Ok(Some(address.0.unwrap_or(u64::MAX)).filter(|&a| a != 0))
@@ -131,9 +103,7 @@ impl<'a> HeapView<'a> {
 impl HeapReader for HeapView<'_> {
     fn sequence(&self, element: &[u8], size: u64) -> Result<(u64, HeapBytes)> {
         let wrong = |what: String| Error::damaged(what).in_structure("variable-length element");
-        let (length, id) = element
-            .split_first_chunk::<4>()
-            .ok_or_else(|| wrong("too short".into()))?;
+        let (length, id) = element.split_first_chunk::<4>().ok_or_else(|| wrong("too short".into()))?;
         // The length decides: a null element and an empty one look different, and are the same.
         let count = u64::from(u32::from_le_bytes(*length));
         if count == 0 {
@@ -144,15 +114,9 @@ impl HeapReader for HeapView<'_> {
             return Ok((0, HeapBytes::empty()));
         }
         let mut object = self.heap.object(self.reader, id)?;
-        let bytes = count
-            .checked_mul(size)
-            .filter(|&n| n <= object.range.len() as u64);
-        let bytes = bytes.ok_or_else(|| {
-            wrong(format!(
-                "{count} elements of {size} bytes in {}",
-                object.range.len()
-            ))
-        })?;
+        let bytes = count.checked_mul(size).filter(|&n| n <= object.range.len() as u64);
+        let bytes =
+            bytes.ok_or_else(|| wrong(format!("{count} elements of {size} bytes in {}", object.range.len())))?;
         let most = self.reader.limits().max_vlen_bytes;
         if self.given.fetch_add(bytes, Relaxed).saturating_add(bytes) > most {
             return Err(Error::limit(format!(

@@ -28,10 +28,7 @@ struct Open {
 
 impl HeapWriter {
     pub(crate) fn new() -> HeapWriter {
-        HeapWriter {
-            open: None,
-            next_size: MIN_SIZE,
-        }
+        HeapWriter { open: None, next_size: MIN_SIZE }
     }
 
     /// Keeps one object; the same bytes kept twice are two objects.
@@ -69,14 +66,7 @@ impl Open {
     fn new(space: &mut Space, size: u64) -> Result<Open> {
         let size = size.max(MIN_SIZE);
         let address = space.allocate(size, METADATA)?;
-        Ok(Open {
-            id: HeapId {
-                collection: Some(address),
-                index: 0,
-            },
-            size,
-            collection: Collection::new(),
-        })
+        Ok(Open { id: HeapId { collection: Some(address), index: 0 }, size, collection: Collection::new() })
     }
 
     fn has_room(&self, data: usize) -> bool {
@@ -121,16 +111,9 @@ mod tests {
         let store = MemoryStore::default();
         let mut space = Space::new(Arc::new(store.clone()), 48);
         let mut heap = HeapWriter::new();
-        let sizes = [
-            0, 1, 7, 8, 4000, 4064, 16_384, 16_385, 200_000, 3, 65_000, 0,
-        ];
-        let objects: Vec<Vec<u8>> = (0..600)
-            .map(|i| vec![i as u8; sizes[i % sizes.len()]])
-            .collect();
-        let ids: Vec<HeapId> = objects
-            .iter()
-            .map(|o| heap.keep(&mut space, o).unwrap())
-            .collect();
+        let sizes = [0, 1, 7, 8, 4000, 4064, 16_384, 16_385, 200_000, 3, 65_000, 0];
+        let objects: Vec<Vec<u8>> = (0..600).map(|i| vec![i as u8; sizes[i % sizes.len()]]).collect();
+        let ids: Vec<HeapId> = objects.iter().map(|o| heap.keep(&mut space, o).unwrap()).collect();
         heap.flush(&mut space).unwrap();
         space.into_store().unwrap();
         let file = store.bytes();

@@ -30,13 +30,7 @@ pub(crate) struct Space {
 impl Space {
     /// A file whose first `reserved` bytes are written by somebody else, at the end.
     pub(crate) fn new(store: Arc<dyn Store>, reserved: u64) -> Space {
-        Space {
-            store,
-            end: reserved,
-            waiting: Vec::new(),
-            waiting_at: reserved,
-            broken: false,
-        }
+        Space { store, end: reserved, waiting: Vec::new(), waiting_at: reserved, broken: false }
     }
 
     /// Whether a write failed: the file is then not what it should be, and never will.
@@ -163,9 +157,7 @@ mod tests {
         let early = space.allocate(2 * LARGE as u64, 8).unwrap();
         space.append(&[1; 10], 1).unwrap();
         let late = space.allocate(20, 1).unwrap();
-        space
-            .write(Address(early.get() + 100), &vec![2; LARGE])
-            .unwrap();
+        space.write(Address(early.get() + 100), &vec![2; LARGE]).unwrap();
         space.append(&[3; 10], 1).unwrap();
         space.write(late, &[4; 20]).unwrap();
         space.write(early, &[5; 100]).unwrap();

@@ -14,11 +14,7 @@ pub struct CountingSource<S> {
 impl<S: Source> CountingSource<S> {
     /// Counts from zero.
     pub fn new(inner: S) -> Self {
-        CountingSource {
-            inner,
-            requests: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-        }
+        CountingSource { inner, requests: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 
     /// How many requests were made so far.
@@ -53,10 +49,7 @@ pub struct FaultSource<S> {
 impl<S: Source> FaultSource<S> {
     /// Lets `good` reads through.
     pub fn new(inner: S, good: u64) -> Self {
-        FaultSource {
-            inner,
-            good: AtomicU64::new(good),
-        }
+        FaultSource { inner, good: AtomicU64::new(good) }
     }
 }
 
@@ -80,10 +73,7 @@ pub struct FaultStore<S> {
 impl<S: Store> FaultStore<S> {
     /// Lets `good` operations through.
     pub fn new(inner: S, good: u64) -> Self {
-        FaultStore {
-            inner,
-            good: AtomicU64::new(good),
-        }
+        FaultStore { inner, good: AtomicU64::new(good) }
     }
 }
 
@@ -106,7 +96,5 @@ impl<S: Store> Store for FaultStore<S> {
 
 fn take_one(left: &AtomicU64) -> Result<()> {
     let taken = left.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1));
-    taken
-        .map(drop)
-        .map_err(|_| Error::new(ErrorKind::Io, "injected fault"))
+    taken.map(drop).map_err(|_| Error::new(ErrorKind::Io, "injected fault"))
 }

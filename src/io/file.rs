@@ -23,16 +23,10 @@ impl FileSource {
         // Opening a FIFO blocks, so look before.
         let what = std::fs::metadata(path).map_err(|e| explain(path, e))?;
         if what.is_dir() {
-            return Err(Error::invalid(format!(
-                "{} is a folder, not a file",
-                path.display()
-            )));
+            return Err(Error::invalid(format!("{} is a folder, not a file", path.display())));
         }
         if !what.is_file() {
-            return Err(Error::invalid(format!(
-                "{} is not a regular file",
-                path.display()
-            )));
+            return Err(Error::invalid(format!("{} is not a regular file", path.display())));
         }
         let file = File::open(path).map_err(|e| explain(path, e))?;
         let size = file.metadata()?.len();

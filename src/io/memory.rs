@@ -22,9 +22,7 @@ impl Source for MemorySource {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         let from = usize::try_from(position).ok();
         let bytes = from.and_then(|p| self.0.get(p..)?.get(..buffer.len()));
-        buffer.copy_from_slice(
-            bytes.ok_or_else(|| too_short(position, buffer.len(), self.0.len() as u64))?,
-        );
+        buffer.copy_from_slice(bytes.ok_or_else(|| too_short(position, buffer.len(), self.0.len() as u64))?);
         Ok(())
     }
 
@@ -40,10 +38,7 @@ pub struct MemoryStore(Arc<Mutex<Vec<u8>>>);
 impl MemoryStore {
     /// The bytes written so far.
     pub fn bytes(&self) -> Vec<u8> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

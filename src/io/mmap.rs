@@ -36,9 +36,7 @@ impl Source for MapSource {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         let from = usize::try_from(position).ok();
         let bytes = from.and_then(|p| self.0.get(p..)?.get(..buffer.len()));
-        buffer.copy_from_slice(
-            bytes.ok_or_else(|| too_short(position, buffer.len(), self.0.len() as u64))?,
-        );
+        buffer.copy_from_slice(bytes.ok_or_else(|| too_short(position, buffer.len(), self.0.len() as u64))?);
         Ok(())
     }
 

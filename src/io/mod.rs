@@ -58,7 +58,5 @@ pub trait Store: Send + Sync {
 
 /// The error of a source that is shorter than what is asked of it.
 pub(crate) fn too_short(position: u64, wanted: usize, size: u64) -> crate::Error {
-    crate::Error::damaged(format!(
-        "{wanted} bytes wanted at position {position}, the file ends at {size}"
-    ))
+    crate::Error::damaged(format!("{wanted} bytes wanted at position {position}, the file ends at {size}"))
 }

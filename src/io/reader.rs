@@ -44,41 +44,20 @@ impl Reader {
     /// Reads `source` before its superblock is known: addresses are positions, all widths 8.
     pub(crate) fn new(source: Arc<dyn Source>, limits: Limits) -> Result<Reader> {
         let size = source.size()?;
-        let shared = Shared {
-            source,
-            size,
-            base: 0,
-            widths: Widths::EIGHT,
-            pages: PageCache::default(),
-        };
-        Ok(Reader {
-            shared: Arc::new(shared),
-            ctx: Ctx::new(limits, size),
-        })
+        let shared = Shared { source, size, base: 0, widths: Widths::EIGHT, pages: PageCache::default() };
+        Ok(Reader { shared: Arc::new(shared), ctx: Ctx::new(limits, size) })
     }
 
     /// The same source with what its superblock says; bytes from `end` on (a position) do not belong to the file.
     pub(crate) fn with_superblock(self, base: u64, end: u64, widths: Widths) -> Reader {
         let source = self.shared.source.clone();
-        let shared = Shared {
-            source,
-            size: end.min(self.shared.size),
-            base,
-            widths,
-            pages: PageCache::default(),
-        };
-        Reader {
-            shared: Arc::new(shared),
-            ctx: self.ctx,
-        }
+        let shared = Shared { source, size: end.min(self.shared.size), base, widths, pages: PageCache::default() };
+        Reader { shared: Arc::new(shared), ctx: self.ctx }
     }
 
     /// The same file with a full tank, for an operation of its own.
     pub(crate) fn refuelled(&self) -> Reader {
-        Reader {
-            shared: self.shared.clone(),
-            ctx: self.ctx.refuelled(self.shared.size),
-        }
+        Reader { shared: self.shared.clone(), ctx: self.ctx.refuelled(self.shared.size) }
     }
 
     pub(crate) fn ctx(&self) -> &Ctx {
@@ -135,19 +114,10 @@ impl Reader {
     }
 
     fn block(&self, position: u64, length: u64) -> Result<Block<'_>> {
-        let Shared {
-            source,
-            size,
-            pages,
-            ..
-        } = &*self.shared;
+        let Shared { source, size, pages, .. } = &*self.shared;
         if let Some(all) = source.as_slice() {
-            let bytes = all
-                .get(position as usize..)
-                .and_then(|b| b.get(..length as usize));
-            return bytes
-                .map(Block::Borrowed)
-                .ok_or_else(|| super::too_short(position, length as usize, *size));
+            let bytes = all.get(position as usize..).and_then(|b| b.get(..length as usize));
+            return bytes.map(Block::Borrowed).ok_or_else(|| super::too_short(position, length as usize, *size));
         }
         let (first, within) = (position / cache::PAGE, position % cache::PAGE);
         if within + length <= cache::PAGE {
@@ -181,10 +151,6 @@ impl Reader {
     /// Raw data where it lies in memory, if it does.
     pub(crate) fn raw_slice(&self, at: Address, length: u64) -> Result<Option<&[u8]>> {
         let position = self.position(at, length)? as usize;
-        Ok(self
-            .shared
-            .source
-            .as_slice()
-            .and_then(|all| all.get(position..position + length as usize)))
+        Ok(self.shared.source.as_slice().and_then(|all| all.get(position..position + length as usize)))
     }
 }

@@ -21,21 +21,13 @@ impl StagedFile {
             return Err(Error::conflict(format!("{} is a folder", target.display())));
         }
         if !overwrite && target.symlink_metadata().is_ok() {
-            return Err(Error::conflict(format!(
-                "{} exists already",
-                target.display()
-            )));
+            return Err(Error::conflict(format!("{} exists already", target.display())));
         }
         // Through a link the file it leads to is replaced, not the link.
-        let target = target
-            .canonicalize()
-            .unwrap_or_else(|_| target.to_path_buf());
+        let target = target.canonicalize().unwrap_or_else(|_| target.to_path_buf());
         // Renaming onto a device or a pipe would put a file in its place.
         if target.metadata().is_ok_and(|there| !there.is_file()) {
-            return Err(Error::conflict(format!(
-                "{} is not a regular file",
-                target.display()
-            )));
+            return Err(Error::conflict(format!("{} is not a regular file", target.display())));
         }
         let folder = match target.parent() {
             Some(p) if !p.as_os_str().is_empty() => p,
@@ -48,31 +40,18 @@ impl StagedFile {
         builder.prefix(&prefix).suffix(".part");
         #[cfg(unix)]
         builder.permissions(permissions());
-        let staged = builder
-            .tempfile_in(folder)
-            .map_err(|e| explain(folder, e))?;
+        let staged = builder.tempfile_in(folder).map_err(|e| explain(folder, e))?;
         keep_permissions(&target, &staged);
         let (file, path) = staged.into_parts();
-        Ok(StagedFile {
-            file,
-            path,
-            target,
-            overwrite,
-        })
+        Ok(StagedFile { file, path, target, overwrite })
     }
 
     /// Syncs the file and gives it its name.
     pub(crate) fn publish(self) -> Result<()> {
-        let StagedFile {
-            file,
-            path,
-            target,
-            overwrite,
-        } = self;
+        let StagedFile { file, path, target, overwrite } = self;
         file.sync_all().map_err(|e| explain(&target, e))?;
         if overwrite {
-            path.persist(&target)
-                .map_err(|e| explain(&target, e.error))?;
+            path.persist(&target).map_err(|e| explain(&target, e.error))?;
         } else {
             publish_new(path, &target)?;
         }
@@ -87,14 +66,9 @@ fn publish_new(path: TempPath, target: &Path) -> Result<()> {
         return Ok(());
     };
     match e.error.kind() {
-        K::AlreadyExists => Err(Error::conflict(format!(
-            "{} exists already",
-            target.display()
-        ))),
+        K::AlreadyExists => Err(Error::conflict(format!("{} exists already", target.display()))),
         // Some file systems know neither hard links nor a rename that replaces nothing: look, and rename.
-        K::Unsupported | K::PermissionDenied | K::InvalidInput
-            if target.symlink_metadata().is_err() =>
-        {
+        K::Unsupported | K::PermissionDenied | K::InvalidInput if target.symlink_metadata().is_err() => {
             e.path.persist(target).map_err(|e| explain(target, e.error))
         }
         _ => Err(explain(target, e.error)),
@@ -117,10 +91,7 @@ fn keep_permissions(target: &Path, staged: &NamedTempFile) {
 /// The rename itself must survive a power cut.
 #[cfg(unix)]
 fn sync_folder(target: &Path) -> Result<()> {
-    let folder = target
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match std::fs::File::open(folder).and_then(|f| f.sync_all()) {
         // Some network folders cannot be synced; the file itself is.
         Err(e) if e.kind() != std::io::ErrorKind::InvalidInput && e.raw_os_error() != Some(22) => {
@@ -174,10 +145,7 @@ mod tests {
     fn a_name_as_long_as_the_system_allows_can_be_staged() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("x".repeat(255));
-        StagedFile::create(&target, false)
-            .unwrap()
-            .publish()
-            .unwrap();
+        StagedFile::create(&target, false).unwrap().publish().unwrap();
         assert!(target.is_file());
     }
 

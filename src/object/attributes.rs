@@ -29,28 +29,18 @@ pub(crate) struct Resolved {
 
 /// All attributes, sorted by the bytes of their names. A damaged one is one `Err`.
 pub(crate) fn all(header: &ObjectHeader, reader: &Reader) -> Result<Vec<Result<Resolved>>> {
-    let mut found: Vec<Result<Resolved>> = header
-        .all(kind::ATTRIBUTE)
-        .map(|body| from_message(reader, body))
-        .collect();
+    let mut found: Vec<Result<Resolved>> = header.all(kind::ATTRIBUTE).map(|body| from_message(reader, body)).collect();
     if let Some((heap, index)) = dense_place(header, reader)? {
         let mut objects = fractal_heap::Objects::open(reader, heap)?;
         let tree = open_index(reader, index)?;
-        found.extend(
-            tree.records()
-                .map(|record| from_heap(reader, &mut objects, &record?)),
-        );
+        found.extend(tree.records().map(|record| from_heap(reader, &mut objects, &record?)));
     }
     found.sort_by_cached_key(|a| a.as_ref().ok().map(|a| a.name.clone()));
     Ok(found)
 }
 
 /// The attribute of this name, if there is one.
-pub(crate) fn find(
-    header: &ObjectHeader,
-    reader: &Reader,
-    name: &[u8],
-) -> Result<Option<Resolved>> {
+pub(crate) fn find(header: &ObjectHeader, reader: &Reader, name: &[u8]) -> Result<Option<Resolved>> {
     for body in header.all(kind::ATTRIBUTE) {
         let attribute = from_message(reader, body)?;
         if attribute.name.0 == name {
@@ -65,19 +55,13 @@ pub(crate) fn find(
     let hash = lookup3(name, 0);
     // Names of equal hash are ordered by their bytes.
     let found = tree.find(&mut |record| {
-        let stored = record
-            .last_chunk::<4>()
-            .map_or(0, |h| u32::from_le_bytes(*h));
+        let stored = record.last_chunk::<4>().map_or(0, |h| u32::from_le_bytes(*h));
         match stored.cmp(&hash) {
-            std::cmp::Ordering::Equal => {
-                Ok(from_heap(reader, &mut objects, record)?.name.0[..].cmp(name))
-            }
+            std::cmp::Ordering::Equal => Ok(from_heap(reader, &mut objects, record)?.name.0[..].cmp(name)),
             other => Ok(other),
         }
     })?;
-    found
-        .map(|record| from_heap(reader, &mut objects, &record))
-        .transpose()
+    found.map(|record| from_heap(reader, &mut objects, &record)).transpose()
 }
 
 fn dense_place(header: &ObjectHeader, reader: &Reader) -> Result<Option<(Address, Address)>> {
@@ -88,104 +72,56 @@ fn dense_place(header: &ObjectHeader, reader: &Reader) -> Result<Option<(Address
     match (info.heap, info.name_index) {
         (None, _) => Ok(None),
         (Some(heap), Some(index)) => Ok(Some((heap, index))),
-        (Some(_), None) => {
-            Err(Error::damaged("a heap of attributes without an index")
-                .in_structure("attribute info"))
-        }
+        (Some(_), None) => Err(Error::damaged("a heap of attributes without an index").in_structure("attribute info")),
     }
 }
 
 fn open_index(reader: &Reader, at: Address) -> Result<btree2::Tree> {
     let tree = btree2::Tree::open(reader, at, BY_NAME)?;
     if tree.record_size() != RECORD {
-        let message = format!(
-            "records of {} bytes, those of attributes have {RECORD}",
-            tree.record_size()
-        );
-        return Err(Error::damaged(message)
-            .in_structure("version 2 B-tree header")
-            .at(at.get()));
+        let message = format!("records of {} bytes, those of attributes have {RECORD}", tree.record_size());
+        return Err(Error::damaged(message).in_structure("version 2 B-tree header").at(at.get()));
     }
     Ok(tree)
 }
 
-fn from_heap(
-    reader: &Reader,
-    objects: &mut fractal_heap::Objects,
-    record: &[u8],
-) -> Result<Resolved> {
+fn from_heap(reader: &Reader, objects: &mut fractal_heap::Objects, record: &[u8]) -> Result<Resolved> {
     let (id, rest) = record.split_at(8);
     if rest[0] & 2 != 0 {
-        return Err(Error::unsupported(
-            "an attribute in the heap of shared messages",
-        ));
+        return Err(Error::unsupported("an attribute in the heap of shared messages"));
     }
-    resolve(
-        reader,
-        Attribute::decode(&objects.get(id)?, reader.widths())?,
-    )
+    resolve(reader, Attribute::decode(&objects.get(id)?, reader.widths())?)
 }
 
 fn from_message(reader: &Reader, body: super::header::Body<'_>) -> Result<Resolved> {
     if body.shared {
-        return Err(Error::unsupported(
-            "an attribute in the heap of shared messages",
-        ));
+        return Err(Error::unsupported("an attribute in the heap of shared messages"));
     }
     resolve(reader, Attribute::decode(body.bytes, reader.widths())?)
 }
 
 /// Fetches the shared parts, and holds the size of the data against them.
 fn resolve(reader: &Reader, attribute: Attribute) -> Result<Resolved> {
-    let Attribute {
-        name,
-        datatype,
-        dataspace,
-        mut data,
-        ..
-    } = attribute;
+    let Attribute { name, datatype, dataspace, mut data, .. } = attribute;
     let w = reader.widths();
     let (datatype, committed) = match datatype {
         Held::Here(datatype) => (datatype, None),
         Held::Shared(shared) => {
-            let (datatype, at) = follow(reader, kind::DATATYPE, &shared, |b| {
-                Ok(datatype::decode(b)?.0)
-            })?;
+            let (datatype, at) = follow(reader, kind::DATATYPE, &shared, |b| Ok(datatype::decode(b)?.0))?;
             (datatype, Some(at))
         }
     };
     let dataspace = match dataspace {
         Held::Here(dataspace) => dataspace,
-        Held::Shared(shared) => {
-            follow(reader, kind::DATASPACE, &shared, |b| {
-                Dataspace::decode(b, w)
-            })?
-            .0
-        }
+        Held::Shared(shared) => follow(reader, kind::DATASPACE, &shared, |b| Dataspace::decode(b, w))?.0,
     };
-    let size = dataspace
-        .len()
-        .checked_mul(datatype.size())
-        .and_then(|n| usize::try_from(n).ok());
+    let size = dataspace.len().checked_mul(datatype.size()).and_then(|n| usize::try_from(n).ok());
     match size {
         Some(size) if size <= data.len() => data.truncate(size),
         _ => {
-            let message = format!(
-                "{} bytes hold {} elements of {}",
-                data.len(),
-                dataspace.len(),
-                datatype.size()
-            );
-            return Err(Error::damaged(message)
-                .in_structure("attribute")
-                .on(format!("@{name}")));
+            let message = format!("{} bytes hold {} elements of {}", data.len(), dataspace.len(), datatype.size());
+            return Err(Error::damaged(message).in_structure("attribute").on(format!("@{name}")));
         }
     }
-    Ok(Resolved {
-        name,
-        datatype,
-        committed,
-        dataspace,
-        data,
-    })
+    Ok(Resolved { name, datatype, committed, dataspace, data })
 }

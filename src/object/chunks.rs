@@ -35,29 +35,12 @@ pub(crate) struct Grid {
 impl Grid {
     pub(crate) fn new(dims: &[u64], max: &[Option<u64>], chunk: &[u64]) -> Result<Grid> {
         if dims.len() != chunk.len() || dims.len() != max.len() {
-            let message = format!(
-                "chunks of {} dimensions in a dataset of {}",
-                chunk.len(),
-                dims.len()
-            );
+            let message = format!("chunks of {} dimensions in a dataset of {}", chunk.len(), dims.len());
             return Err(Error::damaged(message).in_structure("data layout"));
         }
-        let counts = dims
-            .iter()
-            .zip(chunk)
-            .map(|(d, c)| d.div_ceil(*c))
-            .collect();
-        let most = max
-            .iter()
-            .zip(chunk)
-            .map(|(d, c)| d.map(|d| d.div_ceil(*c)))
-            .collect();
-        Ok(Grid {
-            dims: dims.to_vec(),
-            chunk: chunk.to_vec(),
-            counts,
-            most,
-        })
+        let counts = dims.iter().zip(chunk).map(|(d, c)| d.div_ceil(*c)).collect();
+        let most = max.iter().zip(chunk).map(|(d, c)| d.map(|d| d.div_ceil(*c))).collect();
+        Ok(Grid { dims: dims.to_vec(), chunk: chunk.to_vec(), counts, most })
     }
 
     /// The number of chunks.
@@ -67,26 +50,16 @@ impl Grid {
 
     /// The number of the chunk at `position`, counted in chunks.
     pub(crate) fn number(&self, position: &[u64]) -> u64 {
-        position
-            .iter()
-            .zip(&self.counts)
-            .fold(0, |n, (p, c)| n * c + p)
+        position.iter().zip(&self.counts).fold(0, |n, (p, c)| n * c + p)
     }
 
     /// The number of the chunk whose first element is at `offset`; `None` if it lies outside of the dataset, as
     /// chunks may that a dataset left behind when it shrank.
     fn number_at(&self, offset: &[u64]) -> Result<Option<u64>> {
         let mut number = 0;
-        for ((o, chunk), (dim, count)) in offset
-            .iter()
-            .zip(&self.chunk)
-            .zip(self.dims.iter().zip(&self.counts))
-        {
+        for ((o, chunk), (dim, count)) in offset.iter().zip(&self.chunk).zip(self.dims.iter().zip(&self.counts)) {
             if o % chunk != 0 {
-                return Err(Error::damaged(format!(
-                    "a chunk at {offset:?}, chunks have shape {:?}",
-                    self.chunk
-                )));
+                return Err(Error::damaged(format!("a chunk at {offset:?}, chunks have shape {:?}", self.chunk)));
             }
             if o >= dim {
                 return Ok(None);
@@ -116,9 +89,7 @@ impl Grid {
         let mut rest = index;
         for (i, &d) in order.iter().enumerate().rev() {
             match self.most[d] {
-                Some(most) if i > 0 => {
-                    (position[d], rest) = (rest % most.max(1), rest / most.max(1))
-                }
+                Some(most) if i > 0 => (position[d], rest) = (rest % most.max(1), rest / most.max(1)),
                 _ => position[d] = rest,
             }
         }
@@ -138,11 +109,7 @@ impl Grid {
 
     /// Whether the chunk at `position` reaches beyond the dataset.
     pub(crate) fn is_partial(&self, position: &[u64]) -> bool {
-        position
-            .iter()
-            .zip(&self.chunk)
-            .zip(&self.dims)
-            .any(|((p, c), d)| (p + 1) * c > *d)
+        position.iter().zip(&self.chunk).zip(&self.dims).any(|((p, c), d)| (p + 1) * c > *d)
     }
 }
 
@@ -168,22 +135,15 @@ impl ChunkTable {
             ChunkIndex::BTree1 => from_btree1(reader, address, grid),
             ChunkIndex::Single { filtered } => {
                 let (size, mask) = filtered.unwrap_or((size, 0));
-                Ok(ChunkTable::Sparse(vec![(
-                    0,
-                    ChunkRecord {
-                        address,
-                        size,
-                        mask,
-                    },
-                )]))
+                Ok(ChunkTable::Sparse(vec![(0, ChunkRecord { address, size, mask })]))
             }
             ChunkIndex::Implicit => Ok(ChunkTable::Implicit { address, size }),
-            ChunkIndex::FixedArray { .. } => from_array(reader, size, grid, |visit| {
-                arrays::fixed(reader, address, visit)
-            }),
-            ChunkIndex::ExtensibleArray(_) => from_array(reader, size, grid, |visit| {
-                arrays::extensible(reader, address, visit)
-            }),
+            ChunkIndex::FixedArray { .. } => {
+                from_array(reader, size, grid, |visit| arrays::fixed(reader, address, visit))
+            }
+            ChunkIndex::ExtensibleArray(_) => {
+                from_array(reader, size, grid, |visit| arrays::extensible(reader, address, visit))
+            }
             ChunkIndex::BTree2 { .. } => from_btree2(reader, address, size, grid),
         }
     }
@@ -211,28 +171,20 @@ impl ChunkTable {
             ChunkTable::Dense(table) => Ok(table.get(number as usize).copied().flatten()),
             ChunkTable::Sparse(table) => {
                 let found = table.binary_search_by_key(&number, |(n, _)| *n);
-                Ok(found
-                    .ok()
-                    .and_then(|i| table.get(i))
-                    .map(|(_, record)| *record))
+                Ok(found.ok().and_then(|i| table.get(i)).map(|(_, record)| *record))
             }
             ChunkTable::Implicit { address, size } => {
                 let offset = grid.index_of(number).and_then(|i| i.checked_mul(*size));
                 let offset = offset.ok_or_else(|| Error::damaged("a chunk beyond 64 bits"))?;
-                Ok(Some(ChunkRecord {
-                    address: address.plus(offset)?,
-                    size: *size,
-                    mask: 0,
-                }))
+                Ok(Some(ChunkRecord { address: address.plus(offset)?, size: *size, mask: 0 }))
             }
         }
     }
 
     /// The number of chunks that are stored, and their bytes.
     pub(crate) fn stored(&self, grid: &Grid) -> (u64, u64) {
-        let sum = |records: &mut dyn Iterator<Item = &ChunkRecord>| {
-            records.fold((0, 0), |(n, b), r| (n + 1, b + r.size))
-        };
+        let sum =
+            |records: &mut dyn Iterator<Item = &ChunkRecord>| records.fold((0, 0), |(n, b), r| (n + 1, b + r.size));
         match self {
             ChunkTable::Dense(table) => sum(&mut table.iter().flatten()),
             ChunkTable::Sparse(table) => sum(&mut table.iter().map(|(_, r)| r)),
@@ -251,11 +203,7 @@ fn from_btree1(reader: &Reader, root: Address, grid: &Grid) -> Result<ChunkTable
         let (key, address) = entry?;
         let offset = &key.offset[..coordinates - 1];
         if let Some(number) = grid.number_at(offset).in_structure(STRUCTURE)? {
-            let record = ChunkRecord {
-                address,
-                size: key.stored_size.into(),
-                mask: key.filter_mask,
-            };
+            let record = ChunkRecord { address, size: key.stored_size.into(), mask: key.filter_mask };
             records.push((number, record));
         }
     }
@@ -283,29 +231,17 @@ fn from_array(
 }
 
 /// An address, and with filters a size of as many bytes as are left before the mask of 4. `None` if it was never set.
-fn decode_element(
-    reader: &Reader,
-    element: &[u8],
-    chunk_bytes: u64,
-) -> Result<Option<ChunkRecord>> {
+fn decode_element(reader: &Reader, element: &[u8], chunk_bytes: u64) -> Result<Option<ChunkRecord>> {
     let (address, rest) = element.split_at(reader.widths().offset());
     if address.iter().all(|&b| b == 0xff) {
         return Ok(None);
     }
     let (address, _) = decode::<Address>(address, reader.widths(), "address of a chunk")?;
     let Some((size, mask)) = rest.split_last_chunk::<4>() else {
-        return Ok(Some(ChunkRecord {
-            address,
-            size: chunk_bytes,
-            mask: 0,
-        }));
+        return Ok(Some(ChunkRecord { address, size: chunk_bytes, mask: 0 }));
     };
     let size = size.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b));
-    Ok(Some(ChunkRecord {
-        address,
-        size,
-        mask: u32::from_le_bytes(*mask),
-    }))
+    Ok(Some(ChunkRecord { address, size, mask: u32::from_le_bytes(*mask) }))
 }
 
 /// Records of kind 10 (no filters: an address) or 11 (with: an address, a size, a mask), then the position in chunks,
@@ -318,25 +254,15 @@ fn from_btree2(reader: &Reader, at: Address, chunk_bytes: u64, grid: &Grid) -> R
     let rank = grid.chunk.len();
     let least = reader.widths().offset() + 8 * rank + if kind == 11 { 5 } else { 0 };
     if tree.record_size() < least || (kind == 10 && tree.record_size() != least) {
-        let message = format!(
-            "records of {} bytes for chunks of {rank} dimensions",
-            tree.record_size()
-        );
-        return Err(Error::damaged(message)
-            .in_structure("version 2 B-tree header")
-            .at(at.get()));
+        let message = format!("records of {} bytes for chunks of {rank} dimensions", tree.record_size());
+        return Err(Error::damaged(message).in_structure("version 2 B-tree header").at(at.get()));
     }
     let split = tree.record_size() - 8 * rank;
     let mut records = Vec::new();
     for record in tree.records() {
         let record = record?;
         let (element, position) = record.split_at(split);
-        let position: Vec<u64> = position
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .map(|b| u64::from_le_bytes(*b))
-            .collect();
+        let position: Vec<u64> = position.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
         if let Some(record) = decode_element(reader, element, chunk_bytes)?
             && let Some(number) = grid.number_inside(&position)
         {
@@ -359,12 +285,7 @@ mod tests {
         assert_eq!(grid.number_at(&[12, 0]).unwrap(), None);
         assert!(grid.number_at(&[1, 0]).is_err());
         assert!(grid.is_partial(&[2, 0]) && grid.is_partial(&[0, 3]) && !grid.is_partial(&[1, 2]));
-        assert_eq!(
-            Grid::new(&[0, 10], &[None, Some(10)], &[4, 3])
-                .unwrap()
-                .len(),
-            0
-        );
+        assert_eq!(Grid::new(&[0, 10], &[None, Some(10)], &[4, 3]).unwrap().len(), 0);
         assert!(Grid::new(&[10], &[None], &[4, 3]).is_err());
     }
 

@@ -25,10 +25,7 @@ pub(crate) struct Dense {
 
 /// Writes a group's links.
 pub(crate) fn links(space: &mut Space, links: &[Link]) -> Result<Dense> {
-    let messages = links
-        .iter()
-        .map(|l| l.encode(Widths::EIGHT))
-        .collect::<Result<Vec<_>>>()?;
+    let messages = links.iter().map(|l| l.encode(Widths::EIGHT)).collect::<Result<Vec<_>>>()?;
     let (heap, ids) = fractal_heap_build::build(space, Form::LINKS, &messages)?;
     let names = links.iter().map(|l| &l.name.0[..]);
     let records = by_hash(names, &ids, |hash, id| [&hash[..], id].concat());
@@ -53,13 +50,8 @@ fn by_hash<'a>(
     ids: &[Vec<u8>],
     record: impl Fn([u8; 4], &[u8]) -> Vec<u8>,
 ) -> Vec<Vec<u8>> {
-    let mut order: Vec<(u32, &[u8], &[u8])> = names
-        .zip(ids)
-        .map(|(name, id)| (lookup3(name, 0), name, &id[..]))
-        .collect();
+    let mut order: Vec<(u32, &[u8], &[u8])> =
+        names.zip(ids).map(|(name, id)| (lookup3(name, 0), name, &id[..])).collect();
     order.sort_unstable();
-    order
-        .into_iter()
-        .map(|(hash, _, id)| record(hash.to_le_bytes(), id))
-        .collect()
+    order.into_iter().map(|(hash, _, id)| record(hash.to_le_bytes(), id)).collect()
 }

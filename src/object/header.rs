@@ -49,9 +49,7 @@ pub(crate) struct Body<'a> {
 impl ObjectHeader {
     /// Loads the header at `address`.
     pub(crate) fn load(reader: &Reader, address: Address) -> Result<ObjectHeader> {
-        Self::load_chunks(reader, address)
-            .in_structure(STRUCTURE)
-            .at(address.get())
+        Self::load_chunks(reader, address).in_structure(STRUCTURE).at(address.get())
     }
 
     fn load_chunks(reader: &Reader, address: Address) -> Result<ObjectHeader> {
@@ -59,22 +57,14 @@ impl ObjectHeader {
         let first = reader.metadata(address, prefix.first_chunk_size())?;
         prefix.verify_first(&first)?;
         let range = prefix.messages.start as usize..prefix.messages.end as usize;
-        let mut header = ObjectHeader {
-            address,
-            prefix,
-            messages: Vec::new(),
-            bytes: Vec::new(),
-        };
+        let mut header = ObjectHeader { address, prefix, messages: Vec::new(), bytes: Vec::new() };
         let mut pending = header.add_chunk(&first, range, reader.widths())?;
         let whole = address.get()..address.get() + first.len() as u64;
         let mut seen = Vec::from_iter(Some(whole));
         // A continuation may stand in a continuation. Chunks that overlap are a loop, or soon one.
         while let Some(next) = pending.pop() {
             let chunk = next.address.get()..next.address.plus(next.length)?.get();
-            if seen
-                .iter()
-                .any(|c| c.start < chunk.end && chunk.start < c.end)
-            {
+            if seen.iter().any(|c| c.start < chunk.end && chunk.start < c.end) {
                 return Err(Error::damaged(format!(
                     "its continuation at {:#x} overlaps another part of it",
                     chunk.start
@@ -83,10 +73,7 @@ impl ObjectHeader {
             seen.push(chunk);
             let total = header.bytes.len() as u64 + next.length;
             if seen.len() > MAX_CHUNKS || total > reader.limits().max_header_bytes {
-                return Err(Error::limit(format!(
-                    "max_header_bytes: {} parts, {total} bytes",
-                    seen.len()
-                )));
+                return Err(Error::limit(format!("max_header_bytes: {} parts, {total} bytes", seen.len())));
             }
             let bytes = reader.metadata(next.address, next.length)?;
             let range = header.prefix.verify_continuation(&bytes)?;
@@ -96,12 +83,7 @@ impl ObjectHeader {
     }
 
     /// Takes in the messages of a chunk; returns the continuations that it names.
-    fn add_chunk(
-        &mut self,
-        chunk: &[u8],
-        range: Range<usize>,
-        w: Widths,
-    ) -> Result<Vec<Continuation>> {
+    fn add_chunk(&mut self, chunk: &[u8], range: Range<usize>, w: Widths) -> Result<Vec<Continuation>> {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(chunk);
         let mut continuations = Vec::new();
@@ -110,28 +92,18 @@ impl ObjectHeader {
             match envelope.kind {
                 kind::NIL => continue,
                 kind::CONTINUATION => {
-                    continuations.push(
-                        decode::<Continuation>(&self.bytes[body], w, "continuation message")?.0,
-                    );
+                    continuations.push(decode::<Continuation>(&self.bytes[body], w, "continuation message")?.0);
                     continue;
                 }
                 kind::REFERENCE_COUNT if self.prefix.version == 1 => {
-                    return Err(Error::damaged(
-                        "a reference count message, which version 1 cannot have",
-                    ));
+                    return Err(Error::damaged("a reference count message, which version 1 cannot have"));
                 }
                 unknown if unknown >= kind::UNASSIGNED && envelope.flags & 0x80 != 0 => {
-                    return Err(Error::unsupported(format!(
-                        "message type {unknown:#x}, which must be understood"
-                    )));
+                    return Err(Error::unsupported(format!("message type {unknown:#x}, which must be understood")));
                 }
                 _ => {}
             }
-            self.messages.push(Message {
-                kind: envelope.kind,
-                flags: envelope.flags,
-                body,
-            });
+            self.messages.push(Message { kind: envelope.kind, flags: envelope.flags, body });
         }
         Ok(continuations)
     }
@@ -139,10 +111,7 @@ impl ObjectHeader {
     /// The bodies of all messages of a kind, in order.
     pub(crate) fn all(&self, kind: u16) -> impl Iterator<Item = Body<'_>> {
         let of_kind = self.messages.iter().filter(move |m| m.kind == kind);
-        of_kind.map(|m| Body {
-            bytes: &self.bytes[m.body.clone()],
-            shared: m.flags & 2 != 0,
-        })
+        of_kind.map(|m| Body { bytes: &self.bytes[m.body.clone()], shared: m.flags & 2 != 0 })
     }
 
     /// The body of the first message of a kind.
@@ -160,20 +129,9 @@ impl ObjectHeader {
     ) -> Result<Option<(T, Option<Address>)>> {
         match self.find(kind) {
             None => Ok(None),
-            Some(Body {
-                bytes,
-                shared: false,
-            }) => Ok(Some((use_it(bytes)?, None))),
-            Some(Body {
-                bytes,
-                shared: true,
-            }) => {
-                let (value, address) = follow(
-                    reader,
-                    kind,
-                    &Shared::decode(bytes, reader.widths())?.0,
-                    use_it,
-                )?;
+            Some(Body { bytes, shared: false }) => Ok(Some((use_it(bytes)?, None))),
+            Some(Body { bytes, shared: true }) => {
+                let (value, address) = follow(reader, kind, &Shared::decode(bytes, reader.widths())?.0, use_it)?;
                 Ok(Some((value, Some(address))))
             }
         }
@@ -182,11 +140,7 @@ impl ObjectHeader {
     /// The datatype, and the address of the committed datatype it comes from.
     pub(crate) fn datatype(&self, reader: &Reader) -> Result<(Datatype, Option<Address>)> {
         let found = self.resolved(reader, kind::DATATYPE, |b| Ok(datatype::decode(b)?.0))?;
-        found.ok_or_else(|| {
-            Error::damaged("no datatype")
-                .in_structure(STRUCTURE)
-                .at(self.address.get())
-        })
+        found.ok_or_else(|| Error::damaged("no datatype").in_structure(STRUCTURE).at(self.address.get()))
     }
 
     /// What the object is: a group if it says where its links are, a dataset if it has datatype and dataspace.
@@ -212,20 +166,13 @@ pub(crate) fn follow<T>(
     use_it: impl FnOnce(&[u8]) -> Result<T>,
 ) -> Result<(T, Address)> {
     let Shared::Committed(address) = shared else {
-        return Err(Error::unsupported(
-            "a message in the heap of shared messages",
-        ));
+        return Err(Error::unsupported("a message in the heap of shared messages"));
     };
     let other = ObjectHeader::load(reader, *address)?;
     // A committed datatype holds its message itself: one hop, so no chain and no circle.
     match other.find(kind) {
-        Some(Body {
-            bytes,
-            shared: false,
-        }) => Ok((use_it(bytes)?, *address)),
+        Some(Body { bytes, shared: false }) => Ok((use_it(bytes)?, *address)),
         Some(_) => Err(Error::damaged("a shared message that is shared itself").at(address.get())),
-        None => {
-            Err(Error::damaged(format!("no message of type {kind:#x} to share")).at(address.get()))
-        }
+        None => Err(Error::damaged(format!("no message of type {kind:#x} to share")).at(address.get())),
     }
 }

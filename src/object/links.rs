@@ -28,44 +28,25 @@ pub(crate) enum Place {
 pub(crate) fn place(header: &ObjectHeader, reader: &Reader) -> Result<Place> {
     let w = reader.widths();
     if let Some(body) = header.find(kind::SYMBOL_TABLE) {
-        return Ok(Place::SymbolTable(
-            decode(body.bytes, w, "symbol table message")?.0,
-        ));
+        return Ok(Place::SymbolTable(decode(body.bytes, w, "symbol table message")?.0));
     }
-    let body = header
-        .find(kind::LINK_INFO)
-        .ok_or_else(|| Error::mismatch("not a group"))?;
+    let body = header.find(kind::LINK_INFO).ok_or_else(|| Error::mismatch("not a group"))?;
     let (info, _) = decode::<LinkInfo>(body.bytes, w, "link info")?;
     match (info.heap, info.name_index) {
         (None, _) => Ok(Place::Header),
         (Some(heap), Some(name_index)) => Ok(Place::Heap { heap, name_index }),
-        (Some(_), None) => {
-            Err(Error::damaged("a heap of links without an index").in_structure("link info"))
-        }
+        (Some(_), None) => Err(Error::damaged("a heap of links without an index").in_structure("link info")),
     }
 }
 
 /// The links of a group, sorted by the bytes of their names. A damaged part is one `Err`; the rest follows.
-pub(crate) fn all(
-    header: &ObjectHeader,
-    reader: &Reader,
-    leaf_rank: u16,
-    internal_rank: u16,
-) -> Result<Links> {
+pub(crate) fn all(header: &ObjectHeader, reader: &Reader, leaf_rank: u16, internal_rank: u16) -> Result<Links> {
     let w = reader.widths();
     let mut links = match place(header, reader)? {
         Place::SymbolTable(table) => {
-            return Ok(Links::Symbols(Symbols::new(
-                reader,
-                table,
-                leaf_rank,
-                internal_rank,
-            )?));
+            return Ok(Links::Symbols(Symbols::new(reader, table, leaf_rank, internal_rank)?));
         }
-        Place::Header => header
-            .all(kind::LINK)
-            .map(|body| Link::decode(body.bytes, w))
-            .collect(),
+        Place::Header => header.all(kind::LINK).map(|body| Link::decode(body.bytes, w)).collect(),
         Place::Heap { heap, name_index } => dense(reader, heap, name_index)?,
     };
     let name = |link: &Result<Link>| link.as_ref().ok().map(|l| l.name.clone());
@@ -77,8 +58,7 @@ fn dense(reader: &Reader, heap: Address, name_index: Address) -> Result<Vec<Resu
     let mut objects = fractal_heap::Objects::open(reader, heap)?;
     let tree = btree2::Tree::open(reader, name_index, BY_NAME)?;
     check_record_size(&tree, 4)?;
-    let decode =
-        |record: Result<Vec<u8>>| Link::decode(&objects.get(&record?[4..])?, reader.widths());
+    let decode = |record: Result<Vec<u8>>| Link::decode(&objects.get(&record?[4..])?, reader.widths());
     Ok(tree.records().map(decode).collect())
 }
 
@@ -100,9 +80,7 @@ pub(crate) fn find(
 ) -> Result<Option<Link>> {
     let w = reader.widths();
     match place(header, reader)? {
-        Place::SymbolTable(table) => {
-            Symbols::new(reader, table, leaf_rank, internal_rank)?.find(name)
-        }
+        Place::SymbolTable(table) => Symbols::new(reader, table, leaf_rank, internal_rank)?.find(name),
         Place::Header => {
             for body in header.all(kind::LINK) {
                 let link = Link::decode(body.bytes, w)?;
@@ -125,9 +103,7 @@ pub(crate) fn find(
                     other => Ok(other),
                 }
             })?;
-            found
-                .map(|record| Link::decode(&objects.get(&record[4..])?, w))
-                .transpose()
+            found.map(|record| Link::decode(&objects.get(&record[4..])?, w)).transpose()
         }
     }
 }
@@ -161,23 +137,12 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
-    fn new(
-        reader: &Reader,
-        table: SymbolTable,
-        leaf_rank: u16,
-        internal_rank: u16,
-    ) -> Result<Symbols> {
+    fn new(reader: &Reader, table: SymbolTable, leaf_rank: u16, internal_rank: u16) -> Result<Symbols> {
         let w = reader.widths();
         let at = table.heap;
-        let bytes = reader
-            .metadata(at, LocalHeap::size(w))
-            .in_structure("local heap")?;
+        let bytes = reader.metadata(at, LocalHeap::size(w)).in_structure("local heap")?;
         let heap = LocalHeap::decode(&bytes, w).at(at.get())?;
-        let names = reader
-            .metadata(heap.data, heap.data_size)
-            .in_structure("local heap")
-            .at(at.get())?
-            .to_vec();
+        let names = reader.metadata(heap.data, heap.data_size).in_structure("local heap").at(at.get())?.to_vec();
         Ok(Symbols {
             reader: reader.clone(),
             table,
@@ -191,10 +156,8 @@ impl Symbols {
 
     fn node(&self, at: Address) -> Result<Vec<SymbolTableEntry>> {
         let w = self.reader.widths();
-        let bytes: Block<'_> = self
-            .reader
-            .metadata_up_to(at, node_size(w, self.leaf_rank))
-            .in_structure("symbol table node")?;
+        let bytes: Block<'_> =
+            self.reader.metadata_up_to(at, node_size(w, self.leaf_rank)).in_structure("symbol table node")?;
         decode_node(&bytes, w, self.leaf_rank).at(at.get())
     }
 
@@ -210,12 +173,7 @@ impl Symbols {
             (None, None) => return Err(Error::damaged(format!("{name}: a hard link to nowhere"))),
         };
         // Old groups declare no character set; names are what they are.
-        Ok(Link {
-            name,
-            charset: Charset::Ascii,
-            creation_order: None,
-            target,
-        })
+        Ok(Link { name, charset: Charset::Ascii, creation_order: None, target })
     }
 
     /// Looks a name up: down the tree by its keys, then in one node.
@@ -223,8 +181,7 @@ impl Symbols {
         let mut at = self.table.btree;
         let mut level = None;
         loop {
-            let node: btree1::Node<NameKey> =
-                walk1::read(&self.reader, at, (), self.internal_rank)?;
+            let node: btree1::Node<NameKey> = walk1::read(&self.reader, at, (), self.internal_rank)?;
             if level.is_some_and(|l| l != node.level) {
                 return Err(Error::damaged("its levels do not decrease")
                     .in_structure("version 1 B-tree node")

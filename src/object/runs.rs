@@ -33,14 +33,7 @@ pub(crate) fn for_each(
         }
     }
     let (a_strides, b_strides) = (strides(a.shape, size), strides(b.shape, size));
-    let offset = |place: Place<'_>, strides: &[u64]| {
-        place
-            .start
-            .iter()
-            .zip(strides)
-            .map(|(s, n)| s * n)
-            .sum::<u64>()
-    };
+    let offset = |place: Place<'_>, strides: &[u64]| place.start.iter().zip(strides).map(|(s, n)| s * n).sum::<u64>();
     let (mut a_at, mut b_at) = (offset(a, &a_strides), offset(b, &b_strides));
     let mut index = vec![0u64; outer];
     loop {
@@ -75,12 +68,7 @@ fn strides(shape: &[u64], size: u64) -> Vec<u64> {
 }
 
 /// Copies a box from one array of elements to another.
-pub(crate) fn copy(
-    extent: &[u64],
-    size: u64,
-    from: (&[u8], Place<'_>),
-    to: (&mut [u8], Place<'_>),
-) -> Result<()> {
+pub(crate) fn copy(extent: &[u64], size: u64, from: (&[u8], Place<'_>), to: (&mut [u8], Place<'_>)) -> Result<()> {
     let (source, a) = from;
     let (target, b) = to;
     for_each(extent, size, a, b, |a, b, length| {
@@ -91,12 +79,7 @@ pub(crate) fn copy(
 }
 
 /// Fills a box with one element; an empty one means zeros.
-pub(crate) fn fill(
-    extent: &[u64],
-    size: u64,
-    element: &[u8],
-    to: (&mut [u8], Place<'_>),
-) -> Result<()> {
+pub(crate) fn fill(extent: &[u64], size: u64, element: &[u8], to: (&mut [u8], Place<'_>)) -> Result<()> {
     let (target, place) = to;
     for_each(extent, size, place, place, |at, _, length| {
         fill_run(&mut target[at as usize..(at + length) as usize], element);
@@ -109,9 +92,7 @@ pub(crate) fn fill_run(run: &mut [u8], element: &[u8]) {
     match element {
         [] => run.fill(0),
         [byte] => run.fill(*byte),
-        _ => run
-            .chunks_mut(element.len())
-            .for_each(|e| e.copy_from_slice(&element[..e.len()])),
+        _ => run.chunks_mut(element.len()).for_each(|e| e.copy_from_slice(&element[..e.len()])),
     }
 }
 
@@ -131,32 +112,17 @@ mod tests {
 
     #[test]
     fn whole_inner_dimensions_are_one_run() {
-        let all = Place {
-            shape: &[4, 5, 6],
-            start: &[1, 0, 0],
-        };
-        let part = Place {
-            shape: &[2, 5, 6],
-            start: &[0, 0, 0],
-        };
+        let all = Place { shape: &[4, 5, 6], start: &[1, 0, 0] };
+        let part = Place { shape: &[2, 5, 6], start: &[0, 0, 0] };
         assert_eq!(runs(&[2, 5, 6], all, part), [(60, 0, 120)]);
-        let scalar = Place {
-            shape: &[],
-            start: &[],
-        };
+        let scalar = Place { shape: &[], start: &[] };
         assert_eq!(runs(&[], scalar, scalar), [(0, 0, 2)]);
     }
 
     #[test]
     fn rows_are_found_in_order() {
-        let a = Place {
-            shape: &[4, 5],
-            start: &[1, 2],
-        };
-        let b = Place {
-            shape: &[2, 3],
-            start: &[0, 0],
-        };
+        let a = Place { shape: &[4, 5], start: &[1, 2] };
+        let b = Place { shape: &[2, 3], start: &[0, 0] };
         assert_eq!(runs(&[2, 3], a, b), [(14, 0, 6), (24, 6, 6)]);
         assert_eq!(runs(&[0, 3], a, b), []);
     }

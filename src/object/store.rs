@@ -57,18 +57,10 @@ fn message(kind: u16, flags: u8, body: Vec<u8>) -> Outgoing {
 }
 
 /// The header of a dataset.
-pub(crate) fn encode_dataset(
-    space: &mut Space,
-    dataset: &DatasetHeader<'_>,
-    common: &Common<'_>,
-) -> Result<Vec<u8>> {
+pub(crate) fn encode_dataset(space: &mut Space, dataset: &DatasetHeader<'_>, common: &Common<'_>) -> Result<Vec<u8>> {
     let mut messages = vec![
         message(kind::DATASPACE, 0, dataset.dataspace.encode(W)?),
-        message(
-            kind::DATATYPE,
-            CONSTANT,
-            datatype::encode(dataset.datatype)?,
-        ),
+        message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype)?),
         message(kind::FILL_VALUE, CONSTANT, dataset.fill.encode()?),
     ];
     if !dataset.filters.is_empty() {
@@ -80,11 +72,7 @@ pub(crate) fn encode_dataset(
 }
 
 /// The header of a group, after its links where those are too many or too large for it.
-pub(crate) fn encode_group(
-    space: &mut Space,
-    links: &[Link],
-    common: &Common<'_>,
-) -> Result<Vec<u8>> {
+pub(crate) fn encode_group(space: &mut Space, links: &[Link], common: &Common<'_>) -> Result<Vec<u8>> {
     let mut info = LinkInfo::COMPACT;
     let mut compact = Vec::new();
     let fits = |l: &Link| l.name.0.len() < MOST_BYTES / 2;
@@ -108,10 +96,7 @@ pub(crate) fn encode_group(
 /// The header of an object: its own messages, then what every object has.
 fn encode(space: &mut Space, mut messages: Vec<Outgoing>, common: &Common<'_>) -> Result<Vec<u8>> {
     if common.reference_count != 1 {
-        let count = ReferenceCount {
-            version: 0,
-            count: common.reference_count,
-        };
+        let count = ReferenceCount { version: 0, count: common.reference_count };
         let body = bytes::encode(&count, (), "reference count")?;
         messages.push(message(kind::REFERENCE_COUNT, 0, body));
     }

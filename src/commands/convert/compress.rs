@@ -23,20 +23,11 @@ pub(super) fn probe<T: Sample>(
 ) -> (Option<u8>, String) {
     let count = (images.len() / ONE_OF).clamp(*SAMPLES.start(), *SAMPLES.end());
     let samples = pipeline.samples::<T>(images, look, row, count);
-    let saved = saving(
-        samples.iter().map(|samples| bytemuck::cast_slice(samples)),
-        size_of::<T>(),
-    );
+    let saved = saving(samples.iter().map(|samples| bytemuck::cast_slice(samples)), size_of::<T>());
     if saved >= WORTH {
-        (
-            Some(Compress::LEVEL),
-            format!("gzip {} (saves about {saved} %)", Compress::LEVEL),
-        )
+        (Some(Compress::LEVEL), format!("gzip {} (saves about {saved} %)", Compress::LEVEL))
     } else {
-        (
-            None,
-            format!("uncompressed (gzip would save about {saved} %)"),
-        )
+        (None, format!("uncompressed (gzip would save about {saved} %)"))
     }
 }
 
@@ -59,9 +50,7 @@ fn saving<'a>(images: impl Iterator<Item = &'a [u8]>, size: usize) -> u64 {
 
 /// The first bytes of all elements, then the second ones and so on, as the shuffle filter sorts them.
 fn shuffled(bytes: &[u8], size: usize) -> Vec<u8> {
-    (0..size)
-        .flat_map(|k| bytes.iter().skip(k).step_by(size).copied())
-        .collect()
+    (0..size).flat_map(|k| bytes.iter().skip(k).step_by(size).copied()).collect()
 }
 
 /// Only counts what is written.
@@ -87,9 +76,7 @@ mod tests {
         let plain = [7u8; 4096];
         let mut state = 1u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 56) as u8
         })
         .take(4096)

@@ -18,11 +18,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// If nothing can be read, the options do not fit the images, or the file cannot be written.
-pub(super) fn convert(
-    options: &Convert,
-    output: &Path,
-    progress: &dyn Progress,
-) -> Result<Summary> {
+pub(super) fn convert(options: &Convert, output: &Path, progress: &dyn Progress) -> Result<Summary> {
     let strict = options.on_error == OnError::Stop;
     progress.start("scanning", None);
     let mut listing = scan::scan(&options.input, progress)?;
@@ -39,30 +35,12 @@ pub(super) fn convert(
     let plan = Plan::of(options, &survey, |text| progress.notice(text))?;
     let set = Set::new(&listing, options.labels, &survey.images);
     let pipeline = Pipeline::new(&set, options.max_pixels.0, strict, progress);
-    let run = Run {
-        options,
-        output,
-        set: &set,
-        pipeline: &pipeline,
-        survey: &survey,
-    };
+    let run = Run { options, output, set: &set, pipeline: &pipeline, survey: &survey };
     let mut summary = match &plan {
         Plan::Bytes => run.bytes()?,
-        Plan::Pixels {
-            look,
-            shape,
-            depth: Depth::Eight,
-        } => run.pixels::<u8>(look, *shape)?,
-        Plan::Pixels {
-            look,
-            shape,
-            depth: Depth::Sixteen,
-        } => run.pixels::<u16>(look, *shape)?,
-        Plan::Pixels {
-            look,
-            shape,
-            depth: Depth::Float,
-        } => run.pixels::<f32>(look, *shape)?,
+        Plan::Pixels { look, shape, depth: Depth::Eight } => run.pixels::<u8>(look, *shape)?,
+        Plan::Pixels { look, shape, depth: Depth::Sixteen } => run.pixels::<u16>(look, *shape)?,
+        Plan::Pixels { look, shape, depth: Depth::Float } => run.pixels::<f32>(look, *shape)?,
     };
     summary.skipped.append(&mut survey.skipped);
     summary.skipped.sort();
@@ -98,15 +76,8 @@ impl<'a> Set<'a> {
         for &top in images_in.keys() {
             tops.entry(listing.class_name(top)).or_default().push(top);
         }
-        let label_of = tops
-            .values()
-            .zip(0..)
-            .flat_map(|(tops, label)| tops.iter().map(move |&top| (top, label)));
-        let loose = if images_in.len() > 1 {
-            images_in.get(&0).copied().unwrap_or(0)
-        } else {
-            0
-        };
+        let label_of = tops.values().zip(0..).flat_map(|(tops, label)| tops.iter().map(move |&top| (top, label)));
+        let loose = if images_in.len() > 1 { images_in.get(&0).copied().unwrap_or(0) } else { 0 };
         Set {
             listing,
             labels,
@@ -154,11 +125,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn pixels<T: Sample + Element>(
-        &self,
-        look: &Look,
-        (height, width): (u32, u32),
-    ) -> Result<Summary> {
+    fn pixels<T: Sample + Element>(&self, look: &Look, (height, width): (u32, u32)) -> Result<Summary> {
         let (rows, columns, channels) = (u64::from(height), u64::from(width), look.channels as u64);
         let shape = match look.layout {
             Layout::Nhwc => vec![rows, columns, channels],
@@ -170,9 +137,7 @@ impl Run<'_> {
         if bytes > 1 << 30 {
             return Err(Error::new(
                 ErrorKind::Limit,
-                format!(
-                    "one image of {height}x{width} takes {bytes} bytes; choose a smaller --dim"
-                ),
+                format!("one image of {height}x{width} takes {bytes} bytes; choose a smaller --dim"),
             ));
         }
         let row = samples as usize;
@@ -182,50 +147,23 @@ impl Run<'_> {
             Compress::Auto => compress::probe::<T>(self.pipeline, &self.survey.images, look, row),
         };
         let shuffle = deflate.is_some() && size_of::<T>() > 1;
-        let storage = Storage {
-            shape,
-            chunk: plan::images_per_chunk(bytes),
-            deflate,
-            shuffle,
-        };
+        let storage = Storage { shape, chunk: plan::images_per_chunk(bytes), deflate, shuffle };
         let (dtype, depth) = match T::DEPTH {
             Depth::Eight => ("uint8", "8"),
             Depth::Sixteen => ("uint16", "16"),
             Depth::Float => ("float32", "float"),
         };
-        let made = format!(
-            "{} --depth {depth} {}",
-            describe(self.options, look),
-            self.labels()
-        );
-        let work = |file: &mut Output| {
-            self.pipeline
-                .pixels::<T>(&self.survey.images, look, row, file)
-        };
+        let made = format!("{} --depth {depth} {}", describe(self.options, look), self.labels());
+        let work = |file: &mut Output| self.pipeline.pixels::<T>(&self.survey.images, look, row, file);
         let summary = self.write::<T>(&storage, made, work)?;
-        Ok(Summary {
-            dtype,
-            compression,
-            ..summary
-        })
+        Ok(Summary { dtype, compression, ..summary })
     }
 
     fn bytes(&self) -> Result<Summary> {
-        let storage = Storage {
-            shape: Vec::new(),
-            chunk: 1024,
-            deflate: None,
-            shuffle: false,
-        };
+        let storage = Storage { shape: Vec::new(), chunk: 1024, deflate: None, shuffle: false };
         let made = format!("--store bytes {}", self.labels());
-        let summary = self.write::<Vec<u8>>(&storage, made, |file| {
-            self.pipeline.bytes(&self.survey.images, file)
-        })?;
-        Ok(Summary {
-            dtype: "bytes",
-            compression: "files as they are".to_owned(),
-            ..summary
-        })
+        let summary = self.write::<Vec<u8>>(&storage, made, |file| self.pipeline.bytes(&self.survey.images, file))?;
+        Ok(Summary { dtype: "bytes", compression: "files as they are".to_owned(), ..summary })
     }
 
     /// Makes the file, lets `work` fill it, and completes it.
@@ -239,12 +177,7 @@ impl Run<'_> {
         Output: Sink<T>,
     {
         output::make_parents(self.output)?;
-        let mut file = Output::create::<T>(
-            self.output,
-            self.options.overwrite,
-            storage,
-            self.set.labelled(),
-        )?;
+        let mut file = Output::create::<T>(self.output, self.options.overwrite, storage, self.set.labelled())?;
         let progress = self.pipeline.progress;
         progress.start("converting", Some(self.survey.images.len() as u64));
         let tally = work(&mut file)?;
@@ -254,49 +187,29 @@ impl Run<'_> {
         }
         let source = self.options.input.to_string_lossy().into_owned();
         let tool = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned();
-        file.commit(
-            &self.set.classes,
-            &[("tool", tool), ("source", source), ("options", made)],
-        )?;
+        file.commit(&self.set.classes, &[("tool", tool), ("source", source), ("options", made)])?;
         Ok(self.summary(tally, storage))
     }
 
     fn summary(&self, tally: Tally, storage: &Storage) -> Summary {
         let images_of = |label: i64| tally.labels.get(&label).copied().unwrap_or(0);
         let classes = self.set.classes.iter().zip(0..);
-        let classes = classes.map(|(name, label)| Class {
-            name: name.clone(),
-            images: images_of(label),
-        });
+        let classes = classes.map(|(name, label)| Class { name: name.clone(), images: images_of(label) });
         Summary {
             output: self.output.to_string_lossy().into_owned(),
             images: tally.images,
-            shape: std::iter::once(tally.images)
-                .chain(storage.shape.iter().copied())
-                .collect(),
-            classes: if self.set.labelled() {
-                classes.collect()
-            } else {
-                Vec::new()
-            },
+            shape: std::iter::once(tally.images).chain(storage.shape.iter().copied()).collect(),
+            classes: if self.set.labelled() { classes.collect() } else { Vec::new() },
             skipped: tally.skipped,
             first_frame_only: tally.more_frames,
             scaled: tally.scaled,
-            beside_classes: if self.set.labelled() {
-                self.set.loose
-            } else {
-                0
-            },
+            beside_classes: if self.set.labelled() { self.set.loose } else { 0 },
             ..Summary::default()
         }
     }
 
     fn labels(&self) -> &'static str {
-        if self.set.labelled() {
-            "--labels folders"
-        } else {
-            "--labels none"
-        }
+        if self.set.labelled() { "--labels folders" } else { "--labels none" }
     }
 }
 
@@ -310,17 +223,12 @@ fn describe(options: &Convert, look: &Look) -> String {
     };
     let (fit, filter, layout) = (word(look.fit), word(look.filter), word(look.layout));
     let (size, background) = (size.unwrap_or_default(), options.background);
-    format!(
-        "{size}--fit {fit} --filter {filter} --color {color} --background {background} --layout {layout}"
-    )
+    format!("{size}--fit {fit} --filter {filter} --color {color} --background {background} --layout {layout}")
 }
 
 /// The word that stands for a value on the command line.
 fn word(value: impl clap::ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map(|value| value.get_name().to_owned())
-        .unwrap_or_default()
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 /// The error of a folder in which nothing can be read; the report is written all the same.
@@ -328,22 +236,13 @@ fn nothing(options: &Convert, mut skipped: Vec<report::Skipped>, survey: &Survey
     skipped.extend(survey.skipped.iter().cloned());
     skipped.sort();
     let folder = options.input.to_string_lossy();
-    let written = options
-        .report
-        .as_ref()
-        .map_or(Ok(()), |path| report::write_csv(path, &skipped));
-    written
-        .err()
-        .unwrap_or_else(|| report::nothing_readable(&folder, &skipped, &survey.others))
+    let written = options.report.as_ref().map_or(Ok(()), |path| report::write_csv(path, &skipped));
+    written.err().unwrap_or_else(|| report::nothing_readable(&folder, &skipped, &survey.others))
 }
 
 /// Tells of what was changed or decided and might not be expected.
 fn announce(summary: &Summary, progress: &dyn Progress) {
-    let Summary {
-        scaled,
-        first_frame_only,
-        ..
-    } = summary;
+    let Summary { scaled, first_frame_only, .. } = summary;
     if scaled.count > 0 {
         let images = count(scaled.count, "image");
         let how = match summary.dtype {
@@ -351,22 +250,15 @@ fn announce(summary: &Summary, progress: &dyn Progress) {
             "uint16" => "had 8 bits and became 16",
             _ => "had integers, which became 0 to 1",
         };
-        progress.notice(&format!(
-            "{images} {how}; the first is {}",
-            printable(&scaled.first)
-        ));
+        progress.notice(&format!("{images} {how}; the first is {}", printable(&scaled.first)));
     }
     if first_frame_only.count > 0 {
         let images = count(first_frame_only.count, "image");
         let first = printable(&first_frame_only.first);
-        progress.notice(&format!(
-            "of {images} with several frames or pages only the first was taken; one is {first}"
-        ));
+        progress.notice(&format!("of {images} with several frames or pages only the first was taken; one is {first}"));
     }
     if summary.beside_classes > 0 {
         let images = count(summary.beside_classes, "image");
-        progress.notice(&format!(
-            "{images} beside the folders of classes: the class is the name of the whole folder"
-        ));
+        progress.notice(&format!("{images} beside the folders of classes: the class is the name of the whole folder"));
     }
 }

@@ -17,11 +17,7 @@ pub(super) struct Pass<'a> {
 
 impl Gate {
     pub(super) fn new(budget: u64) -> Gate {
-        Gate {
-            whole: budget,
-            free: Mutex::new(budget),
-            changed: Condvar::new(),
-        }
+        Gate { whole: budget, free: Mutex::new(budget), changed: Condvar::new() }
     }
 
     /// Waits until `cost` fits. What costs more than the whole budget waits until it is alone.
@@ -37,11 +33,7 @@ impl Gate {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        *self
-            .gate
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) += self.cost;
+        *self.gate.free.lock().unwrap_or_else(PoisonError::into_inner) += self.cost;
         self.gate.changed.notify_all();
     }
 }

@@ -16,9 +16,7 @@ mod scan;
 mod survey;
 mod write;
 
-pub use options::{
-    Background, Color, Compress, Dim, Labels, OnError, PixelCount, SampleDepth, Store,
-};
+pub use options::{Background, Color, Compress, Dim, Labels, OnError, PixelCount, SampleDepth, Store};
 pub use picture::{Fit, Layout, Resampling};
 
 use super::{Command, Outcome, Progress, output};
@@ -141,10 +139,7 @@ impl Convert {
                 ));
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::new(
-                    ErrorKind::NotFound,
-                    format!("no folder {input}"),
-                ));
+                return Err(Error::new(ErrorKind::NotFound, format!("no folder {input}")));
             }
             Err(e) => return Err(Error::from(e).on(input)),
         }
@@ -159,29 +154,14 @@ impl Convert {
             ));
         }
         match self.dim {
-            None if self.fit != Fit::Stretch => Err(Error::new(
-                ErrorKind::Invalid,
-                "--fit needs a size: add --dim",
+            None if self.fit != Fit::Stretch => Err(Error::new(ErrorKind::Invalid, "--fit needs a size: add --dim")),
+            Some(Dim { height, width }) if height != width && matches!(self.fit, Fit::Shorter | Fit::Longer) => Err(
+                Error::new(ErrorKind::Invalid, "--fit shorter and --fit longer take one number for --dim, like 256"),
+            ),
+            Some(Dim { height, width }) if u64::from(height) * u64::from(width) > self.max_pixels.0 => Err(Error::new(
+                ErrorKind::Limit,
+                format!("--dim {height}x{width} is over the limit of {} pixels (--max-pixels)", self.max_pixels),
             )),
-            Some(Dim { height, width })
-                if height != width && matches!(self.fit, Fit::Shorter | Fit::Longer) =>
-            {
-                Err(Error::new(
-                    ErrorKind::Invalid,
-                    "--fit shorter and --fit longer take one number for --dim, like 256",
-                ))
-            }
-            Some(Dim { height, width })
-                if u64::from(height) * u64::from(width) > self.max_pixels.0 =>
-            {
-                Err(Error::new(
-                    ErrorKind::Limit,
-                    format!(
-                        "--dim {height}x{width} is over the limit of {} pixels (--max-pixels)",
-                        self.max_pixels
-                    ),
-                ))
-            }
             _ => Ok(()),
         }
     }

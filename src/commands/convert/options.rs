@@ -21,8 +21,7 @@ impl FromStr for Dim {
             Some((height, width)) => side(height).zip(side(width)),
             None => side(text).map(|side| (side, side)),
         };
-        let (height, width) =
-            sides.ok_or("write one side, like 64, or height x width, like 480x640")?;
+        let (height, width) = sides.ok_or("write one side, like 64, or height x width, like 480x640")?;
         Ok(Dim { height, width })
     }
 }
@@ -56,9 +55,7 @@ impl FromStr for Background {
             "black" => Some([0; 3]),
             _ => text.strip_prefix('#').and_then(hex),
         };
-        colour
-            .map(Background)
-            .ok_or_else(|| "write white, black or six hexadecimal digits, like #ffcc00".to_owned())
+        colour.map(Background).ok_or_else(|| "write white, black or six hexadecimal digits, like #ffcc00".to_owned())
     }
 }
 
@@ -127,14 +124,8 @@ impl FromStr for PixelCount {
             Some((at, 'g' | 'G')) => (&text[..at], 1_000_000_000),
             _ => (text, 1),
         };
-        let count = digits
-            .parse()
-            .ok()
-            .and_then(|n: u64| n.checked_mul(unit))
-            .filter(|&n| n > 0);
-        count
-            .map(PixelCount)
-            .ok_or_else(|| "write a number of pixels, like 64M or 20000000".to_owned())
+        let count = digits.parse().ok().and_then(|n: u64| n.checked_mul(unit)).filter(|&n| n > 0);
+        count.map(PixelCount).ok_or_else(|| "write a number of pixels, like 64M or 20000000".to_owned())
     }
 }
 
@@ -217,13 +208,7 @@ mod tests {
 
     #[test]
     fn sizes_are_one_side_or_height_by_width() {
-        assert_eq!(
-            "480x640".parse(),
-            Ok(Dim {
-                height: 480,
-                width: 640
-            })
-        );
+        assert_eq!("480x640".parse(), Ok(Dim { height: 480, width: 640 }));
         assert_eq!(again::<Dim>("64"), Ok("64".to_owned()));
         for wrong in ["", "0", "64x", "x64", "-1", "64x64x3", "70000", "big"] {
             assert!(wrong.parse::<Dim>().is_err(), "{wrong}");

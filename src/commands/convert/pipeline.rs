@@ -89,22 +89,10 @@ const BATCH_IMAGES: usize = 512;
 const KEPT: usize = 16 << 20;
 
 impl<'a> Pipeline<'a> {
-    pub(super) fn new(
-        files: &'a dyn Files,
-        max_pixels: u64,
-        strict: bool,
-        progress: &'a dyn Progress,
-    ) -> Pipeline<'a> {
+    pub(super) fn new(files: &'a dyn Files, max_pixels: u64, strict: bool, progress: &'a dyn Progress) -> Pipeline<'a> {
         let gate = Gate::new(MEMORY.saturating_mul(rayon::current_num_threads() as u64));
         let desks = Mutex::default();
-        Pipeline {
-            files,
-            max_pixels,
-            strict,
-            progress,
-            gate,
-            desks,
-        }
+        Pipeline { files, max_pixels, strict, progress, gate, desks }
     }
 
     /// Renders all of `entries` to rows of `row` samples and hands them to `sink`.
@@ -120,15 +108,12 @@ impl<'a> Pipeline<'a> {
     ) -> Result<Tally> {
         let bytes = (row * size_of::<T>()).max(1);
         // An image for each thread even if that is more, within reason.
-        let least =
-            (8 * BATCH_BYTES / bytes).clamp(1, rayon::current_num_threads().min(BATCH_IMAGES));
+        let least = (8 * BATCH_BYTES / bytes).clamp(1, rayon::current_num_threads().min(BATCH_IMAGES));
         let batches = entries.chunks((BATCH_BYTES / bytes).clamp(least, BATCH_IMAGES));
         self.run(batches, sink, |entries, batch, tally| {
             batch.images.resize(entries.len() * row, T::default());
             let rows = batch.images.par_chunks_exact_mut(row);
-            let results = rows
-                .zip(entries)
-                .map(|(row, entry)| self.render(entry, look, row));
+            let results = rows.zip(entries).map(|(row, entry)| self.render(entry, look, row));
             let results: Vec<Result<Remarks>> = results.collect();
             let mut kept = 0;
             for (i, (entry, result)) in entries.iter().zip(results).enumerate() {
@@ -158,13 +143,7 @@ impl<'a> Pipeline<'a> {
                 total = total.saturating_add(size);
                 total <= BATCH_BYTES as u64
             };
-            let n = sizes
-                .iter()
-                .take(BATCH_IMAGES)
-                .take_while(fits)
-                .count()
-                .max(1)
-                .min(rest.len());
+            let n = sizes.iter().take(BATCH_IMAGES).take_while(fits).count().max(1).min(rest.len());
             let (batch, tail) = rest.split_at(n);
             (rest, sizes) = (tail, sizes.get(n..).unwrap_or_default());
             (!batch.is_empty()).then_some(batch)
@@ -193,20 +172,12 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Rows of up to `count` images from all over the set, for a look at what they are like.
-    pub(super) fn samples<T: Sample>(
-        &self,
-        entries: &[Entry],
-        look: &Look,
-        row: usize,
-        count: usize,
-    ) -> Vec<Vec<T>> {
+    pub(super) fn samples<T: Sample>(&self, entries: &[Entry], look: &Look, row: usize, count: usize) -> Vec<Vec<T>> {
         let step = entries.len().div_ceil(count).max(1);
         let chosen: Vec<&Entry> = entries.iter().step_by(step).collect();
         let render = |entry: &&Entry| {
             let mut samples = vec![T::default(); row];
-            self.render_quietly(entry, look, &mut samples)
-                .ok()
-                .map(|_| samples)
+            self.render_quietly(entry, look, &mut samples).ok().map(|_| samples)
         };
         chosen.par_iter().filter_map(render).collect()
     }
@@ -218,21 +189,13 @@ impl<'a> Pipeline<'a> {
         sink: &mut dyn Sink<T>,
         mut fill: impl FnMut(&[Entry], &mut Batch<T>, &mut Tally) -> Result<()> + Send,
     ) -> Result<Tally> {
-        let empty = || Batch {
-            images: Vec::new(),
-            names: Vec::new(),
-            labels: Vec::new(),
-        };
+        let empty = || Batch { images: Vec::new(), names: Vec::new(), labels: Vec::new() };
         let (mut ready, mut next, mut tally) = (empty(), empty(), Tally::default());
         for entries in batches {
             next.names.clear();
             next.labels.clear();
             let write = || {
-                if ready.names.is_empty() {
-                    Ok(())
-                } else {
-                    sink.append(&ready)
-                }
+                if ready.names.is_empty() { Ok(()) } else { sink.append(&ready) }
             };
             let (written, filled) = rayon::join(write, || fill(entries, &mut next, &mut tally));
             written?;
@@ -246,19 +209,10 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Notes what became of a file; says whether it is to be stored.
-    fn keep<T>(
-        &self,
-        entry: &Entry,
-        result: Result<Remarks>,
-        batch: &mut Batch<T>,
-        tally: &mut Tally,
-    ) -> Result<bool> {
+    fn keep<T>(&self, entry: &Entry, result: Result<Remarks>, batch: &mut Batch<T>, tally: &mut Tally) -> Result<bool> {
         let file = || self.files.relative(entry);
         match result {
-            Ok(Remarks {
-                more_frames,
-                scaled,
-            }) => {
+            Ok(Remarks { more_frames, scaled }) => {
                 if more_frames {
                     tally.more_frames.add(file);
                 }
@@ -275,10 +229,7 @@ impl<'a> Pipeline<'a> {
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
             Err(error) if self.strict => Err(error.on(file())),
             Err(error) => {
-                tally.skipped.push(Skipped {
-                    file: file(),
-                    reason: error.to_string(),
-                });
+                tally.skipped.push(Skipped { file: file(), reason: error.to_string() });
                 Ok(false)
             }
         }
@@ -291,45 +242,23 @@ impl<'a> Pipeline<'a> {
         remarks
     }
 
-    fn render_quietly<T: Sample>(
-        &self,
-        entry: &Entry,
-        look: &Look,
-        row: &mut [T],
-    ) -> Result<Remarks> {
-        let mut desk = self
-            .desks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default();
+    fn render_quietly<T: Sample>(&self, entry: &Entry, look: &Look, row: &mut [T]) -> Result<Remarks> {
+        let mut desk = self.desks.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         let path = self.files.path(entry);
         // A decoder that panics must not end a run over a million files. Its desk is not used again.
-        let remarks = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            self.render_at(&mut desk, &path, look, row)
-        }));
-        let remarks =
-            remarks.map_err(|_| Error::new(ErrorKind::Damaged, "the decoder failed at it"))?;
+        let remarks = std::panic::catch_unwind(AssertUnwindSafe(|| self.render_at(&mut desk, &path, look, row)));
+        let remarks = remarks.map_err(|_| Error::new(ErrorKind::Damaged, "the decoder failed at it"))?;
         if desk.file.capacity() > KEPT {
             desk.file = Vec::new();
         }
         if desk.pixels.capacity() > KEPT {
             desk.pixels = Vec::new();
         }
-        self.desks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(desk);
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
         remarks
     }
 
-    fn render_at<T: Sample>(
-        &self,
-        desk: &mut Desk,
-        path: &Path,
-        look: &Look,
-        row: &mut [T],
-    ) -> Result<Remarks> {
+    fn render_at<T: Sample>(&self, desk: &mut Desk, path: &Path, look: &Look, row: &mut [T]) -> Result<Remarks> {
         // No format spends more on a pixel than this; what is longer is not read at all.
         let limit = self.max_pixels.saturating_mul(32).saturating_add(64 << 20);
         let mut pass: Option<Pass<'_>> = None;
@@ -355,10 +284,7 @@ impl<'a> Pipeline<'a> {
         };
         let samples = look.render(raster, row, &mut desk.studio)?;
         desk.pixels = T::into_bytes(samples);
-        Ok(Remarks {
-            more_frames: picture::has_more(&desk.file, format),
-            scaled: depth != T::DEPTH,
-        })
+        Ok(Remarks { more_frames: picture::has_more(&desk.file, format), scaled: depth != T::DEPTH })
     }
 
     fn size(&self, entry: &Entry) -> u64 {
@@ -371,10 +297,7 @@ impl<'a> Pipeline<'a> {
 
     fn heed_stop(&self) -> Result<()> {
         if self.progress.stopped() {
-            return Err(Error::new(
-                ErrorKind::Interrupted,
-                "stopped; nothing was written",
-            ));
+            return Err(Error::new(ErrorKind::Interrupted, "stopped; nothing was written"));
         }
         Ok(())
     }
@@ -383,9 +306,7 @@ impl<'a> Pipeline<'a> {
 /// Reads a whole file into memory that is reused.
 fn read_file(path: &Path, limit: u64, bytes: &mut Vec<u8>) -> Result<()> {
     bytes.clear();
-    let read = File::open(path)?
-        .take(limit.saturating_add(1))
-        .read_to_end(bytes)?;
+    let read = File::open(path)?.take(limit.saturating_add(1)).read_to_end(bytes)?;
     if read as u64 > limit {
         return Err(Error::new(
             ErrorKind::Limit,

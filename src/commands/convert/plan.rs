@@ -37,11 +37,7 @@ impl Plan {
     ///
     /// # Errors
     /// If the images cannot have one shape and their files were not to be stored instead.
-    pub(super) fn of(
-        options: &Convert,
-        survey: &Survey,
-        notice: impl FnOnce(&str),
-    ) -> Result<Plan> {
+    pub(super) fn of(options: &Convert, survey: &Survey, notice: impl FnOnce(&str)) -> Result<Plan> {
         if options.store == Some(Store::Bytes) {
             return Ok(Plan::Bytes);
         }
@@ -49,21 +45,13 @@ impl Plan {
             Shapes::None => return Ok(Plan::Bytes),
             Shapes::One(shape) => {
                 let look = look(options, channels(options.color, survey));
-                return Ok(Plan::Pixels {
-                    look,
-                    shape: *shape,
-                    depth: depth(options.depth, survey),
-                });
+                return Ok(Plan::Pixels { look, shape: *shape, depth: depth(options.depth, survey) });
             }
             Shapes::Several { one, other } => (one, other),
         };
         let size = |(height, width): (u32, u32)| format!("{height}x{width}");
         let (first, second) = (printable(&one.file), printable(&other.file));
-        let sizes = format!(
-            "{first} is {}, {second} {}",
-            size(one.shape),
-            size(other.shape)
-        );
+        let sizes = format!("{first} is {}, {second} {}", size(one.shape), size(other.shape));
         match (options.dim, options.store) {
             (Some(_), _) => Err(Error::new(
                 ErrorKind::Mismatch,
@@ -122,22 +110,11 @@ mod tests {
     use crate::commands::convert::tests::options;
 
     fn survey(eight: u64, sixteen: u64, float: u64, coloured: u64) -> Survey {
-        Survey {
-            eight,
-            sixteen,
-            float,
-            coloured,
-            shapes: Shapes::One((64, 64)),
-            ..Survey::default()
-        }
+        Survey { eight, sixteen, float, coloured, shapes: Shapes::One((64, 64)), ..Survey::default() }
     }
 
     fn planned(line: &str, survey: &Survey) -> (Channels, Depth) {
-        match Plan::of(
-            &options(&line.split_whitespace().collect::<Vec<_>>()),
-            survey,
-            |_| (),
-        ) {
+        match Plan::of(&options(&line.split_whitespace().collect::<Vec<_>>()), survey, |_| ()) {
             Ok(Plan::Pixels { look, depth, .. }) => (look.channels, depth),
             other => panic!("{other:?}"),
         }
@@ -161,35 +138,22 @@ mod tests {
 
     #[test]
     fn images_of_several_sizes_need_a_size_or_are_stored_as_files() {
-        let example = |file: &str, shape| Example {
-            file: file.to_owned(),
-            shape,
-        };
+        let example = |file: &str, shape| Example { file: file.to_owned(), shape };
         let mut mixed = survey(2, 0, 0, 2);
-        mixed.shapes = Shapes::Several {
-            one: example("a.jpg", (3, 4)),
-            other: example("b.jpg", (5, 6)),
-        };
+        mixed.shapes = Shapes::Several { one: example("a.jpg", (3, 4)), other: example("b.jpg", (5, 6)) };
         let mut said = String::new();
         let plan = Plan::of(&options(&[]), &mixed, |text| said = text.to_owned());
         assert!(matches!(plan, Ok(Plan::Bytes)));
         assert!(said.contains("a.jpg is 3x4, b.jpg 5x6"), "{said}");
         let why = |line: &str| {
-            Plan::of(
-                &options(&line.split_whitespace().collect::<Vec<_>>()),
-                &mixed,
-                |_| (),
-            )
-            .map(|_| ())
-            .unwrap_err()
-            .to_string()
+            Plan::of(&options(&line.split_whitespace().collect::<Vec<_>>()), &mixed, |_| ())
+                .map(|_| ())
+                .unwrap_err()
+                .to_string()
         };
         assert!(why("--store pixels").contains("add --dim"));
         assert!(why("--dim 8 --fit shorter").contains("--fit stretch, crop or pad"));
-        assert!(matches!(
-            Plan::of(&options(&["--store", "bytes"]), &mixed, |_| ()),
-            Ok(Plan::Bytes)
-        ));
+        assert!(matches!(Plan::of(&options(&["--store", "bytes"]), &mixed, |_| ()), Ok(Plan::Bytes)));
     }
 
     #[test]

@@ -40,19 +40,9 @@ impl Others {
         let kinds: Vec<String> = kinds
             .into_iter()
             .take(5)
-            .map(|(suffix, n)| {
-                if suffix.is_empty() {
-                    format!("{n} without suffix")
-                } else {
-                    format!("{n} .{suffix}")
-                }
-            })
+            .map(|(suffix, n)| if suffix.is_empty() { format!("{n} without suffix") } else { format!("{n} .{suffix}") })
             .collect();
-        let kinds = if kinds.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", printable(&kinds.join(", ")))
-        };
+        let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", printable(&kinds.join(", "))) };
         format!("{}{kinds}", count(self.count, "other file"))
     }
 }
@@ -119,20 +109,9 @@ impl Summary {
             self.dtype,
             self.compression
         )?;
-        let width = self
-            .classes
-            .iter()
-            .take(SHOWN)
-            .map(|class| printable(&class.name).chars().count())
-            .max();
+        let width = self.classes.iter().take(SHOWN).map(|class| printable(&class.name).chars().count()).max();
         for class in self.classes.iter().take(SHOWN) {
-            writeln!(
-                out,
-                "  {:width$}  {}",
-                printable(&class.name),
-                class.images,
-                width = width.unwrap_or(0)
-            )?;
+            writeln!(out, "  {:width$}  {}", printable(&class.name), class.images, width = width.unwrap_or(0))?;
         }
         if let Some(more) = self.classes.len().checked_sub(SHOWN + 1) {
             writeln!(out, "  and {}", count(more as u64 + 1, "further class"))?;
@@ -161,11 +140,7 @@ fn print_skipped(skipped: &[Skipped], out: &mut dyn Write) -> std::io::Result<()
         writeln!(out, "  {}: {}", printable(file), printable(reason))?;
     }
     match skipped.len().checked_sub(SHOWN + 1) {
-        Some(more) => writeln!(
-            out,
-            "  and {} (--report FILE.csv lists all)",
-            count(more as u64 + 1, "other")
-        ),
+        Some(more) => writeln!(out, "  and {} (--report FILE.csv lists all)", count(more as u64 + 1, "other")),
         None => Ok(()),
     }
 }
@@ -177,23 +152,12 @@ pub(super) fn nothing_readable(folder: &str, skipped: &[Skipped], others: &Other
         ([], _) => format!("found {}", others.describe()),
         ([one, rest @ ..], n) => {
             let first = format!("{}: {}", printable(&one.file), printable(&one.reason));
-            let rest = if rest.is_empty() {
-                String::new()
-            } else {
-                format!(" and {} more", rest.len())
-            };
-            let others = if n > 0 {
-                format!("; also {}", others.describe())
-            } else {
-                String::new()
-            };
+            let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            let others = if n > 0 { format!("; also {}", others.describe()) } else { String::new() };
             format!("could not read {first}{rest}{others}")
         }
     };
-    Error::new(
-        ErrorKind::NotFound,
-        format!("no image in {}: {found}", printable(folder)),
-    )
+    Error::new(ErrorKind::NotFound, format!("no image in {}: {found}", printable(folder)))
 }
 
 /// Writes all skipped files and their reasons as CSV.
@@ -211,11 +175,7 @@ pub(super) fn write_csv(path: &Path, skipped: &[Skipped]) -> Result<()> {
 
 /// A quoted cell. A leading apostrophe keeps a spreadsheet from taking the name of a file for a formula.
 fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        "'"
-    } else {
-        ""
-    };
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
@@ -259,19 +219,10 @@ mod tests {
             dtype: "uint8",
             compression: "uncompressed".to_owned(),
             classes: vec![
-                Class {
-                    name: "cat".to_owned(),
-                    images: 1000,
-                },
-                Class {
-                    name: "horse".to_owned(),
-                    images: 234,
-                },
+                Class { name: "cat".to_owned(), images: 1000 },
+                Class { name: "horse".to_owned(), images: 234 },
             ],
-            skipped: vec![Skipped {
-                file: "cat/\u{1b}[2J.jpg".to_owned(),
-                reason: "an empty file".to_owned(),
-            }],
+            skipped: vec![Skipped { file: "cat/\u{1b}[2J.jpg".to_owned(), reason: "an empty file".to_owned() }],
             other_files: others,
             ..Summary::default()
         };
@@ -292,14 +243,8 @@ mod tests {
     #[test]
     fn an_empty_folder_and_one_of_texts_are_told_apart() {
         let mut others = Others::default();
-        assert_eq!(
-            nothing_readable("d", &[], &others).message(),
-            "no image in d: it is empty"
-        );
+        assert_eq!(nothing_readable("d", &[], &others).message(), "no image in d: it is empty");
         others.add("x.csv");
-        assert_eq!(
-            nothing_readable("d", &[], &others).message(),
-            "no image in d: found 1 other file (1 .csv)"
-        );
+        assert_eq!(nothing_readable("d", &[], &others).message(), "no image in d: found 1 other file (1 .csv)");
     }
 }

@@ -48,16 +48,12 @@ impl Listing {
 
     /// Where to open it.
     pub(super) fn path(&self, entry: &Entry) -> PathBuf {
-        self.folder(entry)
-            .map(|folder| folder.path.join(&*entry.name))
-            .unwrap_or_default()
+        self.folder(entry).map(|folder| folder.path.join(&*entry.name)).unwrap_or_default()
     }
 
     /// Its path below the folder that was asked for, with `/` between names.
     pub(super) fn relative(&self, entry: &Entry) -> String {
-        let folder = self
-            .folder(entry)
-            .map_or("", |folder| folder.relative.as_str());
+        let folder = self.folder(entry).map_or("", |folder| folder.relative.as_str());
         format!("{folder}{}", entry.name.to_string_lossy())
     }
 
@@ -87,26 +83,10 @@ impl Entry {
 /// # Errors
 /// If `root` itself cannot be read, or the user asked to stop. Trouble further down is part of the listing.
 pub(super) fn scan(root: &Path, progress: &dyn Progress) -> Result<Listing> {
-    let listing = Listing {
-        folders: Vec::new(),
-        files: Vec::new(),
-        refused: Vec::new(),
-        special: 0,
-    };
-    let mut walk = Walk {
-        listing,
-        levels: Vec::new(),
-        linked: HashSet::new(),
-    };
+    let listing = Listing { folders: Vec::new(), files: Vec::new(), refused: Vec::new(), special: 0 };
+    let mut walk = Walk { listing, levels: Vec::new(), linked: HashSet::new() };
     let canonical = fs::canonicalize(root)?;
-    walk.enter(
-        Folder {
-            path: root.to_owned(),
-            relative: String::new(),
-            top: 0,
-        },
-        canonical,
-    )?;
+    walk.enter(Folder { path: root.to_owned(), relative: String::new(), top: 0 }, canonical)?;
     while let Some(level) = walk.levels.last_mut() {
         match level.children.next() {
             Some(child) => walk.visit(child, progress)?,
@@ -164,10 +144,7 @@ impl Walk {
             let child = child?;
             let name = child.file_name();
             if !name.as_encoded_bytes().starts_with(b".") {
-                children.push(Child {
-                    name,
-                    kind: Kind::of(child.file_type()?),
-                });
+                children.push(Child { name, kind: Kind::of(child.file_type()?) });
             }
         }
         children.sort_unstable_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
@@ -177,11 +154,7 @@ impl Walk {
             folder.top = number;
         }
         self.listing.folders.push(folder);
-        self.levels.push(Level {
-            folder: number,
-            canonical,
-            children: children.into_iter(),
-        });
+        self.levels.push(Level { folder: number, canonical, children: children.into_iter() });
         Ok(())
     }
 
@@ -191,10 +164,7 @@ impl Walk {
         };
         match kind {
             Kind::File => {
-                self.listing.files.push(Entry {
-                    folder: level.folder,
-                    name: name.into_boxed_os_str(),
-                });
+                self.listing.files.push(Entry { folder: level.folder, name: name.into_boxed_os_str() });
                 progress.advance(1);
             }
             Kind::Special => self.listing.special += 1,
@@ -211,10 +181,7 @@ impl Walk {
                     },
                     Ok(kind) => self.visit(Child { name, kind }, progress)?,
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                        self.refuse(
-                            &name,
-                            Error::new(ErrorKind::NotFound, "a link to a file that does not exist"),
-                        );
+                        self.refuse(&name, Error::new(ErrorKind::NotFound, "a link to a file that does not exist"));
                     }
                     Err(error) => self.refuse(&name, error.into()),
                 }
@@ -226,86 +193,47 @@ impl Walk {
     /// Where a link to a folder leads, if that is no circle and new.
     fn follow(&mut self, link: &Path) -> Result<PathBuf> {
         let target = fs::canonicalize(link)?;
-        if self
-            .levels
-            .iter()
-            .any(|level| level.canonical.starts_with(&target))
-        {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "a link to a folder that it lies in itself",
-            ));
+        if self.levels.iter().any(|level| level.canonical.starts_with(&target)) {
+            return Err(Error::new(ErrorKind::Conflict, "a link to a folder that it lies in itself"));
         }
         if !self.linked.insert(target.clone()) {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "a link to a folder that another link has led to already",
-            ));
+            return Err(Error::new(ErrorKind::Conflict, "a link to a folder that another link has led to already"));
         }
         Ok(target)
     }
 
     fn descend(&mut self, name: &OsStr, canonical: PathBuf, progress: &dyn Progress) -> Result<()> {
         if progress.stopped() {
-            return Err(Error::new(
-                ErrorKind::Interrupted,
-                "stopped; nothing was written",
-            ));
+            return Err(Error::new(ErrorKind::Interrupted, "stopped; nothing was written"));
         }
-        let Some(parent) = self
-            .levels
-            .last()
-            .and_then(|level| self.listing.folders.get(level.folder as usize))
-        else {
+        let Some(parent) = self.levels.last().and_then(|level| self.listing.folders.get(level.folder as usize)) else {
             return Ok(());
         };
         let relative = format!("{}{}/", parent.relative, name.to_string_lossy());
-        let folder = Folder {
-            path: parent.path.join(name),
-            relative,
-            top: parent.top,
-        };
+        let folder = Folder { path: parent.path.join(name), relative, top: parent.top };
         if let Err(error) = self.enter(folder, canonical) {
-            self.refuse(
-                name,
-                Error::new(error.kind(), format!("the folder cannot be read: {error}")),
-            );
+            self.refuse(name, Error::new(error.kind(), format!("the folder cannot be read: {error}")));
         }
         Ok(())
     }
 
     fn path_of(&self, name: &OsStr) -> PathBuf {
-        let folder = self
-            .levels
-            .last()
-            .and_then(|level| self.listing.folders.get(level.folder as usize));
+        let folder = self.levels.last().and_then(|level| self.listing.folders.get(level.folder as usize));
         folder.map_or_else(PathBuf::new, |folder| folder.path.join(name))
     }
 
     fn refuse(&mut self, name: &OsStr, error: Error) {
-        let folder = self
-            .levels
-            .last()
-            .and_then(|level| self.listing.folders.get(level.folder as usize));
+        let folder = self.levels.last().and_then(|level| self.listing.folders.get(level.folder as usize));
         let relative = folder.map_or("", |folder| folder.relative.as_str());
-        self.listing
-            .refused
-            .push((format!("{relative}{}", name.to_string_lossy()), error));
+        self.listing.refused.push((format!("{relative}{}", name.to_string_lossy()), error));
     }
 }
 
 /// The name that a folder gives to its class: the one it was called by, or that of the place where `.` is.
 fn own_name(path: &Path) -> String {
-    let canonical = path
-        .file_name()
-        .is_none()
-        .then(|| fs::canonicalize(path).ok())
-        .flatten();
+    let canonical = path.file_name().is_none().then(|| fs::canonicalize(path).ok()).flatten();
     let name = canonical.as_deref().unwrap_or(path).file_name();
-    name.map_or_else(
-        || "images".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+    name.map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -328,25 +256,12 @@ mod tests {
 
     fn listed(listing: &Listing) -> Vec<(String, String)> {
         let class = |entry| listing.class_name(listing.top(entry));
-        listing
-            .files
-            .iter()
-            .map(|entry| (listing.relative(entry), class(entry)))
-            .collect()
+        listing.files.iter().map(|entry| (listing.relative(entry), class(entry))).collect()
     }
 
     #[test]
     fn files_are_sorted_name_by_name_and_dotfiles_left_out() {
-        let (_dir, root) = folder(&[
-            "b/2",
-            "b/10",
-            "a b/x",
-            "a/y",
-            "a/.z",
-            ".git/config",
-            "a/sub/deep",
-            "Z",
-        ]);
+        let (_dir, root) = folder(&["b/2", "b/10", "a b/x", "a/y", "a/.z", ".git/config", "a/sub/deep", "Z"]);
         let listing = scan(&root, &Silent).unwrap();
         let paths: Vec<String> = listed(&listing).into_iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["Z", "a/sub/deep", "a/y", "a b/x", "b/10", "b/2"]);
@@ -356,10 +271,7 @@ mod tests {
     #[test]
     fn the_folder_at_the_top_is_the_class_and_the_root_that_of_loose_files() {
         let (_dir, root) = folder(&["cat/1", "cat/kitten/2", "loose"]);
-        let classes: Vec<String> = listed(&scan(&root, &Silent).unwrap())
-            .into_iter()
-            .map(|(_, class)| class)
-            .collect();
+        let classes: Vec<String> = listed(&scan(&root, &Silent).unwrap()).into_iter().map(|(_, class)| class).collect();
         assert_eq!(classes, ["cat", "cat", "root"]);
     }
 
@@ -375,33 +287,9 @@ mod tests {
         symlink("nowhere", root.join("b/torn")).unwrap();
         let listing = scan(&root, &Silent).unwrap();
         let paths: Vec<String> = listed(&listing).into_iter().map(|(path, _)| path).collect();
-        assert_eq!(
-            paths,
-            [
-                "a/1",
-                "a/other/2",
-                "a/other/same",
-                "b/2",
-                "b/back/1",
-                "b/same"
-            ]
-        );
-        let refused: Vec<&str> = listing
-            .refused
-            .iter()
-            .map(|(path, _)| path.as_str())
-            .collect();
-        assert_eq!(
-            refused,
-            [
-                "a/other/back",
-                "a/other/torn",
-                "a/up",
-                "b/back/other",
-                "b/back/up",
-                "b/torn"
-            ]
-        );
+        assert_eq!(paths, ["a/1", "a/other/2", "a/other/same", "b/2", "b/back/1", "b/same"]);
+        let refused: Vec<&str> = listing.refused.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(refused, ["a/other/back", "a/other/torn", "a/up", "b/back/other", "b/back/up", "b/torn"]);
     }
 
     #[test]

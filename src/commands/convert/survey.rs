@@ -93,17 +93,12 @@ impl Survey {
                         survey.count(&header);
                         survey.images.push(entry);
                     }
-                    Verdict::Refused(error) => {
-                        survey.refuse(listing.relative(&entry), error, strict)?
-                    }
+                    Verdict::Refused(error) => survey.refuse(listing.relative(&entry), error, strict)?,
                     Verdict::Other => survey.others.add(&entry.name()),
                 }
             }
             if progress.stopped() {
-                return Err(Error::new(
-                    ErrorKind::Interrupted,
-                    "stopped; nothing was written",
-                ));
+                return Err(Error::new(ErrorKind::Interrupted, "stopped; nothing was written"));
             }
         }
     }
@@ -117,28 +112,14 @@ impl Survey {
         self.coloured += u64::from(header.coloured());
     }
 
-    fn compare(
-        &mut self,
-        shape: (u32, u32),
-        first: &mut Option<Example>,
-        file: impl Fn() -> String,
-    ) {
+    fn compare(&mut self, shape: (u32, u32), first: &mut Option<Example>, file: impl Fn() -> String) {
         match (&self.shapes, &first) {
             (Shapes::None, _) => {
                 self.shapes = Shapes::One(shape);
-                *first = Some(Example {
-                    file: file(),
-                    shape,
-                });
+                *first = Some(Example { file: file(), shape });
             }
             (Shapes::One(known), Some(one)) if *known != shape => {
-                self.shapes = Shapes::Several {
-                    one: one.clone(),
-                    other: Example {
-                        file: file(),
-                        shape,
-                    },
-                };
+                self.shapes = Shapes::Several { one: one.clone(), other: Example { file: file(), shape } };
             }
             _ => {}
         }
@@ -148,10 +129,7 @@ impl Survey {
         if strict {
             return Err(error.on(file));
         }
-        self.skipped.push(Skipped {
-            file,
-            reason: error.to_string(),
-        });
+        self.skipped.push(Skipped { file, reason: error.to_string() });
         Ok(())
     }
 }
@@ -159,12 +137,7 @@ impl Survey {
 fn judge(path: &Path, name: &str, max_pixels: u64) -> Verdict {
     // A decoder that panics must not end a run over a million files.
     let looked = std::panic::catch_unwind(|| look_at(path, name));
-    match looked.unwrap_or_else(|_| {
-        Err(Error::new(
-            ErrorKind::Damaged,
-            "the decoder failed at its header",
-        ))
-    }) {
+    match looked.unwrap_or_else(|_| Err(Error::new(ErrorKind::Damaged, "the decoder failed at its header"))) {
         Ok(Some(header)) => match check(&header, max_pixels) {
             Ok(()) => Verdict::Image(header),
             Err(error) => Verdict::Refused(error),

@@ -36,25 +36,11 @@ impl Output {
     ///
     /// # Errors
     /// Those of [`File::create_with`].
-    pub(super) fn create<T: Element>(
-        path: &Path,
-        overwrite: bool,
-        storage: &Storage,
-        labels: bool,
-    ) -> Result<Output> {
+    pub(super) fn create<T: Element>(path: &Path, overwrite: bool, storage: &Storage, labels: bool) -> Result<Output> {
         let mut file = File::create_with(path, CreateOptions::new().overwrite(overwrite))?;
-        let shape: Vec<u64> = std::iter::once(0)
-            .chain(storage.shape.iter().copied())
-            .collect();
-        let chunk: Vec<u64> = std::iter::once(storage.chunk)
-            .chain(storage.shape.iter().copied())
-            .collect();
-        let mut images = file
-            .build("images")
-            .element::<T>()
-            .shape(shape)
-            .extendible()
-            .chunks(chunk);
+        let shape: Vec<u64> = std::iter::once(0).chain(storage.shape.iter().copied()).collect();
+        let chunk: Vec<u64> = std::iter::once(storage.chunk).chain(storage.shape.iter().copied()).collect();
+        let mut images = file.build("images").element::<T>().shape(shape).extendible().chunks(chunk);
         if storage.shuffle {
             images = images.shuffle();
         }
@@ -63,30 +49,12 @@ impl Output {
         }
         let images = images.create()?;
         let labels = if labels {
-            Some(
-                file.build("labels")
-                    .element::<i64>()
-                    .shape([0])
-                    .extendible()
-                    .chunks([CHUNK])
-                    .create()?,
-            )
+            Some(file.build("labels").element::<i64>().shape([0]).extendible().chunks([CHUNK]).create()?)
         } else {
             None
         };
-        let names = file
-            .build("filenames")
-            .element::<String>()
-            .shape([0])
-            .extendible()
-            .chunks([CHUNK])
-            .create()?;
-        Ok(Output {
-            file,
-            images,
-            labels,
-            names,
-        })
+        let names = file.build("filenames").element::<String>().shape([0]).extendible().chunks([CHUNK]).create()?;
+        Ok(Output { file, images, labels, names })
     }
 
     /// Completes the file: the names of the classes, and where all this comes from.

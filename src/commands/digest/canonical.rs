@@ -16,25 +16,16 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn new(file: &'a File) -> Names<'a> {
-        Names {
-            file,
-            paths: OnceLock::new(),
-        }
+        Names { file, paths: OnceLock::new() }
     }
 
     /// The path in the form of the digest; `?` where the walk does not come.
     fn path(&self, address: u64) -> &str {
         let paths = self.paths.get_or_init(|| {
-            let objects = self
-                .file
-                .walk()
-                .flatten()
-                .filter_map(|visit| match visit.what() {
-                    Visited::Object(object) => {
-                        Some((object.address(), text(visit.path().as_bytes())))
-                    }
-                    _ => None,
-                });
+            let objects = self.file.walk().flatten().filter_map(|visit| match visit.what() {
+                Visited::Object(object) => Some((object.address(), text(visit.path().as_bytes()))),
+                _ => None,
+            });
             objects.collect()
         });
         paths.get(&address).map_or("?", String::as_str)
@@ -52,16 +43,8 @@ pub(super) struct Canonical<'a> {
 const GATHER: usize = 64 << 10;
 
 impl<'a> Canonical<'a> {
-    pub(super) fn new(
-        datatype: &'a Datatype,
-        heap: &'a Heap<'a>,
-        names: &'a Names<'a>,
-    ) -> Canonical<'a> {
-        Canonical {
-            datatype,
-            heap,
-            names,
-        }
+    pub(super) fn new(datatype: &'a Datatype, heap: &'a Heap<'a>, names: &'a Names<'a>) -> Canonical<'a> {
+        Canonical { datatype, heap, names }
     }
 
     /// Hashes the canonical bytes of stored elements.
@@ -87,9 +70,7 @@ impl<'a> Canonical<'a> {
             out.extend_from_slice(stored);
             return Ok(());
         }
-        stored
-            .chunks_exact(datatype.size() as usize)
-            .try_for_each(|element| self.push(datatype, element, out))
+        stored.chunks_exact(datatype.size() as usize).try_for_each(|element| self.push(datatype, element, out))
     }
 
     fn push(&self, datatype: &Datatype, element: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -98,29 +79,17 @@ impl<'a> Canonical<'a> {
                 push_number(bits.order, element, out);
             }
             Datatype::Float(f) => push_number(f.bits.order, element, out),
-            Datatype::FixedString {
-                padding: Padding::NullTerminated,
-                ..
-            } => {
-                let end = element
-                    .iter()
-                    .position(|&b| b == 0)
-                    .unwrap_or(element.len());
+            Datatype::FixedString { padding: Padding::NullTerminated, .. } => {
+                let end = element.iter().position(|&b| b == 0).unwrap_or(element.len());
                 out.extend_from_slice(&element[..end]);
                 out.resize(out.len() + element.len() - end, 0);
             }
             Datatype::Enumeration { base, .. } => self.push(base, element, out)?,
-            Datatype::Complex(base) | Datatype::Array { base, .. } => {
-                self.push_all(base, element, out)?
-            }
+            Datatype::Complex(base) | Datatype::Array { base, .. } => self.push_all(base, element, out)?,
             Datatype::Compound { members, .. } => {
                 for m in members {
                     let start = m.offset as usize;
-                    self.push(
-                        &m.datatype,
-                        &element[start..start + m.datatype.size() as usize],
-                        out,
-                    )?;
+                    self.push(&m.datatype, &element[start..start + m.datatype.size() as usize], out)?;
                 }
             }
             Datatype::VariableString { .. } => {
@@ -133,35 +102,21 @@ impl<'a> Canonical<'a> {
                 out.extend(count.to_le_bytes());
                 self.push_all(base, &bytes, out)?;
             }
-            Datatype::Reference {
-                kind: ReferenceKind::Object,
-                ..
-            } => match self.heap.object_address(element)? {
+            Datatype::Reference { kind: ReferenceKind::Object, .. } => match self.heap.object_address(element)? {
                 None => push_counted(b"", out),
                 Some(address) => push_counted(self.names.path(address).as_bytes(), out),
             },
-            Datatype::Reference {
-                kind: ReferenceKind::Region,
-                ..
-            } => {
+            Datatype::Reference { kind: ReferenceKind::Region, .. } => {
                 if element.iter().all(|&b| b == 0) {
                     push_counted(b"", out);
                     return Ok(());
                 }
-                return Err(Error::new(
-                    crate::ErrorKind::Unsupported,
-                    "region references",
-                ));
+                return Err(Error::new(crate::ErrorKind::Unsupported, "region references"));
             }
             Datatype::Reference { .. } => {
-                return Err(Error::new(
-                    crate::ErrorKind::Unsupported,
-                    "references of HDF5 1.12",
-                ));
+                return Err(Error::new(crate::ErrorKind::Unsupported, "references of HDF5 1.12"));
             }
-            Datatype::Opaque { .. } | Datatype::FixedString { .. } => {
-                out.extend_from_slice(element)
-            }
+            Datatype::Opaque { .. } | Datatype::FixedString { .. } => out.extend_from_slice(element),
         }
         Ok(())
     }
@@ -188,9 +143,9 @@ fn is_canonical(datatype: &Datatype) -> bool {
         Datatype::Float(f) => f.bits.order != ByteOrder::Big || f.bits.size == 1,
         Datatype::FixedString { padding, .. } => *padding != Padding::NullTerminated,
         Datatype::Opaque { .. } => true,
-        Datatype::Enumeration { base, .. }
-        | Datatype::Array { base, .. }
-        | Datatype::Complex(base) => is_canonical(base),
+        Datatype::Enumeration { base, .. } | Datatype::Array { base, .. } | Datatype::Complex(base) => {
+            is_canonical(base)
+        }
         Datatype::Compound { size, members } => {
             // Without holes, and members in the order of their places.
             let mut end = 0;

@@ -49,9 +49,7 @@ impl Command for Digest {
         for path in &self.files {
             let file = File::open(path)?;
             if self.json {
-                self.records(&file, progress, &mut |record| {
-                    Ok(writeln!(out, "{record}")?)
-                })?;
+                self.records(&file, progress, &mut |record| Ok(writeln!(out, "{record}")?))?;
                 continue;
             }
             // The hash of the whole is that of its records, keys in order.
@@ -60,8 +58,7 @@ impl Command for Digest {
             self.records(&file, progress, &mut |record| {
                 let record = record.to_string();
                 // Keys are written with their quotes; those inside values are escaped.
-                unread += record.matches("\"error\":").count()
-                    + record.matches("\"attrs_error\":").count();
+                unread += record.matches("\"error\":").count() + record.matches("\"attrs_error\":").count();
                 whole.update(record);
                 whole.update(b"\n");
                 Ok(())
@@ -69,9 +66,7 @@ impl Command for Digest {
             writeln!(out, "{}  {}", hex(&whole.finalize()), path.display())?;
             if unread > 0 {
                 let path = super::output::printable(path);
-                progress.notice(&format!(
-                    "{path}: {unread} things could not be read; --json says which and why"
-                ));
+                progress.notice(&format!("{path}: {unread} things could not be read; --json says which and why"));
                 outcome = Outcome::Finding;
             }
         }
@@ -88,12 +83,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Digest {
-    fn records(
-        &self,
-        file: &File,
-        progress: &dyn Progress,
-        emit: &mut dyn FnMut(Value) -> Result<()>,
-    ) -> Result<()> {
+    fn records(&self, file: &File, progress: &dyn Progress, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
         let names = Names::new(file);
         for step in file.walk() {
             if progress.stopped() {
@@ -175,12 +165,7 @@ impl Digest {
         }
         let shape = dataset.shape();
         record.insert("shape".into(), shape.into());
-        if dataset
-            .max_shape()
-            .iter()
-            .zip(shape)
-            .any(|(max, dim)| *max != Some(*dim))
-        {
+        if dataset.max_shape().iter().zip(shape).any(|(max, dim)| *max != Some(*dim)) {
             record.insert("max".into(), json!(dataset.max_shape()));
         }
         if self.too_large(dataset.len(), dataset.datatype()) {
@@ -200,8 +185,7 @@ impl Digest {
         record.insert("shape".into(), shape.into());
         let heap = attribute.heap();
         let mut hasher = Sha256::new();
-        let hashed = Canonical::new(attribute.datatype(), &heap, names)
-            .feed(attribute.stored(), &mut hasher);
+        let hashed = Canonical::new(attribute.datatype(), &heap, names).feed(attribute.stored(), &mut hasher);
         insert_data(&mut record, hashed.map(|()| hex(&hasher.finalize())));
         record
     }

@@ -1,8 +1,6 @@
 //! Datatypes as the digest writes them.
 
-use crate::datatype::{
-    Bits, ByteOrder, Charset, Datatype, Float, Normalization, Padding, ReferenceKind,
-};
+use crate::datatype::{Bits, ByteOrder, Charset, Datatype, Float, Normalization, Padding, ReferenceKind};
 
 /// Text of a name's bytes; a byte that is not UTF-8 becomes the six characters `\udcNN`.
 pub(super) fn text(bytes: &[u8]) -> String {
@@ -29,11 +27,7 @@ fn quoted(bytes: &[u8]) -> String {
             ' '..='~' => out.push(c),
             _ => {
                 let mut units = [0; 2];
-                out.extend(
-                    c.encode_utf16(&mut units)
-                        .iter()
-                        .map(|u| format!("\\u{u:04x}")),
-                );
+                out.extend(c.encode_utf16(&mut units).iter().map(|u| format!("\\u{u:04x}")));
             }
         }
     }
@@ -52,11 +46,7 @@ fn order(order: ByteOrder, size: u32) -> &'static str {
 
 fn bits_name(letter: &str, bits: &Bits) -> String {
     let name = format!("{letter}{}{}", bits.size, order(bits.order, bits.size));
-    if bits.is_full() {
-        name
-    } else {
-        format!("{name}:{}@{}", bits.precision, bits.offset)
-    }
+    if bits.is_full() { name } else { format!("{name}:{}@{}", bits.precision, bits.offset) }
 }
 
 fn float_name(f: &Float) -> String {
@@ -69,15 +59,7 @@ fn float_name(f: &Float) -> String {
         Normalization::Set => 1,
         Normalization::None => 2,
     };
-    let Float {
-        sign,
-        exponent,
-        exponent_bits,
-        mantissa,
-        mantissa_bits,
-        bias,
-        ..
-    } = f;
+    let Float { sign, exponent, exponent_bits, mantissa, mantissa_bits, bias, .. } = f;
     format!("{name}:{sign},{exponent},{exponent_bits},{mantissa},{mantissa_bits},{bias},{norm}")
 }
 
@@ -104,50 +86,28 @@ pub(super) fn type_name(datatype: &Datatype) -> String {
         Datatype::Float(f) => float_name(f),
         Datatype::Time(bits) => bits_name("t", bits),
         Datatype::BitField(bits) => bits_name("b", bits),
-        Datatype::FixedString {
-            size,
-            padding,
-            charset,
-        } => {
-            format!(
-                "s{size}{}{}",
-                padding_letter(*padding),
-                charset_letter(*charset)
-            )
+        Datatype::FixedString { size, padding, charset } => {
+            format!("s{size}{}{}", padding_letter(*padding), charset_letter(*charset))
         }
-        Datatype::VariableString {
-            padding, charset, ..
-        } => {
+        Datatype::VariableString { padding, charset, .. } => {
             format!("S{}{}", padding_letter(*padding), charset_letter(*charset))
         }
         Datatype::Opaque { size, tag } => format!("o{size}{}", quoted(tag.as_bytes())),
         Datatype::Compound { members, .. } => {
-            let member = |m: &crate::datatype::Member| {
-                format!("{}:{}", quoted(m.name.as_bytes()), type_name(&m.datatype))
-            };
+            let member =
+                |m: &crate::datatype::Member| format!("{}:{}", quoted(m.name.as_bytes()), type_name(&m.datatype));
             format!("{{{}}}", joined(members.iter().map(member).collect()))
         }
         Datatype::Enumeration { base, members } => {
-            let mut values: Vec<(i128, String)> = members
-                .iter()
-                .map(|(name, value)| (integer(value, base), text(name.as_bytes())))
-                .collect();
+            let mut values: Vec<(i128, String)> =
+                members.iter().map(|(name, value)| (integer(value, base), text(name.as_bytes()))).collect();
             values.sort();
-            let value =
-                |(value, name): &(i128, String)| format!("{}:{value}", quoted(name.as_bytes()));
-            format!(
-                "e({}){{{}}}",
-                type_name(base),
-                joined(values.iter().map(value).collect())
-            )
+            let value = |(value, name): &(i128, String)| format!("{}:{value}", quoted(name.as_bytes()));
+            format!("e({}){{{}}}", type_name(base), joined(values.iter().map(value).collect()))
         }
         Datatype::Sequence { base, .. } => format!("v({})", type_name(base)),
         Datatype::Array { dims, base } => {
-            format!(
-                "a[{}]({})",
-                joined(dims.iter().map(u32::to_string).collect()),
-                type_name(base)
-            )
+            format!("a[{}]({})", joined(dims.iter().map(u32::to_string).collect()), type_name(base))
         }
         Datatype::Complex(base) => format!("c({})", type_name(base)),
         Datatype::Reference { kind, .. } => match kind {
@@ -169,11 +129,7 @@ fn integer(bytes: &[u8], base: &Datatype) -> i128 {
         _ => bytes.iter().rev().fold(0, add),
     };
     let width = 8 * bytes.len() as u32;
-    if *signed && width < 128 && n >> (width - 1) & 1 == 1 {
-        n - (1 << width)
-    } else {
-        n
-    }
+    if *signed && width < 128 && n >> (width - 1) & 1 == 1 { n - (1 << width) } else { n }
 }
 
 /// Bytes of an element in libhdf5's memory: what the limit of the digest is counted in.
@@ -186,9 +142,7 @@ pub(super) fn memory_size(datatype: &Datatype) -> u64 {
             ReferenceKind::Region => 12,
             ReferenceKind::Standard => 64,
         },
-        Datatype::Array { dims, base } => dims
-            .iter()
-            .fold(memory_size(base), |n, &d| n.saturating_mul(d.into())),
+        Datatype::Array { dims, base } => dims.iter().fold(memory_size(base), |n, &d| n.saturating_mul(d.into())),
         Datatype::Compound { size, members } => {
             let stored: u64 = members.iter().map(|m| m.datatype.size()).sum();
             let memory: u64 = members.iter().map(|m| memory_size(&m.datatype)).sum();
@@ -205,22 +159,13 @@ mod tests {
     #[test]
     fn names_are_ascii_and_keep_bytes_that_are_no_text() {
         assert_eq!(text(b"a\xffb"), "a\\udcffb");
-        assert_eq!(
-            quoted("ü😀\"\x07".as_bytes()),
-            "\"\\u00fc\\ud83d\\ude00\\\"\\u0007\""
-        );
+        assert_eq!(quoted("ü😀\"\x07".as_bytes()), "\"\\u00fc\\ud83d\\ude00\\\"\\u0007\"");
     }
 
     #[test]
     fn an_enumeration_is_ordered_by_value() {
-        let base = Box::new(Datatype::Integer {
-            bits: Bits::full(1, ByteOrder::Little),
-            signed: true,
-        });
+        let base = Box::new(Datatype::Integer { bits: Bits::full(1, ByteOrder::Little), signed: true });
         let members = vec![("b".into(), vec![1]), ("a".into(), vec![0xff])];
-        assert_eq!(
-            type_name(&Datatype::Enumeration { base, members }),
-            "e(i1){\"a\":-1,\"b\":1}"
-        );
+        assert_eq!(type_name(&Datatype::Enumeration { base, members }), "e(i1){\"a\":-1,\"b\":1}");
     }
 }

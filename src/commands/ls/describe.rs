@@ -26,11 +26,7 @@ pub(super) fn summary(object: &Object, detail: Detail) -> String {
         Object::Datatype(named) => format!("datatype {}", named.datatype()),
         Object::Dataset(dataset) => {
             let short = format!("{} {}", dataset_shape(dataset), dataset.datatype());
-            if detail == Detail::Short {
-                short
-            } else {
-                format!("{short}, {}", storage(dataset))
-            }
+            if detail == Detail::Short { short } else { format!("{short}, {}", storage(dataset)) }
         }
     }
 }
@@ -40,13 +36,7 @@ pub(crate) fn shape_text(shape: Option<&[u64]>) -> String {
     match shape {
         None => "null".into(),
         Some([one]) => format!("({one},)"),
-        Some(dims) => format!(
-            "({})",
-            dims.iter()
-                .map(u64::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        Some(dims) => format!("({})", dims.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -59,11 +49,7 @@ fn dataset_shape(dataset: &Dataset) -> String {
     if !dataset.max_shape().iter().zip(dataset.shape()).any(grows) {
         return shape;
     }
-    let max: Vec<String> = dataset
-        .max_shape()
-        .iter()
-        .map(|m| m.map_or("∞".into(), |m| m.to_string()))
-        .collect();
+    let max: Vec<String> = dataset.max_shape().iter().map(|m| m.map_or("∞".into(), |m| m.to_string())).collect();
     let comma = if max.len() == 1 { "," } else { "" };
     format!("{shape} up to ({}{comma})", max.join(", "))
 }
@@ -99,25 +85,13 @@ pub(super) fn attribute_text(attribute: &Attribute) -> String {
         Err(e) => return error_text(&e),
     };
     let total: u64 = shape.iter().product();
-    let mut text = values
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut text = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if text.chars().count() > WIDTH {
         text = text.chars().take(WIDTH).chain(['…']).collect();
     } else if total > values.len() as u64 {
         text.push_str(", …");
     }
-    if shape.is_empty() {
-        text
-    } else {
-        format!(
-            "[{text}]  {} {}",
-            shape_text(Some(shape)),
-            attribute.datatype()
-        )
-    }
+    if shape.is_empty() { text } else { format!("[{text}]  {} {}", shape_text(Some(shape)), attribute.datatype()) }
 }
 
 /// An error in one line that cannot steer the terminal.
@@ -173,33 +147,14 @@ fn json_object(record: &mut Map<String, Value>, object: &Object, detail: Detail)
         }
         Object::Dataset(dataset) => {
             set("kind", "dataset".into());
-            set(
-                "shape",
-                if dataset.is_null() {
-                    Value::Null
-                } else {
-                    dataset.shape().into()
-                },
-            );
+            set("shape", if dataset.is_null() { Value::Null } else { dataset.shape().into() });
             set("max", json!(dataset.max_shape()));
             set("type", dataset.datatype().to_string().into());
             set("layout", dataset.layout().into());
             set("chunks", json!(dataset.chunk_shape()));
-            set(
-                "filters",
-                dataset
-                    .filters()
-                    .iter()
-                    .map(|f| json!({"id": f.id, "name": f.title()}))
-                    .collect(),
-            );
+            set("filters", dataset.filters().iter().map(|f| json!({"id": f.id, "name": f.title()})).collect());
             if detail == Detail::Storage {
-                set(
-                    "stored",
-                    dataset
-                        .stored_size()
-                        .map_or_else(|e| json!({"error": error_text(&e)}), Value::from),
-                );
+                set("stored", dataset.stored_size().map_or_else(|e| json!({"error": error_text(&e)}), Value::from));
             }
         }
     }

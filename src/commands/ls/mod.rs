@@ -51,11 +51,7 @@ impl Command for Ls {
             }
             let (path, inside) = split_path(path);
             let file = File::open(&path)?;
-            let mut listing = Listing {
-                options: self,
-                out,
-                damaged: false,
-            };
+            let mut listing = Listing { options: self, out, damaged: false };
             listing.list(&file, &path, inside.as_deref().unwrap_or("/"), progress)?;
             if listing.damaged {
                 outcome = Outcome::Finding;
@@ -69,29 +65,16 @@ impl Command for Ls {
 pub(crate) fn split_path(argument: &Path) -> (PathBuf, Option<String>) {
     let text = argument.to_string_lossy();
     match text.rsplit_once("::") {
-        Some((file, inside)) if !argument.exists() && !file.is_empty() => {
-            (file.into(), Some(inside.to_owned()))
-        }
+        Some((file, inside)) if !argument.exists() && !file.is_empty() => (file.into(), Some(inside.to_owned())),
         _ => (argument.to_owned(), None),
     }
 }
 
 /// The tree of a whole file, as `ls` without options shows it.
 pub(crate) fn tree(file: &File, name: &Path, out: &mut dyn Write) -> Result<()> {
-    let options = Ls {
-        files: Vec::new(),
-        recursive: false,
-        verbose: false,
-        attributes: false,
-        depth: None,
-        json: false,
-    };
-    Listing {
-        options: &options,
-        out,
-        damaged: false,
-    }
-    .list(file, name, "/", &super::Silent)
+    let options =
+        Ls { files: Vec::new(), recursive: false, verbose: false, attributes: false, depth: None, json: false };
+    Listing { options: &options, out, damaged: false }.list(file, name, "/", &super::Silent)
 }
 
 struct Listing<'a> {
@@ -101,13 +84,7 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    fn list(
-        &mut self,
-        file: &File,
-        name: &Path,
-        from: &str,
-        progress: &dyn Progress,
-    ) -> Result<()> {
+    fn list(&mut self, file: &File, name: &Path, from: &str, progress: &dyn Progress) -> Result<()> {
         let top = file.object(from)?;
         let walk = match &top {
             Object::Group(group) => group.walk(),
@@ -138,20 +115,10 @@ impl Listing<'_> {
     }
 
     fn detail(&self) -> Detail {
-        if self.options.verbose {
-            Detail::Storage
-        } else {
-            Detail::Short
-        }
+        if self.options.verbose { Detail::Storage } else { Detail::Short }
     }
 
-    fn step(
-        &mut self,
-        visit: &Visit,
-        file: &Name,
-        top: &Object,
-        open: &mut Vec<bool>,
-    ) -> Result<()> {
+    fn step(&mut self, visit: &Visit, file: &Name, top: &Object, open: &mut Vec<bool>) -> Result<()> {
         let depth = visit.depth();
         if self.options.depth.is_some_and(|most| depth > most) {
             return Ok(());
@@ -164,31 +131,16 @@ impl Listing<'_> {
             return self.line(visit.what(), "    ");
         }
         open.truncate(depth.saturating_sub(1));
-        let lead: String = open
-            .iter()
-            .map(|&more| if more { "│   " } else { "    " })
-            .collect();
+        let lead: String = open.iter().map(|&more| if more { "│   " } else { "    " }).collect();
         if depth == 0 {
-            let name = if top.path() == "/" {
-                file.to_string()
-            } else {
-                format!("{file}::{}", visit.path())
-            };
+            let name = if top.path() == "/" { file.to_string() } else { format!("{file}::{}", visit.path()) };
             write!(self.out, "{name}")?;
             return self.line(visit.what(), "");
         }
-        let branch = if visit.is_last() {
-            "└── "
-        } else {
-            "├── "
-        };
+        let branch = if visit.is_last() { "└── " } else { "├── " };
         write!(self.out, "{lead}{branch}{}", last_name(visit.path()))?;
         open.push(!visit.is_last());
-        let below = if visit.is_last() {
-            "      "
-        } else {
-            "│     "
-        };
+        let below = if visit.is_last() { "      " } else { "│     " };
         self.line(visit.what(), &format!("{lead}{below}"))
     }
 
@@ -197,18 +149,12 @@ impl Listing<'_> {
         match what {
             Visited::Object(object) => {
                 let text = summary(object, self.detail());
-                writeln!(
-                    self.out,
-                    "{}{text}",
-                    if text.is_empty() { "" } else { "  " }
-                )?;
+                writeln!(self.out, "{}{text}", if text.is_empty() { "" } else { "  " })?;
                 self.attributes(object, lead)
             }
             Visited::Again(first) => Ok(writeln!(self.out, "  = {first}")?),
             Visited::Link(LinkTarget::Soft(target)) => Ok(writeln!(self.out, " -> {target}")?),
-            Visited::Link(LinkTarget::External { file, path }) => {
-                Ok(writeln!(self.out, " -> {file}::{path}")?)
-            }
+            Visited::Link(LinkTarget::External { file, path }) => Ok(writeln!(self.out, " -> {file}::{path}")?),
             Visited::Link(LinkTarget::User { class }) => {
                 Ok(writeln!(self.out, "  user-defined link of class {class}")?)
             }
@@ -226,12 +172,7 @@ impl Listing<'_> {
         };
         for attribute in found {
             match attribute {
-                Ok(a) => writeln!(
-                    self.out,
-                    "{lead}@{} = {}",
-                    a.name(),
-                    describe::attribute_text(&a)
-                )?,
+                Ok(a) => writeln!(self.out, "{lead}@{} = {}", a.name(), describe::attribute_text(&a))?,
                 Err(e) => {
                     self.damaged = true;
                     writeln!(self.out, "{lead}@ {}", describe::error_text(&e))?;
@@ -253,20 +194,12 @@ impl Listing<'_> {
             let record = serde_json::json!({"path": e.object(), "kind": "error", "error": text});
             return Ok(writeln!(self.out, "{record}")?);
         }
-        let lead: String = open
-            .iter()
-            .map(|&more| if more { "│   " } else { "    " })
-            .collect();
+        let lead: String = open.iter().map(|&more| if more { "│   " } else { "    " }).collect();
         let lead = if self.options.recursive { "" } else { &lead };
         Ok(writeln!(self.out, "{lead}!! {text}")?)
     }
 }
 
 fn last_name(path: &Name) -> Name {
-    Name::from_bytes(
-        path.as_bytes()
-            .rsplit(|&b| b == b'/')
-            .next()
-            .unwrap_or_default(),
-    )
+    Name::from_bytes(path.as_bytes().rsplit(|&b| b == b'/').next().unwrap_or_default())
 }

@@ -20,19 +20,11 @@ pub(super) struct Classes {
 
 impl Classes {
     /// Unites the class names of the joined datasets `paths`; `None` where no file names classes.
-    pub(super) fn unite<'a>(
-        inputs: &[Input],
-        paths: impl Iterator<Item = &'a str>,
-    ) -> Result<Option<Classes>> {
+    pub(super) fn unite<'a>(inputs: &[Input], paths: impl Iterator<Item = &'a str>) -> Result<Option<Classes>> {
         for path in paths {
             let mut of_file = Vec::new();
             for input in inputs {
-                let attribute = input
-                    .datasets
-                    .get(path)
-                    .map(|d| d.attribute(CLASS_NAMES))
-                    .transpose()?
-                    .flatten();
+                let attribute = input.datasets.get(path).map(|d| d.attribute(CLASS_NAMES)).transpose()?.flatten();
                 of_file.push(attribute.map(|a| a.read::<Vec<String>>()).transpose()?);
             }
             if of_file.iter().all(Option::is_none) {
@@ -45,16 +37,9 @@ impl Classes {
                 );
                 return Err(Error::new(ErrorKind::Conflict, message));
             }
-            let mut classes = Classes {
-                path: path.to_owned(),
-                names: Vec::new(),
-                numbers: HashMap::new(),
-                renumbered: Vec::new(),
-            };
-            of_file
-                .into_iter()
-                .flatten()
-                .for_each(|names| classes.add(names));
+            let mut classes =
+                Classes { path: path.to_owned(), names: Vec::new(), numbers: HashMap::new(), renumbered: Vec::new() };
+            of_file.into_iter().flatten().for_each(|names| classes.add(names));
             return Ok(Some(classes));
         }
         Ok(None)
@@ -74,9 +59,7 @@ impl Classes {
 
     /// The label in the merged file of a label in file `input`.
     pub(super) fn renumber(&self, input: usize, label: i64) -> Result<i64> {
-        let known = usize::try_from(label)
-            .ok()
-            .and_then(|l| self.renumbered[input].get(l));
+        let known = usize::try_from(label).ok().and_then(|l| self.renumbered[input].get(l));
         known.copied().ok_or_else(|| {
             let message = format!("the label {label} has no name in {CLASS_NAMES}");
             Error::new(ErrorKind::Mismatch, message).on(&*self.path)
@@ -85,10 +68,7 @@ impl Classes {
 
     /// Whether the labels of file `input` stay as they are.
     pub(super) fn keeps(&self, input: usize) -> bool {
-        self.renumbered[input]
-            .iter()
-            .enumerate()
-            .all(|(old, new)| old as i64 == *new)
+        self.renumbered[input].iter().enumerate().all(|(old, new)| old as i64 == *new)
     }
 
     /// The names in one line.
@@ -109,23 +89,13 @@ mod tests {
 
     #[test]
     fn names_are_united_and_labels_follow() {
-        let mut classes = Classes {
-            path: "/labels".into(),
-            names: Vec::new(),
-            numbers: HashMap::new(),
-            renumbered: Vec::new(),
-        };
+        let mut classes =
+            Classes { path: "/labels".into(), names: Vec::new(), numbers: HashMap::new(), renumbered: Vec::new() };
         classes.add(vec!["cat".into(), "dog".into()]);
         classes.add(vec!["bird".into(), "cat".into()]);
         assert_eq!(classes.names, ["cat", "dog", "bird"]);
         assert!(classes.keeps(0) && !classes.keeps(1));
-        assert_eq!(
-            (
-                classes.renumber(1, 0).unwrap(),
-                classes.renumber(1, 1).unwrap()
-            ),
-            (2, 0)
-        );
+        assert_eq!((classes.renumber(1, 0).unwrap(), classes.renumber(1, 1).unwrap()), (2, 0));
         assert!(classes.renumber(1, 2).is_err() && classes.renumber(1, -1).is_err());
     }
 }

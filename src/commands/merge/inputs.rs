@@ -27,36 +27,19 @@ impl Input {
 }
 
 /// Opens what the arguments name. Everything that is missing is named at once.
-pub(super) fn open(
-    arguments: &[&PathBuf],
-    output: &Path,
-    progress: &dyn Progress,
-) -> Result<Vec<Input>> {
+pub(super) fn open(arguments: &[&PathBuf], output: &Path, progress: &dyn Progress) -> Result<Vec<Input>> {
     let paths = expand(arguments)?;
     if paths.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "no input: name the files to merge, or pass --inputs a.h5,b.h5",
-        ));
+        return Err(Error::new(ErrorKind::Invalid, "no input: name the files to merge, or pass --inputs a.h5,b.h5"));
     }
-    let same = |a: &Path, b: &Path| {
-        a.canonicalize()
-            .ok()
-            .is_some_and(|a| b.canonicalize().ok() == Some(a))
-    };
+    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().ok() == Some(a));
     for (i, path) in paths.iter().enumerate() {
         if same(path, output) {
-            let message = format!(
-                "{} is both an input and the output; choose another --output",
-                path.display()
-            );
+            let message = format!("{} is both an input and the output; choose another --output", path.display());
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         if paths[..i].iter().any(|earlier| same(earlier, path)) {
-            progress.notice(&format!(
-                "{} is merged more than once: its rows will be there twice",
-                path.display()
-            ));
+            progress.notice(&format!("{} is merged more than once: its rows will be there twice", path.display()));
         }
     }
     paths.iter().map(|path| load(path)).collect()
@@ -71,8 +54,7 @@ fn expand(arguments: &[&PathBuf]) -> Result<Vec<PathBuf>> {
         if argument.exists() {
             paths.push((*argument).clone());
         } else if text.contains(['*', '?', '[']) {
-            let found = glob::glob(&text)
-                .map_err(|e| Error::new(ErrorKind::Invalid, format!("{text}: {e}")))?;
+            let found = glob::glob(&text).map_err(|e| Error::new(ErrorKind::Invalid, format!("{text}: {e}")))?;
             let before = paths.len();
             paths.extend(found.flatten());
             if paths.len() == before {
@@ -144,10 +126,7 @@ fn rows(datasets: &BTreeMap<String, Dataset>) -> u64 {
             *counts.entry(rows).or_default() += 1;
         }
     }
-    counts
-        .into_iter()
-        .max_by_key(|&(rows, count)| (count, rows))
-        .map_or(0, |(rows, _)| rows)
+    counts.into_iter().max_by_key(|&(rows, count)| (count, rows)).map_or(0, |(rows, _)| rows)
 }
 
 /// Whether two attributes hold the same.

@@ -11,12 +11,7 @@ use std::path::Path;
 /// Bytes read and written at a time.
 const BLOCK: u64 = 8 << 20;
 
-pub(super) fn write(
-    plan: &Plan,
-    output: &Path,
-    overwrite: bool,
-    progress: &dyn Progress,
-) -> Result<()> {
+pub(super) fn write(plan: &Plan, output: &Path, overwrite: bool, progress: &dyn Progress) -> Result<()> {
     crate::commands::output::make_parents(output)?;
     let mut out = File::create_with(output, CreateOptions::new().overwrite(overwrite))?;
     let first = &plan.inputs[0];
@@ -26,16 +21,10 @@ pub(super) fn write(
             if path != "/" && out.root().group(path).is_ok() {
                 continue;
             }
-            let mut made = if path == "/" {
-                out.root()
-            } else {
-                out.create_group(path)?
-            };
+            let mut made = if path == "/" { out.root() } else { out.create_group(path)? };
             let skip: &[&str] = if path == "/" { &PROVENANCE } else { &[] };
             if path != "/" || std::ptr::eq(input, first) {
-                copy_attributes(group.attributes()?, skip, &mut |name, value| {
-                    made.set_attribute(name, value)
-                })?;
+                copy_attributes(group.attributes()?, skip, &mut |name, value| made.set_attribute(name, value))?;
             }
         }
     }
@@ -83,15 +72,8 @@ fn make(model: &Dataset, path: &str, shape: &[u64], out: &mut FileMut) -> Result
     let mut builder = out.build(path).datatype(datatype).shape(shape);
     if let Some(chunk) = model.chunk_shape() {
         let mut max: Vec<Option<u64>> = model.max_shape().to_vec();
-        max[0] = if max[0] == Some(model.shape()[0]) {
-            Some(shape[0])
-        } else {
-            None
-        };
-        builder = builder
-            .chunks(chunk)
-            .max_shape(max)
-            .filters(model.filters());
+        max[0] = if max[0] == Some(model.shape()[0]) { Some(shape[0]) } else { None };
+        builder = builder.chunks(chunk).max_shape(max).filters(model.filters());
     }
     builder.create()
 }
@@ -100,14 +82,8 @@ fn join(plan: &Plan, joined: &Joined, out: &mut FileMut, progress: &dyn Progress
     let datasets = plan.datasets(&joined.path);
     let classes = plan.classes.as_ref().filter(|c| c.path == joined.path);
     let mut made = make(datasets[0], &joined.path, &joined.shape, out)?;
-    let skip: &[&str] = if classes.is_some() {
-        &[CLASS_NAMES]
-    } else {
-        &[]
-    };
-    copy_attributes(datasets[0].attributes()?, skip, &mut |name, value| {
-        made.set_attribute(name, value)
-    })?;
+    let skip: &[&str] = if classes.is_some() { &[CLASS_NAMES] } else { &[] };
+    copy_attributes(datasets[0].attributes()?, skip, &mut |name, value| made.set_attribute(name, value))?;
     if let Some(classes) = classes {
         made.set_attribute(CLASS_NAMES, &classes.names)?;
     }
@@ -117,10 +93,7 @@ fn join(plan: &Plan, joined: &Joined, out: &mut FileMut, progress: &dyn Progress
         match classes.filter(|c| !c.keeps(i)) {
             Some(classes) => {
                 let labels: Vec<i64> = dataset.read()?;
-                let labels: Vec<i64> = labels
-                    .into_iter()
-                    .map(|l| classes.renumber(i, l))
-                    .collect::<Result<_>>()?;
+                let labels: Vec<i64> = labels.into_iter().map(|l| classes.renumber(i, l)).collect::<Result<_>>()?;
                 append_labels(&mut made, joined, &labels)?;
                 progress.advance(rows);
             }
@@ -149,30 +122,15 @@ fn append_labels(made: &mut DatasetMut, joined: &Joined, labels: &[i64]) -> Resu
         )*};
     }
     narrowed!(i64 i32 i16 i8 u64 u32 u16 u8);
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        format!("renumbering labels of type {}", joined.datatype),
-    )
-    .on(&*joined.path))
+    Err(Error::new(ErrorKind::Unsupported, format!("renumbering labels of type {}", joined.datatype)).on(&*joined.path))
 }
 
 /// Copies the chunks of the first `rows` rows as they are, to behind `start` rows.
-fn copy_chunks(
-    dataset: &Dataset,
-    rows: u64,
-    start: u64,
-    made: &mut DatasetMut,
-    progress: &dyn Progress,
-) -> Result<()> {
+fn copy_chunks(dataset: &Dataset, rows: u64, start: u64, made: &mut DatasetMut, progress: &dyn Progress) -> Result<()> {
     let Some(chunk) = dataset.chunk_shape().filter(|_| rows > 0) else {
         return Ok(());
     };
-    let counts: Vec<u64> = dataset
-        .shape()
-        .iter()
-        .zip(chunk)
-        .map(|(d, c)| d.div_ceil(*c))
-        .collect();
+    let counts: Vec<u64> = dataset.shape().iter().zip(chunk).map(|(d, c)| d.div_ceil(*c)).collect();
     let inner: u64 = counts[1..].iter().product();
     for band in 0..rows.div_ceil(chunk[0]) {
         stop_if_asked(progress)?;
@@ -195,12 +153,7 @@ fn copy_chunks(
 }
 
 /// Decodes and appends the rows from `from` on.
-fn copy_rows(
-    dataset: &Dataset,
-    from: u64,
-    made: &mut DatasetMut,
-    progress: &dyn Progress,
-) -> Result<()> {
+fn copy_rows(dataset: &Dataset, from: u64, made: &mut DatasetMut, progress: &dyn Progress) -> Result<()> {
     let rows = dataset.shape()[0];
     let row_bytes: u64 = dataset.shape()[1..].iter().product::<u64>() * dataset.datatype().size();
     let band = dataset.chunk_shape().map_or(1, |c| c[0]);
@@ -218,9 +171,7 @@ fn copy_rows(
 
 fn keep(dataset: &Dataset, path: &str, out: &mut FileMut) -> Result<()> {
     let mut made = make(dataset, path, dataset.shape(), out)?;
-    copy_attributes(dataset.attributes()?, &[], &mut |name, value| {
-        made.set_attribute(name, value)
-    })?;
+    copy_attributes(dataset.attributes()?, &[], &mut |name, value| made.set_attribute(name, value))?;
     for block in dataset.blocks(BLOCK) {
         made.append(dataset.select(block)?.to_copy()?)?;
     }
@@ -229,10 +180,7 @@ fn keep(dataset: &Dataset, path: &str, out: &mut FileMut) -> Result<()> {
 
 fn stop_if_asked(progress: &dyn Progress) -> Result<()> {
     if progress.stopped() {
-        return Err(Error::new(
-            ErrorKind::Interrupted,
-            "stopped; nothing was written",
-        ));
+        return Err(Error::new(ErrorKind::Interrupted, "stopped; nothing was written"));
     }
     Ok(())
 }

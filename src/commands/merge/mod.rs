@@ -77,12 +77,7 @@ impl Merge {
             return Ok(writeln!(out, "{report}")?);
         }
         let verb = if self.dry_run { "would join" } else { "joined" };
-        writeln!(
-            out,
-            "{verb} {} files, {} rows, in {output}",
-            plan.inputs.len(),
-            plan.rows()
-        )?;
+        writeln!(out, "{verb} {} files, {} rows, in {output}", plan.inputs.len(), plan.rows())?;
         for input in &plan.inputs {
             writeln!(out, "  {:>9} rows  {}", input.rows, input.name())?;
         }

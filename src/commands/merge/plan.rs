@@ -34,19 +34,9 @@ pub(super) struct Joined {
 impl Plan {
     /// Checks that the inputs fit together. The error lists all conflicts.
     pub(super) fn new(inputs: Vec<Input>) -> Result<Plan> {
-        let mut plan = Plan {
-            inputs,
-            joined: Vec::new(),
-            kept: Vec::new(),
-            classes: None,
-            warnings: Vec::new(),
-        };
+        let mut plan = Plan { inputs, joined: Vec::new(), kept: Vec::new(), classes: None, warnings: Vec::new() };
         let mut conflicts = Vec::new();
-        let paths: BTreeSet<String> = plan
-            .inputs
-            .iter()
-            .flat_map(|i| i.datasets.keys().cloned())
-            .collect();
+        let paths: BTreeSet<String> = plan.inputs.iter().flat_map(|i| i.datasets.keys().cloned()).collect();
         for path in &paths {
             match plan.treat(path) {
                 Ok(Treatment::Join(joined)) => plan.joined.push(joined),
@@ -55,19 +45,12 @@ impl Plan {
             }
         }
         for input in &plan.inputs {
-            let what = |(path, what): (&String, &&str)| {
-                format!(
-                    "{}::{path} is {what}, which is not merged yet",
-                    input.name()
-                )
-            };
+            let what =
+                |(path, what): (&String, &&str)| format!("{}::{path} is {what}, which is not merged yet", input.name());
             conflicts.extend(input.unsupported.iter().map(what));
         }
         if !conflicts.is_empty() {
-            let message = format!(
-                "nothing was merged, the files do not fit together:\n  {}",
-                conflicts.join("\n  ")
-            );
+            let message = format!("nothing was merged, the files do not fit together:\n  {}", conflicts.join("\n  "));
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         plan.classes = Classes::unite(&plan.inputs, plan.joined.iter().map(|j| j.path.as_str()))?;
@@ -83,10 +66,7 @@ impl Plan {
 
     /// The dataset at `path` of each input; all are there.
     pub(super) fn datasets(&self, path: &str) -> Vec<&Dataset> {
-        self.inputs
-            .iter()
-            .filter_map(|i| i.datasets.get(path))
-            .collect()
+        self.inputs.iter().filter_map(|i| i.datasets.get(path)).collect()
     }
 
     fn treat(&self, path: &str) -> Result<Treatment, Vec<String>> {
@@ -95,10 +75,7 @@ impl Plan {
         for input in &self.inputs {
             match input.datasets.get(path) {
                 Some(dataset) => found.push((input, dataset)),
-                None => conflicts.push(format!(
-                    "{}::{path} is missing, other files have it",
-                    input.name()
-                )),
+                None => conflicts.push(format!("{}::{path} is missing, other files have it", input.name())),
             }
         }
         let Some((&(first_input, first), rest)) = found.split_first() else {
@@ -111,31 +88,15 @@ impl Plan {
         let join = found.iter().all(by_row);
         for (input, dataset) in rest {
             let differs = |what: &str, here: String, there: String| {
-                format!(
-                    "{}::{path}: {what} {here}, in {} it is {there}",
-                    input.name(),
-                    first_input.name()
-                )
+                format!("{}::{path}: {what} {here}, in {} it is {there}", input.name(), first_input.name())
             };
             if dataset.datatype() != first.datatype() {
-                conflicts.push(differs(
-                    "type",
-                    dataset.datatype().to_string(),
-                    first.datatype().to_string(),
-                ));
+                conflicts.push(differs("type", dataset.datatype().to_string(), first.datatype().to_string()));
             }
             let (here, there) = (dataset.shape(), first.shape());
-            let same = if join {
-                here[1..] == there[1..]
-            } else {
-                here == there
-            };
+            let same = if join { here[1..] == there[1..] } else { here == there };
             if !same {
-                conflicts.push(differs(
-                    "shape",
-                    shape_text(Some(here)),
-                    shape_text(Some(there)),
-                ));
+                conflicts.push(differs("shape", shape_text(Some(here)), shape_text(Some(there))));
             }
         }
         if !conflicts.is_empty() {
@@ -145,38 +106,22 @@ impl Plan {
             let mut shape = first.shape().to_vec();
             shape[0] = self.rows();
             let (rows, datatype) = (shape[0], first.datatype().clone());
-            return Ok(Treatment::Join(Joined {
-                path: path.into(),
-                shape,
-                datatype,
-                rows,
-                raw_rows: 0,
-            }));
+            return Ok(Treatment::Join(Joined { path: path.into(), shape, datatype, rows, raw_rows: 0 }));
         }
         for (input, dataset) in rest {
             if !same_elements(first, dataset).map_err(|e| vec![e.to_string()])? {
                 let files = format!("{} and {}", first_input.name(), input.name());
-                conflicts.push(format!(
-                    "{path} has not one row a sample, and differs between {files}"
-                ));
+                conflicts.push(format!("{path} has not one row a sample, and differs between {files}"));
             }
         }
-        if conflicts.is_empty() {
-            Ok(Treatment::Keep)
-        } else {
-            Err(conflicts)
-        }
+        if conflicts.is_empty() { Ok(Treatment::Keep) } else { Err(conflicts) }
     }
 
     /// Chunks can be copied as they are while everything before them filled whole chunks.
     fn count_raw_rows(&mut self) {
         for j in 0..self.joined.len() {
             let path = self.joined[j].path.clone();
-            let renumbered = |i: usize| {
-                self.classes
-                    .as_ref()
-                    .is_some_and(|c| c.path == path && !c.keeps(i))
-            };
+            let renumbered = |i: usize| self.classes.as_ref().is_some_and(|c| c.path == path && !c.keeps(i));
             let datasets = self.datasets(&path);
             let (mut start, mut raw) = (0, 0);
             for (i, dataset) in datasets.iter().enumerate() {
@@ -206,14 +151,9 @@ impl Plan {
                     if PROVENANCE.contains(&&*name) && path == "/" {
                         continue;
                     }
-                    if there
-                        .attribute(&name)?
-                        .is_some_and(|a| !same_attribute(&a, &attribute))
-                    {
+                    if there.attribute(&name)?.is_some_and(|a| !same_attribute(&a, &attribute)) {
                         let files = format!("{} and {}", first.name(), input.name());
-                        warnings.push(format!(
-                            "attribute {path}@{name} differs between {files}; the first is kept"
-                        ));
+                        warnings.push(format!("attribute {path}@{name} differs between {files}; the first is kept"));
                     }
                 }
             }
@@ -226,14 +166,9 @@ impl Plan {
                     if *name == *CLASS_NAMES {
                         continue;
                     }
-                    if there
-                        .attribute(&name)?
-                        .is_some_and(|a| !same_attribute(&a, &attribute))
-                    {
+                    if there.attribute(&name)?.is_some_and(|a| !same_attribute(&a, &attribute)) {
                         let files = format!("{} and {}", first.name(), input.name());
-                        warnings.push(format!(
-                            "attribute {path}@{name} differs between {files}; the first is kept"
-                        ));
+                        warnings.push(format!("attribute {path}@{name} differs between {files}; the first is kept"));
                     }
                 }
             }
@@ -262,11 +197,7 @@ pub(super) fn raw_rows(model: &Dataset, dataset: &Dataset, start: u64, last: boo
         return 0;
     }
     // The last chunk of the last file may reach beyond its rows; others would leave a gap.
-    if last {
-        rows
-    } else {
-        rows / chunk[0] * chunk[0]
-    }
+    if last { rows } else { rows / chunk[0] * chunk[0] }
 }
 
 /// Whether two datasets of the same type and shape hold the same elements.

@@ -25,29 +25,15 @@ impl Depth {
     /// What the environment says of the terminal.
     pub(super) fn of_environment() -> Depth {
         let variable = |name| std::env::var(name).unwrap_or_default();
-        Depth::from_variables(
-            &variable("COLORTERM"),
-            &variable("TERM"),
-            &variable("NO_COLOR"),
-        )
+        Depth::from_variables(&variable("COLORTERM"), &variable("TERM"), &variable("NO_COLOR"))
     }
 
     fn from_variables(colorterm: &str, term: &str, no_color: &str) -> Depth {
-        const TRUE_COLOUR: [&str; 8] = [
-            "-direct",
-            "truecolor",
-            "kitty",
-            "alacritty",
-            "wezterm",
-            "ghostty",
-            "foot",
-            "iterm",
-        ];
+        const TRUE_COLOUR: [&str; 8] =
+            ["-direct", "truecolor", "kitty", "alacritty", "wezterm", "ghostty", "foot", "iterm"];
         if !no_color.is_empty() || term == "dumb" {
             Depth::Plain
-        } else if matches!(colorterm, "truecolor" | "24bit")
-            || TRUE_COLOUR.iter().any(|t| term.contains(t))
-        {
+        } else if matches!(colorterm, "truecolor" | "24bit") || TRUE_COLOUR.iter().any(|t| term.contains(t)) {
             Depth::True
         } else {
             Depth::Indexed
@@ -69,31 +55,13 @@ pub(super) struct Style {
 }
 
 impl Style {
-    pub(super) const PLAIN: Style = Style {
-        text: None,
-        ground: None,
-        bold: false,
-        dim: false,
-        reverse: false,
-    };
-    pub(super) const BOLD: Style = Style {
-        bold: true,
-        ..Style::PLAIN
-    };
-    pub(super) const DIM: Style = Style {
-        dim: true,
-        ..Style::PLAIN
-    };
-    pub(super) const REVERSE: Style = Style {
-        reverse: true,
-        ..Style::PLAIN
-    };
+    pub(super) const PLAIN: Style = Style { text: None, ground: None, bold: false, dim: false, reverse: false };
+    pub(super) const BOLD: Style = Style { bold: true, ..Style::PLAIN };
+    pub(super) const DIM: Style = Style { dim: true, ..Style::PLAIN };
+    pub(super) const REVERSE: Style = Style { reverse: true, ..Style::PLAIN };
 
     pub(super) fn coloured(colour: Colour) -> Style {
-        Style {
-            text: Some(colour),
-            ..Style::PLAIN
-        }
+        Style { text: Some(colour), ..Style::PLAIN }
     }
 }
 
@@ -108,11 +76,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    const BLANK: Cell = Cell {
-        base: Some(' '),
-        mark: None,
-        style: Style::PLAIN,
-    };
+    const BLANK: Cell = Cell { base: Some(' '), mark: None, style: Style::PLAIN };
 }
 
 /// A rectangle of cells.
@@ -134,11 +98,7 @@ pub(super) struct Canvas {
 
 impl Canvas {
     pub(super) fn new(width: u16, height: u16) -> Canvas {
-        Canvas {
-            width,
-            height,
-            cells: vec![Cell::BLANK; usize::from(width) * usize::from(height)],
-        }
+        Canvas { width, height, cells: vec![Cell::BLANK; usize::from(width) * usize::from(height)] }
     }
 
     pub(super) fn width(&self) -> u16 {
@@ -152,17 +112,14 @@ impl Canvas {
     /// The cells of a row; empty outside of the screen.
     pub(super) fn row(&self, y: u16) -> &[Cell] {
         let start = usize::from(y) * usize::from(self.width);
-        self.cells
-            .get(start..start + usize::from(self.width))
-            .unwrap_or_default()
+        self.cells.get(start..start + usize::from(self.width)).unwrap_or_default()
     }
 
     fn cell(&mut self, x: u16, y: u16) -> Option<&mut Cell> {
         if x >= self.width {
             return None;
         }
-        self.cells
-            .get_mut(usize::from(y) * usize::from(self.width) + usize::from(x))
+        self.cells.get_mut(usize::from(y) * usize::from(self.width) + usize::from(x))
     }
 
     fn put_cell(&mut self, x: u16, y: u16, cell: Cell) {
@@ -186,25 +143,9 @@ impl Canvas {
                     if next > end {
                         break;
                     }
-                    self.put_cell(
-                        at,
-                        y,
-                        Cell {
-                            base: Some(c),
-                            mark: None,
-                            style,
-                        },
-                    );
+                    self.put_cell(at, y, Cell { base: Some(c), mark: None, style });
                     for hidden in at + 1..next {
-                        self.put_cell(
-                            hidden,
-                            y,
-                            Cell {
-                                base: None,
-                                mark: None,
-                                style,
-                            },
-                        );
+                        self.put_cell(hidden, y, Cell { base: None, mark: None, style });
                     }
                     at = next;
                 }
@@ -217,8 +158,7 @@ impl Canvas {
     /// Puts a combining mark on the character before column `at`. Joiners and selectors are left out:
     /// terminals disagree about their width.
     fn accent(&mut self, from: u16, at: u16, y: u16, mark: char) {
-        let is_joiner =
-            matches!(mark, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let is_joiner = matches!(mark, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         let is_selector = matches!(mark, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..);
         let is_mark = !is_joiner && !is_selector;
         for x in (from..at).rev().filter(|_| is_mark) {
@@ -235,14 +175,7 @@ impl Canvas {
     pub(super) fn fill(&mut self, area: Area, style: Style) {
         for y in area.y..area.y.saturating_add(area.height).min(self.height) {
             for x in area.x..area.x.saturating_add(area.width).min(self.width) {
-                self.put_cell(
-                    x,
-                    y,
-                    Cell {
-                        style,
-                        ..Cell::BLANK
-                    },
-                );
+                self.put_cell(x, y, Cell { style, ..Cell::BLANK });
             }
         }
     }
@@ -258,10 +191,9 @@ impl Canvas {
                 let lower = picture.pixel(right, down * 2 + 1);
                 let cell = match depth {
                     Depth::True => half_block(upper, lower),
-                    Depth::Indexed => half_block(
-                        dithered(upper, right, down * 2),
-                        lower.map(|c| dithered(c, right, down * 2 + 1)),
-                    ),
+                    Depth::Indexed => {
+                        half_block(dithered(upper, right, down * 2), lower.map(|c| dithered(c, right, down * 2 + 1)))
+                    }
                     Depth::Plain => character(upper, lower),
                 };
                 self.put_cell(x.saturating_add(dx), y.saturating_add(dy), cell);
@@ -282,15 +214,7 @@ impl Canvas {
 }
 
 fn half_block(upper: Colour, lower: Option<Colour>) -> Cell {
-    Cell {
-        base: Some('▀'),
-        mark: None,
-        style: Style {
-            text: Some(upper),
-            ground: lower,
-            ..Style::PLAIN
-        },
-    }
+    Cell { base: Some('▀'), mark: None, style: Style { text: Some(upper), ground: lower, ..Style::PLAIN } }
 }
 
 /// A character that covers as much of its cell as the pixels are bright.
@@ -298,10 +222,7 @@ fn character(upper: Colour, lower: Option<Colour>) -> Cell {
     const RAMP: [char; 10] = [' ', '.', ':', '-', '=', '+', '*', '#', '%', '@'];
     let brightness = (luma(upper) + luma(lower.unwrap_or(upper))) / 2;
     let step = brightness as usize * RAMP.len() / 256;
-    Cell {
-        base: RAMP.get(step).copied(),
-        ..Cell::BLANK
-    }
+    Cell { base: RAMP.get(step).copied(), ..Cell::BLANK }
 }
 
 /// Brightness, 0 to 255, by ITU-R BT.601.
@@ -371,14 +292,8 @@ mod tests {
         let mut canvas = Canvas::new(1, 2);
         canvas.paint(0, 0, &picture, Depth::True);
         let of = |y| canvas.row(y)[0];
-        assert_eq!(
-            (of(0).style.text, of(0).style.ground),
-            (Some([1, 2, 3]), Some([4, 5, 6]))
-        );
-        assert_eq!(
-            (of(1).style.text, of(1).style.ground),
-            (Some([1, 2, 3]), None)
-        );
+        assert_eq!((of(0).style.text, of(0).style.ground), (Some([1, 2, 3]), Some([4, 5, 6])));
+        assert_eq!((of(1).style.text, of(1).style.ground), (Some([1, 2, 3]), None));
     }
 
     #[test]
@@ -394,21 +309,8 @@ mod tests {
     fn painting_over_the_edge_is_cut_off() {
         let mut canvas = Canvas::new(3, 2);
         canvas.paint(2, 1, &Picture::plain(50, 50, [9; 3]), Depth::True);
-        canvas.paint(
-            u16::MAX,
-            u16::MAX,
-            &Picture::plain(5, 5, [9; 3]),
-            Depth::Indexed,
-        );
-        canvas.fill(
-            Area {
-                x: 1,
-                y: 1,
-                width: u16::MAX,
-                height: u16::MAX,
-            },
-            Style::REVERSE,
-        );
+        canvas.paint(u16::MAX, u16::MAX, &Picture::plain(5, 5, [9; 3]), Depth::Indexed);
+        canvas.fill(Area { x: 1, y: 1, width: u16::MAX, height: u16::MAX }, Style::REVERSE);
         Canvas::new(0, 0).paint(0, 0, &Picture::plain(5, 5, [9; 3]), Depth::Plain);
     }
 }

@@ -19,12 +19,7 @@ pub(super) struct Choice {
 }
 
 /// Which rows are shown.
-pub(super) fn choose(
-    source: &dyn Source,
-    set: &ImageSet,
-    order: &Order,
-    progress: &dyn Progress,
-) -> Result<Choice> {
+pub(super) fn choose(source: &dyn Source, set: &ImageSet, order: &Order, progress: &dyn Progress) -> Result<Choice> {
     progress.start("reading labels", set.is_countable().then_some(set.rows()));
     if set.has_classes() && !set.is_countable() {
         progress.notice("there are too many pictures to count their classes");
@@ -42,31 +37,16 @@ pub(super) fn choose(
         (Some(range), Some(class)) => {
             let quotas = BTreeMap::from([(class.clone(), u64::MAX)]);
             let rows = rows_of(source, set, &census, &quotas)?;
-            (
-                rows.into_iter().filter(|r| range.contains(r)).collect(),
-                "rows as asked for",
-            )
+            (rows.into_iter().filter(|r| range.contains(r)).collect(), "rows as asked for")
         }
-        (None, None) if set.rows() <= order.count && !has_classes => {
-            ((0..set.rows()).collect(), "")
-        }
+        (None, None) if set.rows() <= order.count && !has_classes => ((0..set.rows()).collect(), ""),
         (None, None) if !has_classes => (spread(set.rows(), order.count).collect(), "taken evenly"),
         (None, class) => {
-            let counts = census
-                .counts
-                .iter()
-                .filter(|(c, _)| class.as_ref().is_none_or(|class| class == *c));
+            let counts = census.counts.iter().filter(|(c, _)| class.as_ref().is_none_or(|class| class == *c));
             let counts: BTreeMap<Class, u64> = counts.map(|(c, &n)| (c.clone(), n)).collect();
             let quotas = quotas(&counts, order.count);
             let all = counts.values().sum::<u64>() <= order.count;
-            (
-                rows_of(source, set, &census, &quotas)?,
-                if all {
-                    ""
-                } else {
-                    "taken evenly from every class"
-                },
-            )
+            (rows_of(source, set, &census, &quotas)?, if all { "" } else { "taken evenly from every class" })
         }
     };
     progress.finish();
@@ -88,20 +68,11 @@ fn count_classes(source: &dyn Source, set: &ImageSet, progress: &dyn Progress) -
 
 /// Stops the work if the user asked for it.
 pub(super) fn check(progress: &dyn Progress) -> Result<()> {
-    if progress.stopped() {
-        Err(Error::new(ErrorKind::Interrupted, "stopped"))
-    } else {
-        Ok(())
-    }
+    if progress.stopped() { Err(Error::new(ErrorKind::Interrupted, "stopped")) } else { Ok(()) }
 }
 
 /// The rows of each class in order, as many as its quota, evenly over the file.
-fn rows_of(
-    source: &dyn Source,
-    set: &ImageSet,
-    census: &Census,
-    quotas: &BTreeMap<Class, u64>,
-) -> Result<Vec<u64>> {
+fn rows_of(source: &dyn Source, set: &ImageSet, census: &Census, quotas: &BTreeMap<Class, u64>) -> Result<Vec<u64>> {
     let mut seen: BTreeMap<Class, u64> = BTreeMap::new();
     let mut chosen: BTreeMap<Class, Vec<u64>> = BTreeMap::new();
     let mut at = 0;
@@ -127,10 +98,7 @@ fn rows_of(
 fn is_taken(nth: u64, count: u64, quota: u64) -> bool {
     let quota = u128::from(quota.min(count));
     // So many are taken of the first n; halves are rounded up, which puts the taken ones into the middle of equal parts.
-    let step = |n: u64| {
-        (u128::from(n) * 2 * quota).saturating_add(u128::from(count))
-            / (2 * u128::from(count.max(1)))
-    };
+    let step = |n: u64| (u128::from(n) * 2 * quota).saturating_add(u128::from(count)) / (2 * u128::from(count.max(1)));
     quota > 0 && step(nth + 1) > step(nth)
 }
 
@@ -168,9 +136,7 @@ mod tests {
     use crate::commands::Silent;
 
     fn chosen(file: &Memory, order: &Order) -> Vec<u64> {
-        choose(file, &find(file).unwrap()[0], order, &Silent)
-            .unwrap()
-            .rows
+        choose(file, &find(file).unwrap()[0], order, &Silent).unwrap().rows
     }
 
     #[test]
@@ -184,41 +150,15 @@ mod tests {
     #[test]
     fn rows_and_class_are_taken_at_their_word() {
         let file = photos(100);
-        assert_eq!(
-            chosen(
-                &file,
-                &Order {
-                    rows: Some(3..6),
-                    ..order(10)
-                }
-            ),
-            [3, 4, 5]
-        );
-        let dogs = Order {
-            class: Some(Class::Number(1)),
-            ..order(5)
-        };
+        assert_eq!(chosen(&file, &Order { rows: Some(3..6), ..order(10) }), [3, 4, 5]);
+        let dogs = Order { class: Some(Class::Number(1)), ..order(5) };
         assert_eq!(chosen(&file, &dogs), [54, 64, 74, 84, 94]);
-        assert_eq!(
-            chosen(
-                &file,
-                &Order {
-                    rows: Some(48..52),
-                    ..dogs
-                }
-            ),
-            [50, 51]
-        );
+        assert_eq!(chosen(&file, &Order { rows: Some(48..52), ..dogs }), [50, 51]);
     }
 
     #[test]
     fn a_small_class_leaves_its_places_to_the_others() {
-        let counts = |n: &[u64]| {
-            (0i64..)
-                .map(Class::Number)
-                .zip(n.iter().copied())
-                .collect::<BTreeMap<_, _>>()
-        };
+        let counts = |n: &[u64]| (0i64..).map(Class::Number).zip(n.iter().copied()).collect::<BTreeMap<_, _>>();
         let of = |n: &[u64], places| quotas(&counts(n), places).into_values().collect::<Vec<_>>();
         assert_eq!(of(&[2, 100, 100], 12), [2, 5, 5]);
         assert_eq!(of(&[1, 1, 1], 12), [1, 1, 1]);
@@ -234,9 +174,6 @@ mod tests {
                 assert_eq!(taken, quota.min(count), "{quota} of {count}");
             }
         }
-        assert_eq!(
-            spread(4_000_000_000, 2).collect::<Vec<_>>(),
-            [1_000_000_000, 3_000_000_000]
-        );
+        assert_eq!(spread(4_000_000_000, 2).collect::<Vec<_>>(), [1_000_000_000, 3_000_000_000]);
     }
 }

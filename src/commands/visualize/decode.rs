@@ -17,49 +17,23 @@ const LONGEST_SIDE: usize = 1 << 15;
 const MOST_BYTES: u64 = 192 << 20;
 
 const JPEG: &[u8] = b"\xff\xd8\xff";
-const SIGNATURES: [&[u8]; 6] = [
-    JPEG,
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF8",
-    b"II*\0",
-    b"MM\0*",
-    b"qoif",
-];
+const SIGNATURES: [&[u8]; 6] = [JPEG, b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"qoif"];
 
 /// Whether the bytes begin as those of an image file do.
 pub(super) fn is_image_file(bytes: &[u8]) -> bool {
     let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    is_webp
-        || SIGNATURES.iter().any(|s| bytes.starts_with(s))
-        || (bytes.starts_with(b"BM") && bytes.len() > 54)
+    is_webp || SIGNATURES.iter().any(|s| bytes.starts_with(s)) || (bytes.starts_with(b"BM") && bytes.len() > 54)
 }
 
 /// The picture in an image file.
 pub(super) fn decode(bytes: &[u8]) -> Result<Raw> {
     let failed = |why: String| Error::damaged(format!("the picture cannot be decoded: {why}"));
-    let picture = if bytes.starts_with(JPEG) {
-        jpeg(bytes)
-    } else {
-        other(bytes)
-    }
-    .map_err(failed)?;
+    let picture = if bytes.starts_with(JPEG) { jpeg(bytes) } else { other(bytes) }.map_err(failed)?;
     let (width, height) = (picture.width(), picture.height());
     if picture.color().has_alpha() {
-        Raw::new(
-            width,
-            height,
-            4,
-            Order::Pixels,
-            Values::Bytes(picture.into_rgba8().into_raw()),
-        )
+        Raw::new(width, height, 4, Order::Pixels, Values::Bytes(picture.into_rgba8().into_raw()))
     } else {
-        Raw::new(
-            width,
-            height,
-            3,
-            Order::Pixels,
-            Values::Bytes(picture.into_rgb8().into_raw()),
-        )
+        Raw::new(width, height, 3, Order::Pixels, Values::Bytes(picture.into_rgb8().into_raw()))
     }
 }
 
@@ -72,26 +46,17 @@ fn jpeg(bytes: &[u8]) -> Result<DynamicImage, String> {
     decoder.decode_headers().map_err(|e| e.to_string())?;
     let (width, height) = decoder.dimensions().ok_or("it has no size")?;
     if width as u64 * height as u64 * 3 > MOST_BYTES {
-        return Err(format!(
-            "it has {width}×{height} pixels, more than can be shown"
-        ));
+        return Err(format!("it has {width}×{height} pixels, more than can be shown"));
     }
-    let orientation = decoder
-        .exif()
-        .and_then(|exif| Orientation::from_exif_chunk(exif));
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let pixels = decoder.decode().map_err(|e| e.to_string())?;
-    let size = (
-        u32::try_from(width).unwrap_or(0),
-        u32::try_from(height).unwrap_or(0),
-    );
+    let size = (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0));
     let picture = RgbImage::from_raw(size.0, size.1, pixels).ok_or("it ends too early")?;
     Ok(upright(picture.into(), orientation))
 }
 
 fn other(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|e| e.to_string())?;
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     let mut limits = image::Limits::default();
     limits.max_image_width = u32::try_from(LONGEST_SIDE).ok();
     limits.max_image_height = limits.max_image_width;
@@ -115,9 +80,7 @@ mod tests {
 
     fn png(picture: &DynamicImage) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());
-        picture
-            .write_to(&mut file, image::ImageFormat::Png)
-            .unwrap();
+        picture.write_to(&mut file, image::ImageFormat::Png).unwrap();
         file.into_inner()
     }
 
@@ -127,11 +90,7 @@ mod tests {
         assert!(is_image_file(&file));
         let raw = decode(&file).unwrap();
         assert_eq!((raw.width(), raw.height()), (3, 2));
-        assert_eq!(
-            raw.into_picture(super::super::picture::Range::EMPTY)
-                .pixel(2, 1),
-            Some([1, 2, 3])
-        );
+        assert_eq!(raw.into_picture(super::super::picture::Range::EMPTY).pixel(2, 1), Some([1, 2, 3]));
     }
 
     #[test]

@@ -14,22 +14,14 @@ pub(super) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
     let facts = source.datasets()?;
     let is_encoded = |f: &Facts| {
         let first = source.bytes(&f.path, 0..1).unwrap_or_default();
-        first
-            .first()
-            .is_some_and(|bytes| decode::is_image_file(bytes))
+        first.first().is_some_and(|bytes| decode::is_image_file(bytes))
     };
     let found = recognise::pictures(&facts, is_encoded);
     let (stacks, single): (Vec<_>, Vec<_>) = found.into_iter().partition(|p| p.stacked);
-    let mut sets: Vec<(i32, ImageSet)> = stacks
-        .into_iter()
-        .map(|p| (p.score, stack(source, &facts, p)))
-        .collect();
+    let mut sets: Vec<(i32, ImageSet)> = stacks.into_iter().map(|p| (p.score, stack(source, &facts, p))).collect();
     if let Some(best) = single.first().map(|p| p.score) {
         // Equal scores: the stack is the better picture book.
-        let place = sets
-            .iter()
-            .position(|(score, _)| *score < best)
-            .unwrap_or(sets.len());
+        let place = sets.iter().position(|(score, _)| *score < best).unwrap_or(sets.len());
         sets.insert(place, (best, gallery(source, &facts, single)));
     }
     Ok(sets.into_iter().map(|(_, set)| set).collect())
@@ -39,57 +31,24 @@ fn stack(source: &dyn Source, facts: &[Facts], pictures: Pictures) -> ImageSet {
     let labels = recognise::labels(facts, &pictures);
     let names = recognise::names(facts, &pictures, labels.as_ref());
     let class_names = class_names(source, facts, &pictures, labels.as_ref());
-    let palette = if pictures.indexed {
-        palette(source, facts)
-    } else {
-        Vec::new()
-    };
-    ImageSet {
-        rows: pictures.rows,
-        kind: Kind::Stack(pictures),
-        labels,
-        class_names,
-        names,
-        palette,
-    }
+    let palette = if pictures.indexed { palette(source, facts) } else { Vec::new() };
+    ImageSet { rows: pictures.rows, kind: Kind::Stack(pictures), labels, class_names, names, palette }
 }
 
 fn gallery(source: &dyn Source, facts: &[Facts], mut pictures: Vec<Pictures>) -> ImageSet {
     pictures.sort_by(|a, b| a.path.cmp(&b.path));
-    let palette = if pictures.iter().any(|p| p.indexed) {
-        palette(source, facts)
-    } else {
-        Vec::new()
-    };
+    let palette = if pictures.iter().any(|p| p.indexed) { palette(source, facts) } else { Vec::new() };
     let rows = pictures.len() as u64;
-    ImageSet {
-        rows,
-        kind: Kind::Gallery(pictures),
-        labels: None,
-        class_names: Vec::new(),
-        names: None,
-        palette,
-    }
+    ImageSet { rows, kind: Kind::Gallery(pictures), labels: None, class_names: Vec::new(), names: None, palette }
 }
 
-fn class_names(
-    source: &dyn Source,
-    facts: &[Facts],
-    pictures: &Pictures,
-    labels: Option<&Labels>,
-) -> Vec<String> {
+fn class_names(source: &dyn Source, facts: &[Facts], pictures: &Pictures, labels: Option<&Labels>) -> Vec<String> {
     let Some(labels) = labels else {
         return Vec::new();
     };
-    let group = facts
-        .iter()
-        .find(|f| f.path == pictures.path)
-        .map_or("", Facts::group);
+    let group = facts.iter().find(|f| f.path == pictures.path).map_or("", Facts::group);
     let holders = [labels.path(), pictures.path.as_str(), group, "/"];
-    let attributes = holders
-        .iter()
-        .filter(|h| !h.is_empty())
-        .flat_map(|h| CLASS_ATTRIBUTES.map(|name| (h, name)));
+    let attributes = holders.iter().filter(|h| !h.is_empty()).flat_map(|h| CLASS_ATTRIBUTES.map(|name| (h, name)));
     for (holder, name) in attributes {
         if let Some(names) = source.text_attribute(holder, name) {
             return one_a_class(names);
@@ -97,12 +56,7 @@ fn class_names(
     }
     let list = recognise::class_list(facts, pictures).filter(|f| f.path != labels.path());
     let read = |f: &Facts| {
-        let count = f
-            .shape
-            .first()
-            .copied()
-            .unwrap_or_default()
-            .min(MOST_CLASSES as u64);
+        let count = f.shape.first().copied().unwrap_or_default().min(MOST_CLASSES as u64);
         source.texts(&f.path, 0..count).ok()
     };
     list.and_then(read).unwrap_or_default()

@@ -34,18 +34,8 @@ impl Viewer<'_> {
     pub(super) fn draw(&mut self, width: u16, height: u16) -> Canvas {
         let mut canvas = Canvas::new(width, height);
         let body = match height {
-            0..=2 => Area {
-                x: 0,
-                y: 0,
-                width,
-                height: height.saturating_sub(1),
-            },
-            _ => Area {
-                x: 1,
-                y: 2,
-                width: width.saturating_sub(2),
-                height: height - 3,
-            },
+            0..=2 => Area { x: 0, y: 0, width, height: height.saturating_sub(1) },
+            _ => Area { x: 1, y: 2, width: width.saturating_sub(2), height: height - 3 },
         };
         self.height = body.height;
         match self.set().is_some() {
@@ -75,22 +65,12 @@ impl Viewer<'_> {
             None => "no pictures were recognised in this file".to_owned(),
             Some(set) => match set.named_classes() {
                 0 => set.description(),
-                classes => format!(
-                    "{} · {} classes",
-                    set.description(),
-                    grouped(classes as u64)
-                ),
+                classes => format!("{} · {} classes", set.description(), grouped(classes as u64)),
             },
         };
         let room = right.saturating_sub(x + 3);
         if room > 8 {
-            canvas.write(
-                x + 2,
-                0,
-                room,
-                &shortened(&what, usize::from(room)),
-                Style::PLAIN,
-            );
+            canvas.write(x + 2, 0, room, &shortened(&what, usize::from(room)), Style::PLAIN);
         }
         if right > x {
             canvas.write(right, 0, width, &position, Style::PLAIN);
@@ -116,12 +96,7 @@ impl Viewer<'_> {
         };
         match first == last {
             true => format!("{class}{} of {}", grouped(first), grouped(total)),
-            false => format!(
-                "{class}{}–{} of {}",
-                grouped(first),
-                grouped(last),
-                grouped(total)
-            ),
+            false => format!("{class}{}–{} of {}", grouped(first), grouped(last), grouped(total)),
         }
     }
 
@@ -132,11 +107,7 @@ impl Viewer<'_> {
         };
         let room = width.saturating_sub(2);
         if let Overlay::Prompt(question, text) = &self.overlay {
-            let label = if *question == Question::Row {
-                "go to row: "
-            } else {
-                "search: "
-            };
+            let label = if *question == Question::Row { "go to row: " } else { "search: " };
             let x = canvas.write(1, y, room, label, Style::BOLD);
             let shown = shortened(text, usize::from(room).saturating_sub(label.len() + 1));
             let x = canvas.write(x, y, width.saturating_sub(x), &shown, Style::PLAIN);
@@ -145,13 +116,7 @@ impl Viewer<'_> {
             canvas.write(1, y, room, &format!("{work}  (Esc stops)"), Style::PLAIN);
         } else if !self.message.is_empty() {
             let message = printable(&self.message);
-            canvas.write(
-                1,
-                y,
-                room,
-                &shortened(&message, usize::from(room)),
-                Style::BOLD,
-            );
+            canvas.write(1, y, room, &shortened(&message, usize::from(room)), Style::BOLD);
         } else {
             self.draw_keys(canvas, y);
         }
@@ -171,11 +136,7 @@ impl Viewer<'_> {
             ("g", "go to", set.is_some()),
             ("/", "search", set.is_some_and(|s| s.has_names())),
             ("Enter", enter, set.is_some()),
-            (
-                "c",
-                "class",
-                is_grid && set.is_some_and(|s| s.has_classes()),
-            ),
+            ("c", "class", is_grid && set.is_some_and(|s| s.has_classes())),
             ("s", "next set", is_grid && self.sets.len() > 1),
             ("t", "tree", is_grid),
         ];
@@ -193,34 +154,17 @@ impl Viewer<'_> {
     fn draw_pictures(&mut self, canvas: &mut Canvas, body: Area) {
         let area = self.beside_tree(canvas, body);
         let Some(set) = self.set() else { return };
-        let count = u16::try_from(self.total().max(1))
-            .unwrap_or(u16::MAX)
-            .min(self.look.count);
+        let count = u16::try_from(self.total().max(1)).unwrap_or(u16::MAX).min(self.look.count);
         let (aspect, cell_aspect) = (set.aspect(), self.look.cell_aspect);
         let (alike, named) = (set.size().is_some(), set.has_names());
-        let grid = Grid::of(
-            area,
-            Wish {
-                count,
-                aspect,
-                alike,
-                named,
-                cell_aspect,
-            },
-        );
+        let grid = Grid::of(area, Wish { count, aspect, alike, named, cell_aspect });
         self.lay_out(grid);
         if self.full {
             self.draw_full(canvas, area);
         } else if let Some(grid) = self.grid {
             self.draw_grid(canvas, grid);
         } else if area.height > 0 {
-            canvas.write(
-                area.x,
-                area.y,
-                area.width,
-                "too small for pictures",
-                Style::DIM,
-            );
+            canvas.write(area.x, area.y, area.width, "too small for pictures", Style::DIM);
         }
     }
 
@@ -236,36 +180,19 @@ impl Viewer<'_> {
         for y in body.y..body.y.saturating_add(body.height) {
             canvas.write(body.x + width + 1, y, 1, "│", Style::DIM);
         }
-        Area {
-            x: body.x + width + 3,
-            width: rest,
-            ..body
-        }
+        Area { x: body.x + width + 3, width: rest, ..body }
     }
 
     fn draw_grid(&mut self, canvas: &mut Canvas, grid: Grid) {
         let first = grid.place(0);
-        self.read_page(
-            self.rows_from(self.first, u64::from(grid.len())),
-            first.width,
-            first.height,
-        );
+        self.read_page(self.rows_from(self.first, u64::from(grid.len())), first.width, first.height);
         let chosen = self.selected - self.first;
         for (i, caption) in (0..grid.len()).zip(&self.page.captions) {
             let place = grid.place(i);
             self.draw_picture(canvas, place, usize::from(i), false);
             let y = place.y + place.height;
             let lines = grid.caption_lines();
-            draw_caption(
-                canvas,
-                Area {
-                    y,
-                    height: lines,
-                    ..place
-                },
-                caption,
-                u64::from(i) == chosen,
-            );
+            draw_caption(canvas, Area { y, height: lines, ..place }, caption, u64::from(i) == chosen);
         }
     }
 
@@ -278,30 +205,14 @@ impl Viewer<'_> {
         if let Some(caption) = self.page.captions.first() {
             let width = caption_width(caption).min(usize::from(area.width)) as u16;
             let x = area.x + (area.width - width) / 2;
-            draw_caption(
-                canvas,
-                Area {
-                    x,
-                    y: area.y + height + 1,
-                    width,
-                    height: 1,
-                },
-                caption,
-                false,
-            );
+            draw_caption(canvas, Area { x, y: area.y + height + 1, width, height: 1 }, caption, false);
         }
     }
 
     /// Reads the pictures and captions of `rows` for boxes of `width` × `height` cells, unless they are there.
     fn read_page(&mut self, rows: Vec<u64>, width: u16, height: u16) {
         let Some(set) = self.set() else { return };
-        let key = Key {
-            path: set.path().to_owned(),
-            rows,
-            width,
-            height,
-            full: self.full,
-        };
+        let key = Key { path: set.path().to_owned(), rows, width, height, full: self.full };
         if self.page.key.as_ref() == Some(&key) {
             return;
         }
@@ -311,34 +222,21 @@ impl Viewer<'_> {
             let (new_width, new_height) = fitted(w, h, across, down, pixel_aspect);
             match new_width / w.max(1) {
                 // Few pixels are better seen as squares of one size.
-                factor @ 2.. if self.full && (pixel_aspect - 1.0).abs() < 0.15 => {
-                    (w * factor, h * factor)
-                }
+                factor @ 2.. if self.full && (pixel_aspect - 1.0).abs() < 0.15 => (w * factor, h * factor),
                 _ => (new_width, new_height),
             }
         };
         let captions = set.captions(self.source, &key.rows);
         let pictures = set.pictures(self.source, &key.rows, &fit);
-        let pictures = pictures
-            .into_iter()
-            .map(|p| p.map_err(|e| e.to_string()))
-            .collect();
-        self.page = Page {
-            key: Some(key),
-            captions,
-            pictures,
-        };
+        let pictures = pictures.into_iter().map(|p| p.map_err(|e| e.to_string())).collect();
+        self.page = Page { key: Some(key), captions, pictures };
     }
 
     fn draw_picture(&self, canvas: &mut Canvas, place: Area, i: usize, centred: bool) {
         match self.page.pictures.get(i) {
             Some(Ok(picture)) => {
                 let (width, height) = (picture.width as u16, picture.height.div_ceil(2) as u16);
-                let x = if centred {
-                    place.width.saturating_sub(width) / 2
-                } else {
-                    0
-                };
+                let x = if centred { place.width.saturating_sub(width) / 2 } else { 0 };
                 // Captions stand in a line; pictures stand on them.
                 let y = place.height.saturating_sub(height) / if centred { 2 } else { 1 };
                 canvas.paint(place.x + x, place.y + y, picture, self.look.depth);
@@ -352,56 +250,28 @@ impl Viewer<'_> {
 fn caption_width(caption: &Caption) -> usize {
     let index = caption.index.to_string().len();
     let parts = [&caption.class_name, &caption.name];
-    index
-        + parts
-            .iter()
-            .filter(|p| !p.is_empty())
-            .map(|p| columns(p) + 3)
-            .sum::<usize>()
+    index + parts.iter().filter(|p| !p.is_empty()).map(|p| columns(p) + 3).sum::<usize>()
 }
 
 /// `12 · hot_dog · 0001.jpg` in one line, or the name in a second one.
 fn draw_caption(canvas: &mut Canvas, area: Area, caption: &Caption, is_selected: bool) {
     // One even bar is easier to find than a colourful one.
     let style = |style: Style| {
-        if is_selected {
-            Style {
-                bold: style.bold,
-                ..Style::REVERSE
-            }
-        } else {
-            style
-        }
+        if is_selected { Style { bold: style.bold, ..Style::REVERSE } } else { style }
     };
     let end = area.x.saturating_add(area.width);
     if is_selected {
         canvas.fill(area, Style::REVERSE);
     }
     let two_lines = area.height > 1;
-    let mut x = canvas.write(
-        area.x,
-        area.y,
-        area.width,
-        &caption.index.to_string(),
-        style(Style::BOLD),
-    );
+    let mut x = canvas.write(area.x, area.y, area.width, &caption.index.to_string(), style(Style::BOLD));
     let room = |x: u16| usize::from(end.saturating_sub(x));
     if let Some(class) = &caption.class {
         x = canvas.write(x, area.y, end.saturating_sub(x), " · ", style(Style::DIM));
         // In one line the name gets at least half of what is left.
-        let limit = if two_lines || caption.name.is_empty() {
-            room(x)
-        } else {
-            room(x) / 2
-        };
+        let limit = if two_lines || caption.name.is_empty() { room(x) } else { room(x) / 2 };
         let name = shortened(&caption.class_name, limit);
-        x = canvas.write(
-            x,
-            area.y,
-            end.saturating_sub(x),
-            &name,
-            style(Style::coloured(colour_of(class))),
-        );
+        x = canvas.write(x, area.y, end.saturating_sub(x), &name, style(Style::coloured(colour_of(class))));
     }
     if caption.name.is_empty() {
         return;
@@ -425,17 +295,8 @@ fn draw_error(canvas: &mut Canvas, place: Area, error: &str) {
         if rest.is_empty() {
             return;
         }
-        let fits = rest
-            .chars()
-            .take(usize::from(place.width))
-            .collect::<String>();
-        canvas.write(
-            place.x,
-            y,
-            place.width,
-            &fits,
-            Style::coloured([214, 88, 88]),
-        );
+        let fits = rest.chars().take(usize::from(place.width)).collect::<String>();
+        canvas.write(place.x, y, place.width, &fits, Style::coloured([214, 88, 88]));
         rest = rest.chars().skip(usize::from(place.width)).collect();
     }
 }
@@ -449,11 +310,7 @@ mod tests {
     use super::*;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-    const LOOK: Look = Look {
-        count: 12,
-        depth: Depth::True,
-        cell_aspect: 2.0,
-    };
+    const LOOK: Look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };
 
     fn viewer(file: &Memory) -> Viewer<'_> {
         Viewer::new(file, "photos.h5".into(), find(file).unwrap(), LOOK)
@@ -477,10 +334,7 @@ mod tests {
                 '↑' => KeyCode::Up,
                 c => KeyCode::Char(c),
             };
-            assert_eq!(
-                viewer.key(KeyEvent::new(code, KeyModifiers::NONE)),
-                Reaction::Stay
-            );
+            assert_eq!(viewer.key(KeyEvent::new(code, KeyModifiers::NONE)), Reaction::Stay);
             while viewer.is_busy() {
                 viewer.work();
             }
@@ -498,17 +352,11 @@ mod tests {
         let file = photos(30);
         let shown = screen(&mut viewer(&file), "");
         let title = shown.lines().next().unwrap();
-        assert!(
-            title.starts_with(" photos.h5  /images · 30 images · 16×12 RGB · 2 classes"),
-            "{title}"
-        );
+        assert!(title.starts_with(" photos.h5  /images · 30 images · 16×12 RGB · 2 classes"), "{title}");
         assert!(title.ends_with("1–12 of 30"), "{title}");
         assert!(shown.contains(" ├─ images  30×12×16×3 "), "{shown}");
         for i in 0..12 {
-            assert!(
-                shown.contains(&format!("{i} · hot_dog")) && shown.contains(&format!("{i:04}.jpg")),
-                "{shown}"
-            );
+            assert!(shown.contains(&format!("{i} · hot_dog")) && shown.contains(&format!("{i:04}.jpg")), "{shown}");
         }
         assert!(!shown.contains("0012.jpg"), "{shown}");
         assert!(shown.contains('▀'));
@@ -532,22 +380,13 @@ mod tests {
         let mut v = viewer(&file);
         assert_eq!(last_line(&screen(&mut v, "g1x7")), "go to row: 17");
         let shown = screen(&mut v, "⏎");
-        assert!(
-            shown.contains("18–29 of 30") && shown.contains("17 · not_hot_dog"),
-            "{shown}"
-        );
-        assert_eq!(
-            last_line(&screen(&mut v, "g99⏎")),
-            "there is no row 99; the last is 29"
-        );
+        assert!(shown.contains("18–29 of 30") && shown.contains("17 · not_hot_dog"), "{shown}");
+        assert_eq!(last_line(&screen(&mut v, "g99⏎")), "there is no row 99; the last is 29");
         assert!(screen(&mut v, "g5⎋").contains("18–29 of 30"));
         assert!(screen(&mut v, "g29⏎g20⏎").contains("19–30 of 30"));
         assert!(screen(&mut v, "g0⏎").contains("1–12 of 30"));
         assert!(screen(&mut v, "g27⏎").contains("19–30 of 30"));
-        assert!(
-            last_line(&screen(&mut v, "g99999999999999999999999999⏎"))
-                .starts_with("there is no row")
-        );
+        assert!(last_line(&screen(&mut v, "g99999999999999999999999999⏎")).starts_with("there is no row"));
     }
 
     #[test]
@@ -560,10 +399,7 @@ mod tests {
         assert_eq!(v.selected, 16);
         screen(&mut v, "/0003⏎");
         assert_eq!(v.selected, 3);
-        assert_eq!(
-            last_line(&screen(&mut v, "/zebra⏎")),
-            "no name has “zebra” in it"
-        );
+        assert_eq!(last_line(&screen(&mut v, "/zebra⏎")), "no name has “zebra” in it");
         assert_eq!(v.selected, 3);
     }
 
@@ -572,16 +408,10 @@ mod tests {
         let file = photos(30);
         let mut v = viewer(&file);
         let list = screen(&mut v, "c");
-        assert!(
-            list.contains("all classes") && list.contains("● not_hot_dog"),
-            "{list}"
-        );
+        assert!(list.contains("all classes") && list.contains("● not_hot_dog"), "{list}");
         let shown = screen(&mut v, "↓↓⏎");
         assert!(shown.contains("not_hot_dog · 1–12 of 15"), "{shown}");
-        assert!(
-            shown.contains("15 · not_hot_dog") && !shown.contains("14 · hot_dog"),
-            "{shown}"
-        );
+        assert!(shown.contains("15 · not_hot_dog") && !shown.contains("14 · hot_dog"), "{shown}");
         assert!(screen(&mut v, "g20⏎").contains("20 · not_hot_dog"));
         assert!(screen(&mut v, "c↑↑↑⏎").contains(" of 30"));
     }
@@ -591,10 +421,7 @@ mod tests {
         let file = photos(30);
         let mut v = viewer(&file);
         let shown = screen(&mut v, "⇥⇥⏎");
-        assert!(
-            shown.contains("3 of 30") && shown.contains("2 · hot_dog · 0002.jpg"),
-            "{shown}"
-        );
+        assert!(shown.contains("3 of 30") && shown.contains("2 · hot_dog · 0002.jpg"), "{shown}");
         assert!(screen(&mut v, "n").contains("4 of 30"));
         assert!(screen(&mut v, "nnnnnnnnnnnn⎋").contains("13–24 of 30"));
         assert_eq!(v.selected, 15);
@@ -626,10 +453,7 @@ mod tests {
         }
         let mut v = viewer(&file);
         let shown = screen(&mut v, "");
-        assert!(
-            shown.contains("no pictures were recognised") && shown.contains("├─ table0"),
-            "{shown}"
-        );
+        assert!(shown.contains("no pictures were recognised") && shown.contains("├─ table0"), "{shown}");
         assert!(screen(&mut v, "nn").contains("└─ table49"));
         assert!(screen(&mut v, "g/c⏎").contains("table49"));
     }
@@ -642,10 +466,7 @@ mod tests {
             (KeyCode::Esc, KeyModifiers::NONE),
             (KeyCode::Char('c'), KeyModifiers::CONTROL),
         ] {
-            assert_eq!(
-                viewer(&file).key(KeyEvent::new(code, modifiers)),
-                Reaction::Quit
-            );
+            assert_eq!(viewer(&file).key(KeyEvent::new(code, modifiers)), Reaction::Quit);
         }
     }
 
@@ -654,17 +475,11 @@ mod tests {
         let file = photos(30);
         for keys in ["", "?", "c", "g12", "⏎", "t", "/not"] {
             let mut v = viewer(&file);
-            for (width, height) in (0..60)
-                .step_by(3)
-                .flat_map(|w| (0..24).map(move |h| (w, h)))
-            {
+            for (width, height) in (0..60).step_by(3).flat_map(|w| (0..24).map(move |h| (w, h))) {
                 sized(&mut v, "", width, height);
             }
             sized(&mut v, keys, 80, 24);
-            for (width, height) in (0..90)
-                .step_by(7)
-                .flat_map(|w| (0..30).map(move |h| (w, h)))
-            {
+            for (width, height) in (0..90).step_by(7).flat_map(|w| (0..30).map(move |h| (w, h))) {
                 let shown = sized(&mut v, "", width, height);
                 assert_eq!(shown.lines().count(), usize::from(height));
             }
@@ -677,10 +492,7 @@ mod tests {
         file.put_bytes("/images", &[2, 8, 8, 3], vec![0; 384]);
         file.put_texts("/names", vec!["\x1b]0;x\x07".into(), "\u{202e}gpj".into()]);
         let shown = screen(&mut viewer(&file), "");
-        assert!(
-            shown.contains("\\u{1b}]0;x\\u{7}") && shown.contains("\\u{202e}gpj"),
-            "{shown}"
-        );
+        assert!(shown.contains("\\u{1b}]0;x\\u{7}") && shown.contains("\\u{202e}gpj"), "{shown}");
         assert!(!shown.contains('\x1b'));
     }
 }

@@ -77,28 +77,17 @@ fn push_style(bytes: &mut String, style: Style, depth: Depth) {
 /// The nearest of xterm's 256 colours: of its cube of 6×6×6, or of its 24 greys.
 fn nearest(colour: Colour) -> u8 {
     const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    let step = |v: u8| {
-        (0..6u8)
-            .min_by_key(|&i| LEVELS[usize::from(i)].abs_diff(v))
-            .unwrap_or(0)
-    };
+    let step = |v: u8| (0..6u8).min_by_key(|&i| LEVELS[usize::from(i)].abs_diff(v)).unwrap_or(0);
     let [r, g, b] = colour.map(step);
     let cube = [r, g, b].map(|i| LEVELS[usize::from(i)]);
     let mean = colour.iter().map(|&v| u16::from(v)).sum::<u16>() / 3;
     let grey_step = (mean.saturating_sub(3) / 10).min(23) as u8;
     let grey = [8 + 10 * grey_step; 3];
-    if distance(grey, colour) < distance(cube, colour) {
-        232 + grey_step
-    } else {
-        16 + 36 * r + 6 * g + b
-    }
+    if distance(grey, colour) < distance(cube, colour) { 232 + grey_step } else { 16 + 36 * r + 6 * g + b }
 }
 
 fn distance(a: Colour, b: Colour) -> u32 {
-    a.iter()
-        .zip(b)
-        .map(|(&a, b)| u32::from(a.abs_diff(b)).pow(2))
-        .sum()
+    a.iter().zip(b).map(|(&a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
 }
 
 #[cfg(test)]
@@ -108,10 +97,7 @@ mod tests {
     #[test]
     fn an_unchanged_screen_sends_no_cells() {
         let canvas = Canvas::new(20, 5);
-        assert_eq!(
-            update(Some(&canvas), &canvas, Depth::True),
-            "\x1b[?2026h\x1b[0m\x1b[?2026l"
-        );
+        assert_eq!(update(Some(&canvas), &canvas, Depth::True), "\x1b[?2026h\x1b[0m\x1b[?2026l");
     }
 
     #[test]
@@ -119,19 +105,13 @@ mod tests {
         let last = Canvas::new(20, 5);
         let mut next = last.clone();
         next.write(3, 2, 9, "ab", Style::BOLD);
-        assert_eq!(
-            update(Some(&last), &next, Depth::True),
-            "\x1b[?2026h\x1b[3;4H\x1b[0;1mab\x1b[0m\x1b[?2026l"
-        );
+        assert_eq!(update(Some(&last), &next, Depth::True), "\x1b[?2026h\x1b[3;4H\x1b[0;1mab\x1b[0m\x1b[?2026l");
     }
 
     #[test]
     fn another_size_is_painted_anew() {
         let sent = update(Some(&Canvas::new(3, 1)), &Canvas::new(2, 1), Depth::True);
-        assert!(
-            sent.contains(CLEAR) && sent.contains("\x1b[1;1H"),
-            "{sent:?}"
-        );
+        assert!(sent.contains(CLEAR) && sent.contains("\x1b[1;1H"), "{sent:?}");
         assert!(!update(None, &Canvas::new(0, 0), Depth::True).contains('H'));
     }
 
@@ -147,16 +127,7 @@ mod tests {
     #[test]
     fn colours_are_sent_as_deep_as_the_terminal_shows_them() {
         let mut next = Canvas::new(1, 1);
-        next.write(
-            0,
-            0,
-            1,
-            "x",
-            Style {
-                ground: Some([0, 0, 0]),
-                ..Style::coloured([255, 0, 0])
-            },
-        );
+        next.write(0, 0, 1, "x", Style { ground: Some([0, 0, 0]), ..Style::coloured([255, 0, 0]) });
         let sent = |depth| update(None, &next, depth);
         assert!(sent(Depth::True).contains("38;2;255;0;0;48;2;0;0;0m"));
         assert!(sent(Depth::Indexed).contains("38;5;196;48;5;16m"));
@@ -165,9 +136,6 @@ mod tests {
 
     #[test]
     fn the_nearest_indexed_colour_is_found() {
-        assert_eq!(
-            [[0, 0, 0], [255, 255, 255], [128, 128, 128], [255, 135, 0]].map(nearest),
-            [16, 231, 244, 208]
-        );
+        assert_eq!([[0, 0, 0], [255, 255, 255], [128, 128, 128], [255, 135, 0]].map(nearest), [16, 231, 244, 208]);
     }
 }

@@ -39,22 +39,15 @@ pub(super) struct Wish {
 impl Grid {
     /// The grid of at most `wish.count` boxes that shows pictures largest; none if not even one fits.
     pub(super) fn of(area: Area, wish: Wish) -> Option<Grid> {
-        let grid = (1..=wish.count.max(1))
-            .rev()
-            .find_map(|count| Grid::with(area, count, wish))?;
+        let grid = (1..=wish.count.max(1)).rev().find_map(|count| Grid::with(area, count, wish))?;
         let needed = (f32::from(grid.box_width) / (wish.aspect * wish.cell_aspect)).ceil() as u16;
-        let box_height = if wish.alike {
-            grid.box_height.min(needed.max(1))
-        } else {
-            grid.box_height
-        };
+        let box_height = if wish.alike { grid.box_height.min(needed.max(1)) } else { grid.box_height };
         Some(Grid { box_height, ..grid })
     }
 
     /// The best grid of exactly `count` boxes (and perhaps some more to fill the last row).
     fn with(area: Area, count: u16, wish: Wish) -> Option<Grid> {
-        let grids = (1..=count)
-            .filter_map(|columns| Grid::shaped(area, columns, count.div_ceil(columns), wish.named));
+        let grids = (1..=count).filter_map(|columns| Grid::shaped(area, columns, count.div_ceil(columns), wish.named));
         let mut best: Option<(f32, Grid)> = None;
         for grid in grids {
             // Empty places at the end of the last row make a grid a little worse, never decide alone.
@@ -73,14 +66,7 @@ impl Grid {
         // A blank line below each caption but the last.
         let box_height = ((area.height + 1) / rows).checked_sub(caption_lines + 1)?;
         let fits = box_width >= NARROWEST && box_height >= LOWEST;
-        fits.then_some(Grid {
-            area,
-            columns,
-            rows,
-            box_width,
-            box_height,
-            caption_lines,
-        })
+        fits.then_some(Grid { area, columns, rows, box_width, box_height, caption_lines })
     }
 
     /// How wide a typical picture becomes, in columns.
@@ -118,23 +104,9 @@ mod tests {
     use super::*;
 
     fn grid(width: u16, height: u16, count: u16) -> Option<(u16, u16, u16, u16)> {
-        let area = Area {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        };
-        Grid::of(
-            area,
-            Wish {
-                count,
-                aspect: 1.0,
-                alike: false,
-                named: true,
-                cell_aspect: 2.0,
-            },
-        )
-        .map(|g| (g.columns, g.rows, g.box_width, g.box_height))
+        let area = Area { x: 0, y: 0, width, height };
+        Grid::of(area, Wish { count, aspect: 1.0, alike: false, named: true, cell_aspect: 2.0 })
+            .map(|g| (g.columns, g.rows, g.box_width, g.box_height))
     }
 
     #[test]
@@ -160,56 +132,24 @@ mod tests {
 
     #[test]
     fn boxes_of_like_pictures_are_no_higher_than_the_pictures() {
-        let area = Area {
-            x: 0,
-            y: 0,
-            width: 40,
-            height: 60,
-        };
-        let wish = Wish {
-            count: 2,
-            aspect: 4.0,
-            alike: true,
-            named: true,
-            cell_aspect: 2.0,
-        };
-        assert_eq!(
-            Grid::of(area, wish).map(|g| (g.columns, g.box_width, g.box_height)),
-            Some((1, 40, 5))
-        );
+        let area = Area { x: 0, y: 0, width: 40, height: 60 };
+        let wish = Wish { count: 2, aspect: 4.0, alike: true, named: true, cell_aspect: 2.0 };
+        assert_eq!(Grid::of(area, wish).map(|g| (g.columns, g.box_width, g.box_height)), Some((1, 40, 5)));
     }
 
     #[test]
     fn every_box_with_its_caption_lies_inside_of_its_area_and_none_overlap() {
-        for (width, height) in (1..140)
-            .step_by(7)
-            .flat_map(|w| (1..60).step_by(3).map(move |h| (w, h)))
-        {
+        for (width, height) in (1..140).step_by(7).flat_map(|w| (1..60).step_by(3).map(move |h| (w, h))) {
             for count in [1, 5, 12, 40] {
-                let area = Area {
-                    x: 3,
-                    y: 2,
-                    width,
-                    height,
-                };
-                let Some(grid) = Grid::of(
-                    area,
-                    Wish {
-                        count,
-                        aspect: 1.5,
-                        alike: true,
-                        named: true,
-                        cell_aspect: 2.1,
-                    },
-                ) else {
+                let area = Area { x: 3, y: 2, width, height };
+                let Some(grid) =
+                    Grid::of(area, Wish { count, aspect: 1.5, alike: true, named: true, cell_aspect: 2.1 })
+                else {
                     continue;
                 };
                 let mut taken = std::collections::HashSet::new();
                 for p in (0..grid.len()).map(|i| grid.place(i)) {
-                    assert!(
-                        p.x >= 3 && p.x + p.width <= 3 + width,
-                        "{width}x{height} {count}"
-                    );
+                    assert!(p.x >= 3 && p.x + p.width <= 3 + width, "{width}x{height} {count}");
                     assert!(
                         p.y >= 2 && p.y + p.height + grid.caption_lines() <= 2 + height,
                         "{width}x{height} {count}"

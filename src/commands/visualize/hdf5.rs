@@ -21,10 +21,7 @@ pub(super) struct Hdf5 {
 
 impl Hdf5 {
     pub(super) fn new(file: File) -> Hdf5 {
-        Hdf5 {
-            file,
-            open: RefCell::default(),
-        }
+        Hdf5 { file, open: RefCell::default() }
     }
 
     fn dataset(&self, path: &str) -> Result<Dataset> {
@@ -83,18 +80,12 @@ impl Source for Hdf5 {
         match element(&dataset) {
             Element::Unsigned(1) => Ok(Values::Bytes(part.read()?)),
             // What has more digits than an f32 is read whole and rounded: this is for eyes.
-            Element::Unsigned(4..) => Ok(Values::Floats(
-                part.read::<Vec<u64>>()?
-                    .into_iter()
-                    .map(|v| v as f32)
-                    .collect(),
-            )),
-            Element::Signed(4..) => Ok(Values::Floats(
-                part.read::<Vec<i64>>()?
-                    .into_iter()
-                    .map(|v| v as f32)
-                    .collect(),
-            )),
+            Element::Unsigned(4..) => {
+                Ok(Values::Floats(part.read::<Vec<u64>>()?.into_iter().map(|v| v as f32).collect()))
+            }
+            Element::Signed(4..) => {
+                Ok(Values::Floats(part.read::<Vec<i64>>()?.into_iter().map(|v| v as f32).collect()))
+            }
             _ => Ok(Values::Floats(part.read()?)),
         }
     }
@@ -123,11 +114,7 @@ impl Source for Hdf5 {
     }
 
     fn tree<'a>(&'a self) -> Box<dyn Iterator<Item = Branch> + 'a> {
-        Box::new(
-            self.file
-                .walk()
-                .map(|step| step.map_or_else(|e| damaged(&e), |visit| branch(&visit))),
-        )
+        Box::new(self.file.walk().map(|step| step.map_or_else(|e| damaged(&e), |visit| branch(&visit))))
     }
 }
 
@@ -145,9 +132,7 @@ fn element(dataset: &Dataset) -> Element {
     let datatype = dataset.datatype();
     let size = usize::try_from(datatype.size()).unwrap_or(usize::MAX);
     match datatype {
-        T::Integer { signed: false, .. } if size > 1 || datatype.is_unsigned_byte() => {
-            Element::Unsigned(size)
-        }
+        T::Integer { signed: false, .. } if size > 1 || datatype.is_unsigned_byte() => Element::Unsigned(size),
         T::Integer { .. } => Element::Signed(size),
         T::Enumeration { .. } => Element::Signed(size),
         T::Float(_) => Element::Float(size),
@@ -165,31 +150,16 @@ fn facts(dataset: &Dataset) -> Option<Facts> {
     if element == Element::Other || !(1..=4).contains(&shape.len()) {
         return None;
     }
-    let image = if shape.len() > 1 && element.is_number() {
-        image_attributes(dataset)
-    } else {
-        None
-    };
-    let chunk_rows = dataset
-        .chunk_shape()
-        .and_then(|c| c.first())
-        .copied()
-        .unwrap_or(1);
-    Some(Facts {
-        path: dataset.path().to_owned(),
-        shape,
-        element,
-        chunk_rows,
-        image,
-    })
+    let image = if shape.len() > 1 && element.is_number() { image_attributes(dataset) } else { None };
+    let chunk_rows = dataset.chunk_shape().and_then(|c| c.first()).copied().unwrap_or(1);
+    Some(Facts { path: dataset.path().to_owned(), shape, element, chunk_rows, image })
 }
 
 fn image_attributes(dataset: &Dataset) -> Option<ImageAttributes> {
     let attribute = |name: &str| dataset.attribute(name).ok().flatten();
     let text = |name: &str| attribute(name)?.read_one::<Vec<u8>>().ok().map(lossy);
     let class = text("CLASS").filter(|class| class == "IMAGE" || class == "PALETTE")?;
-    let white_is_zero =
-        attribute("IMAGE_WHITE_IS_ZERO").and_then(|a| a.read_one::<i64>().ok()) == Some(1);
+    let white_is_zero = attribute("IMAGE_WHITE_IS_ZERO").and_then(|a| a.read_one::<i64>().ok()) == Some(1);
     Some(ImageAttributes {
         class,
         subclass: text("IMAGE_SUBCLASS").unwrap_or_default(),
@@ -200,11 +170,7 @@ fn image_attributes(dataset: &Dataset) -> Option<ImageAttributes> {
 
 fn damaged(e: &Error) -> Branch {
     let path = e.object().unwrap_or_default();
-    let name = path
-        .rsplit('/')
-        .next()
-        .filter(|name| !name.is_empty())
-        .unwrap_or("?");
+    let name = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("?");
     Branch {
         depth: path.matches('/').count().max(1),
         last: false,
@@ -218,20 +184,14 @@ fn damaged(e: &Error) -> Branch {
 fn branch(visit: &Visit) -> Branch {
     let path = visit.path().to_text().into_owned();
     let is_root = path == "/";
-    let name = if is_root {
-        "/"
-    } else {
-        path.rsplit('/').next().unwrap_or_default()
-    };
+    let name = if is_root { "/" } else { path.rsplit('/').next().unwrap_or_default() };
     let (kind, detail) = match visit.what() {
         Visited::Object(Object::Dataset(dataset)) => (Kind::Dataset, dataset_detail(dataset)),
         Visited::Object(Object::Group(_)) => (Kind::Group, String::new()),
         Visited::Object(_) => (Kind::Datatype, "datatype".to_owned()),
         Visited::Again(first) => (Kind::Link, format!("= {first}")),
         Visited::Link(LinkTarget::Soft(target)) => (Kind::Link, format!("-> {target}")),
-        Visited::Link(LinkTarget::External { file, path }) => {
-            (Kind::Link, format!("-> {file}::{path}"))
-        }
+        Visited::Link(LinkTarget::External { file, path }) => (Kind::Link, format!("-> {file}::{path}")),
         _ => (Kind::Link, "link".to_owned()),
     };
     Branch {

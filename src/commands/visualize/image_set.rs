@@ -101,11 +101,7 @@ impl ImageSet {
 
     /// What is in it, in a few words: `/images · 998 images · 64×64 RGB`.
     pub(super) fn description(&self) -> String {
-        let count = if self.rows == 1 {
-            "1 image".to_owned()
-        } else {
-            format!("{} images", text::grouped(self.rows))
-        };
+        let count = if self.rows == 1 { "1 image".to_owned() } else { format!("{} images", text::grouped(self.rows)) };
         match &self.kind {
             Kind::Stack(p) => format!("{} · {count} · {}", printable(&p.path), form(p)),
             Kind::Gallery(pictures) => match pictures.as_slice() {
@@ -129,8 +125,7 @@ impl ImageSet {
 
     /// Width over height of the pictures, of photographs where they differ.
     pub(super) fn aspect(&self) -> f32 {
-        self.size()
-            .map_or(4.0 / 3.0, |(width, height)| width as f32 / height as f32)
+        self.size().map_or(4.0 / 3.0, |(width, height)| width as f32 / height as f32)
     }
 
     /// Whether each row has a name, and so whether searching makes sense.
@@ -154,15 +149,9 @@ impl ImageSet {
 
     /// The name of a class as it is shown.
     pub(super) fn class_name(&self, class: &Class) -> String {
-        let named = |n: &i64| {
-            usize::try_from(*n)
-                .ok()
-                .and_then(|n| self.class_names.get(n))
-        };
+        let named = |n: &i64| usize::try_from(*n).ok().and_then(|n| self.class_names.get(n));
         match class {
-            Class::Number(n) => {
-                named(n).map_or_else(|| format!("class {n}"), |name| printable(name).into_owned())
-            }
+            Class::Number(n) => named(n).map_or_else(|| format!("class {n}"), |name| printable(name).into_owned()),
             Class::Text(name) => printable(name).into_owned(),
         }
     }
@@ -170,10 +159,7 @@ impl ImageSet {
     /// The classes that the file names, or else those that occur.
     pub(super) fn known_classes(&self, source: &dyn Source) -> Result<Vec<Class>> {
         if !self.class_names.is_empty() && !matches!(self.labels, Some(Labels::Texts(_))) {
-            return Ok((0i64..)
-                .take(self.class_names.len())
-                .map(Class::Number)
-                .collect());
+            return Ok((0i64..).take(self.class_names.len()).map(Class::Number).collect());
         }
         let mut census = Census::default();
         let mut at = 0;
@@ -189,16 +175,8 @@ impl ImageSet {
     pub(super) fn classes(&self, source: &dyn Source, rows: Range<u64>) -> Result<Vec<Class>> {
         match &self.labels {
             None => Ok(Vec::new()),
-            Some(Labels::Numbers(path)) => Ok(source
-                .integers(path, rows)?
-                .into_iter()
-                .map(Class::Number)
-                .collect()),
-            Some(Labels::Texts(path)) => Ok(source
-                .texts(path, rows)?
-                .into_iter()
-                .map(Class::Text)
-                .collect()),
+            Some(Labels::Numbers(path)) => Ok(source.integers(path, rows)?.into_iter().map(Class::Number).collect()),
+            Some(Labels::Texts(path)) => Ok(source.texts(path, rows)?.into_iter().map(Class::Text).collect()),
             Some(Labels::OneHot { path, classes }) => {
                 let width = usize::try_from(*classes).unwrap_or(usize::MAX);
                 let hottest = match source.values(path, Some(rows))? {
@@ -215,14 +193,8 @@ impl ImageSet {
         match (&self.names, &self.kind) {
             (Some(path), _) => source.texts(path, rows),
             (None, Kind::Gallery(pictures)) => {
-                let of = |row| {
-                    usize::try_from(row)
-                        .ok()
-                        .and_then(|row: usize| pictures.get(row))
-                };
-                Ok(rows
-                    .map(|row| of(row).map_or_else(String::new, |p| p.path.clone()))
-                    .collect())
+                let of = |row| usize::try_from(row).ok().and_then(|row: usize| pictures.get(row));
+                Ok(rows.map(|row| of(row).map_or_else(String::new, |p| p.path.clone())).collect())
             }
             (None, Kind::Stack(_)) => Ok(Vec::new()),
         }
@@ -237,22 +209,12 @@ impl ImageSet {
             let (mut classes, mut names) = (classes.into_iter(), names.into_iter());
             captions.extend(run.map(|index| {
                 let class = classes.next();
-                let class_name = class
-                    .as_ref()
-                    .map(|c| self.class_name(c))
-                    .unwrap_or_default();
+                let class_name = class.as_ref().map(|c| self.class_name(c)).unwrap_or_default();
                 let name = names.next().unwrap_or_default();
                 // `hot_dog/0001.jpg` under `hot_dog` says it twice.
-                let in_class = name
-                    .strip_prefix(class_name.as_str())
-                    .filter(|_| !class_name.is_empty());
+                let in_class = name.strip_prefix(class_name.as_str()).filter(|_| !class_name.is_empty());
                 let short = in_class.and_then(|n| n.strip_prefix('/')).unwrap_or(&name);
-                Caption {
-                    index,
-                    class,
-                    name: printable(short).into_owned(),
-                    class_name,
-                }
+                Caption { index, class, name: printable(short).into_owned(), class_name }
             }));
         }
         captions
@@ -273,41 +235,23 @@ impl ImageSet {
         let small = |raw: Raw| {
             let range = raw.range();
             let size = fit(raw.width(), raw.height());
-            Ok(Small {
-                raw: raw.shrunk(size.0, size.1)?,
-                range,
-                size,
-            })
+            Ok(Small { raw: raw.shrunk(size.0, size.1)?, range, size })
         };
         let made: Vec<Result<Small>> = match &self.kind {
             Kind::Stack(pictures) => self.stacked(source, pictures, rows, &small),
-            Kind::Gallery(pictures) => rows
-                .iter()
-                .map(|&row| small(self.single(source, pictures, row)?))
-                .collect(),
+            Kind::Gallery(pictures) => rows.iter().map(|&row| small(self.single(source, pictures, row)?)).collect(),
         };
-        let together = made
-            .iter()
-            .flatten()
-            .fold(ValueRange::EMPTY, |all, small| all.and(small.range));
+        let together = made.iter().flatten().fold(ValueRange::EMPTY, |all, small| all.and(small.range));
         let finished = |small: Small| {
-            let range = if self.has_common_scale() {
-                together
-            } else {
-                small.range
-            };
-            small
-                .raw
-                .into_picture(range)
-                .scaled(small.size.0, small.size.1)
+            let range = if self.has_common_scale() { together } else { small.range };
+            small.raw.into_picture(range).scaled(small.size.0, small.size.1)
         };
         made.into_iter().map(|small| finished(small?)).collect()
     }
 
     fn single(&self, source: &dyn Source, pictures: &[Pictures], row: u64) -> Result<Raw> {
         let place = usize::try_from(row).ok().and_then(|row| pictures.get(row));
-        let pictures =
-            place.ok_or_else(|| Error::not_found(format!("there is no picture {row}")))?;
+        let pictures = place.ok_or_else(|| Error::not_found(format!("there is no picture {row}")))?;
         self.raw(pictures, read(source, pictures, None)?)
     }
 
@@ -319,16 +263,12 @@ impl ImageSet {
         small: &dyn Fn(Raw) -> Result<T>,
     ) -> Vec<Result<T>> {
         if pictures.order == Order::Encoded {
-            return rows
-                .iter()
-                .map(|&row| small(encoded(source, &pictures.path, row)?))
-                .collect();
+            return rows.iter().map(|&row| small(encoded(source, &pictures.path, row)?)).collect();
         }
         let at_once = (AT_ONCE / bytes_of(pictures).max(1)).max(1);
         let mut made = Vec::with_capacity(rows.len());
         for (span, rows) in spans(rows, pictures.chunk_rows, at_once) {
-            let alone =
-                |row| small(self.raw(pictures, read(source, pictures, Some(row..row + 1))?)?);
+            let alone = |row| small(self.raw(pictures, read(source, pictures, Some(row..row + 1))?)?);
             match read(source, pictures, Some(span.clone())) {
                 Ok(values) => made.extend(rows.iter().map(|&row| {
                     let values = part(&values, row - span.start, values_of(pictures));
@@ -344,11 +284,7 @@ impl ImageSet {
 
     fn raw(&self, p: &Pictures, values: Values) -> Result<Raw> {
         let raw = Raw::new(p.width, p.height, p.channels, p.order, values)?;
-        let raw = if p.indexed && !self.palette.is_empty() {
-            raw.with_palette(&self.palette)
-        } else {
-            raw
-        };
+        let raw = if p.indexed && !self.palette.is_empty() { raw.with_palette(&self.palette) } else { raw };
         Ok(if p.white_is_zero { raw.inverted() } else { raw })
     }
 }
@@ -363,9 +299,7 @@ fn form(p: &Pictures) -> String {
 }
 
 fn values_of(p: &Pictures) -> u64 {
-    u64::from(p.width)
-        .saturating_mul(u64::from(p.height))
-        .saturating_mul(u64::from(p.channels))
+    u64::from(p.width).saturating_mul(u64::from(p.height)).saturating_mul(u64::from(p.channels))
 }
 
 /// What a picture takes in memory.
@@ -376,10 +310,7 @@ fn bytes_of(p: &Pictures) -> u64 {
 fn read(source: &dyn Source, p: &Pictures, rows: Option<Range<u64>>) -> Result<Values> {
     if bytes_of(p) > LARGEST_PICTURE {
         let (width, height) = (p.width, p.height);
-        return Err(Error::limit(format!(
-            "a picture of {width}×{height} is larger than can be shown"
-        ))
-        .on(&*p.path));
+        return Err(Error::limit(format!("a picture of {width}×{height} is larger than can be shown")).on(&*p.path));
     }
     source.values(&p.path, rows)
 }
@@ -438,10 +369,7 @@ fn part(values: &Values, nth: u64, each: u64) -> Values {
 
 fn largest<T: PartialOrd>(row: &[T]) -> i64 {
     let better = |best: usize, i: usize| if row.get(i) > row.get(best) { i } else { best };
-    (0..row.len())
-        .fold(0, better)
-        .try_into()
-        .unwrap_or(i64::MAX)
+    (0..row.len()).fold(0, better).try_into().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -459,18 +387,8 @@ mod tests {
         let file = photos(30);
         let set = find(&file).unwrap().remove(0);
         let captions = set.captions(&file, &[0, 1, 29]);
-        let shown: Vec<_> = captions
-            .iter()
-            .map(|c| (c.index, c.class_name.as_str(), c.name.as_str()))
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                (0, "hot_dog", "0000.jpg"),
-                (1, "hot_dog", "0001.jpg"),
-                (29, "not_hot_dog", "0029.jpg")
-            ]
-        );
+        let shown: Vec<_> = captions.iter().map(|c| (c.index, c.class_name.as_str(), c.name.as_str())).collect();
+        assert_eq!(shown, [(0, "hot_dog", "0000.jpg"), (1, "hot_dog", "0001.jpg"), (29, "not_hot_dog", "0029.jpg")]);
         assert_eq!(set.description(), "/images · 30 images · 16×12 RGB");
     }
 
@@ -490,10 +408,7 @@ mod tests {
         file.damaged = Some(3);
         let set = find(&file).unwrap().remove(0);
         let pictures = set.pictures(&file, &[2, 3, 4], &whole);
-        assert_eq!(
-            pictures.iter().map(Result::is_ok).collect::<Vec<_>>(),
-            [true, false, true]
-        );
+        assert_eq!(pictures.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     }
 
     #[test]
@@ -515,21 +430,11 @@ mod tests {
     fn one_hot_rows_count_as_their_largest_value() {
         let mut file = Memory::default();
         file.put_bytes("/X", &[3, 8, 8, 3], vec![0; 3 * 8 * 8 * 3]);
-        file.put_floats(
-            "/Y",
-            &[3, 4],
-            vec![0., 0., 1., 0., 1., 0., 0., 0., 0.1, 0.2, 0.3, 0.4],
-        );
+        file.put_floats("/Y", &[3, 4], vec![0., 0., 1., 0., 1., 0., 0., 0., 0.1, 0.2, 0.3, 0.4]);
         file.put_attribute("/Y", "class_names", &["a", "b", "c", "d"]);
         let set = find(&file).unwrap().remove(0);
         let captions = set.captions(&file, &[0, 1, 2]);
-        assert_eq!(
-            captions
-                .iter()
-                .map(|c| c.class_name.as_str())
-                .collect::<Vec<_>>(),
-            ["c", "a", "d"]
-        );
+        assert_eq!(captions.iter().map(|c| c.class_name.as_str()).collect::<Vec<_>>(), ["c", "a", "d"]);
     }
 
     #[test]
@@ -550,10 +455,7 @@ mod tests {
         file.put_floats("/images", &[2, 8, 8], values);
         let set = find(&file).unwrap().remove(0);
         let shown = |rows: &[u64]| -> Vec<_> {
-            set.pictures(&file, rows, &whole)
-                .into_iter()
-                .map(|p| p.unwrap().pixel(0, 0).unwrap()[0])
-                .collect()
+            set.pictures(&file, rows, &whole).into_iter().map(|p| p.unwrap().pixel(0, 0).unwrap()[0]).collect()
         };
         assert_eq!(shown(&[0, 1]), [0, 255]);
     }
@@ -566,12 +468,7 @@ mod tests {
         let sets = find(&file).unwrap();
         assert_eq!((sets.len(), sets[0].rows()), (1, 2));
         assert_eq!(sets[0].captions(&file, &[0, 1])[1].name, "/b/photo");
-        assert!(
-            sets[0]
-                .pictures(&file, &[0, 1], &whole)
-                .iter()
-                .all(Result::is_ok)
-        );
+        assert!(sets[0].pictures(&file, &[0, 1], &whole).iter().all(Result::is_ok));
         assert!(sets[0].pictures(&file, &[2], &whole)[0].is_err());
     }
 
@@ -585,33 +482,17 @@ mod tests {
 
     #[test]
     fn rows_of_a_chunk_are_read_together() {
-        assert_eq!(
-            spans(&[3, 4, 9], 1, 99),
-            [(3..5, &[3, 4][..]), (9..10, &[9])]
-        );
-        assert_eq!(
-            spans(&[3, 7, 12, 13, 40], 10, 99),
-            [(3..8, &[3, 7][..]), (12..14, &[12, 13]), (40..41, &[40])]
-        );
-        assert_eq!(
-            spans(&[1, 5, 9], 10, 5),
-            [(1..6, &[1, 5][..]), (9..10, &[9])]
-        );
+        assert_eq!(spans(&[3, 4, 9], 1, 99), [(3..5, &[3, 4][..]), (9..10, &[9])]);
+        assert_eq!(spans(&[3, 7, 12, 13, 40], 10, 99), [(3..8, &[3, 7][..]), (12..14, &[12, 13]), (40..41, &[40])]);
+        assert_eq!(spans(&[1, 5, 9], 10, 5), [(1..6, &[1, 5][..]), (9..10, &[9])]);
         assert_eq!(spans(&[9, 8, 8], 10, 99).len(), 3);
         let mut file = Memory::default();
         file.chunk_rows = 100;
-        file.put_bytes(
-            "/images",
-            &[50, 8, 8],
-            (0..50).flat_map(|i| [i; 64]).collect(),
-        );
+        file.put_bytes("/images", &[50, 8, 8], (0..50).flat_map(|i| [i; 64]).collect());
         let set = find(&file).unwrap().remove(0);
         file.reads.borrow_mut().clear();
         let pictures = set.pictures(&file, &[2, 30, 49], &whole);
-        let shown: Vec<_> = pictures
-            .into_iter()
-            .map(|p| p.unwrap().pixel(7, 7).unwrap()[0])
-            .collect();
+        let shown: Vec<_> = pictures.into_iter().map(|p| p.unwrap().pixel(7, 7).unwrap()[0]).collect();
         assert_eq!(shown, [2, 30, 49]);
         assert_eq!(*file.reads.borrow(), ["/images 2..50"]);
     }

@@ -101,12 +101,7 @@ pub struct Visualize {
     pub columns: Option<u32>,
 
     /// Width of the sheet in pixels.
-    #[arg(
-        long,
-        value_name = "PIXELS",
-        requires = "export",
-        default_value_t = 1600
-    )]
+    #[arg(long, value_name = "PIXELS", requires = "export", default_value_t = 1600)]
     #[arg(value_parser = clap::value_parser!(u32).range(400..=16_000))]
     pub width: u32,
 }
@@ -128,16 +123,9 @@ impl FromStr for Rows {
         let (start, end) = text.split_once(':').ok_or_else(wanted)?;
         let number = |text: &str| text.parse::<u64>().map_err(|_| wanted());
         let start = if start.is_empty() { 0 } else { number(start)? };
-        let end = if end.is_empty() {
-            None
-        } else {
-            Some(number(end)?)
-        };
+        let end = if end.is_empty() { None } else { Some(number(end)?) };
         match end {
-            Some(end) if end <= start => Err(format!(
-                "there are no rows from {start} to {end}; {}",
-                wanted()
-            )),
+            Some(end) if end <= start => Err(format!("there are no rows from {start} to {end}; {}", wanted())),
             _ => Ok(Rows { start, end }),
         }
     }
@@ -152,16 +140,8 @@ impl Command for Visualize {
         let file = File::open(&path)?;
         match &self.export {
             None if !terminal::is_there() => ls::tree(&file, &path, out)?,
-            None => self.show(
-                &Opened::new(&Hdf5::new(file), &path, inside)?,
-                out,
-                progress,
-            )?,
-            Some(sheet) => self.write_sheet(
-                &Opened::new(&Hdf5::new(file), &path, inside)?,
-                sheet,
-                progress,
-            )?,
+            None => self.show(&Opened::new(&Hdf5::new(file), &path, inside)?, out, progress)?,
+            Some(sheet) => self.write_sheet(&Opened::new(&Hdf5::new(file), &path, inside)?, sheet, progress)?,
         }
         Ok(Outcome::Fine)
     }
@@ -179,15 +159,10 @@ impl<'a> Opened<'a> {
     fn new(source: &'a dyn Source, path: &'a Path, wanted: Option<String>) -> Result<Opened<'a>> {
         let mut sets = discover::find(source)?;
         if let Some(wanted) = wanted {
-            let there = list(
-                sets.iter().map(|set| printable(set.path()).into_owned()),
-                "image sets",
-            );
+            let there = list(sets.iter().map(|set| printable(set.path()).into_owned()), "image sets");
             sets.retain(|set| set.path().trim_start_matches('/') == wanted.trim_start_matches('/'));
             if sets.is_empty() {
-                return Err(Error::not_found(format!(
-                    "{wanted} is no image set; {there}"
-                )));
+                return Err(Error::not_found(format!("{wanted} is no image set; {there}")));
             }
         }
         Ok(Opened { source, path, sets })
@@ -210,12 +185,7 @@ impl<'a> Opened<'a> {
 }
 
 impl Visualize {
-    fn show(
-        &self,
-        opened: &Opened<'_>,
-        out: &mut dyn Write,
-        progress: &dyn Progress,
-    ) -> Result<()> {
+    fn show(&self, opened: &Opened<'_>, out: &mut dyn Write, progress: &dyn Progress) -> Result<()> {
         let look = Look {
             count: self.count.unwrap_or(ON_A_PAGE),
             depth: Depth::of_environment(),
@@ -241,11 +211,7 @@ impl Visualize {
             columns: self.columns,
             width: self.width,
             rows: self.rows.map(|rows| within(rows, set)).transpose()?,
-            class: self
-                .class
-                .as_deref()
-                .map(|name| class_by_name(source, set, name))
-                .transpose()?,
+            class: self.class.as_deref().map(|name| class_by_name(source, set, name)).transpose()?,
         };
         let sheet = sheet::draw(source, set, &order, progress)?;
         output::make_parents(path)?;
@@ -257,10 +223,7 @@ impl Visualize {
 
 /// Refuses before any work what could not be written after it.
 fn check_output(path: &Path, overwrite: bool) -> Result<()> {
-    if !path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("png"))
-    {
+    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
         let example = path.with_extension("png");
         return Err(Error::invalid(format!(
             "a contact sheet is a .png; write for example --export {}",
@@ -286,15 +249,11 @@ fn class_by_name(source: &dyn Source, set: &ImageSet, name: &str) -> Result<Clas
     let classes = set.known_classes(source)?;
     let number = name.parse().ok().map(Class::Number);
     let found = classes.iter().find(|class| set.class_name(class) == name);
-    if let Some(class) =
-        found.or_else(|| classes.iter().find(|&class| Some(class) == number.as_ref()))
-    {
+    if let Some(class) = found.or_else(|| classes.iter().find(|&class| Some(class) == number.as_ref())) {
         return Ok(class.clone());
     }
     let there = list(classes.iter().map(|class| set.class_name(class)), "classes");
-    Err(Error::not_found(format!(
-        "no picture is of the class {name}; {there}"
-    )))
+    Err(Error::not_found(format!("no picture is of the class {name}; {there}")))
 }
 
 /// `there are: a, b, c`, or that there are none; of many the first.
@@ -303,22 +262,13 @@ fn list(names: impl Iterator<Item = String>, what: &str) -> String {
     if let Some(eleventh) = names.get_mut(10) {
         *eleventh = "…".to_owned();
     }
-    if names.is_empty() {
-        format!("there are no {what}")
-    } else {
-        format!("there are: {}", names.join(", "))
-    }
+    if names.is_empty() { format!("there are no {what}") } else { format!("there are: {}", names.join(", ")) }
 }
 
 fn png(picture: &Picture) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     image::codecs::png::PngEncoder::new(&mut bytes)
-        .write_image(
-            picture.rgb(),
-            picture.width,
-            picture.height,
-            image::ExtendedColorType::Rgb8,
-        )
+        .write_image(picture.rgb(), picture.width, picture.height, image::ExtendedColorType::Rgb8)
         .map_err(|e| Error::invalid(format!("the sheet cannot be encoded: {e}")))?;
     Ok(bytes)
 }
@@ -345,13 +295,7 @@ mod tests {
     fn the_options_are_consistent() {
         <Line as clap::CommandFactory>::command().debug_assert();
         let asked = command("a.h5::/x --export s.png --rows 3:8 --class dog").unwrap();
-        assert_eq!(
-            asked.rows,
-            Some(Rows {
-                start: 3,
-                end: Some(8)
-            })
-        );
+        assert_eq!(asked.rows, Some(Rows { start: 3, end: Some(8) }));
         assert!(command("a.h5 --overwrite").is_err());
         assert!(command("a.h5 --export s.png --width 3").is_err());
     }
@@ -359,25 +303,10 @@ mod tests {
     #[test]
     fn a_range_that_makes_no_sense_says_what_to_write() {
         for wrong in ["5", "8:3", "3:3", "a:b", "-1:2"] {
-            assert!(
-                wrong.parse::<Rows>().unwrap_err().contains("A:B"),
-                "{wrong}"
-            );
+            assert!(wrong.parse::<Rows>().unwrap_err().contains("A:B"), "{wrong}");
         }
-        assert_eq!(
-            "3:".parse(),
-            Ok(Rows {
-                start: 3,
-                end: None
-            })
-        );
-        assert_eq!(
-            ":3".parse(),
-            Ok(Rows {
-                start: 0,
-                end: Some(3)
-            })
-        );
+        assert_eq!("3:".parse(), Ok(Rows { start: 3, end: None }));
+        assert_eq!(":3".parse(), Ok(Rows { start: 0, end: Some(3) }));
     }
 
     #[test]
@@ -398,10 +327,7 @@ mod tests {
         check_output(&path, true).unwrap();
         asked.write_sheet(&opened, &path, &Silent).unwrap();
         assert_ne!(std::fs::read(&path).unwrap(), written);
-        assert_eq!(
-            std::fs::read_dir(dir.path().join("new")).unwrap().count(),
-            1
-        );
+        assert_eq!(std::fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
     }
 
     #[test]
@@ -416,18 +342,12 @@ mod tests {
         let there = |wanted: &str| Opened::new(&file, Path::new("a.h5"), Some(wanted.to_owned()));
         assert!(there("images").is_ok() && there("/images").is_ok());
         let error = there("/labels").err().unwrap().to_string();
-        assert!(
-            error.ends_with("/labels is no image set; there are: /images"),
-            "{error}"
-        );
+        assert!(error.ends_with("/labels is no image set; there are: /images"), "{error}");
         let told = |arguments: &str| {
             let dir = tempfile::tempdir().unwrap();
             let opened = Opened::new(&file, Path::new("a.h5"), None).unwrap();
             let asked = command(arguments).unwrap();
-            asked
-                .write_sheet(&opened, &dir.path().join("s.png"), &Silent)
-                .unwrap_err()
-                .to_string()
+            asked.write_sheet(&opened, &dir.path().join("s.png"), &Silent).unwrap_err().to_string()
         };
         assert!(told("a.h5 --class cat").ends_with("there are: hot_dog, not_hot_dog"));
         assert!(told("a.h5 --rows 30:").contains("the last is 29"));

@@ -31,48 +31,22 @@ impl Viewer<'_> {
             return;
         };
         let all = std::iter::once(("all classes".to_owned(), set.rows(), None));
-        let each = census
-            .counts
-            .iter()
-            .map(|(class, &count)| (set.class_name(class), count, Some(colour_of(class))));
+        let each = census.counts.iter().map(|(class, &count)| (set.class_name(class), count, Some(colour_of(class))));
         let entries: Vec<_> = all.chain(each).collect();
         let height = usize::from(canvas.height().saturating_sub(4)).min(entries.len());
-        let widest = entries
-            .iter()
-            .map(|(name, count, _)| columns(name) + grouped(*count).len() + 6)
-            .max()
-            .unwrap_or(0);
+        let widest =
+            entries.iter().map(|(name, count, _)| columns(name) + grouped(*count).len() + 6).max().unwrap_or(0);
         let Some(inside) = draw_box(canvas, "class", widest.max(20), height) else {
             return;
         };
         let top = (chosen + 1).saturating_sub(usize::from(inside.height));
         let lines = entries.iter().enumerate().skip(top);
         for ((i, (name, count, colour)), y) in lines.zip(inside.y..inside.y + inside.height) {
-            let style = if i == chosen {
-                Style::REVERSE
-            } else {
-                Style::PLAIN
-            };
-            canvas.fill(
-                Area {
-                    y,
-                    height: 1,
-                    ..inside
-                },
-                style,
-            );
-            let dot = Style {
-                text: *colour,
-                ..style
-            };
+            let style = if i == chosen { Style::REVERSE } else { Style::PLAIN };
+            canvas.fill(Area { y, height: 1, ..inside }, style);
+            let dot = Style { text: *colour, ..style };
             let count = grouped(*count);
-            let x = canvas.write(
-                inside.x,
-                y,
-                inside.width,
-                if colour.is_some() { " ● " } else { "   " },
-                dot,
-            );
+            let x = canvas.write(inside.x, y, inside.width, if colour.is_some() { " ● " } else { "   " }, dot);
             let room = usize::from(inside.width).saturating_sub(count.len() + 5);
             canvas.write(x, y, inside.width, &shortened(name, room), style);
             let x = (inside.x + inside.width).saturating_sub(count.len() as u16 + 1);
@@ -83,30 +57,13 @@ impl Viewer<'_> {
 
 /// The keys and what they do.
 pub(super) fn draw_help(canvas: &mut Canvas) {
-    let widest = HELP
-        .iter()
-        .map(|(_, meaning)| columns(meaning))
-        .max()
-        .unwrap_or(0)
-        + 16;
+    let widest = HELP.iter().map(|(_, meaning)| columns(meaning)).max().unwrap_or(0) + 16;
     let Some(inside) = draw_box(canvas, "keys", widest, HELP.len()) else {
         return;
     };
     for ((key, meaning), y) in HELP.iter().zip(inside.y..inside.y + inside.height) {
-        canvas.write(
-            inside.x + 1,
-            y,
-            inside.width.saturating_sub(1),
-            key,
-            Style::BOLD,
-        );
-        canvas.write(
-            inside.x + 15,
-            y,
-            inside.width.saturating_sub(15),
-            meaning,
-            Style::PLAIN,
-        );
+        canvas.write(inside.x + 1, y, inside.width.saturating_sub(1), key, Style::BOLD);
+        canvas.write(inside.x + 15, y, inside.width.saturating_sub(15), meaning, Style::PLAIN);
     }
 }
 
@@ -119,15 +76,7 @@ fn draw_box(canvas: &mut Canvas, title: &str, width: usize, height: usize) -> Op
     }
     let (x, y) = ((canvas.width() - width) / 2, (canvas.height() - height) / 2);
     let line = "─".repeat(usize::from(width));
-    canvas.fill(
-        Area {
-            x: x - 1,
-            y: y - 1,
-            width: width + 2,
-            height: height + 2,
-        },
-        Style::PLAIN,
-    );
+    canvas.fill(Area { x: x - 1, y: y - 1, width: width + 2, height: height + 2 }, Style::PLAIN);
     for (row, left, right) in [(y - 1, "╭", "╮"), (y + height, "╰", "╯")] {
         canvas.write(x - 1, row, 1, left, Style::DIM);
         canvas.write(x, row, width, &line, Style::DIM);
@@ -137,17 +86,6 @@ fn draw_box(canvas: &mut Canvas, title: &str, width: usize, height: usize) -> Op
         canvas.write(x - 1, row, 1, "│", Style::DIM);
         canvas.write(x + width, row, 1, "│", Style::DIM);
     }
-    canvas.write(
-        x + 1,
-        y - 1,
-        width.saturating_sub(2),
-        &format!(" {title} "),
-        Style::BOLD,
-    );
-    Some(Area {
-        x,
-        y,
-        width,
-        height,
-    })
+    canvas.write(x + 1, y - 1, width.saturating_sub(2), &format!(" {title} "), Style::BOLD);
+    Some(Area { x, y, width, height })
 }

@@ -28,10 +28,7 @@ pub(super) struct Fonts {
 impl Fonts {
     /// The fonts inside of the program; `None` would be a program that was built wrongly.
     pub(super) fn load() -> Option<Fonts> {
-        Some(Fonts {
-            regular: FontRef::try_from_slice(REGULAR).ok()?,
-            medium: FontRef::try_from_slice(MEDIUM).ok()?,
-        })
+        Some(Fonts { regular: FontRef::try_from_slice(REGULAR).ok()?, medium: FontRef::try_from_slice(MEDIUM).ok()? })
     }
 }
 
@@ -106,29 +103,12 @@ pub(super) fn write(picture: &mut Picture, x: f32, y: f32, text: &str, pen: Pen<
 
 /// Fills a box with rounded corners.
 pub(super) fn fill(picture: &mut Picture, rect: Rect, radius: u32, colour: Colour) {
-    for_each(rect, |x, y| {
-        blend(
-            picture,
-            rect.x + x,
-            rect.y + y,
-            colour,
-            coverage(rect, radius, x, y),
-        )
-    });
+    for_each(rect, |x, y| blend(picture, rect.x + x, rect.y + y, colour, coverage(rect, radius, x, y)));
 }
 
 /// Fills a box with `colours`, one after the other from left to right in the given shares, with rounded ends.
-pub(super) fn fill_shares(
-    picture: &mut Picture,
-    rect: Rect,
-    radius: u32,
-    shares: &[(f64, Colour)],
-) {
-    let sum = shares
-        .iter()
-        .map(|s| s.0)
-        .sum::<f64>()
-        .max(f64::MIN_POSITIVE);
+pub(super) fn fill_shares(picture: &mut Picture, rect: Rect, radius: u32, shares: &[(f64, Colour)]) {
+    let sum = shares.iter().map(|s| s.0).sum::<f64>().max(f64::MIN_POSITIVE);
     let mut ends = Vec::with_capacity(shares.len());
     let mut end = 0.0;
     for (share, colour) in shares {
@@ -138,31 +118,15 @@ pub(super) fn fill_shares(
     for_each(rect, |x, y| {
         let middle = f64::from(x) + 0.5;
         if let Some((_, colour)) = ends.iter().find(|(end, _)| middle < *end).or(ends.last()) {
-            blend(
-                picture,
-                rect.x + x,
-                rect.y + y,
-                *colour,
-                coverage(rect, radius, x, y),
-            );
+            blend(picture, rect.x + x, rect.y + y, *colour, coverage(rect, radius, x, y));
         }
     });
 }
 
 /// Copies a picture with rounded corners, and a hair of shade around it, so that white pictures have an edge.
 pub(super) fn place(picture: &mut Picture, x: u32, y: u32, other: &Picture, radius: u32) {
-    let rect = Rect {
-        x,
-        y,
-        width: other.width,
-        height: other.height,
-    };
-    let inner = Rect {
-        x: 0,
-        y: 0,
-        width: rect.width.saturating_sub(2),
-        height: rect.height.saturating_sub(2),
-    };
+    let rect = Rect { x, y, width: other.width, height: other.height };
+    let inner = Rect { x: 0, y: 0, width: rect.width.saturating_sub(2), height: rect.height.saturating_sub(2) };
     for_each(rect, |dx, dy| {
         let Some(colour) = other.pixel(dx, dy) else {
             return;
@@ -170,18 +134,8 @@ pub(super) fn place(picture: &mut Picture, x: u32, y: u32, other: &Picture, radi
         let share = coverage(rect, radius, dx, dy);
         blend(picture, x + dx, y + dy, colour, share);
         let is_inside = dx > 0 && dy > 0 && dx <= inner.width && dy <= inner.height;
-        let within = if is_inside {
-            coverage(inner, radius.saturating_sub(1), dx - 1, dy - 1)
-        } else {
-            0.0
-        };
-        blend(
-            picture,
-            x + dx,
-            y + dy,
-            [0; 3],
-            0.1 * share * (1.0 - within),
-        );
+        let within = if is_inside { coverage(inner, radius.saturating_sub(1), dx - 1, dy - 1) } else { 0.0 };
+        blend(picture, x + dx, y + dy, [0; 3], 0.1 * share * (1.0 - within));
     });
 }
 
@@ -197,19 +151,14 @@ fn for_each(rect: Rect, mut f: impl FnMut(u32, u32)) {
 fn coverage(rect: Rect, radius: u32, x: u32, y: u32) -> f32 {
     let radius = radius.min(rect.width / 2).min(rect.height / 2);
     // The distance from the nearer edge is what counts: all corners are alike.
-    let (x, y) = (
-        x.min(rect.width.saturating_sub(x + 1)),
-        y.min(rect.height.saturating_sub(y + 1)),
-    );
+    let (x, y) = (x.min(rect.width.saturating_sub(x + 1)), y.min(rect.height.saturating_sub(y + 1)));
     if x >= radius || y >= radius {
         return 1.0;
     }
     let r = radius as f32;
     let at = |pixel: u32, part: u32| pixel as f32 + (part as f32 + 0.5) / SUBPIXELS as f32;
     let places = (0..SUBPIXELS).flat_map(|i| (0..SUBPIXELS).map(move |j| (i, j)));
-    let inside = places
-        .filter(|&(i, j)| (r - at(x, i)).powi(2) + (r - at(y, j)).powi(2) <= r * r)
-        .count();
+    let inside = places.filter(|&(i, j)| (r - at(x, i)).powi(2) + (r - at(y, j)).powi(2) <= r * r).count();
     inside as f32 / (SUBPIXELS * SUBPIXELS) as f32
 }
 
@@ -229,11 +178,7 @@ mod tests {
     #[test]
     fn text_is_as_wide_as_it_was_measured_and_stays_on_the_picture() {
         let fonts = Fonts::load().unwrap();
-        let pen = Pen {
-            font: &fonts.regular,
-            size: 20.0,
-            colour: [0; 3],
-        };
+        let pen = Pen { font: &fonts.regular, size: 20.0, colour: [0; 3] };
         let mut picture = Picture::plain(60, 30, [255; 3]);
         let end = write(&mut picture, 5.0, 20.0, "Wide", pen);
         assert!((end - 5.0 - pen.width("Wide")).abs() < 0.01);
@@ -244,52 +189,18 @@ mod tests {
     #[test]
     fn corners_are_round_and_the_middle_is_full() {
         let mut picture = Picture::plain(20, 20, [255; 3]);
-        fill(
-            &mut picture,
-            Rect {
-                x: 0,
-                y: 0,
-                width: 20,
-                height: 20,
-            },
-            6,
-            [0; 3],
-        );
-        assert_eq!(
-            (picture.pixel(0, 0), picture.pixel(19, 19)),
-            (Some([255; 3]), Some([255; 3]))
-        );
-        assert_eq!(
-            (picture.pixel(10, 0), picture.pixel(10, 10)),
-            (Some([0; 3]), Some([0; 3]))
-        );
-        fill(
-            &mut picture,
-            Rect {
-                x: 15,
-                y: 15,
-                width: 900,
-                height: 9,
-            },
-            2,
-            [0; 3],
-        );
+        fill(&mut picture, Rect { x: 0, y: 0, width: 20, height: 20 }, 6, [0; 3]);
+        assert_eq!((picture.pixel(0, 0), picture.pixel(19, 19)), (Some([255; 3]), Some([255; 3])));
+        assert_eq!((picture.pixel(10, 0), picture.pixel(10, 10)), (Some([0; 3]), Some([0; 3])));
+        fill(&mut picture, Rect { x: 15, y: 15, width: 900, height: 9 }, 2, [0; 3]);
     }
 
     #[test]
     fn shares_divide_a_bar() {
         let mut picture = Picture::plain(10, 2, [255; 3]);
-        let rect = Rect {
-            x: 0,
-            y: 0,
-            width: 10,
-            height: 2,
-        };
+        let rect = Rect { x: 0, y: 0, width: 10, height: 2 };
         fill_shares(&mut picture, rect, 0, &[(3.0, [1; 3]), (1.0, [2; 3])]);
-        assert_eq!(
-            (picture.pixel(6, 1), picture.pixel(8, 1)),
-            (Some([1; 3]), Some([2; 3]))
-        );
+        assert_eq!((picture.pixel(6, 1), picture.pixel(8, 1)), (Some([1; 3]), Some([2; 3])));
         fill_shares(&mut picture, rect, 0, &[]);
         fill_shares(&mut picture, rect, 0, &[(0.0, [3; 3])]);
     }

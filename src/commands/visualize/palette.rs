@@ -22,14 +22,9 @@ const COLOURS: [Colour; 12] = [
 pub(super) fn colour_of(class: &Class) -> Colour {
     let number = match class {
         Class::Number(n) => n.rem_euclid(COLOURS.len() as i64) as usize,
-        Class::Text(text) => text.bytes().fold(7, |hash: usize, b| {
-            hash.wrapping_mul(31).wrapping_add(usize::from(b))
-        }),
+        Class::Text(text) => text.bytes().fold(7, |hash: usize, b| hash.wrapping_mul(31).wrapping_add(usize::from(b))),
     };
-    COLOURS
-        .get(number % COLOURS.len())
-        .copied()
-        .unwrap_or_default()
+    COLOURS.get(number % COLOURS.len()).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -42,9 +37,6 @@ mod tests {
             assert!(COLOURS.contains(&colour_of(&Class::Number(n))), "{n}");
         }
         assert_ne!(colour_of(&Class::Number(0)), colour_of(&Class::Number(1)));
-        assert_eq!(
-            colour_of(&Class::Text("cat".into())),
-            colour_of(&Class::Text("cat".into()))
-        );
+        assert_eq!(colour_of(&Class::Text("cat".into())), colour_of(&Class::Text("cat".into())));
     }
 }

@@ -31,24 +31,15 @@ pub(super) struct Range {
 }
 
 impl Range {
-    pub(super) const EMPTY: Range = Range {
-        low: f32::INFINITY,
-        high: f32::NEG_INFINITY,
-    };
+    pub(super) const EMPTY: Range = Range { low: f32::INFINITY, high: f32::NEG_INFINITY };
 
     fn of(values: &[f32]) -> Range {
         let finite = values.iter().copied().filter(|v| v.is_finite());
-        finite.fold(Range::EMPTY, |r, v| Range {
-            low: r.low.min(v),
-            high: r.high.max(v),
-        })
+        finite.fold(Range::EMPTY, |r, v| Range { low: r.low.min(v), high: r.high.max(v) })
     }
 
     pub(super) fn and(self, other: Range) -> Range {
-        Range {
-            low: self.low.min(other.low),
-            high: self.high.max(other.high),
-        }
+        Range { low: self.low.min(other.low), high: self.high.max(other.high) }
     }
 
     /// What becomes black and what becomes white: `0..1` and `0..255` where values are meant so, else the range itself.
@@ -73,37 +64,21 @@ pub(super) struct Picture {
 
 impl Raw {
     /// A picture from the numbers of one row of a dataset.
-    pub(super) fn new(
-        width: u32,
-        height: u32,
-        channels: u8,
-        order: Order,
-        samples: Values,
-    ) -> Result<Raw> {
+    pub(super) fn new(width: u32, height: u32, channels: u8, order: Order, samples: Values) -> Result<Raw> {
         let expected = width as usize * height as usize * usize::from(channels);
         let size = (width as usize, height as usize, usize::from(channels));
         let samples = match samples {
             Values::Bytes(v) if v.len() == expected => Values::Bytes(channels_last(v, size, order)),
-            Values::Floats(v) if v.len() == expected => {
-                Values::Floats(channels_last(v, size, order))
-            }
+            Values::Floats(v) if v.len() == expected => Values::Floats(channels_last(v, size, order)),
             _ => {
-                return Err(Error::damaged(format!(
-                    "a picture of {width}×{height} has another number of values"
-                )));
+                return Err(Error::damaged(format!("a picture of {width}×{height} has another number of values")));
             }
         };
         let range = match &samples {
             Values::Bytes(_) => Range::EMPTY,
             Values::Floats(v) => Range::of(v),
         };
-        Ok(Raw {
-            width,
-            height,
-            channels,
-            samples,
-            range,
-        })
+        Ok(Raw { width, height, channels, samples, range })
     }
 
     /// The picture with the colours of `palette` (RGB triples) in place of its values.
@@ -112,11 +87,7 @@ impl Raw {
             Values::Bytes(indexes) if self.channels == 1 => {
                 let colour = |&i: &u8| palette.get(usize::from(i)).copied().unwrap_or_default();
                 let rgb = indexes.iter().flat_map(colour).collect();
-                Raw {
-                    channels: 3,
-                    samples: Values::Bytes(rgb),
-                    ..self
-                }
+                Raw { channels: 3, samples: Values::Bytes(rgb), ..self }
             }
             _ => self,
         }
@@ -128,10 +99,7 @@ impl Raw {
             Values::Bytes(v) => v.iter_mut().for_each(|v| *v = 255 - *v),
             Values::Floats(v) => {
                 v.iter_mut().for_each(|v| *v = -*v);
-                self.range = Range {
-                    low: -self.range.high,
-                    high: -self.range.low,
-                };
+                self.range = Range { low: -self.range.high, high: -self.range.low };
             }
         }
         self
@@ -162,26 +130,12 @@ impl Raw {
             Values::Bytes(v) => Values::Bytes(resized(&v, byte_type, from, to)?),
             Values::Floats(mut v) => {
                 // A single NaN would spread over all its neighbours.
-                v.iter_mut()
-                    .filter(|v| !v.is_finite())
-                    .for_each(|v| *v = 0.0);
+                v.iter_mut().filter(|v| !v.is_finite()).for_each(|v| *v = 0.0);
                 let small = resized(bytemuck::must_cast_slice(&v), float_type, from, to)?;
-                Values::Floats(
-                    small
-                        .as_chunks::<4>()
-                        .0
-                        .iter()
-                        .map(|&bytes| f32::from_ne_bytes(bytes))
-                        .collect(),
-                )
+                Values::Floats(small.as_chunks::<4>().0.iter().map(|&bytes| f32::from_ne_bytes(bytes)).collect())
             }
         };
-        Ok(Raw {
-            width,
-            height,
-            samples,
-            ..self
-        })
+        Ok(Raw { width, height, samples, ..self })
     }
 
     fn byte_type(&self) -> fir::PixelType {
@@ -205,26 +159,14 @@ impl Raw {
         let (low, high) = range.shown();
         let levels: Vec<u8> = match self.samples {
             Values::Bytes(v) => v,
-            Values::Floats(v) => v
-                .iter()
-                .map(|v| level((v - low) / (high - low) * 255.0))
-                .collect(),
+            Values::Floats(v) => v.iter().map(|v| level((v - low) / (high - low) * 255.0)).collect(),
         };
         let rgb = match self.channels {
             1 => levels.iter().flat_map(|&v| [v; 3]).collect(),
             3 => levels,
-            _ => levels
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .flat_map(|&pixel| on_background(pixel))
-                .collect(),
+            _ => levels.as_chunks::<4>().0.iter().flat_map(|&pixel| on_background(pixel)).collect(),
         };
-        Picture {
-            width: self.width,
-            height: self.height,
-            rgb,
-        }
+        Picture { width: self.width, height: self.height, rgb }
     }
 }
 
@@ -240,54 +182,31 @@ fn on_background([r, g, b, a]: [u8; 4]) -> [u8; 3] {
 }
 
 /// The values in the order height, width, channel.
-fn channels_last<T: Copy>(
-    values: Vec<T>,
-    (width, height, channels): (usize, usize, usize),
-    order: Order,
-) -> Vec<T> {
+fn channels_last<T: Copy>(values: Vec<T>, (width, height, channels): (usize, usize, usize), order: Order) -> Vec<T> {
     let (row, pixel, channel) = match order {
         Order::Planes => (width, 1, width * height),
         Order::Lines => (width * channels, 1, width),
         Order::Pixels | Order::Encoded => return values,
     };
-    let places = (0..height)
-        .flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| (y, x, c))));
-    places
-        .filter_map(|(y, x, c)| values.get(y * row + x * pixel + c * channel).copied())
-        .collect()
+    let places = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| (y, x, c))));
+    places.filter_map(|(y, x, c)| values.get(y * row + x * pixel + c * channel).copied()).collect()
 }
 
 /// Lanczos when it gets smaller, which keeps detail; Catmull–Rom when it gets larger, which does not ring.
-fn resized(
-    bytes: &[u8],
-    pixel: fir::PixelType,
-    from: (u32, u32),
-    to: (u32, u32),
-) -> Result<Vec<u8>> {
-    let failed =
-        |e: &dyn std::fmt::Display| Error::invalid(format!("the picture cannot be scaled: {e}"));
+fn resized(bytes: &[u8], pixel: fir::PixelType, from: (u32, u32), to: (u32, u32)) -> Result<Vec<u8>> {
+    let failed = |e: &dyn std::fmt::Display| Error::invalid(format!("the picture cannot be scaled: {e}"));
     let source = ImageRef::new(from.0, from.1, bytes, pixel).map_err(|e| failed(&e))?;
     let mut target = Image::new(to.0, to.1, pixel);
-    let filter = if to.0 <= from.0 && to.1 <= from.1 {
-        fir::FilterType::Lanczos3
-    } else {
-        fir::FilterType::CatmullRom
-    };
+    let filter = if to.0 <= from.0 && to.1 <= from.1 { fir::FilterType::Lanczos3 } else { fir::FilterType::CatmullRom };
     let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter));
-    fir::Resizer::new()
-        .resize(&source, &mut target, &options)
-        .map_err(|e| failed(&e))?;
+    fir::Resizer::new().resize(&source, &mut target, &options).map_err(|e| failed(&e))?;
     Ok(target.into_vec())
 }
 
 impl Picture {
     /// A picture of one colour.
     pub(super) fn plain(width: u32, height: u32, colour: [u8; 3]) -> Picture {
-        Picture {
-            width,
-            height,
-            rgb: colour.repeat(width as usize * height as usize),
-        }
+        Picture { width, height, rgb: colour.repeat(width as usize * height as usize) }
     }
 
     /// The pixel in column `x` of row `y`, if there is one.
@@ -326,12 +245,7 @@ impl Picture {
         if across == down && (width, height) == (self.width * across, self.height * across) {
             return Ok(self.enlarged(across));
         }
-        let rgb = resized(
-            &self.rgb,
-            fir::PixelType::U8x3,
-            (self.width, self.height),
-            (width, height),
-        )?;
+        let rgb = resized(&self.rgb, fir::PixelType::U8x3, (self.width, self.height), (width, height))?;
         Ok(Picture { width, height, rgb })
     }
 
@@ -349,13 +263,7 @@ impl Picture {
 
 /// The largest size within `box_width` × `box_height` of a picture of `width` × `height` whose pixels are shown
 /// `pixel_aspect` times as high as wide; at least one pixel.
-pub(super) fn fitted(
-    width: u32,
-    height: u32,
-    box_width: u32,
-    box_height: u32,
-    pixel_aspect: f32,
-) -> (u32, u32) {
+pub(super) fn fitted(width: u32, height: u32, box_width: u32, box_height: u32, pixel_aspect: f32) -> (u32, u32) {
     let (w, h) = (width.max(1) as f32, height.max(1) as f32 / pixel_aspect);
     let scale = (box_width as f32 / w).min(box_height as f32 / h);
     let side = |v: f32, limit: u32| ((v * scale).round() as u32).clamp(1, limit.max(1));
@@ -367,48 +275,24 @@ mod tests {
     use super::*;
 
     fn grey(values: &[f32]) -> Raw {
-        Raw::new(
-            values.len() as u32,
-            1,
-            1,
-            Order::Pixels,
-            Values::Floats(values.to_vec()),
-        )
-        .unwrap()
+        Raw::new(values.len() as u32, 1, 1, Order::Pixels, Values::Floats(values.to_vec())).unwrap()
     }
 
     fn levels(raw: Raw) -> Vec<u8> {
         let range = raw.range();
-        raw.into_picture(range)
-            .rgb
-            .chunks(3)
-            .map(|p| p[0])
-            .collect()
+        raw.into_picture(range).rgb.chunks(3).map(|p| p[0]).collect()
     }
 
     #[test]
     fn planes_and_lines_become_pixels() {
         let pixels = vec![1, 2, 3, 4, 5, 6]; // two pixels: (1,2,3) and (4,5,6)
-        let of = |order, v: &[u8]| {
-            Raw::new(2, 1, 3, order, Values::Bytes(v.to_vec()))
-                .unwrap()
-                .samples
-        };
-        assert_eq!(
-            of(Order::Planes, &[1, 4, 2, 5, 3, 6]),
-            Values::Bytes(pixels.clone())
-        );
-        assert_eq!(
-            of(Order::Lines, &[1, 4, 2, 5, 3, 6]),
-            Values::Bytes(pixels.clone())
-        );
+        let of = |order, v: &[u8]| Raw::new(2, 1, 3, order, Values::Bytes(v.to_vec())).unwrap().samples;
+        assert_eq!(of(Order::Planes, &[1, 4, 2, 5, 3, 6]), Values::Bytes(pixels.clone()));
+        assert_eq!(of(Order::Lines, &[1, 4, 2, 5, 3, 6]), Values::Bytes(pixels.clone()));
         assert_eq!(of(Order::Pixels, &pixels), Values::Bytes(pixels));
         let planes: Vec<u8> = (0..12).collect();
         let raw = Raw::new(2, 2, 3, Order::Planes, Values::Bytes(planes)).unwrap();
-        assert_eq!(
-            raw.samples,
-            Values::Bytes(vec![0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11])
-        );
+        assert_eq!(raw.samples, Values::Bytes(vec![0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]));
     }
 
     #[test]
@@ -428,14 +312,7 @@ mod tests {
 
     #[test]
     fn transparency_is_shown_on_white() {
-        let raw = Raw::new(
-            2,
-            1,
-            4,
-            Order::Pixels,
-            Values::Bytes(vec![9, 9, 9, 0, 9, 9, 9, 255]),
-        )
-        .unwrap();
+        let raw = Raw::new(2, 1, 4, Order::Pixels, Values::Bytes(vec![9, 9, 9, 0, 9, 9, 9, 255])).unwrap();
         assert_eq!(raw.into_picture(Range::EMPTY).rgb, [255, 255, 255, 9, 9, 9]);
     }
 
@@ -443,18 +320,10 @@ mod tests {
     fn shrinking_averages_and_ignores_what_is_not_a_number() {
         let mut values = vec![4.0; 64];
         values[0] = f32::INFINITY;
-        let raw = Raw::new(8, 8, 1, Order::Pixels, Values::Floats(values))
-            .unwrap()
-            .shrunk(2, 2)
-            .unwrap();
-        let Values::Floats(small) = &raw.samples else {
-            unreachable!()
-        };
+        let raw = Raw::new(8, 8, 1, Order::Pixels, Values::Floats(values)).unwrap().shrunk(2, 2).unwrap();
+        let Values::Floats(small) = &raw.samples else { unreachable!() };
         assert_eq!(small.len(), 4);
-        assert!(
-            small.iter().all(|v| v.is_finite()) && (small[3] - 4.0).abs() < 0.2,
-            "{small:?}"
-        );
+        assert!(small.iter().all(|v| v.is_finite()) && (small[3] - 4.0).abs() < 0.2, "{small:?}");
         let raw = Raw::new(1, 1, 1, Order::Pixels, Values::Bytes(vec![9])).unwrap();
         assert_eq!(raw.clone().shrunk(5, 5).unwrap(), raw);
     }
@@ -471,9 +340,7 @@ mod tests {
     #[test]
     fn a_palette_gives_colours_and_unknown_positions_are_black() {
         let raw = Raw::new(3, 1, 1, Order::Pixels, Values::Bytes(vec![1, 0, 7])).unwrap();
-        let picture = raw
-            .with_palette(&[[1, 2, 3], [4, 5, 6]])
-            .into_picture(Range::EMPTY);
+        let picture = raw.with_palette(&[[1, 2, 3], [4, 5, 6]]).into_picture(Range::EMPTY);
         assert_eq!(picture.rgb, [4, 5, 6, 1, 2, 3, 0, 0, 0]);
     }
 
@@ -484,9 +351,6 @@ mod tests {
         small.set(2, 0, [9; 3]);
         let large = small.enlarged(2);
         assert_eq!((large.width, large.height), (4, 2));
-        assert_eq!(
-            (large.pixel(1, 1), large.pixel(2, 1), large.pixel(4, 0)),
-            (Some([1; 3]), Some([2; 3]), None)
-        );
+        assert_eq!((large.pixel(1, 1), large.pixel(2, 1), large.pixel(4, 0)), (Some([1; 3]), Some([2; 3]), None));
     }
 }

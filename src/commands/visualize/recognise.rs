@@ -10,56 +10,15 @@ use super::source::{Element, Facts};
 const SMALLEST: u64 = 8;
 const LARGEST: u64 = 1 << 16;
 
-const IMAGE_NAMES: [&str; 12] = [
-    "images", "imgs", "image", "img", "x", "data", "pictures", "photos", "frames", "pixels",
-    "faces", "features",
-];
-const LABEL_NAMES: [&str; 9] = [
-    "labels",
-    "label",
-    "y",
-    "targets",
-    "target",
-    "classes",
-    "class",
-    "categories",
-    "category",
-];
-const FILE_NAMES: [&str; 12] = [
-    "filenames",
-    "filename",
-    "names",
-    "name",
-    "files",
-    "file",
-    "paths",
-    "path",
-    "titles",
-    "ids",
-    "id",
-    "keys",
-];
-const CLASS_LISTS: [&str; 6] = [
-    "class_names",
-    "list_classes",
-    "label_names",
-    "classes",
-    "categories",
-    "class_list",
-];
+const IMAGE_NAMES: [&str; 12] =
+    ["images", "imgs", "image", "img", "x", "data", "pictures", "photos", "frames", "pixels", "faces", "features"];
+const LABEL_NAMES: [&str; 9] =
+    ["labels", "label", "y", "targets", "target", "classes", "class", "categories", "category"];
+const FILE_NAMES: [&str; 12] =
+    ["filenames", "filename", "names", "name", "files", "file", "paths", "path", "titles", "ids", "id", "keys"];
+const CLASS_LISTS: [&str; 6] = ["class_names", "list_classes", "label_names", "classes", "categories", "class_list"];
 /// Words that say which part of a whole a dataset is, not what is in it.
-const PARTS: [&str; 10] = [
-    "train",
-    "training",
-    "test",
-    "testing",
-    "val",
-    "valid",
-    "validation",
-    "dev",
-    "set",
-    "orig",
-];
+const PARTS: [&str; 10] = ["train", "training", "test", "testing", "val", "valid", "validation", "dev", "set", "orig"];
 
 /// How the numbers of one picture lie in the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,14 +76,8 @@ impl Labels {
 }
 
 /// The datasets that hold pictures, the most likely first. `is_encoded` looks at the first byte string of a dataset.
-pub(super) fn pictures(
-    facts: &[Facts],
-    mut is_encoded: impl FnMut(&Facts) -> bool,
-) -> Vec<Pictures> {
-    let mut found: Vec<Pictures> = facts
-        .iter()
-        .filter_map(|f| candidate(f, &mut is_encoded))
-        .collect();
+pub(super) fn pictures(facts: &[Facts], mut is_encoded: impl FnMut(&Facts) -> bool) -> Vec<Pictures> {
+    let mut found: Vec<Pictures> = facts.iter().filter_map(|f| candidate(f, &mut is_encoded)).collect();
     found.sort_by(|a, b| b.score.cmp(&a.score).then(b.rows.cmp(&a.rows)));
     found
 }
@@ -158,11 +111,7 @@ fn encoded(facts: &Facts, is_encoded: &mut impl FnMut(&Facts) -> bool) -> Option
     let &[rows] = facts.shape.as_slice() else {
         return None;
     };
-    is_encoded(facts).then(|| Pictures {
-        rows,
-        score: 6,
-        ..blank(facts, Order::Encoded)
-    })
+    is_encoded(facts).then(|| Pictures { rows, score: 6, ..blank(facts, Order::Encoded) })
 }
 
 fn blank(facts: &Facts, order: Order) -> Pictures {
@@ -194,10 +143,7 @@ fn declared(facts: &Facts) -> Option<Pictures> {
         [c @ (1 | 3), h, w] if image.subclass == "IMAGE_TRUECOLOR" => (Order::Planes, h, w, c),
         _ => return None,
     };
-    let found = Pictures {
-        stacked: false,
-        ..blank(facts, order)
-    };
+    let found = Pictures { stacked: false, ..blank(facts, order) };
     sized(found, height, width, channels, 1)
 }
 
@@ -211,22 +157,14 @@ fn by_shape(facts: &Facts) -> Option<Pictures> {
         [n, h, w] if large(h) && large(w) => (n, Order::Pixels, h, w, 1, 1),
         _ => return None,
     };
-    let found = Pictures {
-        stacked: rows > 0,
-        score,
-        ..blank(facts, order)
-    };
+    let found = Pictures { stacked: rows > 0, score, ..blank(facts, order) };
     sized(found, height, width, channels, rows.max(1))
 }
 
 fn sized(found: Pictures, height: u64, width: u64, channels: u64, rows: u64) -> Option<Pictures> {
     Some(Pictures {
-        height: u32::try_from(height)
-            .ok()
-            .filter(|&h| u64::from(h) <= LARGEST)?,
-        width: u32::try_from(width)
-            .ok()
-            .filter(|&w| u64::from(w) <= LARGEST)?,
+        height: u32::try_from(height).ok().filter(|&h| u64::from(h) <= LARGEST)?,
+        width: u32::try_from(width).ok().filter(|&w| u64::from(w) <= LARGEST)?,
         channels: u8::try_from(channels).ok()?,
         rows,
         ..found
@@ -234,34 +172,21 @@ fn sized(found: Pictures, height: u64, width: u64, channels: u64, rows: u64) -> 
 }
 
 fn name_score(name: &str) -> i32 {
-    if words(name)
-        .iter()
-        .any(|w| IMAGE_NAMES.contains(&w.as_str()))
-    {
-        4
-    } else {
-        0
-    }
+    if words(name).iter().any(|w| IMAGE_NAMES.contains(&w.as_str())) { 4 } else { 0 }
 }
 
 /// `X_train` → `x`; `train_set_x_orig` → `x`: the words of a name that say what is in it, in lower case.
 fn words(name: &str) -> Vec<String> {
-    all_words(name)
-        .filter(|w| !PARTS.contains(&w.as_str()))
-        .collect()
+    all_words(name).filter(|w| !PARTS.contains(&w.as_str())).collect()
 }
 
 /// The words that say which part it is: `train` of `X_train`.
 fn parts(name: &str) -> Vec<String> {
-    all_words(name)
-        .filter(|w| PARTS.contains(&w.as_str()))
-        .collect()
+    all_words(name).filter(|w| PARTS.contains(&w.as_str())).collect()
 }
 
 fn all_words(name: &str) -> impl Iterator<Item = String> + '_ {
-    name.split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(str::to_lowercase)
+    name.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase)
 }
 
 /// The labels of `pictures`: integers, one-hot rows or texts, one for each picture.
@@ -277,20 +202,13 @@ pub(super) fn labels(facts: &[Facts], pictures: &Pictures) -> Option<Labels> {
     })?;
     Some(match (best.element, best.shape.as_slice()) {
         (Element::Text, _) => Labels::Texts(best.path.clone()),
-        (_, &[_, classes]) if classes > 1 => Labels::OneHot {
-            path: best.path.clone(),
-            classes,
-        },
+        (_, &[_, classes]) if classes > 1 => Labels::OneHot { path: best.path.clone(), classes },
         _ => Labels::Numbers(best.path.clone()),
     })
 }
 
 /// The names of `pictures`: a list of texts, one for each picture, that is not `labels`.
-pub(super) fn names(
-    facts: &[Facts],
-    pictures: &Pictures,
-    labels: Option<&Labels>,
-) -> Option<String> {
+pub(super) fn names(facts: &[Facts], pictures: &Pictures, labels: Option<&Labels>) -> Option<String> {
     let taken = labels.map(Labels::path);
     companion(facts, pictures, &FILE_NAMES, |f| {
         f.element == Element::Text
@@ -303,19 +221,11 @@ pub(super) fn names(
 
 /// The dataset with the names of the classes, where there is one.
 pub(super) fn class_list<'a>(facts: &'a [Facts], pictures: &Pictures) -> Option<&'a Facts> {
-    let rank = |f: &Facts| {
-        CLASS_LISTS
-            .iter()
-            .position(|n| f.name().eq_ignore_ascii_case(n))
-    };
+    let rank = |f: &Facts| CLASS_LISTS.iter().position(|n| f.name().eq_ignore_ascii_case(n));
     let group = group_of(&pictures.path);
     facts
         .iter()
-        .filter(|f| {
-            f.element == Element::Text
-                && f.shape.len() == 1
-                && (f.group() == group || f.group().is_empty())
-        })
+        .filter(|f| f.element == Element::Text && f.shape.len() == 1 && (f.group() == group || f.group().is_empty()))
         .filter_map(|f| Some((rank(f)?, f.group() != group, f)))
         .min_by_key(|&(rank, elsewhere, _)| (elsewhere, rank))
         .map(|(_, _, f)| f)
@@ -337,18 +247,11 @@ fn companion<'a>(
     let rank = |f: &Facts| {
         let words = words(f.name());
         let name = usual.iter().position(|u| words.iter().any(|w| w == u))?;
-        Some((
-            parts(f.name()) != own_parts,
-            f.group() != group,
-            words.len() > 1,
-            name,
-        ))
+        Some((parts(f.name()) != own_parts, f.group() != group, words.len() > 1, name))
     };
     facts
         .iter()
-        .filter(|f| {
-            pictures.stacked && f.shape.first() == Some(&pictures.rows) && f.path != pictures.path
-        })
+        .filter(|f| pictures.stacked && f.shape.first() == Some(&pictures.rows) && f.path != pictures.path)
         .filter(|f| (f.group() == group || f.group().is_empty()) && fits(f))
         .filter_map(|f| Some((rank(f)?, f)))
         .min_by_key(|&(rank, _)| rank)
@@ -361,13 +264,7 @@ mod tests {
     use super::*;
 
     fn dataset(path: &str, shape: &[u64], element: Element) -> Facts {
-        Facts {
-            path: path.into(),
-            shape: shape.into(),
-            element,
-            chunk_rows: 1,
-            image: None,
-        }
+        Facts { path: path.into(), shape: shape.into(), element, chunk_rows: 1, image: None }
     }
 
     fn with_class(mut facts: Facts, subclass: &str, interlace: &str) -> Facts {
@@ -388,32 +285,16 @@ mod tests {
     }
 
     fn form(shape: &[u64], element: Element) -> Option<(Order, u64, u32, u32, u8)> {
-        only(dataset("/whatever", shape, element))
-            .map(|p| (p.order, p.rows, p.height, p.width, p.channels))
+        only(dataset("/whatever", shape, element)).map(|p| (p.order, p.rows, p.height, p.width, p.channels))
     }
 
     #[test]
     fn stacks_are_known_by_their_shape_whatever_their_name() {
-        assert_eq!(
-            form(&[50, 64, 48, 3], U8),
-            Some((Order::Pixels, 50, 64, 48, 3))
-        );
-        assert_eq!(
-            form(&[50, 28, 28, 1], Element::Float(4)),
-            Some((Order::Pixels, 50, 28, 28, 1))
-        );
-        assert_eq!(
-            form(&[50, 3, 32, 32], U8),
-            Some((Order::Planes, 50, 32, 32, 3))
-        );
-        assert_eq!(
-            form(&[50, 28, 28], Element::Unsigned(2)),
-            Some((Order::Pixels, 50, 28, 28, 1))
-        );
-        assert_eq!(
-            form(&[480, 640, 3], U8),
-            Some((Order::Pixels, 1, 480, 640, 3))
-        );
+        assert_eq!(form(&[50, 64, 48, 3], U8), Some((Order::Pixels, 50, 64, 48, 3)));
+        assert_eq!(form(&[50, 28, 28, 1], Element::Float(4)), Some((Order::Pixels, 50, 28, 28, 1)));
+        assert_eq!(form(&[50, 3, 32, 32], U8), Some((Order::Planes, 50, 32, 32, 3)));
+        assert_eq!(form(&[50, 28, 28], Element::Unsigned(2)), Some((Order::Pixels, 50, 28, 28, 1)));
+        assert_eq!(form(&[480, 640, 3], U8), Some((Order::Pixels, 1, 480, 640, 3)));
     }
 
     #[test]
@@ -433,51 +314,18 @@ mod tests {
     fn a_lone_block_of_floats_needs_a_name_or_an_attribute() {
         assert_eq!(form(&[480, 640, 3], Element::Float(4)), None);
         assert!(only(dataset("/image", &[480, 640, 3], Element::Float(4))).is_some());
-        assert!(
-            only(with_class(
-                dataset("/a", &[480, 640, 3], Element::Float(4)),
-                "",
-                ""
-            ))
-            .is_some()
-        );
+        assert!(only(with_class(dataset("/a", &[480, 640, 3], Element::Float(4)), "", "")).is_some());
     }
 
     #[test]
     fn the_image_attributes_decide_about_interlace_and_rank() {
-        let grey = only(with_class(
-            dataset("/a", &[20, 30], U8),
-            "IMAGE_GRAYSCALE",
-            "",
-        ))
-        .unwrap();
-        assert_eq!(
-            (grey.stacked, grey.height, grey.width, grey.channels),
-            (false, 20, 30, 1)
-        );
-        let planes = with_class(
-            dataset("/a", &[3, 20, 30], U8),
-            "IMAGE_TRUECOLOR",
-            "INTERLACE_PLANE",
-        );
-        assert_eq!(
-            only(planes).map(|p| (p.order, p.height)),
-            Some((Order::Planes, 20))
-        );
-        let lines = with_class(
-            dataset("/a", &[20, 3, 30], U8),
-            "IMAGE_TRUECOLOR",
-            "INTERLACE_LINE",
-        );
-        assert_eq!(
-            only(lines).map(|p| (p.order, p.width)),
-            Some((Order::Lines, 30))
-        );
-        let stack = with_class(
-            dataset("/a", &[7, 20, 30, 3], U8),
-            "IMAGE_TRUECOLOR",
-            "INTERLACE_PIXEL",
-        );
+        let grey = only(with_class(dataset("/a", &[20, 30], U8), "IMAGE_GRAYSCALE", "")).unwrap();
+        assert_eq!((grey.stacked, grey.height, grey.width, grey.channels), (false, 20, 30, 1));
+        let planes = with_class(dataset("/a", &[3, 20, 30], U8), "IMAGE_TRUECOLOR", "INTERLACE_PLANE");
+        assert_eq!(only(planes).map(|p| (p.order, p.height)), Some((Order::Planes, 20)));
+        let lines = with_class(dataset("/a", &[20, 3, 30], U8), "IMAGE_TRUECOLOR", "INTERLACE_LINE");
+        assert_eq!(only(lines).map(|p| (p.order, p.width)), Some((Order::Lines, 30)));
+        let stack = with_class(dataset("/a", &[7, 20, 30, 3], U8), "IMAGE_TRUECOLOR", "INTERLACE_PIXEL");
         assert_eq!(only(stack).map(|p| (p.stacked, p.rows)), Some((true, 7)));
     }
 
@@ -488,10 +336,7 @@ mod tests {
             dataset("/test_set_x", &[50, 64, 64, 3], U8),
             dataset("/train_set_x", &[209, 64, 64, 3], U8),
         ];
-        let order: Vec<_> = pictures(&facts, |_| false)
-            .into_iter()
-            .map(|p| p.path)
-            .collect();
+        let order: Vec<_> = pictures(&facts, |_| false).into_iter().map(|p| p.path).collect();
         assert_eq!(order, ["/train_set_x", "/test_set_x", "/depth"]);
     }
 
@@ -499,12 +344,7 @@ mod tests {
     fn byte_strings_count_when_the_first_one_is_an_image_file() {
         let facts = [dataset("/blobs", &[9], Element::Bytes)];
         assert!(pictures(&facts, |_| false).is_empty());
-        assert_eq!(
-            pictures(&facts, |_| true)
-                .first()
-                .map(|p| (p.order, p.rows)),
-            Some((Order::Encoded, 9))
-        );
+        assert_eq!(pictures(&facts, |_| true).first().map(|p| (p.order, p.rows)), Some((Order::Encoded, 9)));
     }
 
     #[test]
@@ -517,10 +357,7 @@ mod tests {
         let set = pictures(&ours, |_| false).remove(0);
         let found = labels(&ours, &set);
         assert_eq!(found, Some(Labels::Numbers("/labels".into())));
-        assert_eq!(
-            names(&ours, &set, found.as_ref()),
-            Some("/filenames".into())
-        );
+        assert_eq!(names(&ours, &set, found.as_ref()), Some("/filenames".into()));
 
         let coursera = [
             dataset("/list_classes", &[2], Element::Text),
@@ -528,14 +365,8 @@ mod tests {
             dataset("/train_set_y", &[209], I64),
         ];
         let set = pictures(&coursera, |_| false).remove(0);
-        assert_eq!(
-            labels(&coursera, &set),
-            Some(Labels::Numbers("/train_set_y".into()))
-        );
-        assert_eq!(
-            class_list(&coursera, &set).map(Facts::name),
-            Some("list_classes")
-        );
+        assert_eq!(labels(&coursera, &set), Some(Labels::Numbers("/train_set_y".into())));
+        assert_eq!(class_list(&coursera, &set).map(Facts::name), Some("list_classes"));
         assert_eq!(names(&coursera, &set, None), None);
     }
 
@@ -549,13 +380,7 @@ mod tests {
         ];
         for set in pictures(&facts, |_| false) {
             let expected = set.path.replace('X', "Y");
-            assert_eq!(
-                labels(&facts, &set),
-                Some(Labels::OneHot {
-                    path: expected,
-                    classes: 4
-                })
-            );
+            assert_eq!(labels(&facts, &set), Some(Labels::OneHot { path: expected, classes: 4 }));
         }
     }
 

@@ -52,12 +52,7 @@ pub(super) struct Order {
 ///
 /// # Errors
 /// The rows do not exist, the sheet would be too large, or no picture can be read.
-pub(super) fn draw(
-    source: &dyn Source,
-    set: &ImageSet,
-    order: &Order,
-    progress: &dyn Progress,
-) -> Result<Picture> {
+pub(super) fn draw(source: &dyn Source, set: &ImageSet, order: &Order, progress: &dyn Progress) -> Result<Picture> {
     let choice = choose(source, set, order, progress)?;
     let captions = set.captions(source, &choice.rows);
     let layout = Layout::of(set, order, &captions);
@@ -71,24 +66,14 @@ pub(super) fn draw(
         )));
     }
     let mut sheet = Picture::plain(layout.width, height, PAPER);
-    draw_title(
-        &mut sheet,
-        &fonts,
-        &layout,
-        &subtitle(set, order, &choice),
-        &order.title,
-    );
-    draw_pictures(
-        &mut sheet, &fonts, &layout, source, set, &captions, progress,
-    )?;
+    draw_title(&mut sheet, &fonts, &layout, &subtitle(set, order, &choice), &order.title);
+    draw_pictures(&mut sheet, &fonts, &layout, source, set, &captions, progress)?;
     legend.draw(&mut sheet, &fonts, layout.margin, layout.footer_top());
     Ok(sheet)
 }
 
 fn fonts() -> Result<Fonts> {
-    Fonts::load().ok_or_else(|| {
-        Error::invalid("the fonts inside of the program are broken; install it again")
-    })
+    Fonts::load().ok_or_else(|| Error::invalid("the fonts inside of the program are broken; install it again"))
 }
 
 /// Sizes and places of everything on a sheet, in pixels.
@@ -111,34 +96,18 @@ struct Layout {
 impl Layout {
     fn of(set: &ImageSet, order: &Order, captions: &[Caption]) -> Layout {
         let count = u32::try_from(captions.len()).unwrap_or(u32::MAX);
-        let columns = order
-            .columns
-            .unwrap_or_else(|| columns_for(count))
-            .clamp(1, order.width.max(400) / 40);
+        let columns = order.columns.unwrap_or_else(|| columns_for(count)).clamp(1, order.width.max(400) / 40);
         let width = order.width.max(400);
         let margin = (width / 28).clamp(24, 64);
         let box_width = (width.saturating_sub(2 * margin + (columns - 1) * GAP) / columns).max(8);
-        let (box_width, box_height) = match set
-            .size()
-            .filter(|&(w, h)| w.max(h) <= PIXEL_ART && w <= box_width)
-        {
+        let (box_width, box_height) = match set.size().filter(|&(w, h)| w.max(h) <= PIXEL_ART && w <= box_width) {
             // Squares of whole pixels fill their boxes.
             Some((w, h)) => (box_width / w * w, box_width / w * h),
-            None => (
-                box_width,
-                ((box_width as f32 / set.aspect().clamp(0.5, 2.0)).round() as u32).max(8),
-            ),
+            None => (box_width, ((box_width as f32 / set.aspect().clamp(0.5, 2.0)).round() as u32).max(8)),
         };
         let zoom = (box_width as f32 / USUAL_BOX).sqrt().clamp(0.7, 1.5);
         let rows = count.div_ceil(columns).max(1);
-        let caption_lines = if captions
-            .iter()
-            .any(|c| c.class.is_some() && !c.name.is_empty())
-        {
-            2
-        } else {
-            1
-        };
+        let caption_lines = if captions.iter().any(|c| c.class.is_some() && !c.name.is_empty()) { 2 } else { 1 };
         Layout {
             width,
             margin,
@@ -164,11 +133,7 @@ impl Layout {
 
     /// Around a mounted picture.
     fn mount(&self) -> u32 {
-        if self.mounted {
-            (self.box_width / 20).clamp(2, MOUNT)
-        } else {
-            0
-        }
+        if self.mounted { (self.box_width / 20).clamp(2, MOUNT) } else { 0 }
     }
 
     fn grid_top(&self) -> u32 {
@@ -184,9 +149,7 @@ impl Layout {
         let (column, row) = (i % self.columns, i / self.columns);
         Rect {
             // The last column ends at the right margin.
-            x: self.margin
-                + column * (self.width - 2 * self.margin - self.box_width)
-                    / (self.columns - 1).max(1),
+            x: self.margin + column * (self.width - 2 * self.margin - self.box_width) / (self.columns - 1).max(1),
             y: self.grid_top() + row * self.row_height(),
             width: self.box_width,
             height: self.box_height,
@@ -198,46 +161,28 @@ impl Layout {
 fn columns_for(count: u32) -> u32 {
     let ideal = (f64::from(count.max(1)) * 4.0 / 3.0).sqrt().round() as u32;
     let candidates = ideal.saturating_sub(1).max(1)..=ideal + 1;
-    candidates
-        .min_by_key(|&c| (c - count % c) % c * 2 + c.abs_diff(ideal))
-        .unwrap_or(1)
+    candidates.min_by_key(|&c| (c - count % c) % c * 2 + c.abs_diff(ideal)).unwrap_or(1)
 }
 
 /// `/images · 998 images · 64×64 RGB · 2 classes · 13.2 MB`.
 fn subtitle(set: &ImageSet, order: &Order, choice: &Choice) -> String {
-    let classes = if choice.census.overflowed {
-        0
-    } else {
-        choice.census.counts.len()
-    };
+    let classes = if choice.census.overflowed { 0 } else { choice.census.counts.len() };
     let classes = match classes {
         0 => None,
         1 => Some("1 class".to_owned()),
         n => Some(format!("{} classes", grouped(n as u64))),
     };
-    let parts = [
-        Some(set.description()),
-        classes,
-        order.bytes.map(bytes_text),
-    ];
+    let parts = [Some(set.description()), classes, order.bytes.map(bytes_text)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 fn draw_title(sheet: &mut Picture, fonts: &Fonts, layout: &Layout, subtitle: &str, title: &str) {
     let left = layout.margin as f32;
     let room = (layout.width - 2 * layout.margin) as f32;
-    let pen = Pen {
-        font: &fonts.medium,
-        size: 38.0,
-        colour: INK,
-    };
+    let pen = Pen { font: &fonts.medium, size: 38.0, colour: INK };
     let title = shortened_by(title, room, |t| pen.width(t));
     paint::write(sheet, left, layout.margin as f32 + 32.0, &title, pen);
-    let pen = Pen {
-        font: &fonts.regular,
-        size: 20.0,
-        colour: SOFT,
-    };
+    let pen = Pen { font: &fonts.regular, size: 20.0, colour: SOFT };
     let line = shortened_by(subtitle, room, |t| pen.width(t));
     paint::write(sheet, left, layout.margin as f32 + 66.0, &line, pen);
 }
@@ -251,11 +196,7 @@ fn bytes_text(bytes: u64) -> String {
         unit += 1;
     }
     let unit = UNITS.get(unit).unwrap_or(&"");
-    if *unit == "bytes" || value >= 99.5 {
-        format!("{value:.0} {unit}")
-    } else {
-        format!("{value:.1} {unit}")
-    }
+    if *unit == "bytes" || value >= 99.5 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
 /// Pictures are read a row of the sheet at a time; one that cannot be read leaves a note in its place.
@@ -271,22 +212,12 @@ fn draw_pictures(
     progress.start("reading pictures", Some(captions.len() as u64));
     let rows: Vec<u64> = captions.iter().map(|c| c.index).collect();
     let mount = 2 * layout.mount();
-    let fit = |width, height| {
-        sheet_size(
-            width,
-            height,
-            layout.box_width - mount,
-            layout.box_height.saturating_sub(mount),
-        )
-    };
+    let fit =
+        |width, height| sheet_size(width, height, layout.box_width - mount, layout.box_height.saturating_sub(mount));
     let mut readable = 0;
     let mut last_error = None;
     // Values that are no bytes share their scale over the whole sheet.
-    let at_once = if set.has_common_scale() {
-        rows.len().max(1)
-    } else {
-        layout.columns as usize
-    };
+    let at_once = if set.has_common_scale() { rows.len().max(1) } else { layout.columns as usize };
     let mut i = 0;
     for (rows, captions) in rows.chunks(at_once).zip(captions.chunks(at_once)) {
         check(progress)?;
@@ -337,38 +268,18 @@ fn draw_picture(sheet: &mut Picture, layout: &Layout, place: Rect, picture: &Pic
 
 fn draw_hole(sheet: &mut Picture, fonts: &Fonts, place: Rect) {
     paint::fill(sheet, place, RADIUS, CARD);
-    let pen = Pen {
-        font: &fonts.regular,
-        size: 16.0,
-        colour: FAINT,
-    };
+    let pen = Pen { font: &fonts.regular, size: 16.0, colour: FAINT };
     let text = shortened_by("unreadable", place.width as f32, |t| pen.width(t));
     let x = place.x as f32 + (place.width as f32 - pen.width(&text)) / 2.0;
-    paint::write(
-        sheet,
-        x,
-        (place.y + place.height / 2 + 6) as f32,
-        &text,
-        pen,
-    );
+    paint::write(sheet, x, (place.y + place.height / 2 + 6) as f32, &text, pen);
 }
 
 /// `● class        index` and below it the name; without a class the name stands beside the index.
-fn draw_caption(
-    sheet: &mut Picture,
-    fonts: &Fonts,
-    layout: &Layout,
-    place: Rect,
-    caption: &Caption,
-) {
+fn draw_caption(sheet: &mut Picture, fonts: &Fonts, layout: &Layout, place: Rect, caption: &Caption) {
     let (left, right) = (place.x as f32, (place.x + place.width) as f32);
     let top = place.y + place.height;
     let base = (top + layout.zoomed(23.0)) as f32;
-    let small = |colour| Pen {
-        font: &fonts.regular,
-        size: 15.0 * layout.zoom,
-        colour,
-    };
+    let small = |colour| Pen { font: &fonts.regular, size: 15.0 * layout.zoom, colour };
     let index = caption.index.to_string();
     let index_left = right - small(FAINT).width(&index);
     paint::write(sheet, index_left, base, &index, small(FAINT));
@@ -376,22 +287,8 @@ fn draw_caption(
     if let Some(class) = &caption.class {
         let (dot, indent) = (layout.zoomed(10.0), layout.zoomed(16.0));
         let y = top + layout.zoomed(23.0 - 10.5);
-        paint::fill(
-            sheet,
-            Rect {
-                x: place.x,
-                y,
-                width: dot,
-                height: dot,
-            },
-            dot,
-            colour_of(class),
-        );
-        let pen = Pen {
-            font: &fonts.medium,
-            size: 16.0 * layout.zoom,
-            colour: INK,
-        };
+        paint::fill(sheet, Rect { x: place.x, y, width: dot, height: dot }, dot, colour_of(class));
+        let pen = Pen { font: &fonts.medium, size: 16.0 * layout.zoom, colour: INK };
         let x = left + indent as f32;
         let name = shortened_by(&caption.class_name, end - x, |t| pen.width(t));
         paint::write(sheet, x, base, &name, pen);
@@ -443,40 +340,21 @@ pub(super) mod tests {
         let set = find(&file).unwrap().remove(0);
         file.damaged = Some(3);
         assert!(draw(&file, &set, &order(4), &Silent).is_ok());
-        let only = Order {
-            rows: Some(3..4),
-            ..order(4)
-        };
-        assert_eq!(
-            draw(&file, &set, &only, &Silent).unwrap_err().kind(),
-            ErrorKind::Damaged
-        );
+        let only = Order { rows: Some(3..4), ..order(4) };
+        assert_eq!(draw(&file, &set, &only, &Silent).unwrap_err().kind(), ErrorKind::Damaged);
     }
 
     #[test]
     fn a_sheet_that_nobody_could_open_is_refused() {
         let file = photos(3000);
         let set = find(&file).unwrap().remove(0);
-        let error = draw(
-            &file,
-            &set,
-            &Order {
-                columns: Some(1),
-                width: 4000,
-                ..order(3000)
-            },
-            &Silent,
-        )
-        .unwrap_err();
+        let error = draw(&file, &set, &Order { columns: Some(1), width: 4000, ..order(3000) }, &Silent).unwrap_err();
         assert!(error.message().contains("--count"), "{error}");
     }
 
     #[test]
     fn sizes_are_written_as_people_write_them() {
         let shown = [12, 999, 13_249_000, 999_700, 250_000_000].map(bytes_text);
-        assert_eq!(
-            shown,
-            ["12 bytes", "999 bytes", "13.2 MB", "1.0 MB", "250 MB"]
-        );
+        assert_eq!(shown, ["12 bytes", "999 bytes", "13.2 MB", "1.0 MB", "250 MB"]);
     }
 }

@@ -159,25 +159,13 @@ pub(super) mod memory {
         let mut file = Memory::default();
         let is_dog = |i: u64| i < count / 2;
         let colour = |i: u64| {
-            if is_dog(i) {
-                [200, 40, 40]
-            } else {
-                [40, 40, 200]
-            }
+            if is_dog(i) { [200, 40, 40] } else { [40, 40, 200] }
         };
         let pixels = (0..count).flat_map(|i| colour(i).repeat(16 * 12)).collect();
         let class = |i: u64| if is_dog(i) { "hot_dog" } else { "not_hot_dog" };
-        file.put_texts(
-            "/filenames",
-            (0..count)
-                .map(|i| format!("{}/{i:04}.jpg", class(i)))
-                .collect(),
-        );
+        file.put_texts("/filenames", (0..count).map(|i| format!("{}/{i:04}.jpg", class(i))).collect());
         file.put_bytes("/images", &[count, 12, 16, 3], pixels);
-        file.put_integers(
-            "/labels",
-            (0..count).map(|i| i64::from(!is_dog(i))).collect(),
-        );
+        file.put_integers("/labels", (0..count).map(|i| i64::from(!is_dog(i))).collect());
         file.put_attribute("/labels", "class_names", &["hot_dog", "not_hot_dog"]);
         file
     }
@@ -195,72 +183,37 @@ pub(super) mod memory {
         }
 
         pub(in super::super) fn put_bytes(&mut self, path: &str, shape: &[u64], values: Vec<u8>) {
-            self.put(
-                path,
-                shape,
-                Element::Unsigned(1),
-                Content::Values(Values::Bytes(values)),
-            );
+            self.put(path, shape, Element::Unsigned(1), Content::Values(Values::Bytes(values)));
         }
 
         pub(in super::super) fn put_floats(&mut self, path: &str, shape: &[u64], values: Vec<f32>) {
-            self.put(
-                path,
-                shape,
-                Element::Float(4),
-                Content::Values(Values::Floats(values)),
-            );
+            self.put(path, shape, Element::Float(4), Content::Values(Values::Floats(values)));
         }
 
         pub(in super::super) fn put_integers(&mut self, path: &str, values: Vec<i64>) {
-            self.put(
-                path,
-                &[values.len() as u64],
-                Element::Signed(8),
-                Content::Integers(values),
-            );
+            self.put(path, &[values.len() as u64], Element::Signed(8), Content::Integers(values));
         }
 
         pub(in super::super) fn put_texts(&mut self, path: &str, values: Vec<String>) {
-            self.put(
-                path,
-                &[values.len() as u64],
-                Element::Text,
-                Content::Texts(values),
-            );
+            self.put(path, &[values.len() as u64], Element::Text, Content::Texts(values));
         }
 
         pub(in super::super) fn put_files(&mut self, path: &str, values: Vec<Vec<u8>>) {
-            self.put(
-                path,
-                &[values.len() as u64],
-                Element::Bytes,
-                Content::Files(values),
-            );
+            self.put(path, &[values.len() as u64], Element::Bytes, Content::Files(values));
         }
 
         pub(in super::super) fn put_attribute(&mut self, path: &str, name: &str, texts: &[&str]) {
-            self.attributes.push((
-                path.into(),
-                name.into(),
-                texts.iter().map(|t| (*t).to_owned()).collect(),
-            ));
+            self.attributes.push((path.into(), name.into(), texts.iter().map(|t| (*t).to_owned()).collect()));
         }
 
         fn find(&self, path: &str, rows: Option<&Range<u64>>) -> Result<(&Facts, &Content)> {
-            let rows_text =
-                rows.map_or_else(|| "all".to_owned(), |r| format!("{}..{}", r.start, r.end));
+            let rows_text = rows.map_or_else(|| "all".to_owned(), |r| format!("{}..{}", r.start, r.end));
             self.reads.borrow_mut().push(format!("{path} {rows_text}"));
-            if rows
-                .zip(self.damaged)
-                .is_some_and(|(rows, bad)| rows.contains(&bad))
-            {
+            if rows.zip(self.damaged).is_some_and(|(rows, bad)| rows.contains(&bad)) {
                 return Err(Error::damaged("checksum is 1, computed 2"));
             }
             let found = self.datasets.iter().find(|(f, _)| f.path == path);
-            found
-                .map(|(f, c)| (f, c))
-                .ok_or_else(|| Error::not_found(path))
+            found.map(|(f, c)| (f, c)).ok_or_else(|| Error::not_found(path))
         }
     }
 
@@ -305,10 +258,7 @@ pub(super) mod memory {
         }
 
         fn text_attribute(&self, path: &str, name: &str) -> Option<Vec<String>> {
-            self.attributes
-                .iter()
-                .find(|(p, n, _)| p == path && n == name)
-                .map(|(_, _, texts)| texts.clone())
+            self.attributes.iter().find(|(p, n, _)| p == path && n == name).map(|(_, _, texts)| texts.clone())
         }
 
         fn tree<'a>(&'a self) -> Box<dyn Iterator<Item = Branch> + 'a> {
@@ -321,22 +271,14 @@ pub(super) mod memory {
                 detail: String::new(),
             };
             let is_sibling = |a: &Facts, b: &Facts| a.group() == b.group();
-            let children = self
-                .datasets
-                .iter()
-                .enumerate()
-                .map(move |(i, (f, _))| Branch {
-                    depth: f.path.matches('/').count(),
-                    last: !self
-                        .datasets
-                        .iter()
-                        .skip(i + 1)
-                        .any(|(other, _)| is_sibling(f, other)),
-                    name: f.name().into(),
-                    path: f.path.clone(),
-                    kind: Kind::Dataset,
-                    detail: super::super::text::shape(&f.shape),
-                });
+            let children = self.datasets.iter().enumerate().map(move |(i, (f, _))| Branch {
+                depth: f.path.matches('/').count(),
+                last: !self.datasets.iter().skip(i + 1).any(|(other, _)| is_sibling(f, other)),
+                name: f.name().into(),
+                path: f.path.clone(),
+                kind: Kind::Dataset,
+                detail: super::super::text::shape(&f.shape),
+            });
             Box::new(std::iter::once(root).chain(children))
         }
     }

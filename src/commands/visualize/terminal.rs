@@ -49,27 +49,19 @@ pub(crate) fn restore_terminal() {
 
 /// Whether there is a terminal that can show the view and send keys.
 pub(super) fn is_there() -> bool {
-    let is_able =
-        std::env::var("TERM").map_or(cfg!(windows), |term| term != "dumb" && !term.is_empty());
+    let is_able = std::env::var("TERM").map_or(cfg!(windows), |term| term != "dumb" && !term.is_empty());
     // With something else as standard input, keys come from the terminal itself.
-    let has_keys = || {
-        std::io::stdin().is_terminal() || (cfg!(unix) && std::fs::File::open("/dev/tty").is_ok())
-    };
+    let has_keys = || std::io::stdin().is_terminal() || (cfg!(unix) && std::fs::File::open("/dev/tty").is_ok());
     is_able && std::io::stdout().is_terminal() && has_keys()
 }
 
 /// Height over width of a character cell, where the terminal says it; else the usual 2.
 pub(super) fn cell_aspect() -> f32 {
-    let aspect = terminal::window_size()
-        .ok()
-        .filter(|s| s.columns > 0 && s.rows > 0 && s.width > 0)
-        .map(|s| {
-            let (cell_width, cell_height) = (
-                f32::from(s.width) / f32::from(s.columns),
-                f32::from(s.height) / f32::from(s.rows),
-            );
-            cell_height / cell_width
-        });
+    let aspect = terminal::window_size().ok().filter(|s| s.columns > 0 && s.rows > 0 && s.width > 0).map(|s| {
+        let (cell_width, cell_height) =
+            (f32::from(s.width) / f32::from(s.columns), f32::from(s.height) / f32::from(s.rows));
+        cell_height / cell_width
+    });
     aspect.filter(|a| (1.4..=3.0).contains(a)).unwrap_or(2.0)
 }
 
@@ -91,11 +83,7 @@ pub(super) trait Console {
 ///
 /// # Errors
 /// The terminal is gone, or the user asked to stop by a signal.
-pub(super) fn run(
-    viewer: &mut Viewer<'_>,
-    console: &mut dyn Console,
-    stopped: &dyn Fn() -> bool,
-) -> Result<()> {
+pub(super) fn run(viewer: &mut Viewer<'_>, console: &mut dyn Console, stopped: &dyn Fn() -> bool) -> Result<()> {
     let mut is_stale = true;
     loop {
         if stopped() {
@@ -145,12 +133,7 @@ impl<'a> Terminal<'a> {
         TAKEN.store(true, Ordering::SeqCst);
         let hook = restore_before_panic_message();
         // From here on dropping it gives the terminal back.
-        let opened = Terminal {
-            out,
-            depth,
-            shown: None,
-            hook: Some(hook),
-        };
+        let opened = Terminal { out, depth, shown: None, hook: Some(hook) };
         opened.out.write_all(ENTER.as_bytes())?;
         opened.out.flush()?;
         Ok(opened)
@@ -204,11 +187,7 @@ impl Console for Terminal<'_> {
     }
 
     fn next(&mut self, patience: Duration) -> Result<Option<Event>> {
-        Ok(if event::poll(patience)? {
-            Some(event::read()?)
-        } else {
-            None
-        })
+        Ok(if event::poll(patience)? { Some(event::read()?) } else { None })
     }
 }
 
@@ -231,11 +210,7 @@ mod tests {
     impl Script {
         fn new(keys: &str) -> Script {
             let key = |c| Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
-            Script {
-                events: keys.chars().map(key).collect(),
-                size: (100, 40),
-                screens: Vec::new(),
-            }
+            Script { events: keys.chars().map(key).collect(), size: (100, 40), screens: Vec::new() }
         }
     }
 
@@ -270,11 +245,7 @@ mod tests {
 
     fn shown(script: &mut Script) -> Result<()> {
         let file = photos(30);
-        let look = Look {
-            count: 12,
-            depth: Depth::True,
-            cell_aspect: 2.0,
-        };
+        let look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };
         let mut viewer = Viewer::new(&file, "photos.h5".into(), find(&file)?, look);
         run(&mut viewer, script, &|| false)
     }
@@ -283,17 +254,9 @@ mod tests {
     fn each_key_is_answered_with_a_screen_until_q() {
         let mut script = Script::new("nnpq!");
         shown(&mut script).unwrap();
-        let pages = script
-            .screens
-            .iter()
-            .map(|s| s.lines().next().unwrap_or_default());
-        let pages: Vec<_> = pages
-            .map(|title| title.rsplit_once("  ").map_or("", |(_, right)| right))
-            .collect();
-        assert_eq!(
-            pages,
-            ["1–12 of 30", "13–24 of 30", "25–30 of 30", "13–24 of 30"]
-        );
+        let pages = script.screens.iter().map(|s| s.lines().next().unwrap_or_default());
+        let pages: Vec<_> = pages.map(|title| title.rsplit_once("  ").map_or("", |(_, right)| right)).collect();
+        assert_eq!(pages, ["1–12 of 30", "13–24 of 30", "25–30 of 30", "13–24 of 30"]);
         assert_eq!(script.events.len(), 1);
     }
 
@@ -314,11 +277,7 @@ mod tests {
     #[test]
     fn a_signal_ends_the_view() {
         let file = photos(3);
-        let look = Look {
-            count: 12,
-            depth: Depth::True,
-            cell_aspect: 2.0,
-        };
+        let look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };
         let mut viewer = Viewer::new(&file, "photos.h5".into(), find(&file).unwrap(), look);
         let stopped = run(&mut viewer, &mut Script::new("n"), &|| true);
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Interrupted);

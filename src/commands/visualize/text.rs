@@ -23,11 +23,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_unsafe(c) {
-            shown.extend(c.escape_unicode())
-        } else {
-            shown.push(c)
-        }
+        if is_unsafe(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     Cow::Owned(shown)
 }
@@ -66,11 +62,7 @@ pub(super) fn shortened_by(text: &str, limit: f32, measure: impl Fn(&str) -> f32
         }
     }
     let shown = with_gap(&chars, fits);
-    Cow::Owned(if measure(&shown) <= limit {
-        shown
-    } else {
-        String::new()
-    })
+    Cow::Owned(if measure(&shown) <= limit { shown } else { String::new() })
 }
 
 /// The first and the last of `kept` characters of `chars`, an ellipsis between them.
@@ -79,10 +71,7 @@ fn with_gap(chars: &[char], kept: usize) -> String {
     let back = kept - front;
     let head = chars.iter().take(front);
     // A combining mark that lost its letter would land on the ellipsis.
-    let tail = chars
-        .iter()
-        .skip(chars.len().saturating_sub(back))
-        .skip_while(|c| c.width() == Some(0));
+    let tail = chars.iter().skip(chars.len().saturating_sub(back)).skip_while(|c| c.width() == Some(0));
     head.chain(['…'].iter()).chain(tail).collect()
 }
 
@@ -101,11 +90,7 @@ pub(super) fn grouped(count: u64) -> String {
 
 /// A shape as people write it: `998×64×64×3`; a scalar has none.
 pub(super) fn shape(extents: &[u64]) -> String {
-    extents
-        .iter()
-        .map(u64::to_string)
-        .collect::<Vec<_>>()
-        .join("×")
+    extents.iter().map(u64::to_string).collect::<Vec<_>>().join("×")
 }
 
 #[cfg(test)]
@@ -115,23 +100,14 @@ mod tests {
     #[test]
     fn control_and_bidirectional_characters_are_shown_not_obeyed() {
         assert_eq!(printable("a\x1b]0;pwned\x07b"), "a\\u{1b}]0;pwned\\u{7}b");
-        assert_eq!(
-            printable("\u{9b}2J\u{202e}gpj.exe\u{2066}\u{200f}"),
-            "\\u{9b}2J\\u{202e}gpj.exe\\u{2066}\\u{200f}"
-        );
-        assert_eq!(
-            printable("line\nbreak\ttab\rreturn\0"),
-            "line\\u{a}break\\u{9}tab\\u{d}return\\u{0}"
-        );
+        assert_eq!(printable("\u{9b}2J\u{202e}gpj.exe\u{2066}\u{200f}"), "\\u{9b}2J\\u{202e}gpj.exe\\u{2066}\\u{200f}");
+        assert_eq!(printable("line\nbreak\ttab\rreturn\0"), "line\\u{a}break\\u{9}tab\\u{d}return\\u{0}");
         assert!(matches!(printable("Straße/寿司.jpg"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn a_long_name_keeps_its_beginning_and_its_end() {
-        assert_eq!(
-            shortened("hot_dog/IMG_20190417_134502.jpg", 16),
-            "hot_dog/…502.jpg"
-        );
+        assert_eq!(shortened("hot_dog/IMG_20190417_134502.jpg", 16), "hot_dog/…502.jpg");
         assert_eq!(shortened("short.jpg", 16), "short.jpg");
         assert_eq!(shortened("abc", 1), "…");
         assert_eq!(shortened("abc", 0), "");
@@ -141,10 +117,7 @@ mod tests {
     fn wide_characters_count_two_columns() {
         assert_eq!(columns("寿司"), 4);
         for limit in 0..20 {
-            assert!(
-                columns(&shortened("寿司寿司寿司寿司寿司寿司", limit)) <= limit,
-                "{limit}"
-            );
+            assert!(columns(&shortened("寿司寿司寿司寿司寿司寿司", limit)) <= limit, "{limit}");
         }
     }
 
@@ -156,9 +129,6 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_by_thousands() {
-        assert_eq!(
-            [0, 999, 1_000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -24,13 +24,7 @@ pub(super) struct TreePane<'a> {
 
 impl<'a> TreePane<'a> {
     pub(super) fn new(source: &'a dyn Source) -> TreePane<'a> {
-        TreePane {
-            lines: Vec::new(),
-            guides: Vec::new(),
-            open: Vec::new(),
-            rest: Some(source.tree()),
-            top: 0,
-        }
+        TreePane { lines: Vec::new(), guides: Vec::new(), open: Vec::new(), rest: Some(source.tree()), top: 0 }
     }
 
     /// Reads on until there are `wanted` lines or no more.
@@ -50,11 +44,7 @@ impl<'a> TreePane<'a> {
         let mut guides = String::new();
         if let Some(parents) = line.depth.min(DEEPEST).checked_sub(1) {
             self.open.resize(parents, false);
-            guides.extend(
-                self.open
-                    .iter()
-                    .map(|&more| if more { "│  " } else { "   " }),
-            );
+            guides.extend(self.open.iter().map(|&more| if more { "│  " } else { "   " }));
             guides.push_str(if line.last { "└─ " } else { "├─ " });
             self.open.push(!line.last);
         }
@@ -73,15 +63,9 @@ impl<'a> TreePane<'a> {
     /// How wide the pane should be to show its first `height` lines, at most a third of `available`.
     pub(super) fn width(&mut self, height: u16, available: u16) -> u16 {
         self.read_to(self.top + usize::from(height));
-        let shown = self
-            .lines
-            .iter()
-            .zip(&self.guides)
-            .skip(self.top)
-            .take(usize::from(height));
-        let widest = shown
-            .map(|(line, guides)| columns(guides) + columns(&line.name) + 2 + columns(&line.detail))
-            .max();
+        let shown = self.lines.iter().zip(&self.guides).skip(self.top).take(usize::from(height));
+        let widest =
+            shown.map(|(line, guides)| columns(guides) + columns(&line.name) + 2 + columns(&line.detail)).max();
         let widest = u16::try_from(widest.unwrap_or(0)).unwrap_or(u16::MAX);
         widest.saturating_add(1).min(WIDEST).min(available / 3)
     }
@@ -92,29 +76,12 @@ impl<'a> TreePane<'a> {
         let shown = self.lines.iter().zip(&self.guides).skip(self.top);
         for ((line, guides), y) in shown.zip(area.y..area.y.saturating_add(area.height)) {
             let is_current = line.path == current && line.kind == Kind::Dataset;
-            draw_line(
-                canvas,
-                Area {
-                    y,
-                    height: 1,
-                    ..area
-                },
-                guides,
-                line,
-                is_current,
-            );
+            draw_line(canvas, Area { y, height: 1, ..area }, guides, line, is_current);
         }
-        let below = self
-            .lines
-            .len()
-            .saturating_sub(self.top + usize::from(area.height));
+        let below = self.lines.len().saturating_sub(self.top + usize::from(area.height));
         if below > 0 && area.height > 0 {
             let y = area.y + area.height - 1;
-            let line = Area {
-                y,
-                height: 1,
-                ..area
-            };
+            let line = Area { y, height: 1, ..area };
             canvas.fill(line, Style::PLAIN);
             canvas.write(area.x, y, area.width, "↓ more", Style::DIM);
         }
@@ -129,27 +96,14 @@ fn draw_line(canvas: &mut Canvas, area: Area, guides: &str, line: &Branch, is_cu
     let name = shortened(&line.name, room);
     let style = match line.kind {
         Kind::Group => Style::BOLD,
-        Kind::Damaged => Style {
-            bold: true,
-            ..Style::coloured([214, 88, 88])
-        },
-        _ => Style {
-            bold: is_current,
-            reverse: is_current,
-            ..Style::PLAIN
-        },
+        Kind::Damaged => Style { bold: true, ..Style::coloured([214, 88, 88]) },
+        _ => Style { bold: is_current, reverse: is_current, ..Style::PLAIN },
     };
     let x = canvas.write(x, area.y, end.saturating_sub(x), &name, style);
     let room = usize::from(end.saturating_sub(x));
     if room > 4 && !line.detail.is_empty() {
         let detail = shortened(&line.detail, room - 2);
-        canvas.write(
-            x + 2,
-            area.y,
-            end.saturating_sub(x + 2),
-            &detail,
-            Style::DIM,
-        );
+        canvas.write(x + 2, area.y, end.saturating_sub(x + 2), &detail, Style::DIM);
     }
 }
 
@@ -162,16 +116,7 @@ mod tests {
         let mut pane = TreePane::new(file);
         pane.scroll(scroll, height);
         let mut canvas = Canvas::new(width, height);
-        pane.draw(
-            &mut canvas,
-            Area {
-                x: 0,
-                y: 0,
-                width,
-                height,
-            },
-            "/images",
-        );
+        pane.draw(&mut canvas, Area { x: 0, y: 0, width, height }, "/images");
         canvas.to_text()
     }
 
@@ -184,18 +129,12 @@ mod tests {
     #[test]
     fn a_narrow_pane_shortens_details_first() {
         assert_eq!(drawn(&photos(30), 14, 3, 0), "/\n├─ filenames\n↓ more\n");
-        assert_eq!(
-            drawn(&photos(30), 18, 4, 0),
-            "/\n├─ filenames  30\n├─ images  30×…6×3\n└─ labels  30\n"
-        );
+        assert_eq!(drawn(&photos(30), 18, 4, 0), "/\n├─ filenames  30\n├─ images  30×…6×3\n└─ labels  30\n");
     }
 
     #[test]
     fn scrolling_stops_at_both_ends() {
-        assert_eq!(
-            drawn(&photos(30), 30, 2, 99),
-            "├─ images  30×12×16×3\n└─ labels  30\n"
-        );
+        assert_eq!(drawn(&photos(30), 30, 2, 99), "├─ images  30×12×16×3\n└─ labels  30\n");
         assert_eq!(drawn(&photos(30), 20, 2, -99), "/\n↓ more\n");
     }
 
@@ -207,16 +146,7 @@ mod tests {
         }
         let mut pane = TreePane::new(&file);
         let mut canvas = Canvas::new(20, 10);
-        pane.draw(
-            &mut canvas,
-            Area {
-                x: 0,
-                y: 0,
-                width: 20,
-                height: 10,
-            },
-            "",
-        );
+        pane.draw(&mut canvas, Area { x: 0, y: 0, width: 20, height: 10 }, "");
         assert!(pane.lines.len() < 20);
     }
 

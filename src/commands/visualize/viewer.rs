@@ -80,12 +80,7 @@ pub(super) struct Viewer<'a> {
 }
 
 impl<'a> Viewer<'a> {
-    pub(super) fn new(
-        source: &'a dyn Source,
-        title: String,
-        sets: Vec<ImageSet>,
-        look: Look,
-    ) -> Viewer<'a> {
+    pub(super) fn new(source: &'a dyn Source, title: String, sets: Vec<ImageSet>, look: Look) -> Viewer<'a> {
         Viewer {
             source,
             title,
@@ -132,9 +127,7 @@ impl<'a> Viewer<'a> {
 
     /// The rows at `count` positions from `position` on, fewer at the end.
     pub(super) fn rows_from(&self, position: u64, count: u64) -> Vec<u64> {
-        (position..position.saturating_add(count))
-            .map_while(|p| self.row_at(p))
-            .collect()
+        (position..position.saturating_add(count)).map_while(|p| self.row_at(p)).collect()
     }
 
     fn page_len(&self) -> u64 {
@@ -143,11 +136,7 @@ impl<'a> Viewer<'a> {
 
     /// Shows only the pictures of a class; for the command line.
     pub(super) fn show_class(&mut self, class: Class) {
-        self.job = Some(Job::Select {
-            class,
-            at: 0,
-            rows: Vec::new(),
-        });
+        self.job = Some(Job::Select { class, at: 0, rows: Vec::new() });
         while self.is_busy() {
             self.work();
         }
@@ -188,9 +177,7 @@ impl<'a> Viewer<'a> {
         if key.kind == KeyEventKind::Release {
             return Reaction::Stay;
         }
-        if key.modifiers.contains(KeyModifiers::CONTROL)
-            && matches!(key.code, KeyCode::Char('c' | 'd'))
-        {
+        if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c' | 'd')) {
             return Reaction::Quit;
         }
         self.message.clear();
@@ -246,16 +233,10 @@ impl<'a> Viewer<'a> {
     /// Keys that move through the pictures.
     fn leaf(&mut self, key: KeyCode) {
         let last = self.total().saturating_sub(1);
-        let columns = if self.full {
-            1
-        } else {
-            self.grid.map_or(1, |g| u64::from(g.columns()))
-        };
+        let columns = if self.full { 1 } else { self.grid.map_or(1, |g| u64::from(g.columns())) };
         match key {
             KeyCode::Char('n' | ' ') | KeyCode::Right | KeyCode::PageDown => self.turn(true),
-            KeyCode::Char('p') | KeyCode::Left | KeyCode::PageUp | KeyCode::Backspace => {
-                self.turn(false)
-            }
+            KeyCode::Char('p') | KeyCode::Left | KeyCode::PageUp | KeyCode::Backspace => self.turn(false),
             KeyCode::Home => self.turn_to(0),
             KeyCode::End | KeyCode::Char('G') => {
                 self.turn_to((last + 1).saturating_sub(self.page_len()));
@@ -263,9 +244,7 @@ impl<'a> Viewer<'a> {
             }
             KeyCode::Tab | KeyCode::Char('l') => self.select(self.selected.saturating_add(1)),
             KeyCode::BackTab => self.select(self.selected.saturating_sub(1)),
-            KeyCode::Down | KeyCode::Char('j') => {
-                self.select(self.selected.saturating_add(columns))
-            }
+            KeyCode::Down | KeyCode::Char('j') => self.select(self.selected.saturating_add(columns)),
             KeyCode::Up | KeyCode::Char('k') => self.select(self.selected.saturating_sub(columns)),
             _ => {}
         }
@@ -296,9 +275,7 @@ impl<'a> Viewer<'a> {
     fn keep_selected_in_sight(&mut self) {
         let page = self.page_len();
         if self.selected < self.first {
-            self.first = self
-                .first
-                .saturating_sub((self.first - self.selected).div_ceil(page) * page);
+            self.first = self.first.saturating_sub((self.first - self.selected).div_ceil(page) * page);
         } else if self.selected - self.first >= page {
             self.first += (self.selected - self.first) / page * page;
         }
@@ -329,10 +306,7 @@ impl<'a> Viewer<'a> {
         } else if self.census.is_some() {
             self.open_classes();
         } else {
-            self.job = Some(Job::Count {
-                at: 0,
-                census: Census::default(),
-            });
+            self.job = Some(Job::Count { at: 0, census: Census::default() });
         }
     }
 
@@ -345,11 +319,7 @@ impl<'a> Viewer<'a> {
             return;
         }
         let class = self.filter.as_ref().map(|f| &f.class);
-        let chosen = census
-            .counts
-            .keys()
-            .position(|c| Some(c) == class)
-            .map_or(0, |i| i + 1);
+        let chosen = census.counts.keys().position(|c| Some(c) == class).map_or(0, |i| i + 1);
         self.overlay = Overlay::Classes { chosen };
     }
 
@@ -375,11 +345,7 @@ impl<'a> Viewer<'a> {
                 }
                 if !self.last_search.is_empty() {
                     let needle = self.last_search.clone();
-                    self.job = Some(Job::Search {
-                        needle,
-                        at: self.selected + 1,
-                        left: self.total(),
-                    });
+                    self.job = Some(Job::Search { needle, at: self.selected + 1, left: self.total() });
                 }
             }
         }
@@ -403,17 +369,9 @@ impl<'a> Viewer<'a> {
     }
 
     fn choose(&mut self, chosen: usize) {
-        let class = chosen
-            .checked_sub(1)
-            .and_then(|i| self.census.as_ref()?.counts.keys().nth(i).cloned());
+        let class = chosen.checked_sub(1).and_then(|i| self.census.as_ref()?.counts.keys().nth(i).cloned());
         match class {
-            Some(class) => {
-                self.job = Some(Job::Select {
-                    class,
-                    at: 0,
-                    rows: Vec::new(),
-                })
-            }
+            Some(class) => self.job = Some(Job::Select { class, at: 0, rows: Vec::new() }),
             None => {
                 let row = self.row_at(self.first).unwrap_or(0);
                 self.filter = None;

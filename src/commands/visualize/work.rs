@@ -38,10 +38,7 @@ impl Viewer<'_> {
         let of = |at: &u64, rows: u64| format!("{} of {}", grouped(*at), grouped(rows));
         Some(match self.job.as_ref()? {
             Job::Search { needle, left, .. } => {
-                format!(
-                    "searching “{needle}” … {}",
-                    of(&self.total().saturating_sub(*left), self.total())
-                )
+                format!("searching “{needle}” … {}", of(&self.total().saturating_sub(*left), self.total()))
             }
             Job::Count { at, .. } => format!("counting classes … {}", of(at, rows)),
             Job::Select { at, .. } => format!("selecting … {}", of(at, rows)),
@@ -70,13 +67,7 @@ impl Viewer<'_> {
         match self.first_match(&needle, &rows) {
             Err(message) => self.message = message,
             Ok(Some(i)) => self.select(at + i),
-            Ok(None) => {
-                self.job = Some(Job::Search {
-                    needle,
-                    at: at + count,
-                    left: left - count,
-                })
-            }
+            Ok(None) => self.job = Some(Job::Search { needle, at: at + count, left: left - count }),
         }
     }
 
@@ -87,9 +78,7 @@ impl Viewer<'_> {
         };
         let mut passed = 0;
         for run in runs(rows, SEARCHED_AT_ONCE) {
-            let names = set
-                .names(self.source, run.clone())
-                .map_err(|e| e.to_string())?;
+            let names = set.names(self.source, run.clone()).map_err(|e| e.to_string())?;
             if let Some(i) = names.iter().position(|n| n.to_lowercase().contains(needle)) {
                 return Ok(Some(passed + i as u64));
             }
@@ -128,21 +117,12 @@ impl Viewer<'_> {
         let Some((classes, end, is_last)) = self.block(at) else {
             return;
         };
-        rows.extend(
-            (at..end)
-                .zip(classes)
-                .filter(|(_, c)| *c == class)
-                .map(|(row, _)| row),
-        );
+        rows.extend((at..end).zip(classes).filter(|(_, c)| *c == class).map(|(row, _)| row));
         if is_last {
             self.filter = Some(Filter { class, rows });
             (self.first, self.selected) = (0, 0);
         } else {
-            self.job = Some(Job::Select {
-                class,
-                at: end,
-                rows,
-            });
+            self.job = Some(Job::Select { class, at: end, rows });
         }
     }
 }

@@ -45,11 +45,7 @@ impl Levels {
 impl Child {
     /// A child at `address` with `records` records of its own and `total` in its subtree.
     pub(crate) fn new(address: Address, records: u16, total: u64) -> Child {
-        Child {
-            address,
-            records,
-            total,
-        }
+        Child { address, records, total }
     }
 
     /// Records in the whole subtree.
@@ -69,11 +65,7 @@ pub(crate) fn encode_node(
     levels: &Levels,
     w: Widths,
 ) -> Result<Vec<u8>> {
-    let prefix = NodePrefix {
-        signature: if level == 0 { *b"BTLF" } else { *b"BTIN" },
-        version: 0,
-        kind,
-    };
+    let prefix = NodePrefix { signature: if level == 0 { *b"BTLF" } else { *b"BTIN" }, version: 0, kind };
     let mut out = bytes::encode(&prefix, (), NODE)?;
     for record in records {
         out.extend_from_slice(record);
@@ -81,10 +73,7 @@ pub(crate) fn encode_node(
     for child in children {
         // Without a width there is no field, so its value must be zero to be accepted.
         let total_width = levels.total_width(level);
-        let child = Child {
-            total: if total_width == 0 { 0 } else { child.total },
-            ..child.clone()
-        };
+        let child = Child { total: if total_width == 0 { 0 } else { child.total }, ..child.clone() };
         let widths = (w, levels.count_width(), total_width);
         out.extend(bytes::encode(&child, widths, NODE)?);
     }
@@ -101,20 +90,14 @@ mod tests {
     #[test]
     fn trees_are_as_deep_as_those_of_libhdf5() {
         let depth = |total| Header::new(5, 11, total, Widths::EIGHT).unwrap().depth;
-        assert_eq!(
-            [0, 45, 46, 1149, 1150, 20_000].map(depth),
-            [0, 0, 1, 1, 2, 2]
-        );
+        assert_eq!([0, 45, 46, 1149, 1150, 20_000].map(depth), [0, 0, 1, 1, 2, 2]);
     }
 
     #[test]
     fn nodes_come_back_as_they_were() {
         let w = Widths::EIGHT;
         let header = Header::new(5, 11, 2000, w).unwrap();
-        assert_eq!(
-            Header::decode(&header.encode(w).unwrap(), w).unwrap(),
-            header
-        );
+        assert_eq!(Header::decode(&header.encode(w).unwrap(), w).unwrap(), header);
         let levels = Levels::new(&header, w).unwrap();
         let (a, b) = ([1; 11], [2; 11]);
         for level in 0..=2 {

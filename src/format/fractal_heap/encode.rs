@@ -13,16 +13,8 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    pub(crate) const LINKS: Form = Form {
-        id_length: 7,
-        start_size: 512,
-        max_heap_bits: 32,
-    };
-    pub(crate) const ATTRIBUTES: Form = Form {
-        id_length: 8,
-        start_size: 1024,
-        max_heap_bits: 40,
-    };
+    pub(crate) const LINKS: Form = Form { id_length: 7, start_size: 512, max_heap_bits: 32 };
+    pub(crate) const ATTRIBUTES: Form = Form { id_length: 8, start_size: 1024, max_heap_bits: 40 };
 }
 
 /// Larger objects get a place of their own.
@@ -66,19 +58,13 @@ impl FractalHeap {
             root: None,
             root_rows: 0,
         };
-        FractalHeap {
-            fields,
-            address,
-            w: Widths::EIGHT,
-        }
+        FractalHeap { fields, address, w: Widths::EIGHT }
     }
 
     /// The direct block that holds `offset`: where it begins, and its size.
     pub(crate) fn direct_at(&self, offset: u64) -> Result<(u64, u64)> {
         if offset >> self.fields.max_heap_bits != 0 {
-            return Err(Error::limit(
-                "more than 4 GiB of links, or 1 TiB of attributes, in one object",
-            ));
+            return Err(Error::limit("more than 4 GiB of links, or 1 TiB of attributes, in one object"));
         }
         let mut table = 0;
         loop {
@@ -114,9 +100,7 @@ impl FractalHeap {
     /// Bytes for objects in all direct blocks that `rows` rows could have.
     fn room(&self, rows: u16) -> u64 {
         let prefix = self.direct_prefix_size() as u64;
-        let block = |(_, size, below): &(u64, u64, Option<u16>)| {
-            below.map_or(size - prefix, |r| self.room(r))
-        };
+        let block = |(_, size, below): &(u64, u64, Option<u16>)| below.map_or(size - prefix, |r| self.room(r));
         self.table(0, rows).iter().map(block).sum()
     }
 
@@ -126,15 +110,9 @@ impl FractalHeap {
         let (objects, used) = content.managed;
         let (space, room) = match content.root {
             None => (0, 0),
-            Some((_, 0)) => (
-                self.fields.start_size,
-                self.fields.start_size - self.direct_prefix_size() as u64,
-            ),
+            Some((_, 0)) => (self.fields.start_size, self.fields.start_size - self.direct_prefix_size() as u64),
             Some((_, rows)) => {
-                let space = self
-                    .table(0, rows)
-                    .last()
-                    .map_or(0, |(start, size, _)| start + size);
+                let space = self.table(0, rows).last().map_or(0, |(start, size, _)| start + size);
                 (space, self.room(rows))
             }
         };
@@ -142,16 +120,7 @@ impl FractalHeap {
         fields.next_huge_id = huge_objects;
         fields.huge_index = content.huge_index;
         fields.managed_free = room.saturating_sub(used);
-        let statistics = [
-            space,
-            content.allocated,
-            content.iterator,
-            objects,
-            huge_bytes,
-            huge_objects,
-            0,
-            0,
-        ];
+        let statistics = [space, content.allocated, content.iterator, objects, huge_bytes, huge_objects, 0, 0];
         fields.statistics = statistics.map(|n| Length(Some(n))).to_vec();
         fields.root = content.root.map(|(address, _)| address);
         fields.root_rows = content.root.map_or(0, |(_, rows)| rows);
@@ -161,12 +130,7 @@ impl FractalHeap {
     }
 
     fn prefix(&self, signature: &[u8; 4], start: u64, structure: &'static str) -> Result<Vec<u8>> {
-        let prefix = BlockPrefix {
-            signature: *signature,
-            version: 0,
-            heap: self.address,
-            offset: start,
-        };
+        let prefix = BlockPrefix { signature: *signature, version: 0, heap: self.address, offset: start };
         bytes::encode(&prefix, (self.w, self.offset_width()), structure)
     }
 
@@ -183,11 +147,7 @@ impl FractalHeap {
     }
 
     /// Encodes the indirect block that begins at `start`, with a place for every child of its table.
-    pub(crate) fn encode_indirect(
-        &self,
-        start: u64,
-        children: &[Option<Address>],
-    ) -> Result<Vec<u8>> {
+    pub(crate) fn encode_indirect(&self, start: u64, children: &[Option<Address>]) -> Result<Vec<u8>> {
         let mut out = self.prefix(b"FHIB", start, INDIRECT)?;
         for child in children {
             let child = Length(child.map(Address::get));
@@ -241,13 +201,7 @@ mod tests {
         for form in [Form::LINKS, Form::ATTRIBUTES] {
             let heap = FractalHeap::new(form, Address(4096));
             let id = heap.encode_managed_id(0x1234, 77).unwrap();
-            assert_eq!(
-                heap.decode_id(&id).unwrap(),
-                HeapObject::Managed {
-                    offset: 0x1234,
-                    length: 77
-                }
-            );
+            assert_eq!(heap.decode_id(&id).unwrap(), HeapObject::Managed { offset: 0x1234, length: 77 });
             let huge = heap.decode_id(&heap.encode_huge_id(9)).unwrap();
             assert_eq!(huge, HeapObject::Huge { key: 9 });
             let block = heap.encode_direct(512, 512, b"objects").unwrap();
@@ -256,14 +210,7 @@ mod tests {
             let block = heap.encode_indirect(0, &children).unwrap();
             assert_eq!(block.len() as u64, heap.indirect_size(2));
             let step = heap.descend(&block, 2, 0, 100).unwrap();
-            assert!(matches!(
-                step,
-                Step::Direct {
-                    address: Address(99),
-                    start: 0,
-                    ..
-                }
-            ));
+            assert!(matches!(step, Step::Direct { address: Address(99), start: 0, .. }));
         }
     }
 
@@ -281,11 +228,7 @@ mod tests {
         for (content, free, space) in [
             (content(0, 512, 0, (9, 117)), 374, 512),
             (content(6, 8192, 12288, (9, 5526)), 59506, 65536),
-            (
-                content(16, 737_280, 737_280, (20_000, 728_890)),
-                66_215_250,
-                67_108_864,
-            ),
+            (content(16, 737_280, 737_280, (20_000, 728_890)), 66_215_250, 67_108_864),
         ] {
             let bytes = heap.encode(&content).unwrap();
             assert_eq!(bytes.len() as u64, FractalHeap::header_size(Widths::EIGHT));

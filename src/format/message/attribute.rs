@@ -48,30 +48,16 @@ impl Attribute {
         // Version 1 pads each part to a multiple of 8; its sizes do not count the padding.
         let mut part = |size: u16| {
             let size = usize::from(size);
-            let place = if f.version == 1 {
-                size.next_multiple_of(8)
-            } else {
-                size
-            };
-            let whole = rest
-                .get(..place)
-                .ok_or_else(|| wrong("ends before its data"))?;
+            let place = if f.version == 1 { size.next_multiple_of(8) } else { size };
+            let whole = rest.get(..place).ok_or_else(|| wrong("ends before its data"))?;
             rest = &rest[place..];
             Ok::<_, Error>(&whole[..size])
         };
-        let (name, datatype, dataspace) = (
-            part(f.name_size)?,
-            part(f.datatype_size)?,
-            part(f.dataspace_size)?,
-        );
+        let (name, datatype, dataspace) = (part(f.name_size)?, part(f.datatype_size)?, part(f.dataspace_size)?);
         let flags = if f.version == 1 { 0 } else { f.flags };
         Ok(Attribute {
             name: Name(bytes::until_nul(name).to_vec()),
-            charset: if f.charset == Some(1) {
-                Charset::Utf8
-            } else {
-                Charset::Ascii
-            },
+            charset: if f.charset == Some(1) { Charset::Utf8 } else { Charset::Ascii },
             datatype: match flags & 1 {
                 0 => Held::Here(datatype::decode(datatype)?.0),
                 _ => Held::Shared(Shared::decode(datatype, w)?.0),
@@ -86,21 +72,17 @@ impl Attribute {
 
     /// Encodes in version 3.
     pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
-        let (Held::Here(datatype), Held::Here(dataspace)) = (&self.datatype, &self.dataspace)
-        else {
+        let (Held::Here(datatype), Held::Here(dataspace)) = (&self.datatype, &self.dataspace) else {
             return Err(Error::unsupported("writing attributes with shared parts"));
         };
         if self.name.0.is_empty() || self.name.0.contains(&0) {
-            return Err(Error::invalid(
-                "the name of an attribute must not be empty or contain a NUL",
-            ));
+            return Err(Error::invalid("the name of an attribute must not be empty or contain a NUL"));
         }
         let name = [&self.name.0[..], &[0]].concat();
         let datatype = datatype::encode(datatype)?;
         let dataspace = dataspace.encode(w)?;
         let size = |part: &[u8]| {
-            u16::try_from(part.len())
-                .map_err(|_| Error::limit("a part of an attribute is larger than 65,535 bytes"))
+            u16::try_from(part.len()).map_err(|_| Error::limit("a part of an attribute is larger than 65,535 bytes"))
         };
         let fields = Fields {
             version: 3,
@@ -128,10 +110,7 @@ mod tests {
             name: "größe".into(),
             charset: Charset::Utf8,
             datatype: Held::Here(Datatype::integer(2, true)),
-            dataspace: Held::Here(Dataspace::Simple {
-                dims: vec![2],
-                max: None,
-            }),
+            dataspace: Held::Here(Dataspace::Simple { dims: vec![2], max: None }),
             data: vec![1, 0, 2, 0],
         };
         let bytes = attribute.encode(Widths::EIGHT).unwrap();

@@ -63,22 +63,12 @@ impl Dataspace {
         let dims: Option<Vec<u64>> = f.dims.iter().map(|d| d.0).collect();
         let dims = dims.ok_or_else(|| wrong("a dimension without end".into()))?;
         let max: Vec<Option<u64>> = f.max.iter().map(|d| d.0).collect();
-        if max
-            .iter()
-            .zip(&dims)
-            .any(|(max, &dim)| max.is_some_and(|m| m < dim))
-        {
+        if max.iter().zip(&dims).any(|(max, &dim)| max.is_some_and(|m| m < dim)) {
             return Err(wrong(format!("shape {dims:?} beyond its maximum")));
         }
-        let space = Dataspace::Simple {
-            dims,
-            max: (f.flags & 1 != 0).then_some(max),
-        };
+        let space = Dataspace::Simple { dims, max: (f.flags & 1 != 0).then_some(max) };
         if space.checked_len().is_none() {
-            return Err(wrong(format!(
-                "shape {:?} of more than 2^64 elements",
-                space.dims()
-            )));
+            return Err(wrong(format!("shape {:?} of more than 2^64 elements", space.dims())));
         }
         Ok(space)
     }
@@ -138,19 +128,8 @@ mod tests {
 
     #[test]
     fn shapes_come_back_as_they_were() {
-        let growing = Dataspace::Simple {
-            dims: vec![0, 64],
-            max: Some(vec![None, Some(64)]),
-        };
-        for space in [
-            Dataspace::Null,
-            Dataspace::Scalar,
-            growing,
-            Dataspace::Simple {
-                dims: vec![3],
-                max: None,
-            },
-        ] {
+        let growing = Dataspace::Simple { dims: vec![0, 64], max: Some(vec![None, Some(64)]) };
+        for space in [Dataspace::Null, Dataspace::Scalar, growing, Dataspace::Simple { dims: vec![3], max: None }] {
             let bytes = space.encode(Widths::EIGHT).unwrap();
             assert_eq!(Dataspace::decode(&bytes, Widths::EIGHT).unwrap(), space);
         }
@@ -167,12 +146,7 @@ mod tests {
 
     #[test]
     fn impossible_shapes_are_refused() {
-        let bad = Dataspace::Simple {
-            dims: vec![1 << 40, 1 << 40],
-            max: None,
-        }
-        .encode(Widths::EIGHT)
-        .unwrap();
+        let bad = Dataspace::Simple { dims: vec![1 << 40, 1 << 40], max: None }.encode(Widths::EIGHT).unwrap();
         assert!(Dataspace::decode(&bad, Widths::EIGHT).is_err());
         assert!(Dataspace::decode(&[1, 33, 0, 0, 0, 0, 0, 0], Widths::EIGHT).is_err());
         assert!(Dataspace::decode(&[1, 1, 0], Widths::EIGHT).is_err());

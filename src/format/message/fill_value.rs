@@ -52,18 +52,11 @@ struct Version3 {
 
 impl FillValue {
     /// What libhdf5 writes for a chunked dataset without a fill value of its own.
-    pub(crate) const INCREMENTAL: FillValue = FillValue {
-        allocation: Allocation::Incremental,
-        write_time: 2,
-        value: None,
-    };
+    pub(crate) const INCREMENTAL: FillValue =
+        FillValue { allocation: Allocation::Incremental, write_time: 2, value: None };
 
     /// The same for a contiguous dataset.
-    pub(crate) const LATE: FillValue = FillValue {
-        allocation: Allocation::Late,
-        write_time: 2,
-        value: None,
-    };
+    pub(crate) const LATE: FillValue = FillValue { allocation: Allocation::Late, write_time: 2, value: None };
 
     /// Decodes the new message.
     pub(crate) fn decode(body: &[u8]) -> Result<FillValue> {
@@ -84,22 +77,14 @@ impl FillValue {
             }
             _ => return Err(Error::unsupported(format!("fill value version {version}"))),
         };
-        let value = if has_value {
-            Self::decode_old(&rest[used..])?
-        } else {
-            None
-        };
+        let value = if has_value { Self::decode_old(&rest[used..])? } else { None };
         let allocation = match allocation {
             1 => Allocation::Early,
             2 => Allocation::Late,
             3 => Allocation::Incremental,
             _ => Allocation::Default,
         };
-        Ok(FillValue {
-            allocation,
-            write_time,
-            value,
-        })
+        Ok(FillValue { allocation, write_time, value })
     }
 
     /// Decodes the old message: a value, or none.
@@ -120,10 +105,7 @@ impl FillValue {
         let mut out = vec![3];
         out.extend(bytes::encode(&Version3 { flags }, (), STRUCTURE)?);
         if let Some(value) = &self.value {
-            let value = Value {
-                size: value.len() as i32,
-                value: value.clone(),
-            };
+            let value = Value { size: value.len() as i32, value: value.clone() };
             out.extend(bytes::encode(&value, (), STRUCTURE)?);
         }
         Ok(out)
@@ -138,24 +120,11 @@ mod tests {
     fn the_versions_say_the_same() {
         let seven = Some(vec![7, 0, 0, 0]);
         let v2 = FillValue::decode(&[2, 2, 2, 1, 4, 0, 0, 0, 7, 0, 0, 0]).unwrap();
-        assert_eq!(
-            v2,
-            FillValue {
-                allocation: Allocation::Late,
-                write_time: 2,
-                value: seven.clone()
-            }
-        );
+        assert_eq!(v2, FillValue { allocation: Allocation::Late, write_time: 2, value: seven.clone() });
         assert_eq!(FillValue::decode(&v2.encode().unwrap()).unwrap(), v2);
-        assert_eq!(
-            FillValue::decode(&[2, 2, 2, 1, 0, 0, 0, 0]).unwrap().value,
-            None
-        );
+        assert_eq!(FillValue::decode(&[2, 2, 2, 1, 0, 0, 0, 0]).unwrap().value, None);
         assert_eq!(FillValue::decode(&[1, 2, 2, 0]).unwrap().value, None);
-        assert_eq!(
-            FillValue::decode_old(&[4, 0, 0, 0, 7, 0, 0, 0]).unwrap(),
-            seven
-        );
+        assert_eq!(FillValue::decode_old(&[4, 0, 0, 0, 7, 0, 0, 0]).unwrap(), seven);
     }
 
     #[test]

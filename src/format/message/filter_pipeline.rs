@@ -50,14 +50,10 @@ pub(crate) fn decode(body: &[u8]) -> Result<Vec<FilterInfo>> {
         return Err(wrong("ends before its last field".into()));
     };
     let mut rest = match version {
-        1 => rest
-            .get(6..)
-            .ok_or_else(|| wrong("ends before its last field".into()))?,
+        1 => rest.get(6..).ok_or_else(|| wrong("ends before its last field".into()))?,
         2 => rest,
         _ => {
-            return Err(Error::unsupported(format!(
-                "filter pipeline version {version}"
-            )));
+            return Err(Error::unsupported(format!("filter pipeline version {version}")));
         }
     };
     let count = usize::from(*count);
@@ -81,19 +77,12 @@ pub(crate) fn decode(body: &[u8]) -> Result<Vec<FilterInfo>> {
 /// Encodes a pipeline in version 2.
 pub(crate) fn encode(filters: &[FilterInfo]) -> Result<Vec<u8>> {
     if filters.len() > MAX_FILTERS {
-        return Err(Error::invalid(format!(
-            "{} filters, 32 are possible",
-            filters.len()
-        )));
+        return Err(Error::invalid(format!("{} filters, 32 are possible", filters.len())));
     }
     let mut out = vec![2, filters.len() as u8];
     for f in filters {
         let named = f.id >= FIRST_NAMED && !f.name.0.is_empty();
-        let name = if named {
-            [&f.name.0[..], &[0]].concat()
-        } else {
-            Vec::new()
-        };
+        let name = if named { [&f.name.0[..], &[0]].concat() } else { Vec::new() };
         let entry = Entry {
             id: f.id,
             name_length: (f.id >= FIRST_NAMED).then_some(name.len() as u16),
@@ -113,21 +102,12 @@ mod tests {
     use super::*;
 
     fn filter(id: u16, name: &str, parameters: &[u32]) -> FilterInfo {
-        FilterInfo {
-            id,
-            name: name.into(),
-            optional: true,
-            parameters: parameters.to_vec(),
-        }
+        FilterInfo { id, name: name.into(), optional: true, parameters: parameters.to_vec() }
     }
 
     #[test]
     fn pipelines_come_back_as_they_were() {
-        let pipeline = [
-            filter(2, "", &[4]),
-            filter(1, "", &[6]),
-            filter(32000, "lzf", &[4, 261, 1024]),
-        ];
+        let pipeline = [filter(2, "", &[4]), filter(1, "", &[6]), filter(32000, "lzf", &[4, 261, 1024])];
         let bytes = encode(&pipeline).unwrap();
         assert_eq!(decode(&bytes).unwrap(), pipeline);
         for cut in 0..bytes.len() {

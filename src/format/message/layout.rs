@@ -13,10 +13,7 @@ pub(crate) enum Layout {
     /// In the message itself.
     Compact(Vec<u8>),
     /// In one piece. Without an address nothing was written yet.
-    Contiguous {
-        address: Option<Address>,
-        size: Option<u64>,
-    },
+    Contiguous { address: Option<Address>, size: Option<u64> },
     /// In pieces of equal shape, found through an index.
     Chunked(Chunked),
     /// In other datasets.
@@ -169,24 +166,17 @@ impl Layout {
         }
         let (&class, rest) = rest.split_first().ok_or_else(|| wrong("no class".into()))?;
         match class {
-            0 => Ok(Layout::Compact(
-                bytes::decode::<Compact>(rest, (), STRUCTURE)?.0.data,
-            )),
+            0 => Ok(Layout::Compact(bytes::decode::<Compact>(rest, (), STRUCTURE)?.0.data)),
             1 => {
                 let (c, _) = bytes::decode::<Contiguous>(rest, w, STRUCTURE)?;
-                Ok(Layout::Contiguous {
-                    address: c.address,
-                    size: c.size.0,
-                })
+                Ok(Layout::Contiguous { address: c.address, size: c.size.0 })
             }
             2 if version == 3 => {
                 let (c, _) = bytes::decode::<Chunked3>(rest, w, STRUCTURE)?;
                 Self::chunked3(c.dims, c.address)
             }
             2 => Self::decode_chunked4(version, rest, w),
-            3 => Ok(Layout::Virtual(
-                bytes::decode::<HeapId>(rest, w, STRUCTURE)?.0,
-            )),
+            3 => Ok(Layout::Virtual(bytes::decode::<HeapId>(rest, w, STRUCTURE)?.0)),
             _ => Err(Error::unsupported(format!("data layout class {class}"))),
         }
     }
@@ -194,16 +184,9 @@ impl Layout {
     fn decode_old(rest: &[u8], w: Widths) -> Result<Layout> {
         let (old, used) = bytes::decode::<Old>(rest, w, STRUCTURE)?;
         match old.class {
-            0 => Ok(Layout::Compact(
-                bytes::decode::<OldCompact>(&rest[used..], (), STRUCTURE)?
-                    .0
-                    .data,
-            )),
+            0 => Ok(Layout::Compact(bytes::decode::<OldCompact>(&rest[used..], (), STRUCTURE)?.0.data)),
             // The dimensions may be cut to 32 bits: the dataspace knows better.
-            1 => Ok(Layout::Contiguous {
-                address: old.address,
-                size: None,
-            }),
+            1 => Ok(Layout::Contiguous { address: old.address, size: None }),
             2 if old.dims.len() >= 2 => Self::chunked3(old.dims, old.address),
             class => Err(Error::damaged(format!("class {class}")).in_structure(STRUCTURE)),
         }
@@ -214,14 +197,7 @@ impl Layout {
         let element_size = dims.pop().unwrap_or(0).into();
         let shape = checked_shape(dims.into_iter().map(u64::from).collect())?;
         let (index, plain_edges, wide_sizes) = (ChunkIndex::BTree1, false, false);
-        Ok(Layout::Chunked(Chunked {
-            shape,
-            element_size,
-            index,
-            address,
-            plain_edges,
-            wide_sizes,
-        }))
+        Ok(Layout::Chunked(Chunked { shape, element_size, index, address, plain_edges, wide_sizes }))
     }
 
     fn decode_chunked4(version: u8, rest: &[u8], w: Widths) -> Result<Layout> {
@@ -235,23 +211,16 @@ impl Layout {
         };
         let index = match c.index {
             1 if c.flags & 2 != 0 => {
-                let (f, _) =
-                    bytes::decode::<SingleFiltered>(parameters(w.length() + 4)?, w, STRUCTURE)?;
-                ChunkIndex::Single {
-                    filtered: Some((f.size, f.mask)),
-                }
+                let (f, _) = bytes::decode::<SingleFiltered>(parameters(w.length() + 4)?, w, STRUCTURE)?;
+                ChunkIndex::Single { filtered: Some((f.size, f.mask)) }
             }
             1 => ChunkIndex::Single { filtered: None },
             2 => ChunkIndex::Implicit,
-            3 => ChunkIndex::FixedArray {
-                page_bits: parameters(1)?[0],
-            },
+            3 => ChunkIndex::FixedArray { page_bits: parameters(1)?[0] },
             4 => ChunkIndex::ExtensibleArray(bytes::decode(parameters(5)?, (), STRUCTURE)?.0),
             5 => {
                 let (p, _) = bytes::decode::<BTree2Parameters>(parameters(6)?, (), STRUCTURE)?;
-                ChunkIndex::BTree2 {
-                    node_size: p.node_size,
-                }
+                ChunkIndex::BTree2 { node_size: p.node_size }
             }
             index => return Err(Error::unsupported(format!("chunk index of kind {index}"))),
         };
@@ -272,42 +241,21 @@ impl Layout {
         let mut out = vec![3];
         match self {
             Layout::Compact(data) => {
-                let size = u16::try_from(data.len())
-                    .map_err(|_| Error::limit("more than 64 KiB of compact data"))?;
+                let size = u16::try_from(data.len()).map_err(|_| Error::limit("more than 64 KiB of compact data"))?;
                 out.push(0);
-                out.extend(bytes::encode(
-                    &Compact {
-                        size,
-                        data: data.clone(),
-                    },
-                    (),
-                    STRUCTURE,
-                )?);
+                out.extend(bytes::encode(&Compact { size, data: data.clone() }, (), STRUCTURE)?);
             }
             Layout::Contiguous { address, size } => {
                 out.push(1);
-                let fields = Contiguous {
-                    address: *address,
-                    size: Length(*size),
-                };
+                let fields = Contiguous { address: *address, size: Length(*size) };
                 out.extend(bytes::encode(&fields, w, STRUCTURE)?);
             }
             Layout::Chunked(c) if c.index == ChunkIndex::BTree1 => {
                 out.push(2);
-                let dims: Result<Vec<u32>, _> = c
-                    .shape
-                    .iter()
-                    .chain([&c.element_size])
-                    .map(|&d| d.try_into())
-                    .collect();
-                let dims = dims.map_err(|_| {
-                    Error::limit("a chunk of more than 2^32 elements in a dimension")
-                })?;
-                let fields = Chunked3 {
-                    rank: dims.len() as u8,
-                    address: c.address,
-                    dims,
-                };
+                let dims: Result<Vec<u32>, _> =
+                    c.shape.iter().chain([&c.element_size]).map(|&d| d.try_into()).collect();
+                let dims = dims.map_err(|_| Error::limit("a chunk of more than 2^32 elements in a dimension"))?;
+                let fields = Chunked3 { rank: dims.len() as u8, address: c.address, dims };
                 out.extend(bytes::encode(&fields, w, STRUCTURE)?);
             }
             _ => return Err(Error::unsupported("writing this data layout")),
@@ -338,13 +286,8 @@ fn checked_shape(shape: Vec<u64>) -> Result<Vec<u64>> {
 impl Chunked {
     /// Bytes of one chunk, decoded.
     pub(crate) fn chunk_bytes(&self) -> Result<u64> {
-        let bytes = self
-            .shape
-            .iter()
-            .try_fold(self.element_size, |n, &d| n.checked_mul(d));
-        bytes.ok_or_else(|| {
-            Error::damaged(format!("chunks of shape {:?}", self.shape)).in_structure(STRUCTURE)
-        })
+        let bytes = self.shape.iter().try_fold(self.element_size, |n, &d| n.checked_mul(d));
+        bytes.ok_or_else(|| Error::damaged(format!("chunks of shape {:?}", self.shape)).in_structure(STRUCTURE))
     }
 }
 
@@ -364,10 +307,7 @@ mod tests {
         };
         let layouts = [
             Layout::Compact(vec![1, 2, 3]),
-            Layout::Contiguous {
-                address: None,
-                size: Some(40),
-            },
+            Layout::Contiguous { address: None, size: Some(40) },
             Layout::Chunked(chunked),
         ];
         for layout in layouts {
@@ -381,18 +321,8 @@ mod tests {
 
     #[test]
     fn an_unwritten_contiguous_layout_is_that_of_libhdf5() {
-        let bytes = Layout::Contiguous {
-            address: None,
-            size: Some(40),
-        }
-        .encode(Widths::EIGHT)
-        .unwrap();
-        assert_eq!(
-            bytes,
-            [
-                3, 1, 255, 255, 255, 255, 255, 255, 255, 255, 40, 0, 0, 0, 0, 0, 0, 0
-            ]
-        );
+        let bytes = Layout::Contiguous { address: None, size: Some(40) }.encode(Widths::EIGHT).unwrap();
+        assert_eq!(bytes, [3, 1, 255, 255, 255, 255, 255, 255, 255, 255, 40, 0, 0, 0, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -84,12 +84,7 @@ impl Link {
             1 => Charset::Utf8,
             _ => return Err(wrong("a character set that does not exist")),
         };
-        Ok(Link {
-            name: Name(f.name),
-            charset,
-            creation_order: f.creation_order,
-            target,
-        })
+        Ok(Link { name: Name(f.name), charset, creation_order: f.creation_order, target })
     }
 
     pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
@@ -101,9 +96,7 @@ impl Link {
                 (EXTERNAL, encode_counted(&value)?)
             }
             Target::User { class } => {
-                return Err(Error::unsupported(format!(
-                    "writing links of class {class}"
-                )));
+                return Err(Error::unsupported(format!("writing links of class {class}")));
             }
         };
         let length = self.name.0.len() as u64;
@@ -115,10 +108,8 @@ impl Link {
             _ => 3,
         };
         let utf8 = self.charset == Charset::Utf8;
-        let flags = width
-            | u8::from(self.creation_order.is_some()) << 2
-            | u8::from(kind != HARD) << 3
-            | u8::from(utf8) << 4;
+        let flags =
+            width | u8::from(self.creation_order.is_some()) << 2 | u8::from(kind != HARD) << 3 | u8::from(utf8) << 4;
         let fields = Fields {
             version: 1,
             flags,
@@ -135,16 +126,8 @@ impl Link {
 }
 
 fn encode_counted(value: &[u8]) -> Result<Vec<u8>> {
-    let length = u16::try_from(value.len())
-        .map_err(|_| Error::limit("a link's target of more than 65,535 bytes"))?;
-    bytes::encode(
-        &Counted {
-            length,
-            value: value.to_vec(),
-        },
-        (),
-        STRUCTURE,
-    )
+    let length = u16::try_from(value.len()).map_err(|_| Error::limit("a link's target of more than 65,535 bytes"))?;
+    bytes::encode(&Counted { length, value: value.to_vec() }, (), STRUCTURE)
 }
 
 /// The value of an external link: version and flags in one byte, a file's name, a path in it, both ended by NUL.
@@ -152,17 +135,13 @@ fn decode_external(value: &[u8]) -> Result<Target> {
     let wrong = |what: &str| Error::damaged(what).in_structure("external link");
     let (&version, rest) = value.split_first().ok_or_else(|| wrong("no bytes"))?;
     if version >> 4 != 0 {
-        return Err(Error::unsupported(format!(
-            "external links of version {}",
-            version >> 4
-        )));
+        return Err(Error::unsupported(format!("external links of version {}", version >> 4)));
     }
     let mut parts = rest.split(|&b| b == 0);
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(file), Some(path), Some(_)) => Ok(Target::External {
-            file: Name(file.to_vec()),
-            path: Name(path.to_vec()),
-        }),
+        (Some(file), Some(path), Some(_)) => {
+            Ok(Target::External { file: Name(file.to_vec()), path: Name(path.to_vec()) })
+        }
         _ => Err(wrong("a name without an end")),
     }
 }
@@ -176,24 +155,12 @@ mod tests {
         let targets = [
             Target::Hard(Address(800)),
             Target::Soft("/a/b".into()),
-            Target::External {
-                file: "other.h5".into(),
-                path: "/x".into(),
-            },
+            Target::External { file: "other.h5".into(), path: "/x".into() },
         ];
         for target in targets {
             for name in ["a", "größe", &"x".repeat(300)] {
-                let charset = if name.is_ascii() {
-                    Charset::Ascii
-                } else {
-                    Charset::Utf8
-                };
-                let link = Link {
-                    name: name.into(),
-                    charset,
-                    creation_order: None,
-                    target: target.clone(),
-                };
+                let charset = if name.is_ascii() { Charset::Ascii } else { Charset::Utf8 };
+                let link = Link { name: name.into(), charset, creation_order: None, target: target.clone() };
                 let bytes = link.encode(Widths::EIGHT).unwrap();
                 assert_eq!(Link::decode(&bytes, Widths::EIGHT).unwrap(), link);
                 for cut in 0..bytes.len() {

@@ -58,9 +58,7 @@ impl Shared {
             1 => 6 + w.length(),
             2 | 3 => 0,
             _ => {
-                return Err(crate::Error::unsupported(format!(
-                    "shared message version {version}"
-                )));
+                return Err(crate::Error::unsupported(format!("shared message version {version}")));
             }
         };
         let rest = rest.get(skipped..).ok_or_else(short)?;

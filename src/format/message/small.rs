@@ -27,13 +27,8 @@ pub(crate) struct LinkInfo {
 
 impl LinkInfo {
     /// All links in the header, no creation order.
-    pub(crate) const COMPACT: LinkInfo = LinkInfo {
-        version: 0,
-        flags: 0,
-        max_creation_order: None,
-        heap: None,
-        name_index: None,
-    };
+    pub(crate) const COMPACT: LinkInfo =
+        LinkInfo { version: 0, flags: 0, max_creation_order: None, heap: None, name_index: None };
 }
 
 /// Group info: when links move from the header into a heap and back, and what to expect.
@@ -73,21 +68,12 @@ pub(crate) struct AttributeInfo {
 
 impl AttributeInfo {
     /// All attributes in the header, no creation order.
-    pub(crate) const COMPACT: AttributeInfo = AttributeInfo {
-        version: 0,
-        flags: 0,
-        max_creation_order: None,
-        heap: None,
-        name_index: None,
-    };
+    pub(crate) const COMPACT: AttributeInfo =
+        AttributeInfo { version: 0, flags: 0, max_creation_order: None, heap: None, name_index: None };
 
     /// All attributes in a heap, no creation order.
     pub(crate) fn dense(heap: Address, name_index: Address) -> AttributeInfo {
-        AttributeInfo {
-            heap: Some(heap),
-            name_index: Some(name_index),
-            ..AttributeInfo::COMPACT
-        }
+        AttributeInfo { heap: Some(heap), name_index: Some(name_index), ..AttributeInfo::COMPACT }
     }
 }
 
@@ -137,10 +123,5 @@ struct BTreeRanks {
 
 pub(crate) fn decode_ranks(body: &[u8]) -> Result<NodeRanks> {
     let (r, _) = bytes::decode::<BTreeRanks>(body, (), "B-tree K values")?;
-    NodeRanks {
-        group_leaf: r.group_leaf,
-        group_internal: r.group_internal,
-        chunk: r.chunk,
-    }
-    .checked()
+    NodeRanks { group_leaf: r.group_leaf, group_internal: r.group_internal, chunk: r.chunk }.checked()
 }

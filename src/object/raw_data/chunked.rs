@@ -44,14 +44,7 @@ pub(super) fn read(
 ) -> Result<()> {
     let (grid, table) = raw.chunks(reader, layout)?;
     let bytes = reader.ctx().check_chunk(layout.chunk_bytes()?)?;
-    let read = ChunkRead {
-        raw,
-        reader,
-        layout,
-        grid,
-        table,
-        bytes,
-    };
+    let read = ChunkRead { raw, reader, layout, grid, table, bytes };
     let (dim, bands) = read.bands(selection);
     if bands.len() < 2 {
         return read.scattered(selection, out);
@@ -62,8 +55,7 @@ pub(super) fn read(
     let mut rest = out;
     let mut bands = bands.into_iter().peekable();
     while let Some(mut range) = bands.next() {
-        while let Some(next) = bands.next_if(|_| ((range.end - range.start) as usize) * row < TASK)
-        {
+        while let Some(next) = bands.next_if(|_| ((range.end - range.start) as usize) * row < TASK) {
             range.end = next.end;
         }
         let (here, behind) = rest.split_at_mut((range.end - range.start) as usize * row);
@@ -72,9 +64,7 @@ pub(super) fn read(
         part.0[dim] = range;
         tasks.push((part, here));
     }
-    tasks
-        .into_par_iter()
-        .try_for_each(|(part, out)| read.serial(&part, out))
+    tasks.into_par_iter().try_for_each(|(part, out)| read.serial(&part, out))
 }
 
 /// One read of chunks.
@@ -112,17 +102,9 @@ impl ChunkRead<'_> {
     }
 
     /// Calls `each` with the position, in chunks, of every chunk that the selection meets.
-    fn for_each_chunk(
-        &self,
-        selection: &Selection,
-        mut each: impl FnMut(&[u64]) -> Result<()>,
-    ) -> Result<()> {
-        let ranges: Vec<Range<u64>> = selection
-            .0
-            .iter()
-            .zip(&self.grid.chunk)
-            .map(|(r, c)| r.start / c..(r.end - 1) / c + 1)
-            .collect();
+    fn for_each_chunk(&self, selection: &Selection, mut each: impl FnMut(&[u64]) -> Result<()>) -> Result<()> {
+        let ranges: Vec<Range<u64>> =
+            selection.0.iter().zip(&self.grid.chunk).map(|(r, c)| r.start / c..(r.end - 1) / c + 1).collect();
         let mut position: Vec<u64> = ranges.iter().map(|r| r.start).collect();
         loop {
             each(&position)?;
@@ -168,20 +150,14 @@ impl ChunkRead<'_> {
         let flush = |pending: &mut Vec<(Vec<u64>, ChunkRecord)>, out: &mut [u8]| {
             if let [(position, record)] = &pending[..] {
                 let piece = Piece::new(self, position, selection);
-                BUFFERS
-                    .with_borrow_mut(|b| self.decode_piece(&piece, *record, position, b, out))?;
+                BUFFERS.with_borrow_mut(|b| self.decode_piece(&piece, *record, position, b, out))?;
             } else {
                 let decoded = pending.par_iter().map(|(position, record)| {
                     let mut chunk = zeroed(self.bytes as u64)?;
-                    BUFFERS.with_borrow_mut(|b| {
-                        self.decode(*record, position, b, &mut chunk, self.least(position))
-                    })?;
+                    BUFFERS.with_borrow_mut(|b| self.decode(*record, position, b, &mut chunk, self.least(position)))?;
                     Ok(chunk)
                 });
-                for ((position, _), chunk) in pending
-                    .iter()
-                    .zip(decoded.collect::<Vec<Result<Vec<u8>>>>())
-                {
+                for ((position, _), chunk) in pending.iter().zip(decoded.collect::<Vec<Result<Vec<u8>>>>()) {
                     Piece::new(self, position, selection).copy(&chunk?, out)?;
                 }
             }
@@ -193,11 +169,7 @@ impl ChunkRead<'_> {
                 None => Piece::new(self, position, selection).fill(out)?,
                 Some(record) => pending.push((position.to_vec(), record)),
             }
-            if pending.len() == batch.min(memory) {
-                flush(&mut pending, out)
-            } else {
-                Ok(())
-            }
+            if pending.len() == batch.min(memory) { flush(&mut pending, out) } else { Ok(()) }
         })?;
         flush(&mut pending, out)
     }
@@ -218,23 +190,17 @@ impl ChunkRead<'_> {
             chunk = zeroed(self.bytes as u64)?;
         }
         let least = self.least(position);
-        let result = self
-            .decode(record, position, buffers, &mut chunk, least)
-            .and_then(|()| piece.copy(&chunk, out));
+        let result = self.decode(record, position, buffers, &mut chunk, least).and_then(|()| piece.copy(&chunk, out));
         buffers.chunk = chunk;
         result
     }
 
     /// The bytes of a chunk up to its last element inside the dataset.
     fn least(&self, position: &[u64]) -> usize {
-        let last = position
-            .iter()
-            .zip(&self.grid.chunk)
-            .zip(&self.grid.dims)
-            .fold(0, |n, ((p, c), d)| {
-                let inside = (d - p * c).min(*c);
-                n * c + inside - 1
-            });
+        let last = position.iter().zip(&self.grid.chunk).zip(&self.grid.dims).fold(0, |n, ((p, c), d)| {
+            let inside = (d - p * c).min(*c);
+            n * c + inside - 1
+        });
         ((last + 1) * self.raw.element_size) as usize
     }
 
@@ -252,41 +218,19 @@ impl ChunkRead<'_> {
         let context = |e: Error| e.in_structure("chunk").at(record.address.get());
         if plain || pipeline.skips_all(record.mask) {
             if record.size < chunk.len() as u64 && !plain {
-                let message = format!(
-                    "{} bytes in the file, {} are needed",
-                    record.size,
-                    chunk.len()
-                );
+                let message = format!("{} bytes in the file, {} are needed", record.size, chunk.len());
                 return Err(context(Error::damaged(message)));
             }
             return self.reader.raw_into(record.address, chunk).map_err(context);
         }
-        if let Some(stored) = self
-            .reader
-            .raw_slice(record.address, record.size)
-            .map_err(context)?
-        {
-            return pipeline
-                .decode(stored, record.mask, chunk, least, &mut buffers.scratch)
-                .map_err(context);
+        if let Some(stored) = self.reader.raw_slice(record.address, record.size).map_err(context)? {
+            return pipeline.decode(stored, record.mask, chunk, least, &mut buffers.scratch).map_err(context);
         }
-        self.reader
-            .check_range(record.address, record.size)
-            .map_err(context)?;
+        self.reader.check_range(record.address, record.size).map_err(context)?;
         buffers.stored.clear();
         buffers.stored.resize(record.size as usize, 0);
-        self.reader
-            .raw_into(record.address, &mut buffers.stored)
-            .map_err(context)?;
-        pipeline
-            .decode(
-                &buffers.stored,
-                record.mask,
-                chunk,
-                least,
-                &mut buffers.scratch,
-            )
-            .map_err(context)
+        self.reader.raw_into(record.address, &mut buffers.stored).map_err(context)?;
+        pipeline.decode(&buffers.stored, record.mask, chunk, least, &mut buffers.scratch).map_err(context)
     }
 }
 
@@ -324,56 +268,29 @@ impl<'a> Piece<'a> {
             in_output.push(start - range.start);
         }
         let (size, fill) = (read.raw.element_size, &read.raw.fill[..]);
-        Piece {
-            size,
-            fill,
-            extent,
-            chunk,
-            in_chunk,
-            shape: selection.shape(),
-            in_output,
-        }
+        Piece { size, fill, extent, chunk, in_chunk, shape: selection.shape(), in_output }
     }
 
     fn target(&self) -> Place<'_> {
-        Place {
-            shape: &self.shape,
-            start: &self.in_output,
-        }
+        Place { shape: &self.shape, start: &self.in_output }
     }
 
     /// Where all of the chunk lies in the output, if it does and in one run.
     fn whole(&self) -> Option<Range<usize>> {
         // From the first dimension in which the chunk has more than one index, all further ones must be whole.
-        let first = self
-            .chunk
-            .iter()
-            .position(|&c| c > 1)
-            .unwrap_or(self.chunk.len());
-        let one_run = self
-            .chunk
-            .iter()
-            .zip(&self.shape)
-            .skip(first + 1)
-            .all(|(c, s)| c == s);
+        let first = self.chunk.iter().position(|&c| c > 1).unwrap_or(self.chunk.len());
+        let one_run = self.chunk.iter().zip(&self.shape).skip(first + 1).all(|(c, s)| c == s);
         if self.extent != self.chunk || !one_run {
             return None;
         }
-        let index = self
-            .in_output
-            .iter()
-            .zip(&self.shape)
-            .fold(0, |n, (i, s)| n * s + i);
+        let index = self.in_output.iter().zip(&self.shape).fold(0, |n, (i, s)| n * s + i);
         let start = (index * self.size) as usize;
         let length = self.extent.iter().product::<u64>() * self.size;
         Some(start..start + length as usize)
     }
 
     fn copy(&self, chunk: &[u8], out: &mut [u8]) -> Result<()> {
-        let from = Place {
-            shape: self.chunk,
-            start: &self.in_chunk,
-        };
+        let from = Place { shape: self.chunk, start: &self.in_chunk };
         runs::copy(&self.extent, self.size, (chunk, from), (out, self.target()))
     }
 

@@ -42,17 +42,13 @@ impl RawData {
         dataspace: &Dataspace,
         element_size: u64,
     ) -> Result<RawData> {
-        let layout = header
-            .find(kind::LAYOUT)
-            .ok_or_else(|| Error::damaged("a dataset without a layout"))?;
+        let layout = header.find(kind::LAYOUT).ok_or_else(|| Error::damaged("a dataset without a layout"))?;
         let layout = Layout::decode(layout.bytes, reader.widths())?;
         let filters = header.resolved(reader, kind::FILTER_PIPELINE, filter_pipeline::decode)?;
         let filters = filters.map(|(f, _)| f).unwrap_or_default();
         let fill = match header.resolved(reader, kind::FILL_VALUE, FillValue::decode)? {
             Some((fill, _)) => fill.value,
-            None => header
-                .resolved(reader, kind::FILL_VALUE_OLD, FillValue::decode_old)?
-                .and_then(|(v, _)| v),
+            None => header.resolved(reader, kind::FILL_VALUE_OLD, FillValue::decode_old)?.and_then(|(v, _)| v),
         };
         let fill = fill.unwrap_or_default();
         if !fill.is_empty() && fill.len() as u64 != element_size {
@@ -62,10 +58,7 @@ impl RawData {
         if let Layout::Chunked(c) = &layout
             && c.element_size != element_size
         {
-            let message = format!(
-                "elements of {} bytes, the datatype has {element_size}",
-                c.element_size
-            );
+            let message = format!("elements of {} bytes, the datatype has {element_size}", c.element_size);
             return Err(Error::damaged(message).in_structure("data layout"));
         }
         Ok(RawData {
@@ -75,11 +68,7 @@ impl RawData {
             layout,
             pipeline: Pipeline::new(&filters)?,
             filters,
-            fill: if fill.iter().all(|&b| b == 0) {
-                Vec::new()
-            } else {
-                fill
-            },
+            fill: if fill.iter().all(|&b| b == 0) { Vec::new() } else { fill },
             external: header.find(kind::EXTERNAL_FILES).is_some(),
             chunks: OnceLock::new(),
         })
@@ -110,12 +99,7 @@ impl RawData {
     }
 
     /// Fills `out` with the selected elements. It must be just as long.
-    pub(crate) fn read_into(
-        &self,
-        reader: &Reader,
-        selection: &Selection,
-        out: &mut [u8],
-    ) -> Result<()> {
+    pub(crate) fn read_into(&self, reader: &Reader, selection: &Selection, out: &mut [u8]) -> Result<()> {
         if out.is_empty() {
             return Ok(());
         }
@@ -128,32 +112,22 @@ impl RawData {
                 runs::fill_run(out, &self.fill);
                 Ok(())
             }
-            Layout::Contiguous {
-                address: Some(address),
-                size,
-            } => self.read_contiguous(reader, *address, *size, selection, out),
+            Layout::Contiguous { address: Some(address), size } => {
+                self.read_contiguous(reader, *address, *size, selection, out)
+            }
             Layout::Chunked(layout) => chunked::read(self, reader, layout, selection, out),
             Layout::Virtual(_) => Err(Error::unsupported("virtual datasets")),
         }
     }
 
     /// A chunk as it is stored, with the mask of its filters. `position` counts in chunks.
-    pub(crate) fn raw_chunk(
-        &self,
-        reader: &Reader,
-        position: &[u64],
-    ) -> Result<Option<(Vec<u8>, u32)>> {
+    pub(crate) fn raw_chunk(&self, reader: &Reader, position: &[u64]) -> Result<Option<(Vec<u8>, u32)>> {
         let Layout::Chunked(layout) = &self.layout else {
             return Err(Error::mismatch("not stored in chunks"));
         };
         let (grid, table) = self.chunks(reader, layout)?;
-        if position.len() != grid.counts.len()
-            || position.iter().zip(&grid.counts).any(|(p, n)| p >= n)
-        {
-            return Err(Error::mismatch(format!(
-                "no chunk {position:?}, there are {:?}",
-                grid.counts
-            )));
+        if position.len() != grid.counts.len() || position.iter().zip(&grid.counts).any(|(p, n)| p >= n) {
+            return Err(Error::mismatch(format!("no chunk {position:?}, there are {:?}", grid.counts)));
         }
         let Some(record) = table.get(grid.number(position), grid)? else {
             return Ok(None);
@@ -165,21 +139,13 @@ impl RawData {
     }
 
     fn total_bytes(&self) -> Result<u64> {
-        let total = self
-            .dims
-            .iter()
-            .try_fold(self.element_size, |n, &d| n.checked_mul(d));
-        total
-            .ok_or_else(|| Error::damaged("more than 2^64 bytes of data").in_structure("dataspace"))
+        let total = self.dims.iter().try_fold(self.element_size, |n, &d| n.checked_mul(d));
+        total.ok_or_else(|| Error::damaged("more than 2^64 bytes of data").in_structure("dataspace"))
     }
 
     fn read_memory(&self, data: &[u8], selection: &Selection, out: &mut [u8]) -> Result<()> {
         if (data.len() as u64) < self.total_bytes()? {
-            let message = format!(
-                "{} bytes of data, {} are needed",
-                data.len(),
-                self.total_bytes()?
-            );
+            let message = format!("{} bytes of data, {} are needed", data.len(), self.total_bytes()?);
             return Err(Error::damaged(message).in_structure("data layout"));
         }
         let (start, shape) = (starts(selection), selection.shape());
@@ -207,21 +173,14 @@ impl RawData {
         let (start, shape) = (starts(selection), selection.shape());
         let (from, to) = places(&self.dims, &start, &shape);
         let mut span = Span::new(reader, address, out);
-        runs::for_each(&shape, self.element_size, from, to, |from, to, length| {
-            span.add(from, to, length)
-        })?;
+        runs::for_each(&shape, self.element_size, from, to, |from, to, length| span.add(from, to, length))?;
         span.fetch()
     }
 
     /// The selected part of the box cut at chunk borders: pieces of whole bands whose output has about `bytes` bytes,
     /// in row-major order, for streaming.
     pub(crate) fn blocks(&self, bytes: u64) -> Vec<Selection> {
-        let row: u64 = self
-            .dims
-            .iter()
-            .skip(1)
-            .product::<u64>()
-            .saturating_mul(self.element_size);
+        let row: u64 = self.dims.iter().skip(1).product::<u64>().saturating_mul(self.element_size);
         let (Some(&rows), false) = (self.dims.first(), self.dims.contains(&0)) else {
             return vec![Selection::all(&self.dims)];
         };
@@ -256,21 +215,12 @@ impl RawData {
 }
 
 /// Cuts one huge row along the next dimension, and so on.
-fn split_row(
-    block: &Selection,
-    dims: &[u64],
-    element_size: u64,
-    bytes: u64,
-    blocks: &mut Vec<Selection>,
-) {
+fn split_row(block: &Selection, dims: &[u64], element_size: u64, bytes: u64, blocks: &mut Vec<Selection>) {
     let Some(dim) = (1..dims.len()).find(|&d| dims[d] > 1) else {
         blocks.push(block.clone());
         return;
     };
-    let row: u64 = dims[dim + 1..]
-        .iter()
-        .product::<u64>()
-        .saturating_mul(element_size);
+    let row: u64 = dims[dim + 1..].iter().product::<u64>().saturating_mul(element_size);
     let step = (bytes / row.max(1)).max(1);
     let mut start = 0;
     while start < dims[dim] {
@@ -289,11 +239,5 @@ fn starts(selection: &Selection) -> Vec<u64> {
 /// A selection in the dataset, and as an array of its own.
 fn places<'a>(dims: &'a [u64], start: &'a [u64], shape: &'a [u64]) -> (Place<'a>, Place<'a>) {
     const ZEROS: [u64; 32] = [0; 32];
-    (
-        Place { shape: dims, start },
-        Place {
-            shape,
-            start: &ZEROS[..shape.len()],
-        },
-    )
+    (Place { shape: dims, start }, Place { shape, start: &ZEROS[..shape.len()] })
 }

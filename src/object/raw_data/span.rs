@@ -24,13 +24,7 @@ pub(super) struct Span<'a> {
 
 impl<'a> Span<'a> {
     pub(super) fn new(reader: &'a Reader, address: Address, out: &'a mut [u8]) -> Span<'a> {
-        Span {
-            reader,
-            address,
-            out,
-            runs: Vec::new(),
-            range: 0..0,
-        }
+        Span { reader, address, out, runs: Vec::new(), range: 0..0 }
     }
 
     pub(super) fn add(&mut self, from: u64, to: u64, length: u64) -> Result<()> {
@@ -50,9 +44,7 @@ impl<'a> Span<'a> {
         let start = self.address.plus(self.range.start)?;
         match self.runs[..] {
             [] => {}
-            [(_, to, length)] => self
-                .reader
-                .raw_into(start, &mut self.out[to..to + length])?,
+            [(_, to, length)] => self.reader.raw_into(start, &mut self.out[to..to + length])?,
             _ => {
                 let mut bytes = zeroed(self.range.end - self.range.start)?;
                 self.reader.raw_into(start, &mut bytes)?;

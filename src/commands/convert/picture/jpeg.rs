@@ -33,11 +33,7 @@ pub(super) fn decode(
     if !layout.has_end(bytes) {
         return Err(truncated());
     }
-    let space = if header.channels == 1 {
-        ColorSpace::Luma
-    } else {
-        ColorSpace::RGB
-    };
+    let space = if header.channels == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
     let options = decoder.options().jpeg_set_out_colorspace(space);
     decoder.set_options(options);
     let size = decoder
@@ -50,18 +46,13 @@ pub(super) fn decode(
 
 fn open<R: ZByteReaderTrait>(reader: R) -> Result<(Header, JpegDecoder<R>)> {
     let side = usize::from(u16::MAX);
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(side)
-        .set_max_height(side);
+    let options = DecoderOptions::default().set_strict_mode(true).set_max_width(side).set_max_height(side);
     let mut decoder = JpegDecoder::new_with_options(reader, options);
     decoder.decode_headers().map_err(explain)?;
     let (Some(info), Some(space)) = (decoder.info(), decoder.input_colorspace()) else {
         return Err(truncated());
     };
-    let orientation = decoder
-        .exif()
-        .and_then(|exif| Orientation::from_exif_chunk(exif));
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let header = Header {
         width: u32::from(info.width),
         height: u32::from(info.height),
@@ -92,10 +83,7 @@ impl Layout {
             at += 1;
             match marker {
                 0xda => {
-                    return Some(Layout {
-                        progressive,
-                        scan: at,
-                    });
+                    return Some(Layout { progressive, scan: at });
                 }
                 // Markers without a length.
                 0x00 | 0x01 | 0xd0..=0xd8 => {}
@@ -123,10 +111,9 @@ fn explain(error: DecodeErrors) -> Error {
         | DecodeErrors::FormatStatic("Premature end of buffer")
         | DecodeErrors::IoErrors(ZByteIoError::NotEnoughBytes(..)) => truncated(),
         DecodeErrors::IoErrors(ZByteIoError::StdIoError(e)) => e.into(),
-        DecodeErrors::Unsupported(_) => Error::new(
-            ErrorKind::Unsupported,
-            "JPEG in arithmetic, lossless or 12-bit coding",
-        ),
+        DecodeErrors::Unsupported(_) => {
+            Error::new(ErrorKind::Unsupported, "JPEG in arithmetic, lossless or 12-bit coding")
+        }
         DecodeErrors::Format(what) => damaged(&what),
         DecodeErrors::FormatStatic(what) => damaged(what),
         other => damaged(&format!("{other:?}")),
@@ -149,19 +136,13 @@ mod tests {
         let decoded = |bytes: &[u8]| decode(bytes, Vec::new(), &mut |_| Ok(()));
         assert!(decoded(&file).is_ok());
         for end in 0..file.len() {
-            assert!(
-                decoded(&file[..end]).is_err(),
-                "cut at {end} of {}",
-                file.len()
-            );
+            assert!(decoded(&file[..end]).is_err(), "cut at {end} of {}", file.len());
         }
     }
 
     #[test]
     fn the_end_marker_of_a_thumbnail_is_not_that_of_the_picture() {
-        let file = [
-            0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0, 0xff, 0xda, 0, 2, 1, 2, 3,
-        ];
+        let file = [0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0, 0xff, 0xda, 0, 2, 1, 2, 3];
         let ends = |file: &[u8]| Layout::of(file).map(|layout| (layout.scan, layout.has_end(file)));
         assert_eq!(ends(&file), Some((12, false)));
         assert_eq!(ends(&[&file[..], &[0xff, 0xd9]].concat()), Some((12, true)));

@@ -51,11 +51,7 @@ pub(crate) struct Raster {
 impl Header {
     /// Width and height once it is upright.
     pub(crate) fn upright(&self) -> (u32, u32) {
-        if lies_on_its_side(self.orientation) {
-            (self.height, self.width)
-        } else {
-            (self.width, self.height)
-        }
+        if lies_on_its_side(self.orientation) { (self.height, self.width) } else { (self.width, self.height) }
     }
 
     /// Whether it has more than shades of grey.
@@ -75,26 +71,12 @@ impl Header {
             Depth::Sixteen => 2,
             Depth::Float => 4,
         };
-        self.pixels()
-            .saturating_mul(self.channels as u64 * sample + self.scratch_per_pixel)
-            .saturating_add(1 << 16)
+        self.pixels().saturating_mul(self.channels as u64 * sample + self.scratch_per_pixel).saturating_add(1 << 16)
     }
 
     fn raster(self, samples: Samples) -> Raster {
-        let Header {
-            width,
-            height,
-            channels,
-            orientation,
-            ..
-        } = self;
-        Raster {
-            width,
-            height,
-            channels,
-            samples,
-            orientation,
-        }
+        let Header { width, height, channels, orientation, .. } = self;
+        Raster { width, height, channels, samples, orientation }
     }
 }
 
@@ -146,16 +128,12 @@ pub(crate) fn has_more(bytes: &[u8], format: Format) -> bool {
             bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0)
         }
         Format::Other(ImageFormat::Png) => png_is_animated(bytes),
-        Format::Tiff => ::tiff::decoder::Decoder::new(Cursor::new(bytes))
-            .is_ok_and(|decoder| decoder.more_images()),
+        Format::Tiff => ::tiff::decoder::Decoder::new(Cursor::new(bytes)).is_ok_and(|decoder| decoder.more_images()),
         _ => false,
     }
 }
 
-fn open<'a, R: BufRead + Seek + 'a>(
-    reader: R,
-    format: ImageFormat,
-) -> Result<(Header, impl ImageDecoder + 'a)> {
+fn open<'a, R: BufRead + Seek + 'a>(reader: R, format: ImageFormat) -> Result<(Header, impl ImageDecoder + 'a)> {
     let mut reader = ImageReader::with_format(reader, format);
     // The size is checked by who decodes; this only keeps a header from asking for gigabytes before that.
     let mut limits = image::Limits::no_limits();
@@ -175,25 +153,12 @@ fn open<'a, R: BufRead + Seek + 'a>(
         ColorType::Rgb32F => (3, Depth::Float),
         ColorType::Rgba32F => (4, Depth::Float),
         other => {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("images of kind {other:?}"),
-            ));
+            return Err(Error::new(ErrorKind::Unsupported, format!("images of kind {other:?}")));
         }
     };
     // A broken EXIF block is no reason to lose the picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    Ok((
-        Header {
-            width,
-            height,
-            channels,
-            depth,
-            orientation,
-            scratch_per_pixel: 4,
-        },
-        decoder,
-    ))
+    Ok((Header { width, height, channels, depth, orientation, scratch_per_pixel: 4 }, decoder))
 }
 
 fn decode_other(
@@ -205,28 +170,22 @@ fn decode_other(
     let (header, decoder) = open(Cursor::new(bytes), format)?;
     admit(&header)?;
     let count = header.pixels().saturating_mul(header.channels as u64);
-    let count = usize::try_from(count)
-        .map_err(|_| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
+    let count =
+        usize::try_from(count).map_err(|_| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
     let samples = match header.depth {
         Depth::Eight => {
             buffer.resize(count, 0);
-            decoder
-                .read_image(&mut buffer)
-                .map_err(|e| explain(e, format))?;
+            decoder.read_image(&mut buffer).map_err(|e| explain(e, format))?;
             Samples::U8(buffer)
         }
         Depth::Sixteen => {
             let mut samples = vec![0u16; count];
-            decoder
-                .read_image(bytemuck::cast_slice_mut(&mut samples))
-                .map_err(|e| explain(e, format))?;
+            decoder.read_image(bytemuck::cast_slice_mut(&mut samples)).map_err(|e| explain(e, format))?;
             Samples::U16(samples)
         }
         Depth::Float => {
             let mut samples = vec![0f32; count];
-            decoder
-                .read_image(bytemuck::cast_slice_mut(&mut samples))
-                .map_err(|e| explain(e, format))?;
+            decoder.read_image(bytemuck::cast_slice_mut(&mut samples)).map_err(|e| explain(e, format))?;
             Samples::F32(samples)
         }
     };
@@ -236,20 +195,13 @@ fn decode_other(
 /// Whether a turn exchanges width and height.
 fn lies_on_its_side(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(
-        orientation,
-        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH
-    )
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
 /// Counts frames up to the second.
 fn gif_frames(bytes: &[u8]) -> usize {
     let table = |flags: u8| {
-        if flags & 0x80 == 0 {
-            0
-        } else {
-            3usize << ((flags & 7) + 1)
-        }
+        if flags & 0x80 == 0 { 0 } else { 3usize << ((flags & 7) + 1) }
     };
     let mut frames = 0;
     let mut at = 13 + bytes.get(10).map_or(0, |&flags| table(flags));
@@ -273,9 +225,7 @@ fn gif_frames(bytes: &[u8]) -> usize {
 /// Whether a control chunk of an animation stands before the picture.
 fn png_is_animated(bytes: &[u8]) -> bool {
     let mut at = 8usize;
-    while let Some(&[a, b, c, d, ref name @ ..]) =
-        bytes.get(at..).and_then(|rest| rest.first_chunk::<8>())
-    {
+    while let Some(&[a, b, c, d, ref name @ ..]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         match name {
             b"acTL" => return true,
             b"IDAT" => return false,
@@ -291,10 +241,7 @@ fn png_is_animated(bytes: &[u8]) -> bool {
 }
 
 fn truncated() -> Error {
-    Error::new(
-        ErrorKind::Damaged,
-        "the file ends before its picture does (truncated)",
-    )
+    Error::new(ErrorKind::Damaged, "the file ends before its picture does (truncated)")
 }
 
 fn explain(error: ImageError, format: ImageFormat) -> Error {
@@ -310,11 +257,7 @@ fn explain(error: ImageError, format: ImageFormat) -> Error {
     };
     // Most decoders say it in words only.
     let lower = text.to_ascii_lowercase();
-    let early = [
-        "failed to fill whole buffer",
-        "unexpected end of file",
-        "image truncated",
-    ];
+    let early = ["failed to fill whole buffer", "unexpected end of file", "image truncated"];
     if early.iter().any(|words| lower.contains(words)) {
         return truncated();
     }

@@ -65,29 +65,12 @@ impl Look {
     ///
     /// # Errors
     /// If the samples cannot be brought to `T` or the picture does not have the shape of `row`.
-    pub(crate) fn render<T: Sample>(
-        &self,
-        raster: Raster,
-        row: &mut [T],
-        studio: &mut Studio,
-    ) -> Result<Vec<T>> {
-        let Raster {
-            mut width,
-            mut height,
-            channels,
-            samples,
-            mut orientation,
-        } = raster;
+    pub(crate) fn render<T: Sample>(&self, raster: Raster, row: &mut [T], studio: &mut Studio) -> Result<Vec<T>> {
+        let Raster { mut width, mut height, channels, samples, mut orientation } = raster;
         let pixels = T::adopt(samples)?;
         let (mut pixels, channels) = reduce(pixels, channels, self.channels, self.background);
-        if width == 0
-            || height == 0
-            || pixels.len() as u64 != u64::from(width) * u64::from(height) * channels as u64
-        {
-            return Err(Error::new(
-                ErrorKind::Damaged,
-                "its samples do not fill its size",
-            ));
+        if width == 0 || height == 0 || pixels.len() as u64 != u64::from(width) * u64::from(height) * channels as u64 {
+            return Err(Error::new(ErrorKind::Damaged, "its samples do not fill its size"));
         }
         if !self.filter.is_symmetric() && orientation != Orientation::NoTransforms {
             pixels = turned(&pixels, (width, height), channels, orientation);
@@ -97,48 +80,26 @@ impl Look {
             orientation = Orientation::NoTransforms;
         }
         let sideways = lies_on_its_side(orientation);
-        let (upright_width, upright_height) = if sideways {
-            (height, width)
-        } else {
-            (width, height)
-        };
+        let (upright_width, upright_height) = if sideways { (height, width) } else { (width, height) };
         let place = self.place(upright_width, upright_height);
         let wanted = place.canvas.0 as usize * place.canvas.1 as usize * self.channels as usize;
         if row.len() != wanted {
             let (width, height) = place.canvas;
-            return Err(Error::new(
-                ErrorKind::Mismatch,
-                format!("becomes {height}x{width}, unlike the others"),
-            ));
+            return Err(Error::new(ErrorKind::Mismatch, format!("becomes {height}x{width}, unlike the others")));
         }
-        let mut view = View {
-            pixels: &pixels,
-            size: (width, height),
-            channels,
-            crop: place.crop,
-            to: place.size,
-        };
+        let mut view = View { pixels: &pixels, size: (width, height), channels, crop: place.crop, to: place.size };
         if sideways {
             // The crop is in the middle: a turn exchanges its sides, a flip changes nothing.
             let (left, top, wide, high) = place.crop;
             view.crop = (top, left, high, wide);
             view.to = (place.size.1, place.size.0);
         }
-        let small = if view.is_whole() {
-            None
-        } else {
-            Some(studio.resize(&view, self.filter, sideways)?)
-        };
+        let small = if view.is_whole() { None } else { Some(studio.resize(&view, self.filter, sideways)?) };
         let small = small.as_deref().unwrap_or(&pixels);
         if orientation == Orientation::NoTransforms {
             self.store(small, channels, &place, row);
         } else {
-            self.store(
-                &turned(small, view.to, channels, orientation),
-                channels,
-                &place,
-                row,
-            );
+            self.store(&turned(small, view.to, channels, orientation), channels, &place, row);
         }
         Ok(pixels)
     }
@@ -159,22 +120,14 @@ impl Look {
         };
         if place.size != place.canvas {
             let ground = self.background.map(T::level);
-            let ground = if depth == 1 {
-                [T::luma(ground); 4]
-            } else {
-                spread(&ground)
-            };
+            let ground = if depth == 1 { [T::luma(ground); 4] } else { spread(&ground) };
             for pixel in 0..across * down {
                 for (c, &sample) in ground.iter().enumerate().take(depth) {
                     row[pixel * x_step + c * c_step] = sample;
                 }
             }
         }
-        for (y, line) in pixels
-            .chunks_exact(width as usize * channels)
-            .take(height as usize)
-            .enumerate()
-        {
+        for (y, line) in pixels.chunks_exact(width as usize * channels).take(height as usize).enumerate() {
             let start = (y + top as usize) * y_step + left as usize * x_step;
             for (x, pixel) in line.chunks_exact(channels).enumerate() {
                 for (c, &sample) in spread(pixel).iter().enumerate().take(depth) {
@@ -187,12 +140,7 @@ impl Look {
     fn place(&self, width: u32, height: u32) -> Placement {
         let (w, h) = (f64::from(width), f64::from(height));
         let whole = (0.0, 0.0, w, h);
-        let filled = |size: (u32, u32)| Placement {
-            crop: whole,
-            size,
-            at: (0, 0),
-            canvas: size,
-        };
+        let filled = |size: (u32, u32)| Placement { crop: whole, size, at: (0, 0), canvas: size };
         let Some((down, across)) = self.dim else {
             return filled((width, height));
         };
@@ -202,16 +150,9 @@ impl Look {
             // Crop and pad divide and round as Pillow's ImageOps.fit and ImageOps.pad do.
             Fit::Crop => {
                 let wanted = wanted_w / wanted_h;
-                let (cut_w, cut_h) = if w / h >= wanted {
-                    (wanted * h, h)
-                } else {
-                    (w, w / wanted)
-                };
+                let (cut_w, cut_h) = if w / h >= wanted { (wanted * h, h) } else { (w, w / wanted) };
                 let crop = ((w - cut_w) / 2.0, (h - cut_h) / 2.0, cut_w, cut_h);
-                Placement {
-                    crop,
-                    ..filled((across, down))
-                }
+                Placement { crop, ..filled((across, down)) }
             }
             Fit::Pad => {
                 let size = if w / h > wanted_w / wanted_h {
@@ -219,16 +160,9 @@ impl Look {
                 } else {
                     (rounded(w / h * wanted_h).min(across), down)
                 };
-                let middle = |whole: u32, part: u32| {
-                    (f64::from(whole - part) / 2.0).round_ties_even() as u32
-                };
+                let middle = |whole: u32, part: u32| (f64::from(whole - part) / 2.0).round_ties_even() as u32;
                 let at = (middle(across, size.0), middle(down, size.1));
-                Placement {
-                    crop: whole,
-                    size,
-                    at,
-                    canvas: (across, down),
-                }
+                Placement { crop: whole, size, at, canvas: (across, down) }
             }
             // The other side is cut to whole pixels, as torchvision's Resize does.
             Fit::Shorter if width <= height => filled((across, whole_pixels(wanted_w * h / w))),
@@ -248,19 +182,10 @@ fn whole_pixels(side: f64) -> u32 {
 }
 
 /// The picture after the turn that its orientation asks for.
-fn turned<T: Sample>(
-    pixels: &[T],
-    size: (u32, u32),
-    channels: usize,
-    orientation: Orientation,
-) -> Vec<T> {
+fn turned<T: Sample>(pixels: &[T], size: (u32, u32), channels: usize, orientation: Orientation) -> Vec<T> {
     use Orientation as O;
     let (width, height) = (size.0 as usize, size.1 as usize);
-    let (across, down) = if lies_on_its_side(orientation) {
-        (height, width)
-    } else {
-        (width, height)
-    };
+    let (across, down) = if lies_on_its_side(orientation) { (height, width) } else { (width, height) };
     let mut result = Vec::with_capacity(pixels.len());
     for y in 0..down {
         for x in 0..across {
@@ -298,13 +223,7 @@ mod tests {
     }
 
     fn raster(width: u32, height: u32, channels: usize, samples: Vec<u8>) -> Raster {
-        Raster {
-            width,
-            height,
-            channels,
-            samples: Samples::U8(samples),
-            orientation: Orientation::NoTransforms,
-        }
+        Raster { width, height, channels, samples: Samples::U8(samples), orientation: Orientation::NoTransforms }
     }
 
     fn rendered(look: &Look, raster: Raster) -> Vec<u8> {
@@ -314,10 +233,7 @@ mod tests {
         };
         let (down, across) = look.shape_of(w, h);
         let mut row = vec![0; (down * across) as usize * look.channels as usize];
-        assert!(
-            look.render(raster, &mut row, &mut Studio::default())
-                .is_ok()
-        );
+        assert!(look.render(raster, &mut row, &mut Studio::default()).is_ok());
         row
     }
 
@@ -341,10 +257,7 @@ mod tests {
         assert_eq!((place.size, place.at), ((64, 21), (0, 22)));
         let row = rendered(&look(Some((4, 4)), Fit::Pad), raster(2, 1, 3, vec![0; 6]));
         let white = |y: usize| row[y * 12..(y + 1) * 12].iter().all(|&s| s == 255);
-        assert_eq!(
-            [white(0), white(1), white(2), white(3)],
-            [true, false, false, true]
-        );
+        assert_eq!([white(0), white(1), white(2), white(3)], [true, false, false, true]);
     }
 
     #[test]
@@ -385,18 +298,12 @@ mod tests {
     fn channels_first_is_the_same_picture_in_another_order() {
         let mut planes = look(None, Fit::Stretch);
         planes.layout = Layout::Nchw;
-        assert_eq!(
-            rendered(&planes, raster(2, 1, 3, vec![1, 2, 3, 4, 5, 6])),
-            [1, 4, 2, 5, 3, 6]
-        );
+        assert_eq!(rendered(&planes, raster(2, 1, 3, vec![1, 2, 3, 4, 5, 6])), [1, 4, 2, 5, 3, 6]);
     }
 
     #[test]
     fn grey_becomes_colour_and_gets_an_opaque_alpha() {
-        assert_eq!(
-            rendered(&look(None, Fit::Stretch), raster(1, 1, 1, vec![9])),
-            [9, 9, 9]
-        );
+        assert_eq!(rendered(&look(None, Fit::Stretch), raster(1, 1, 1, vec![9])), [9, 9, 9]);
         let mut rgba = look(None, Fit::Stretch);
         rgba.channels = Channels::Rgba;
         assert_eq!(rendered(&rgba, raster(1, 1, 1, vec![9])), [9, 9, 9, 255]);

@@ -78,68 +78,31 @@ impl Studio {
         if view.channels == 4 {
             let mut weighed = view.pixels.to_vec();
             let size = view.size;
-            with_image(&mut weighed, size, 4, |image| {
-                MulDiv::new().multiply_alpha_inplace(image).map_err(refused)
-            })?;
-            let mut result = self.passes(
-                &View {
-                    pixels: &weighed,
-                    ..*view
-                },
-                filter,
-                sideways,
-            )?;
-            with_image(&mut result, view.to, 4, |image| {
-                MulDiv::new().divide_alpha_inplace(image).map_err(refused)
-            })?;
+            with_image(&mut weighed, size, 4, |image| MulDiv::new().multiply_alpha_inplace(image).map_err(refused))?;
+            let mut result = self.passes(&View { pixels: &weighed, ..*view }, filter, sideways)?;
+            with_image(&mut result, view.to, 4, |image| MulDiv::new().divide_alpha_inplace(image).map_err(refused))?;
             return Ok(result);
         }
         self.passes(view, filter, sideways)
     }
 
     /// One dimension, then the other.
-    fn passes<T: Sample>(
-        &mut self,
-        view: &View<'_, T>,
-        filter: Resampling,
-        sideways: bool,
-    ) -> Result<Vec<T>> {
+    fn passes<T: Sample>(&mut self, view: &View<'_, T>, filter: Resampling, sideways: bool) -> Result<Vec<T>> {
         let (left, top, wide, high) = view.crop;
         let (width, height) = view.size;
         let columns_first = columns_come_first(view.size, view.to, sideways);
-        let between = if columns_first {
-            (width, view.to.1)
-        } else {
-            (view.to.0, height)
-        };
+        let between = if columns_first { (width, view.to.1) } else { (view.to.0, height) };
         let (whole_width, whole_height) = (f64::from(width), f64::from(height));
-        let first_crop = if columns_first {
-            (0.0, top, whole_width, high)
-        } else {
-            (left, 0.0, wide, whole_height)
-        };
-        let first = View {
-            crop: first_crop,
-            to: between,
-            ..*view
-        };
-        let middle = if first.is_whole() {
-            None
-        } else {
-            Some(self.pass(&first, filter)?)
-        };
+        let first_crop = if columns_first { (0.0, top, whole_width, high) } else { (left, 0.0, wide, whole_height) };
+        let first = View { crop: first_crop, to: between, ..*view };
+        let middle = if first.is_whole() { None } else { Some(self.pass(&first, filter)?) };
         let pixels = middle.as_deref().unwrap_or(view.pixels);
         let second_crop = if columns_first {
             (left, 0.0, wide, f64::from(between.1))
         } else {
             (0.0, top, f64::from(between.0), high)
         };
-        let second = View {
-            pixels,
-            size: between,
-            crop: second_crop,
-            ..*view
-        };
+        let second = View { pixels, size: between, crop: second_crop, ..*view };
         match middle {
             Some(middle) if second.is_whole() => Ok(middle),
             _ => self.pass(&second, filter),
@@ -148,21 +111,15 @@ impl Studio {
 
     fn pass<T: Sample>(&mut self, view: &View<'_, T>, filter: Resampling) -> Result<Vec<T>> {
         let (left, top, wide, high) = view.crop;
-        let options = ResizeOptions::new()
-            .resize_alg(filter.algorithm())
-            .crop(left, top, wide, high)
-            .use_alpha(false);
+        let options = ResizeOptions::new().resize_alg(filter.algorithm()).crop(left, top, wide, high).use_alpha(false);
         let kind = *T::PIXELS
             .get(view.channels - 1)
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, "more than four channels"))?;
         let bytes: &[u8] = bytemuck::cast_slice(view.pixels);
         let source = ImageRef::new(view.size.0, view.size.1, bytes, kind).map_err(refused)?;
-        let mut pixels =
-            vec![T::default(); view.to.0 as usize * view.to.1 as usize * view.channels];
+        let mut pixels = vec![T::default(); view.to.0 as usize * view.to.1 as usize * view.channels];
         with_image(&mut pixels, view.to, view.channels, |image| {
-            self.resizer
-                .resize(&source, image, &options)
-                .map_err(refused)
+            self.resizer.resize(&source, image, &options).map_err(refused)
         })?;
         if self.resizer.size_of_internal_buffers() > 16 << 20 {
             // One huge picture must not hold its memory until the end.
@@ -184,11 +141,7 @@ fn columns_come_first(size: (u32, u32), to: (u32, u32), sideways: bool) -> bool 
     // A picture of one column and millions of rows must not become as many rows of many columns in between. Of the
     // two orders one never needs more than the larger of both ends.
     let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
-    let between = if columns_first {
-        (size.0, to.1)
-    } else {
-        (to.0, size.1)
-    };
+    let between = if columns_first { (size.0, to.1) } else { (to.0, size.1) };
     columns_first != (pixels(between) > 4 * pixels(size).max(pixels(to)))
 }
 
@@ -199,9 +152,8 @@ fn with_image<T: Sample>(
     channels: usize,
     work: impl FnOnce(&mut Image<'_>) -> Result<()>,
 ) -> Result<()> {
-    let kind = *T::PIXELS
-        .get(channels - 1)
-        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "more than four channels"))?;
+    let kind =
+        *T::PIXELS.get(channels - 1).ok_or_else(|| Error::new(ErrorKind::Unsupported, "more than four channels"))?;
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(pixels);
     let mut image = Image::from_slice_u8(width, height, bytes, kind).map_err(refused)?;
     work(&mut image)
@@ -223,14 +175,8 @@ fn lanczos_weight(x: f64) -> f64 {
         return 1.0;
     }
     // The sine is the same on both sides of a right angle; below it seven terms of its series are enough.
-    const TERMS: [f64; 6] = [
-        1.0 / 6_227_020_800.0,
-        -1.0 / 39_916_800.0,
-        1.0 / 362_880.0,
-        -1.0 / 5_040.0,
-        1.0 / 120.0,
-        -1.0 / 6.0,
-    ];
+    const TERMS: [f64; 6] =
+        [1.0 / 6_227_020_800.0, -1.0 / 39_916_800.0, 1.0 / 362_880.0, -1.0 / 5_040.0, 1.0 / 120.0, -1.0 / 6.0];
     let angle = std::f64::consts::PI * third.min(1.0 - third);
     let square = angle * angle;
     let series = TERMS.iter().fold(0.0, |sum, term| (sum + term) * square);
@@ -241,11 +187,7 @@ fn lanczos_weight(x: f64) -> f64 {
 }
 
 fn refused(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!("resizing this picture: {error}"),
-    )
-    .because(error)
+    Error::new(ErrorKind::Unsupported, format!("resizing this picture: {error}")).because(error)
 }
 
 #[cfg(test)]
@@ -267,16 +209,8 @@ mod tests {
         // Lying on its side, its rows would come first: 12 million pixels of 30 thousand.
         assert!(columns_come_first((1, 30_000), (400, 2), true));
         let samples = vec![9u8; 30_000];
-        let view = View {
-            pixels: &samples,
-            size: (1, 30_000),
-            channels: 1,
-            crop: (0.0, 0.0, 1.0, 3e4),
-            to: (400, 2),
-        };
-        let resized = Studio::default()
-            .resize(&view, Resampling::Lanczos, true)
-            .unwrap_or_default();
+        let view = View { pixels: &samples, size: (1, 30_000), channels: 1, crop: (0.0, 0.0, 1.0, 3e4), to: (400, 2) };
+        let resized = Studio::default().resize(&view, Resampling::Lanczos, true).unwrap_or_default();
         assert_eq!(resized, [9; 800]);
     }
 
@@ -284,40 +218,20 @@ mod tests {
     fn what_is_transparent_does_not_bleed() {
         // Red, and a transparent green that must not be seen.
         let samples: Vec<u8> = [[255, 0, 0, 255], [0, 255, 0, 0]].repeat(8).concat();
-        let view = View {
-            pixels: &samples,
-            size: (16, 1),
-            channels: 4,
-            crop: (0.0, 0.0, 16.0, 1.0),
-            to: (1, 1),
-        };
-        let pixel = Studio::default()
-            .resize(&view, Resampling::Area, false)
-            .unwrap_or_default();
+        let view = View { pixels: &samples, size: (16, 1), channels: 4, crop: (0.0, 0.0, 16.0, 1.0), to: (1, 1) };
+        let pixel = Studio::default().resize(&view, Resampling::Area, false).unwrap_or_default();
         assert_eq!(pixel, [255, 0, 0, 128]);
     }
 
     #[test]
     fn the_lanczos_filter_is_that_of_the_books() {
         let sinc = |x: f64| {
-            if x == 0.0 {
-                1.0
-            } else {
-                (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
-            }
+            if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) }
         };
         for i in -3100..=3100 {
             let x = f64::from(i) / 1000.0;
-            let expected = if x.abs() < 3.0 {
-                sinc(x) * sinc(x / 3.0)
-            } else {
-                0.0
-            };
-            assert!(
-                (lanczos_weight(x) - expected).abs() < 1e-9,
-                "at {x}: {} is not {expected}",
-                lanczos_weight(x)
-            );
+            let expected = if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 };
+            assert!((lanczos_weight(x) - expected).abs() < 1e-9, "at {x}: {} is not {expected}", lanczos_weight(x));
         }
     }
 
@@ -325,46 +239,22 @@ mod tests {
     fn resampling_agrees_with_pillow() {
         // im = Image.fromarray((np.arange(9)[:, None] * 37 + np.arange(13) * 53) % 256 % 251).astype("u1"))
         // list(im.resize((4, 3), filter).getdata()), Pillow 13.
-        let samples: Vec<u8> = (0..9u32)
-            .flat_map(|y| (0..13u32).map(move |x| ((y * 37 + x * 53) % 256 % 251) as u8))
-            .collect();
+        let samples: Vec<u8> =
+            (0..9u32).flat_map(|y| (0..13u32).map(move |x| ((y * 37 + x * 53) % 256 % 251) as u8)).collect();
         for (filter, expected) in PILLOW {
-            let view = View {
-                pixels: &samples,
-                size: (13, 9),
-                channels: 1,
-                crop: (0.0, 0.0, 13.0, 9.0),
-                to: (4, 3),
-            };
-            let row = Studio::default()
-                .resize(&view, filter, false)
-                .unwrap_or_default();
+            let view = View { pixels: &samples, size: (13, 9), channels: 1, crop: (0.0, 0.0, 13.0, 9.0), to: (4, 3) };
+            let row = Studio::default().resize(&view, filter, false).unwrap_or_default();
             assert_eq!(row.len(), expected.len());
             for (ours, theirs) in row.iter().zip(expected) {
-                assert!(
-                    ours.abs_diff(theirs) <= 1,
-                    "{filter:?}: {row:?}, Pillow has {expected:?}"
-                );
+                assert!(ours.abs_diff(theirs) <= 1, "{filter:?}: {row:?}, Pillow has {expected:?}");
             }
         }
     }
 
     const PILLOW: [(Resampling, [u8; 12]); 4] = [
-        (
-            Resampling::Lanczos,
-            [114, 132, 122, 114, 127, 124, 125, 130, 100, 119, 125, 104],
-        ),
-        (
-            Resampling::Bicubic,
-            [113, 128, 129, 111, 129, 125, 120, 131, 99, 119, 127, 103],
-        ),
-        (
-            Resampling::Area,
-            [90, 127, 148, 108, 145, 131, 88, 134, 84, 114, 143, 102],
-        ),
-        (
-            Resampling::Nearest,
-            [90, 249, 205, 108, 201, 104, 60, 219, 56, 215, 171, 74],
-        ),
+        (Resampling::Lanczos, [114, 132, 122, 114, 127, 124, 125, 130, 100, 119, 125, 104]),
+        (Resampling::Bicubic, [113, 128, 129, 111, 129, 125, 120, 131, 99, 119, 127, 103]),
+        (Resampling::Area, [90, 127, 148, 108, 145, 131, 88, 134, 84, 114, 143, 102]),
+        (Resampling::Nearest, [90, 249, 205, 108, 201, 104, 60, 219, 56, 215, 171, 74]),
     ];
 }

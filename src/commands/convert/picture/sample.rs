@@ -56,21 +56,13 @@ pub(crate) trait Sample: bytemuck::Pod + Default + Send + Sync {
 impl Sample for u8 {
     const WHITE: u8 = u8::MAX;
     const DEPTH: Depth = Depth::Eight;
-    const PIXELS: [PixelType; 4] = [
-        PixelType::U8,
-        PixelType::U8x2,
-        PixelType::U8x3,
-        PixelType::U8x4,
-    ];
+    const PIXELS: [PixelType; 4] = [PixelType::U8, PixelType::U8x2, PixelType::U8x3, PixelType::U8x4];
 
     fn adopt(samples: Samples) -> Result<Vec<u8>> {
         match samples {
             Samples::U8(v) => Ok(v),
             // 257 = 65535 / 255; the sum stays below 2^17, the quotient at or below 255.
-            Samples::U16(v) => Ok(v
-                .iter()
-                .map(|&s| ((u32::from(s) + 128) / 257) as u8)
-                .collect()),
+            Samples::U16(v) => Ok(v.iter().map(|&s| ((u32::from(s) + 128) / 257) as u8).collect()),
             Samples::F32(_) => Err(no_scale()),
         }
     }
@@ -96,12 +88,7 @@ impl Sample for u8 {
 impl Sample for u16 {
     const WHITE: u16 = u16::MAX;
     const DEPTH: Depth = Depth::Sixteen;
-    const PIXELS: [PixelType; 4] = [
-        PixelType::U16,
-        PixelType::U16x2,
-        PixelType::U16x3,
-        PixelType::U16x4,
-    ];
+    const PIXELS: [PixelType; 4] = [PixelType::U16, PixelType::U16x2, PixelType::U16x3, PixelType::U16x4];
 
     fn adopt(samples: Samples) -> Result<Vec<u16>> {
         match samples {
@@ -128,12 +115,7 @@ impl Sample for u16 {
 impl Sample for f32 {
     const WHITE: f32 = 1.0;
     const DEPTH: Depth = Depth::Float;
-    const PIXELS: [PixelType; 4] = [
-        PixelType::F32,
-        PixelType::F32x2,
-        PixelType::F32x3,
-        PixelType::F32x4,
-    ];
+    const PIXELS: [PixelType; 4] = [PixelType::F32, PixelType::F32x2, PixelType::F32x3, PixelType::F32x4];
 
     fn adopt(samples: Samples) -> Result<Vec<f32>> {
         match samples {
@@ -166,23 +148,13 @@ fn no_scale() -> Error {
 /// Brings pixels of `from` channels (1 grey, 2 grey and alpha, 3 RGB, 4 RGBA) to those that a stored picture of
 /// `want` is resized in, and says how many they are. Alpha that is not wanted goes over `ground`. Grey is not
 /// spread to colour and no opaque alpha is added: [`spread`] does that later, to fewer pixels.
-pub(crate) fn reduce<T: Sample>(
-    mut pixels: Vec<T>,
-    from: usize,
-    want: Channels,
-    ground: [u8; 3],
-) -> (Vec<T>, usize) {
+pub(crate) fn reduce<T: Sample>(mut pixels: Vec<T>, from: usize, want: Channels, ground: [u8; 3]) -> (Vec<T>, usize) {
     let ground = ground.map(T::level);
     let grey = T::luma(ground);
-    let coloured = ground
-        .iter()
-        .any(|&c| bytemuck::bytes_of(&c) != bytemuck::bytes_of(&ground[0]));
+    let coloured = ground.iter().any(|&c| bytemuck::bytes_of(&c) != bytemuck::bytes_of(&ground[0]));
     match (from, want) {
         (2, Channels::Rgba) => (map_pixels(&pixels, |[s, a]: [T; 2]| [s, s, s, a]), 4),
-        (2, Channels::Rgb) if coloured => (
-            map_pixels(&pixels, |[s, a]: [T; 2]| ground.map(|g| s.over(a, g))),
-            3,
-        ),
+        (2, Channels::Rgb) if coloured => (map_pixels(&pixels, |[s, a]: [T; 2]| ground.map(|g| s.over(a, g))), 3),
         (2, _) => {
             shrink(&mut pixels, |[s, a]: [T; 2]| [s.over(a, grey)]);
             (pixels, 1)
@@ -193,16 +165,12 @@ pub(crate) fn reduce<T: Sample>(
         }
         (4, Channels::Rgb) => {
             let [x, y, z] = ground;
-            shrink(&mut pixels, |[r, g, b, a]: [T; 4]| {
-                [r.over(a, x), g.over(a, y), b.over(a, z)]
-            });
+            shrink(&mut pixels, |[r, g, b, a]: [T; 4]| [r.over(a, x), g.over(a, y), b.over(a, z)]);
             (pixels, 3)
         }
         (4, Channels::Grey) => {
             let [x, y, z] = ground;
-            shrink(&mut pixels, |[r, g, b, a]: [T; 4]| {
-                [T::luma([r.over(a, x), g.over(a, y), b.over(a, z)])]
-            });
+            shrink(&mut pixels, |[r, g, b, a]: [T; 4]| [T::luma([r.over(a, x), g.over(a, y), b.over(a, z)])]);
             (pixels, 1)
         }
         (from, _) => (pixels, from),
@@ -219,23 +187,12 @@ pub(crate) fn spread<T: Sample>(pixel: &[T]) -> [T; 4] {
     }
 }
 
-fn map_pixels<T: Sample, const N: usize, const M: usize>(
-    pixels: &[T],
-    f: impl Fn([T; N]) -> [T; M],
-) -> Vec<T> {
-    pixels
-        .as_chunks::<N>()
-        .0
-        .iter()
-        .flat_map(|&p| f(p))
-        .collect()
+fn map_pixels<T: Sample, const N: usize, const M: usize>(pixels: &[T], f: impl Fn([T; N]) -> [T; M]) -> Vec<T> {
+    pixels.as_chunks::<N>().0.iter().flat_map(|&p| f(p)).collect()
 }
 
 /// Like [`map_pixels`] in place: `M` is at most `N`, so a pixel is read before anything is written over it.
-fn shrink<T: Sample, const N: usize, const M: usize>(
-    pixels: &mut Vec<T>,
-    f: impl Fn([T; N]) -> [T; M],
-) {
+fn shrink<T: Sample, const N: usize, const M: usize>(pixels: &mut Vec<T>, f: impl Fn([T; N]) -> [T; M]) {
     const { assert!(M <= N) }
     let count = pixels.len() / N;
     for i in 0..count {
@@ -253,10 +210,7 @@ mod tests {
     fn sixteen_bits_become_eight_by_scaling_and_not_by_clipping() {
         let samples = Samples::U16(vec![0, 128, 129, 257, 1000, 32768, 65535]);
         assert_eq!(u8::adopt(samples).ok(), Some(vec![0, 0, 1, 1, 4, 128, 255]));
-        assert_eq!(
-            u16::adopt(Samples::U8(vec![0, 1, 255])).ok(),
-            Some(vec![0, 257, 65535])
-        );
+        assert_eq!(u16::adopt(Samples::U8(vec![0, 1, 255])).ok(), Some(vec![0, 257, 65535]));
     }
 
     #[test]
@@ -268,12 +222,7 @@ mod tests {
     #[test]
     fn grey_is_what_pillow_makes_of_a_colour() {
         // Image.new("RGB", (1, 1), c).convert("L").getpixel((0, 0)), Pillow 13.
-        for (rgb, grey) in [
-            ([255, 0, 0], 76),
-            ([0, 255, 0], 150),
-            ([0, 0, 255], 29),
-            ([12, 200, 77], 130),
-        ] {
+        for (rgb, grey) in [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([12, 200, 77], 130)] {
             assert_eq!(u8::luma(rgb), grey);
         }
     }

@@ -15,10 +15,7 @@ pub(super) fn header<R: BufRead + Seek>(reader: R) -> Result<Header> {
 }
 
 /// Decodes the first page; `admit` sees the header before memory is taken.
-pub(super) fn decode<R: BufRead + Seek>(
-    reader: R,
-    admit: &mut dyn FnMut(&Header) -> Result<()>,
-) -> Result<Raster> {
+pub(super) fn decode<R: BufRead + Seek>(reader: R, admit: &mut dyn FnMut(&Header) -> Result<()>) -> Result<Raster> {
     let (mut header, decoder, kind) = open(reader)?;
     admit(&header)?;
     let mut limits = Limits::default();
@@ -93,22 +90,14 @@ fn open<R: BufRead + Seek>(reader: R) -> Result<(Header, Decoder<R>, Kind)> {
     let extra = extra_sample(&mut decoder);
     let refuse = |what: String| Err(Error::new(ErrorKind::Unsupported, what));
     let (kind, bits) = match decoder.colortype().map_err(explain)? {
-        ColorType::Gray(bits @ (1 | 2 | 4 | 8 | 16 | 32 | 64)) => {
-            (Kind::Plain { channels: 1, bits }, bits)
-        }
+        ColorType::Gray(bits @ (1 | 2 | 4 | 8 | 16 | 32 | 64)) => (Kind::Plain { channels: 1, bits }, bits),
         ColorType::RGB(bits @ (8 | 16 | 32 | 64)) => (Kind::Plain { channels: 3, bits }, bits),
         ColorType::RGBA(bits @ (8 | 16 | 32 | 64)) => (Kind::Alpha(3, extra), bits),
-        ColorType::Multiband {
-            bit_depth: bits @ (8 | 16 | 32 | 64),
-            num_samples: 2,
-        } => (Kind::Alpha(1, extra), bits),
+        ColorType::Multiband { bit_depth: bits @ (8 | 16 | 32 | 64), num_samples: 2 } => (Kind::Alpha(1, extra), bits),
         ColorType::CMYK(bits @ (8 | 16)) => (Kind::Cmyk, bits),
         other => return refuse(format!("TIFF of kind {other:?}")),
     };
-    let formats = decoder
-        .find_tag_unsigned_vec::<u16>(Tag::SampleFormat)
-        .map_err(explain)?
-        .unwrap_or_default();
+    let formats = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).map_err(explain)?.unwrap_or_default();
     let depth = match (formats.first().copied().unwrap_or(1), bits) {
         (1, ..=8) => Depth::Eight,
         (1, 16) => Depth::Sixteen,
@@ -117,10 +106,7 @@ fn open<R: BufRead + Seek>(reader: R) -> Result<(Header, Decoder<R>, Kind)> {
         (2, bits) => return refuse(format!("TIFF of signed integers of {bits} bits")),
         (format, bits) => return refuse(format!("TIFF of sample format {format} and {bits} bits")),
     };
-    let turn = decoder
-        .find_tag_unsigned::<u16>(Tag::Orientation)
-        .ok()
-        .flatten();
+    let turn = decoder.find_tag_unsigned::<u16>(Tag::Orientation).ok().flatten();
     let turn = turn.and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?));
     let header = Header {
         width,
@@ -134,15 +120,8 @@ fn open<R: BufRead + Seek>(reader: R) -> Result<(Header, Decoder<R>, Kind)> {
 }
 
 fn extra_sample<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Alpha {
-    let values = decoder
-        .find_tag_unsigned_vec::<u16>(Tag::ExtraSamples)
-        .ok()
-        .flatten()
-        .unwrap_or_default();
-    match values
-        .first()
-        .and_then(|&value| ExtraSamples::from_u16(value))
-    {
+    let values = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
+    match values.first().and_then(|&value| ExtraSamples::from_u16(value)) {
         Some(ExtraSamples::AssociatedAlpha) => Alpha::Multiplied,
         Some(ExtraSamples::UnassociatedAlpha) => Alpha::Straight,
         _ => Alpha::None,
@@ -153,20 +132,14 @@ fn extra_sample<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Alpha {
 fn unpack(result: DecodingResult, kind: Kind, width: u32) -> Result<Samples> {
     match result {
         DecodingResult::U8(packed) => match kind {
-            Kind::Plain {
-                bits: bits @ (1 | 2 | 4),
-                ..
-            } => Ok(Samples::U8(unpack_bits(&packed, bits, width))),
+            Kind::Plain { bits: bits @ (1 | 2 | 4), .. } => Ok(Samples::U8(unpack_bits(&packed, bits, width))),
             _ => Ok(Samples::U8(packed)),
         },
         DecodingResult::U16(v) => Ok(Samples::U16(v)),
         DecodingResult::F16(v) => Ok(Samples::F32(v.into_iter().map(f32::from).collect())),
         DecodingResult::F32(v) => Ok(Samples::F32(v)),
         DecodingResult::F64(v) => Ok(Samples::F32(v.into_iter().map(|s| s as f32).collect())),
-        _ => Err(Error::new(
-            ErrorKind::Unsupported,
-            "TIFF of integers that are signed or longer than 16 bits",
-        )),
+        _ => Err(Error::new(ErrorKind::Unsupported, "TIFF of integers that are signed or longer than 16 bits")),
     }
 }
 
@@ -188,9 +161,7 @@ fn unpack_bits(packed: &[u8], bits: u8, width: u32) -> Vec<u8> {
 fn interleave(samples: Samples, planes: usize) -> Samples {
     fn weave<T: Copy>(v: &[T], planes: usize) -> Vec<T> {
         let each = v.len() / planes;
-        (0..each * planes)
-            .map(|i| v[i % planes * each + i / planes])
-            .collect()
+        (0..each * planes).map(|i| v[i % planes * each + i / planes]).collect()
     }
     match samples {
         Samples::U8(v) => Samples::U8(weave(&v, planes)),
@@ -206,11 +177,7 @@ fn from_cmyk(samples: Samples) -> Samples {
             let left = (top - ink.into().min(top)) * (top - black.into().min(top));
             T::try_from((left + top / 2) / top).unwrap_or_default()
         };
-        v.as_chunks::<4>()
-            .0
-            .iter()
-            .flat_map(|&[c, m, y, k]| [light(c, k), light(m, k), light(y, k)])
-            .collect()
+        v.as_chunks::<4>().0.iter().flat_map(|&[c, m, y, k]| [light(c, k), light(m, k), light(y, k)]).collect()
     }
     match samples {
         Samples::U8(v) => Samples::U8(mix(&v, 255)),
@@ -247,10 +214,7 @@ fn divide(samples: Samples, stored: usize) -> Samples {
                 let Some((&mut alpha, colours)) = pixel.split_last_mut() else {
                     continue;
                 };
-                colours
-                    .iter_mut()
-                    .filter(|_| alpha > 0.0)
-                    .for_each(|colour| *colour /= alpha);
+                colours.iter_mut().filter(|_| alpha > 0.0).for_each(|colour| *colour /= alpha);
             }
             Samples::F32(v)
         }
@@ -259,10 +223,7 @@ fn divide(samples: Samples, stored: usize) -> Samples {
 
 fn drop_last(samples: Samples, stored: usize) -> Samples {
     fn cut<T: Copy>(v: &[T], stored: usize) -> Vec<T> {
-        v.chunks_exact(stored)
-            .flat_map(|pixel| &pixel[..stored - 1])
-            .copied()
-            .collect()
+        v.chunks_exact(stored).flat_map(|pixel| &pixel[..stored - 1]).copied().collect()
     }
     match samples {
         Samples::U8(v) => Samples::U8(cut(&v, stored)),
@@ -275,13 +236,10 @@ fn explain(error: TiffError) -> Error {
     match error {
         TiffError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => truncated(),
         TiffError::IoError(e) => Error::new(ErrorKind::Damaged, format!("damaged TIFF: {e}")),
-        TiffError::UnsupportedError(what) => {
-            Error::new(ErrorKind::Unsupported, format!("TIFF: {what}"))
+        TiffError::UnsupportedError(what) => Error::new(ErrorKind::Unsupported, format!("TIFF: {what}")),
+        TiffError::LimitsExceeded => {
+            Error::new(ErrorKind::Limit, "its TIFF directory asks for more memory than the picture needs")
         }
-        TiffError::LimitsExceeded => Error::new(
-            ErrorKind::Limit,
-            "its TIFF directory asks for more memory than the picture needs",
-        ),
         other => Error::new(ErrorKind::Damaged, format!("damaged TIFF: {other}")),
     }
 }
@@ -292,20 +250,14 @@ mod tests {
 
     #[test]
     fn few_bits_are_spread_over_eight() {
-        assert_eq!(
-            unpack_bits(&[0b1010_0000, 0b0100_0000], 1, 3),
-            [255, 0, 255, 0, 255, 0]
-        );
+        assert_eq!(unpack_bits(&[0b1010_0000, 0b0100_0000], 1, 3), [255, 0, 255, 0, 255, 0]);
         assert_eq!(unpack_bits(&[0b0001_1011], 2, 4), [0, 85, 170, 255]);
         assert_eq!(unpack_bits(&[0x0f, 0x80], 4, 3), [0, 255, 136]);
     }
 
     #[test]
     fn planes_are_woven_into_pixels() {
-        assert_eq!(
-            interleave(Samples::U8(vec![1, 2, 3, 4, 5, 6]), 3),
-            Samples::U8(vec![1, 3, 5, 2, 4, 6])
-        );
+        assert_eq!(interleave(Samples::U8(vec![1, 2, 3, 4, 5, 6]), 3), Samples::U8(vec![1, 3, 5, 2, 4, 6]));
     }
 
     #[test]
@@ -318,9 +270,6 @@ mod tests {
 
     #[test]
     fn multiplied_colours_are_divided_by_their_alpha() {
-        assert_eq!(
-            divide(Samples::U8(vec![50, 100, 0, 0]), 2),
-            Samples::U8(vec![128, 100, 0, 0])
-        );
+        assert_eq!(divide(Samples::U8(vec![50, 100, 0, 0]), 2), Samples::U8(vec![128, 100, 0, 0]));
     }
 }

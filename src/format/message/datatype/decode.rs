@@ -1,8 +1,6 @@
 //! Bytes to datatype.
 
-use super::{
-    Bits, ByteOrder, Charset, Datatype, Float, Member, Name, Normalization, Padding, ReferenceKind,
-};
+use super::{Bits, ByteOrder, Charset, Datatype, Float, Member, Name, Normalization, Padding, ReferenceKind};
 use crate::bytes::{self, Limits, bytes_needed};
 use crate::error::{Error, Result};
 use binrw::binrw;
@@ -90,10 +88,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn take(&mut self, n: usize) -> Result<&'a [u8]> {
-        let taken = self
-            .rest()
-            .get(..n)
-            .ok_or_else(|| wrong("ends before its last field"))?;
+        let taken = self.rest().get(..n).ok_or_else(|| wrong("ends before its last field"))?;
         self.at += n;
         Ok(taken)
     }
@@ -106,69 +101,34 @@ impl<'a> Cursor<'a> {
 
     /// A name with its NUL, padded to a multiple of 8 before version 3.
     fn name(&mut self, version: u8) -> Result<Name> {
-        let end = self
-            .rest()
-            .iter()
-            .position(|&b| b == 0)
-            .ok_or_else(|| wrong("a name without an end"))?;
-        let size = if version < 3 {
-            (end + 1).next_multiple_of(8)
-        } else {
-            end + 1
-        };
+        let end = self.rest().iter().position(|&b| b == 0).ok_or_else(|| wrong("a name without an end"))?;
+        let size = if version < 3 { (end + 1).next_multiple_of(8) } else { end + 1 };
         Ok(Name(self.take(size)?[..end].to_vec()))
     }
 
     fn datatype(&mut self, depth: usize) -> Result<Datatype> {
-        let depth = depth
-            .checked_sub(1)
-            .ok_or_else(|| Error::limit("datatypes nested more than 64 deep"))?;
-        let Header {
-            class_and_version,
-            bits,
-            size,
-        } = self.declared(())?;
+        let depth = depth.checked_sub(1).ok_or_else(|| Error::limit("datatypes nested more than 64 deep"))?;
+        let Header { class_and_version, bits, size } = self.declared(())?;
         let (class, version) = (class_and_version & 15, class_and_version >> 4);
         if !(1..=5).contains(&version) {
-            return Err(
-                Error::unsupported(format!("datatype version {version}")).in_structure(STRUCTURE)
-            );
+            return Err(Error::unsupported(format!("datatype version {version}")).in_structure(STRUCTURE));
         }
         if size == 0 {
             return Err(wrong("elements of 0 bytes"));
         }
         match class {
-            0 => Ok(Datatype::Integer {
-                bits: self.bits(bits, size)?,
-                signed: bits & 8 != 0,
-            }),
+            0 => Ok(Datatype::Integer { bits: self.bits(bits, size)?, signed: bits & 8 != 0 }),
             1 => self.float(bits, size),
             2 => {
                 let precision = self.declared(())?;
-                let order = if bits & 1 != 0 {
-                    ByteOrder::Big
-                } else {
-                    ByteOrder::Little
-                };
-                Ok(Datatype::Time(Bits {
-                    size,
-                    order,
-                    offset: 0,
-                    precision,
-                }))
+                let order = if bits & 1 != 0 { ByteOrder::Big } else { ByteOrder::Little };
+                Ok(Datatype::Time(Bits { size, order, offset: 0, precision }))
             }
-            3 => Ok(Datatype::FixedString {
-                size,
-                padding: padding(bits)?,
-                charset: charset(bits >> 4)?,
-            }),
+            3 => Ok(Datatype::FixedString { size, padding: padding(bits)?, charset: charset(bits >> 4)? }),
             4 => Ok(Datatype::BitField(self.bits(bits, size)?)),
             5 => {
                 let tag = self.take((bits & 0xff) as usize)?;
-                Ok(Datatype::Opaque {
-                    size,
-                    tag: Name(bytes::until_nul(tag).to_vec()),
-                })
+                Ok(Datatype::Opaque { size, tag: Name(bytes::until_nul(tag).to_vec()) })
             }
             6 => self.compound(version, bits & 0xffff, size, depth),
             7 => reference(bits, size),
@@ -182,17 +142,8 @@ impl<'a> Cursor<'a> {
 
     fn bits(&mut self, flags: u32, size: u32) -> Result<Bits> {
         let BitProperties { offset, precision } = self.declared(())?;
-        let order = if flags & 1 != 0 {
-            ByteOrder::Big
-        } else {
-            ByteOrder::Little
-        };
-        let bits = Bits {
-            size,
-            order,
-            offset,
-            precision,
-        };
+        let order = if flags & 1 != 0 { ByteOrder::Big } else { ByteOrder::Little };
+        let bits = Bits { size, order, offset, precision };
         check_bits(&bits)?;
         Ok(bits)
     }
@@ -211,28 +162,15 @@ impl<'a> Cursor<'a> {
             2 => Normalization::Implied,
             _ => return Err(wrong("a normalization that does not exist")),
         };
-        let bits = Bits {
-            size,
-            order,
-            offset: p.offset,
-            precision: p.precision,
-        };
+        let bits = Bits { size, order, offset: p.offset, precision: p.precision };
         check_bits(&bits)?;
-        let within = |position: u8, length: u8| {
-            u64::from(position) + u64::from(length) <= 8 * u64::from(size)
-        };
+        let within = |position: u8, length: u8| u64::from(position) + u64::from(length) <= 8 * u64::from(size);
         let sign = (flags >> 8) as u8;
-        if !within(p.exponent, p.exponent_bits)
-            || !within(p.mantissa, p.mantissa_bits)
-            || !within(sign, 1)
-        {
+        if !within(p.exponent, p.exponent_bits) || !within(p.mantissa, p.mantissa_bits) || !within(sign, 1) {
             return Err(wrong("parts of a float outside of it"));
         }
         if p.exponent_bits == 0 || p.exponent_bits > 32 || p.mantissa_bits == 0 {
-            return Err(wrong(format!(
-                "{} bits of exponent, {} of mantissa",
-                p.exponent_bits, p.mantissa_bits
-            )));
+            return Err(wrong(format!("{} bits of exponent, {} of mantissa", p.exponent_bits, p.mantissa_bits)));
         }
         Ok(Datatype::Float(Float {
             bits,
@@ -257,45 +195,23 @@ impl<'a> Cursor<'a> {
                 self.declared::<u32, ()>(())?
             } else {
                 let width = bytes_needed(size.into());
-                self.take(width)?
-                    .iter()
-                    .rev()
-                    .fold(0, |n, &b| n << 8 | u32::from(b))
+                self.take(width)?.iter().rev().fold(0, |n, &b| n << 8 | u32::from(b))
             };
-            let shape = if version == 1 {
-                Some(self.declared::<MemberArray, ()>(())?)
-            } else {
-                None
-            };
+            let shape = if version == 1 { Some(self.declared::<MemberArray, ()>(())?) } else { None };
             let mut datatype = self.datatype(depth)?;
             if let Some(shape) = shape.filter(|s| s.rank > 0) {
-                let dims = shape
-                    .dims
-                    .get(..shape.rank.into())
-                    .ok_or_else(|| wrong("a member of rank above 4"))?;
+                let dims = shape.dims.get(..shape.rank.into()).ok_or_else(|| wrong("a member of rank above 4"))?;
                 datatype = array(dims.to_vec(), datatype)?;
             }
             if u64::from(offset) + datatype.size() > size.into() {
-                return Err(wrong(format!(
-                    "member {name} runs past the element's {size} bytes"
-                )));
+                return Err(wrong(format!("member {name} runs past the element's {size} bytes")));
             }
-            members.push(Member {
-                name,
-                offset,
-                datatype,
-            });
+            members.push(Member { name, offset, datatype });
         }
         Ok(Datatype::Compound { size, members })
     }
 
-    fn enumeration(
-        &mut self,
-        version: u8,
-        count: u32,
-        size: u32,
-        depth: usize,
-    ) -> Result<Datatype> {
+    fn enumeration(&mut self, version: u8, count: u32, size: u32, depth: usize) -> Result<Datatype> {
         let base = self.datatype(depth)?;
         if !matches!(base, Datatype::Integer { .. }) || base.size() != u64::from(size) {
             return Err(wrong("an enumeration of something else than integers"));
@@ -305,28 +221,15 @@ impl<'a> Cursor<'a> {
             names.push(self.name(version)?);
         }
         let values = self.take(count as usize * size as usize)?;
-        let members = names
-            .into_iter()
-            .zip(values.chunks_exact(size as usize).map(<[u8]>::to_vec))
-            .collect();
-        Ok(Datatype::Enumeration {
-            base: Box::new(base),
-            members,
-        })
+        let members = names.into_iter().zip(values.chunks_exact(size as usize).map(<[u8]>::to_vec)).collect();
+        Ok(Datatype::Enumeration { base: Box::new(base), members })
     }
 
     fn variable(&mut self, bits: u32, size: u32, depth: usize) -> Result<Datatype> {
         let base = self.datatype(depth)?;
         match bits & 15 {
-            0 => Ok(Datatype::Sequence {
-                base: Box::new(base),
-                size,
-            }),
-            1 => Ok(Datatype::VariableString {
-                padding: padding(bits >> 4)?,
-                charset: charset(bits >> 8)?,
-                size,
-            }),
+            0 => Ok(Datatype::Sequence { base: Box::new(base), size }),
+            1 => Ok(Datatype::VariableString { padding: padding(bits >> 4)?, charset: charset(bits >> 8)?, size }),
             kind => Err(wrong(format!("variable length of kind {kind}"))),
         }
     }
@@ -336,10 +239,7 @@ impl<'a> Cursor<'a> {
         let base = self.datatype(depth)?;
         let array = array(p.dims, base)?;
         if array.size() != u64::from(size) {
-            return Err(wrong(format!(
-                "an array of {} bytes in an element of {size}",
-                array.size()
-            )));
+            return Err(wrong(format!("an array of {} bytes in an element of {size}", array.size())));
         }
         Ok(array)
     }
@@ -347,10 +247,7 @@ impl<'a> Cursor<'a> {
     fn complex(&mut self, bits: u32, size: u32, depth: usize) -> Result<Datatype> {
         let base = self.datatype(depth)?;
         if bits & 7 != 1 {
-            return Err(
-                Error::unsupported("complex numbers in another form than rectangular")
-                    .in_structure(STRUCTURE),
-            );
+            return Err(Error::unsupported("complex numbers in another form than rectangular").in_structure(STRUCTURE));
         }
         if !matches!(base, Datatype::Float(_)) || 2 * base.size() != u64::from(size) {
             return Err(wrong("a complex number that is not two floats"));
@@ -366,34 +263,24 @@ fn reference(bits: u32, size: u32) -> Result<Datatype> {
         // Should come with version 4, but early files of the 1.12 kind say 1.
         2..=4 => ReferenceKind::Standard,
         kind => {
-            return Err(
-                Error::unsupported(format!("references of kind {kind}")).in_structure(STRUCTURE)
-            );
+            return Err(Error::unsupported(format!("references of kind {kind}")).in_structure(STRUCTURE));
         }
     };
     Ok(Datatype::Reference { kind, size })
 }
 
 fn array(dims: Vec<u32>, base: Datatype) -> Result<Datatype> {
-    let size = dims.iter().try_fold(base.size(), |n, &d| {
-        n.checked_mul(d.into()).filter(|&n| n > 0)
-    });
+    let size = dims.iter().try_fold(base.size(), |n, &d| n.checked_mul(d.into()).filter(|&n| n > 0));
     if size.is_none_or(|n| n > u32::MAX.into()) {
         return Err(wrong(format!("an array of shape {dims:?}")));
     }
-    Ok(Datatype::Array {
-        dims,
-        base: Box::new(base),
-    })
+    Ok(Datatype::Array { dims, base: Box::new(base) })
 }
 
 fn check_bits(bits: &Bits) -> Result<()> {
     let end = u64::from(bits.offset) + u64::from(bits.precision);
     if bits.precision == 0 || end > 8 * u64::from(bits.size) {
-        return Err(wrong(format!(
-            "{} bits from bit {} in {} bytes",
-            bits.precision, bits.offset, bits.size
-        )));
+        return Err(wrong(format!("{} bits from bit {} in {} bytes", bits.precision, bits.offset, bits.size)));
     }
     Ok(())
 }

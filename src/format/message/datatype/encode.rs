@@ -1,9 +1,7 @@
 //! Datatype to bytes, in the versions that libhdf5 1.8 reads: 3 for compounds, arrays and enumerations, 1 for the rest.
 
 use super::decode::{ArrayProperties, BitProperties, FloatProperties, Header, STRUCTURE};
-use super::{
-    Bits, ByteOrder, Charset, Datatype, Float, Member, Normalization, Padding, ReferenceKind,
-};
+use super::{Bits, ByteOrder, Charset, Datatype, Float, Member, Normalization, Padding, ReferenceKind};
 use crate::bytes::{self, bytes_needed};
 use crate::error::{Error, Result};
 
@@ -30,10 +28,7 @@ fn version(datatype: &Datatype) -> u8 {
         Datatype::Array { base, .. } | Datatype::Enumeration { base, .. } => version(base).max(3),
         Datatype::Sequence { base, .. } => version(base),
         Datatype::Float(f) if f.bits.order == ByteOrder::Vax => 3,
-        Datatype::Reference {
-            kind: ReferenceKind::Standard,
-            ..
-        } => 4,
+        Datatype::Reference { kind: ReferenceKind::Standard, .. } => 4,
         Datatype::Complex(_) => 5,
         _ => 1,
     }
@@ -42,13 +37,8 @@ fn version(datatype: &Datatype) -> u8 {
 fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
     let version = version(datatype);
     let mut header = |class: u8, bits: u32| -> Result<()> {
-        let size = u32::try_from(datatype.size())
-            .map_err(|_| Error::limit("an element of more than 4 GiB"))?;
-        let header = Header {
-            class_and_version: version << 4 | class,
-            bits,
-            size,
-        };
+        let size = u32::try_from(datatype.size()).map_err(|_| Error::limit("an element of more than 4 GiB"))?;
+        let header = Header { class_and_version: version << 4 | class, bits, size };
         out.extend(bytes::encode(&header, (), STRUCTURE)?);
         Ok(())
     };
@@ -66,9 +56,9 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
             out.extend(bits.precision.to_le_bytes());
             Ok(())
         }
-        Datatype::FixedString {
-            padding, charset, ..
-        } => header(3, padding_bits(*padding) | charset_bits(*charset) << 4),
+        Datatype::FixedString { padding, charset, .. } => {
+            header(3, padding_bits(*padding) | charset_bits(*charset) << 4)
+        }
         Datatype::BitField(bits) => {
             header(4, order_bit(bits.order))?;
             push_bits(bits, out)
@@ -105,24 +95,15 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
             header(9, 0)?;
             push(base, out)
         }
-        Datatype::VariableString {
-            padding, charset, ..
-        } => {
-            header(
-                9,
-                1 | padding_bits(*padding) << 4 | charset_bits(*charset) << 8,
-            )?;
+        Datatype::VariableString { padding, charset, .. } => {
+            header(9, 1 | padding_bits(*padding) << 4 | charset_bits(*charset) << 8)?;
             // What the string consists of: libhdf5 says unsigned bytes, whatever the character set.
             push(&Datatype::integer(1, false), out)
         }
         Datatype::Array { dims, base } => {
             header(10, 0)?;
-            let p = ArrayProperties {
-                rank: dims.len() as u8,
-                reserved: None,
-                dims: dims.clone(),
-                permutation: Vec::new(),
-            };
+            let p =
+                ArrayProperties { rank: dims.len() as u8, reserved: None, dims: dims.clone(), permutation: Vec::new() };
             out.extend(bytes::encode(&p, (version,), STRUCTURE)?);
             push(base, out)
         }
@@ -135,8 +116,7 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
 
 /// The number of members or names, 16 bits of the header.
 fn count(members: usize) -> Result<u32> {
-    let count = u16::try_from(members)
-        .map_err(|_| Error::limit("more than 65,535 members in a datatype"))?;
+    let count = u16::try_from(members).map_err(|_| Error::limit("more than 65,535 members in a datatype"))?;
     Ok(count.into())
 }
 
@@ -170,10 +150,7 @@ fn push_name(name: &[u8], out: &mut Vec<u8>) -> Result<()> {
 }
 
 fn push_bits(bits: &Bits, out: &mut Vec<u8>) -> Result<()> {
-    let p = BitProperties {
-        offset: bits.offset,
-        precision: bits.precision,
-    };
+    let p = BitProperties { offset: bits.offset, precision: bits.precision };
     out.extend(bytes::encode(&p, (), STRUCTURE)?);
     Ok(())
 }
@@ -244,12 +221,7 @@ mod tests {
         let i32le = encode(&Datatype::integer(4, true)).unwrap();
         assert_eq!(i32le, [0x10, 8, 0, 0, 4, 0, 0, 0, 0, 0, 0x20, 0]);
         let f32le = encode(&Datatype::Float(Float::ieee(4, ByteOrder::Little))).unwrap();
-        assert_eq!(
-            f32le,
-            [
-                0x11, 0x20, 0x1f, 0, 4, 0, 0, 0, 0, 0, 0x20, 0, 0x17, 8, 0, 0x17, 0x7f, 0, 0, 0
-            ]
-        );
+        assert_eq!(f32le, [0x11, 0x20, 0x1f, 0, 4, 0, 0, 0, 0, 0, 0x20, 0, 0x17, 8, 0, 0x17, 0x7f, 0, 0, 0]);
     }
 
     #[test]
@@ -258,59 +230,25 @@ mod tests {
         let name = |n: &str| Name(n.as_bytes().to_vec());
         round_trip(float.clone());
         round_trip(Datatype::Time(Bits::full(4, ByteOrder::Little)));
-        round_trip(Datatype::BitField(Bits {
-            size: 2,
-            order: ByteOrder::Big,
-            offset: 3,
-            precision: 7,
-        }));
-        round_trip(Datatype::Opaque {
-            size: 9,
-            tag: name("exactly8"),
-        });
+        round_trip(Datatype::BitField(Bits { size: 2, order: ByteOrder::Big, offset: 3, precision: 7 }));
+        round_trip(Datatype::Opaque { size: 9, tag: name("exactly8") });
         round_trip(Datatype::text(Widths::EIGHT));
-        round_trip(Datatype::Reference {
-            kind: ReferenceKind::Region,
-            size: 12,
-        });
-        round_trip(Datatype::Reference {
-            kind: ReferenceKind::Standard,
-            size: 18,
-        });
+        round_trip(Datatype::Reference { kind: ReferenceKind::Region, size: 12 });
+        round_trip(Datatype::Reference { kind: ReferenceKind::Standard, size: 18 });
         round_trip(Datatype::Complex(Box::new(float.clone())));
         let boolean = Datatype::Enumeration {
             base: Box::new(Datatype::integer(1, true)),
             members: vec![(name("FALSE"), vec![0]), (name("TRUE"), vec![1])],
         };
-        let array = Datatype::Array {
-            dims: vec![2, 3],
-            base: Box::new(boolean),
-        };
-        let inner = Datatype::Compound {
-            size: 300,
-            members: vec![Member {
-                name: name("r"),
-                offset: 290,
-                datatype: float,
-            }],
-        };
-        round_trip(Datatype::Sequence {
-            base: Box::new(inner.clone()),
-            size: 16,
-        });
+        let array = Datatype::Array { dims: vec![2, 3], base: Box::new(boolean) };
+        let inner =
+            Datatype::Compound { size: 300, members: vec![Member { name: name("r"), offset: 290, datatype: float }] };
+        round_trip(Datatype::Sequence { base: Box::new(inner.clone()), size: 16 });
         round_trip(Datatype::Compound {
             size: 306,
             members: vec![
-                Member {
-                    name: name("a"),
-                    offset: 300,
-                    datatype: array,
-                },
-                Member {
-                    name: name("ü"),
-                    offset: 0,
-                    datatype: inner,
-                },
+                Member { name: name("a"), offset: 300, datatype: array },
+                Member { name: name("ü"), offset: 0, datatype: inner },
             ],
         });
     }
@@ -319,10 +257,7 @@ mod tests {
     fn nesting_without_end_is_a_limit() {
         let mut datatype = Datatype::integer(1, false);
         for _ in 0..70 {
-            datatype = Datatype::Array {
-                dims: vec![1],
-                base: Box::new(datatype),
-            };
+            datatype = Datatype::Array { dims: vec![1], base: Box::new(datatype) };
         }
         let bytes = encode(&datatype).unwrap();
         assert_eq!(decode(&bytes).unwrap_err().kind(), crate::ErrorKind::Limit);

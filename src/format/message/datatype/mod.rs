@@ -43,12 +43,7 @@ pub struct Bits {
 impl Bits {
     /// All bits of `size` bytes.
     pub const fn full(size: u32, order: ByteOrder) -> Bits {
-        Bits {
-            size,
-            order,
-            offset: 0,
-            precision: 8 * size as u16,
-        }
+        Bits { size, order, offset: 0, precision: 8 * size as u16 }
     }
 
     /// Whether every bit of the element is significant.
@@ -244,9 +239,7 @@ impl Datatype {
     /// Bytes of an element in the file.
     pub fn size(&self) -> u64 {
         match self {
-            Datatype::Integer { bits, .. } | Datatype::Time(bits) | Datatype::BitField(bits) => {
-                bits.size.into()
-            }
+            Datatype::Integer { bits, .. } | Datatype::Time(bits) | Datatype::BitField(bits) => bits.size.into(),
             Datatype::Float(float) => float.bits.size.into(),
             Datatype::FixedString { size, .. }
             | Datatype::Opaque { size, .. }
@@ -255,36 +248,24 @@ impl Datatype {
             | Datatype::Sequence { size, .. }
             | Datatype::VariableString { size, .. } => (*size).into(),
             Datatype::Enumeration { base, .. } => base.size(),
-            Datatype::Array { dims, base } => dims
-                .iter()
-                .fold(base.size(), |n, &d| n.saturating_mul(d.into())),
+            Datatype::Array { dims, base } => dims.iter().fold(base.size(), |n, &d| n.saturating_mul(d.into())),
             Datatype::Complex(base) => 2 * base.size(),
         }
     }
 
     /// A little-endian integer of 1, 2, 4 or 8 bytes.
     pub(crate) const fn integer(size: u32, signed: bool) -> Datatype {
-        Datatype::Integer {
-            bits: Bits::full(size, ByteOrder::Little),
-            signed,
-        }
+        Datatype::Integer { bits: Bits::full(size, ByteOrder::Little), signed }
     }
 
     /// Variable-length UTF-8, as h5py stores `str`.
     pub(crate) fn text(w: Widths) -> Datatype {
-        Datatype::VariableString {
-            padding: Padding::NullTerminated,
-            charset: Charset::Utf8,
-            size: variable_size(w),
-        }
+        Datatype::VariableString { padding: Padding::NullTerminated, charset: Charset::Utf8, size: variable_size(w) }
     }
 
     /// Whether elements are strings, of fixed or variable length.
     pub fn is_string(&self) -> bool {
-        matches!(
-            self,
-            Datatype::FixedString { .. } | Datatype::VariableString { .. }
-        )
+        matches!(self, Datatype::FixedString { .. } | Datatype::VariableString { .. })
     }
 
     /// Whether elements are unsigned bytes, as image pixels are.
@@ -296,12 +277,8 @@ impl Datatype {
     /// in another file.
     pub fn has_references_to_file(&self) -> bool {
         match self {
-            Datatype::Reference { .. }
-            | Datatype::Sequence { .. }
-            | Datatype::VariableString { .. } => true,
-            Datatype::Compound { members, .. } => {
-                members.iter().any(|m| m.datatype.has_references_to_file())
-            }
+            Datatype::Reference { .. } | Datatype::Sequence { .. } | Datatype::VariableString { .. } => true,
+            Datatype::Compound { members, .. } => members.iter().any(|m| m.datatype.has_references_to_file()),
             Datatype::Array { base, .. } => base.has_references_to_file(),
             _ => false,
         }

@@ -71,36 +71,19 @@ impl fmt::Display for Datatype {
         match self {
             Datatype::Integer { bits, signed } => {
                 let sign = if *signed { "" } else { "u" };
-                write!(
-                    f,
-                    "{sign}int{}{}",
-                    u64::from(bits.size) * 8,
-                    big(bits.order, bits.size)
-                )?;
+                write!(f, "{sign}int{}{}", u64::from(bits.size) * 8, big(bits.order, bits.size))?;
                 if !bits.is_full() {
                     write!(f, " ({} bits from bit {})", bits.precision, bits.offset)?;
                 }
                 Ok(())
             }
             Datatype::Float(float) if float.is_ieee() => {
-                write!(
-                    f,
-                    "float{}{}",
-                    float.bits.size * 8,
-                    big(float.bits.order, float.bits.size)
-                )
+                write!(f, "float{}{}", float.bits.size * 8, big(float.bits.order, float.bits.size))
             }
             Datatype::Float(float) => {
-                let (bits, exponent, mantissa) = (
-                    float.bits.precision,
-                    float.exponent_bits,
-                    float.mantissa_bits,
-                );
+                let (bits, exponent, mantissa) = (float.bits.precision, float.exponent_bits, float.mantissa_bits);
                 let order = big(float.bits.order, float.bits.size);
-                write!(
-                    f,
-                    "float of {bits} bits, {exponent} of exponent, {mantissa} of mantissa{order}"
-                )
+                write!(f, "float of {bits} bits, {exponent} of exponent, {mantissa} of mantissa{order}")
             }
             Datatype::Time(bits) => write!(f, "time{}", bits.size * 8),
             Datatype::FixedString { size, charset, .. } => {
