@@ -72,6 +72,11 @@ pub fn fuzz_structures(data: &[u8]) {
     format::decode_everything(data);
 }
 
+/// Filters: what is done to chunks before they are stored, and how to add one.
+pub mod filter {
+    pub use crate::filters::{Call, Filter, register};
+}
+
 /// Datatypes: how elements are stored.
 pub mod datatype {
     pub use crate::format::message::datatype::{

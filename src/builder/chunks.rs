@@ -44,7 +44,7 @@ thread_local! {
 
 impl Chunks {
     pub(super) fn new(chunking: Chunking, filters: &[FilterInfo]) -> Result<Chunks> {
-        Ok(Chunks { chunking, pipeline: Pipeline::new(filters)?, placed: Placed::default() })
+        Ok(Chunks { chunking, pipeline: Pipeline::new(filters), placed: Placed::default() })
     }
 
     /// Stores `rows` rows that begin with row `first`, the first of a chunk.

@@ -1,9 +1,18 @@
 //! LZF (filter 32000, h5py's own): literal runs and references up to 8 KiB back, without a header.
 
+use super::{Call, Filter};
 use crate::error::{Error, Result};
 
+pub(super) struct Lzf;
+
+impl Filter for Lzf {
+    fn decode(&self, stored: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<()> {
+        decode(stored, out, call.most)
+    }
+}
+
 /// Decodes a stream into `out`, at most `most` bytes.
-pub(super) fn decode(stream: &[u8], out: &mut Vec<u8>, most: usize) -> Result<()> {
+fn decode(stream: &[u8], out: &mut Vec<u8>, most: usize) -> Result<()> {
     let wrong = |what: &str| Error::damaged(what).in_structure("LZF stream");
     let mut rest = stream.iter();
     while let Some(&control) = rest.next() {

@@ -2,16 +2,22 @@
 //!
 //! A pipeline is applied in its order when writing and backwards when reading. A chunk's filter mask says which filters
 //! it skipped. Every decoder is told how many bytes may come out, so that no chunk can swell without bound.
+//!
+//! Deflate, shuffle and Fletcher-32 are stages of their own, which work in place where they can. Every other filter is a
+//! [`Filter`]: one file, one line in [`registry`]; users [`register`] theirs.
 
 mod deflate;
 mod fletcher32;
 mod lzf;
 mod registry;
+mod rounded;
 mod shuffle;
 
 use crate::error::{Error, Result};
 use crate::format::message::filter_pipeline::FilterInfo;
-use registry::registered_name;
+pub use registry::register;
+use registry::{find, registered_name};
+use std::sync::Arc;
 
 /// Filters of the library itself.
 pub(crate) const DEFLATE: u16 = 1;
@@ -19,6 +25,79 @@ pub(crate) const SHUFFLE: u16 = 2;
 pub(crate) const FLETCHER32: u16 = 3;
 /// h5py's own.
 pub(crate) const LZF: u16 = 32000;
+
+/// A filter: what is done to chunks before they are stored, and undone when they are read.
+///
+/// ```
+/// use h5manager::filter::{Call, Filter, register};
+///
+/// /// Every bit the other way round.
+/// struct Inverted;
+///
+/// impl Filter for Inverted {
+///     fn decode(&self, stored: &[u8], _: &Call<'_>, out: &mut Vec<u8>) -> h5manager::Result<()> {
+///         out.extend(stored.iter().map(|b| !b));
+///         Ok(())
+///     }
+/// }
+///
+/// register(40_000, "inverted", Inverted); // from now on datasets that use filter 40000 can be read
+/// ```
+pub trait Filter: Send + Sync {
+    /// Undoes the filter: appends to `out`, which is empty, what `stored` was made of, at most [`Call::most`] bytes.
+    ///
+    /// # Errors
+    /// `Damaged` if the bytes were not made by this filter or would become more, `Unsupported` for a variant it lacks.
+    fn decode(&self, stored: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<()>;
+
+    /// Applies the filter: appends to `out`, which is empty, what is to be stored for `chunk`. `false` says that it is of
+    /// no use for this chunk (it would become larger, say): where the filter is optional the chunk is stored without it.
+    ///
+    /// # Errors
+    /// `Unsupported`, unless the filter can be written.
+    fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        let _ = (chunk, out);
+        Err(Error::unsupported(format!("writing with the filter {}", call.name)))
+    }
+}
+
+/// What a filter is told of the chunk at hand.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The parameters in the dataset's filter pipeline message ("client data values").
+    pub parameters: &'a [u32],
+    /// The most bytes that decoding may give: the chunk's size, and some more where another filter follows.
+    pub most: usize,
+    /// What the filter is called, for messages.
+    pub name: &'a str,
+}
+
+impl Call<'_> {
+    /// The error of bytes that this filter cannot have made.
+    pub fn damaged(&self, what: impl std::fmt::Display) -> Error {
+        Error::damaged(format!("{}: {what}", self.name))
+    }
+
+    /// Refuses to decode to more bytes than may come out.
+    ///
+    /// # Errors
+    /// `Damaged` if `bytes` is more than [`Call::most`].
+    pub fn check_size(&self, bytes: u64) -> Result<usize> {
+        match usize::try_from(bytes) {
+            Ok(n) if n <= self.most => Ok(n),
+            _ => Err(self.damaged(format!("decodes to {bytes} bytes, the chunk has {}", self.most))),
+        }
+    }
+
+    /// A parameter, or the error that it is missing.
+    ///
+    /// # Errors
+    /// `Damaged` if there are fewer.
+    pub fn parameter(&self, index: usize) -> Result<u32> {
+        let missing = || self.damaged(format!("parameter {} of {} is missing", index + 1, self.parameters.len()));
+        self.parameters.get(index).copied().ok_or_else(missing)
+    }
+}
 
 /// What filters keep from chunk to chunk: one for each thread.
 #[derive(Default)]
@@ -30,8 +109,7 @@ pub(crate) struct Scratch {
 }
 
 /// One stage of a pipeline.
-#[derive(Clone, Debug, PartialEq)]
-enum Filter {
+enum Stage {
     Deflate {
         level: u32,
     },
@@ -39,9 +117,11 @@ enum Filter {
         element_size: usize,
     },
     Fletcher32,
-    Lzf,
-    /// BitGroom, GranularBR, BitRound: they round numbers when writing, and leave nothing to undo.
-    Rounded,
+    Codec {
+        name: String,
+        parameters: Vec<u32>,
+        filter: Arc<dyn Filter>,
+    },
     /// Only chunks that need it fail.
     Unknown {
         id: u16,
@@ -50,16 +130,16 @@ enum Filter {
 }
 
 /// The filters of a dataset, in the order of writing.
-#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pipeline {
-    stages: Vec<(Filter, bool)>,
+    /// With whether a chunk may go without it.
+    stages: Vec<(Stage, bool)>,
 }
 
 impl Pipeline {
     /// Understands the filters of a dataset.
-    pub(crate) fn new(filters: &[FilterInfo]) -> Result<Pipeline> {
-        let stages = filters.iter().map(|f| Ok((Filter::new(f)?, f.optional))).collect::<Result<_>>()?;
-        Ok(Pipeline { stages })
+    pub(crate) fn new(filters: &[FilterInfo]) -> Pipeline {
+        let stages = filters.iter().map(|f| (Stage::new(f), f.optional)).collect();
+        Pipeline { stages }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -81,7 +161,7 @@ impl Pipeline {
         least: usize,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let stages: Vec<&Filter> =
+        let stages: Vec<&Stage> =
             self.stages.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 0).map(|(_, (f, _))| f).rev().collect();
         let Some((last, before)) = stages.split_last() else {
             return copy_start(stored, chunk, least);
@@ -119,44 +199,43 @@ impl Pipeline {
     }
 }
 
-impl Filter {
-    fn new(f: &FilterInfo) -> Result<Filter> {
-        Ok(match f.id {
-            DEFLATE => Filter::Deflate { level: f.parameters.first().copied().unwrap_or(6).min(9) },
-            SHUFFLE => {
-                let element_size = f.parameters.first().copied().unwrap_or(1).max(1) as usize;
-                Filter::Shuffle { element_size }
-            }
-            FLETCHER32 => Filter::Fletcher32,
-            LZF => Filter::Lzf,
-            32022 | 32023 | 32032 => Filter::Rounded,
-            id => {
-                let registered = registered_name(id).map(str::to_owned);
-                Filter::Unknown { id, name: registered.unwrap_or_else(|| f.name.to_string()) }
-            }
-        })
+impl Stage {
+    fn new(f: &FilterInfo) -> Stage {
+        let first = f.parameters.first().copied();
+        match f.id {
+            DEFLATE => Stage::Deflate { level: first.unwrap_or(6).min(9) },
+            SHUFFLE => Stage::Shuffle { element_size: first.unwrap_or(1).max(1) as usize },
+            FLETCHER32 => Stage::Fletcher32,
+            id => match find(id) {
+                Some((name, filter)) => Stage::Codec { name, parameters: f.parameters.clone(), filter },
+                None => {
+                    let name = registered_name(id).map_or_else(|| f.name.to_string(), str::to_owned);
+                    Stage::Unknown { id, name }
+                }
+            },
+        }
     }
 
     /// Undoes one stage into `out`, whose old content does not matter, with at most `most` bytes.
     fn decode(&self, input: &[u8], out: &mut Vec<u8>, most: usize, inflater: &mut deflate::Inflater) -> Result<()> {
         out.clear();
         match self {
-            Filter::Deflate { .. } => inflater.inflate(input, out, most),
-            Filter::Shuffle { element_size } => {
+            Stage::Deflate { .. } => inflater.inflate(input, out, most),
+            Stage::Shuffle { element_size } => {
                 out.resize(input.len(), 0);
                 shuffle::unshuffle(input, *element_size, out);
                 Ok(())
             }
-            Filter::Fletcher32 => {
+            Stage::Fletcher32 => {
                 out.extend_from_slice(fletcher32::verified(input)?);
                 Ok(())
             }
-            Filter::Lzf => lzf::decode(input, out, most),
-            Filter::Rounded => {
-                out.extend_from_slice(input);
-                Ok(())
+            Stage::Codec { name, parameters, filter } => {
+                let call = Call { parameters, most, name };
+                filter.decode(input, &call, out)?;
+                call.check_size(out.len() as u64).map(drop)
             }
-            Filter::Unknown { id, name } => Err(unknown(*id, name)),
+            Stage::Unknown { id, name } => Err(unknown(*id, name)),
         }
     }
 
@@ -170,13 +249,13 @@ impl Filter {
         inflater: &mut deflate::Inflater,
     ) -> Result<()> {
         match self {
-            Filter::Deflate { .. } => inflater.inflate_into(input, chunk, least),
-            Filter::Shuffle { element_size } => {
+            Stage::Deflate { .. } => inflater.inflate_into(input, chunk, least),
+            Stage::Shuffle { element_size } => {
                 let input = start(input, chunk.len(), least)?;
                 shuffle::unshuffle(input, *element_size, &mut chunk[..input.len()]);
                 Ok(())
             }
-            Filter::Fletcher32 => copy_start(fletcher32::verified(input)?, chunk, least),
+            Stage::Fletcher32 => copy_start(fletcher32::verified(input)?, chunk, least),
             _ => {
                 self.decode(input, spare, chunk.len(), inflater)?;
                 copy_start(spare, chunk, least)
@@ -187,12 +266,15 @@ impl Filter {
     /// Applies one stage; `None` where the filter is of no use for this chunk.
     fn encode(&self, input: &[u8], deflater: &mut deflate::Deflater) -> Result<Option<Vec<u8>>> {
         match self {
-            Filter::Deflate { level } => deflater.deflate(input, *level),
-            Filter::Shuffle { element_size } => Ok(Some(shuffle::shuffle(input, *element_size))),
-            Filter::Fletcher32 => Ok(Some(fletcher32::sealed(input))),
-            Filter::Lzf => Err(Error::unsupported("writing with the LZF filter")),
-            Filter::Rounded => Err(Error::unsupported("writing with a rounding filter")),
-            Filter::Unknown { id, name } => Err(unknown(*id, name)),
+            Stage::Deflate { level } => deflater.deflate(input, *level),
+            Stage::Shuffle { element_size } => Ok(Some(shuffle::shuffle(input, *element_size))),
+            Stage::Fletcher32 => Ok(Some(fletcher32::sealed(input))),
+            Stage::Codec { name, parameters, filter } => {
+                let mut out = Vec::new();
+                let call = Call { parameters, most: input.len(), name };
+                Ok(filter.encode(input, &call, &mut out)?.then_some(out))
+            }
+            Stage::Unknown { id, name } => Err(unknown(*id, name)),
         }
     }
 }
@@ -226,7 +308,7 @@ mod tests {
     }
 
     fn round_trip(filters: &[FilterInfo], chunk: &[u8]) {
-        let pipeline = Pipeline::new(filters).unwrap();
+        let pipeline = Pipeline::new(filters);
         let mut scratch = Scratch::default();
         let (stored, mask) = pipeline.encode(chunk, &mut scratch).unwrap();
         let mut back = vec![0xaa; chunk.len()];
@@ -256,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_short_chunk_is_taken_where_it_holds_what_is_needed() {
-        let pipeline = Pipeline::new(&[info(SHUFFLE, &[2]), info(DEFLATE, &[6])]).unwrap();
+        let pipeline = Pipeline::new(&[info(SHUFFLE, &[2]), info(DEFLATE, &[6])]);
         let mut scratch = Scratch::default();
         let (stored, _) = pipeline.encode(&[7; 60], &mut scratch).unwrap();
         let mut chunk = [0; 100];
@@ -267,10 +349,10 @@ mod tests {
 
     #[test]
     fn an_unknown_filter_is_named_and_fails_only_where_it_was_used() {
-        let pipeline = Pipeline::new(&[info(32013, &[])]).unwrap();
+        let pipeline = Pipeline::new(&[info(32027, &[])]);
         let mut chunk = [0; 3];
         let error = pipeline.decode(b"abc", 0, &mut chunk, 3, &mut Scratch::default()).unwrap_err();
-        assert_eq!(error.to_string(), "not supported: filter 32013 (ZFP)");
+        assert_eq!(error.to_string(), "not supported: filter 32027 (FLAC)");
         pipeline.decode(b"abc", 1, &mut chunk, 3, &mut Scratch::default()).unwrap();
         assert_eq!(&chunk, b"abc");
     }
@@ -278,7 +360,7 @@ mod tests {
     #[test]
     fn a_bomb_stops_at_the_size_of_the_chunk() {
         let zeros = vec![0; 10 << 20];
-        let twice = Pipeline::new(&[info(DEFLATE, &[9]), info(DEFLATE, &[9])]).unwrap();
+        let twice = Pipeline::new(&[info(DEFLATE, &[9]), info(DEFLATE, &[9])]);
         let (stored, _) = twice.encode(&zeros, &mut Scratch::default()).unwrap();
         assert!(stored.len() < 1000);
         let mut small = [0; 100];

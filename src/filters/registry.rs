@@ -1,7 +1,38 @@
-//! The registered filters and their names.
+//! The filters by their registered numbers: those that come with the crate, those that users add, and the names of all.
 
-use super::{DEFLATE, FLETCHER32, LZF, SHUFFLE};
+use super::{DEFLATE, FLETCHER32, Filter, LZF, SHUFFLE, lzf, rounded};
 use crate::format::message::filter_pipeline::FilterInfo;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Filters that users added.
+static ADDED: RwLock<Option<HashMap<u16, (String, Arc<dyn Filter>)>>> = RwLock::new(None);
+
+/// Makes `filter` the one of this number, for all datasets opened from now on; it goes before one that comes with the
+/// crate. The numbers are given out by the HDF Group; those from 32768 on are free for everybody's own use.
+pub fn register(id: u16, name: impl Into<String>, filter: impl Filter + 'static) {
+    let mut added = ADDED.write().unwrap_or_else(PoisonError::into_inner);
+    added.get_or_insert_default().insert(id, (name.into(), Arc::new(filter)));
+}
+
+/// The filter of this number, and its name.
+pub(super) fn find(id: u16) -> Option<(String, Arc<dyn Filter>)> {
+    let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some((name, filter)) = added.as_ref().and_then(|a| a.get(&id)) {
+        return Some((name.clone(), filter.clone()));
+    }
+    drop(added);
+    Some((registered_name(id)?.to_owned(), included(id)?))
+}
+
+/// The filters that come with the crate, but for those that are stages of their own.
+fn included(id: u16) -> Option<Arc<dyn Filter>> {
+    Some(match id {
+        LZF => Arc::new(lzf::Lzf),
+        32022 | 32023 | 32032 => Arc::new(rounded::Rounded),
+        _ => return None,
+    })
+}
 
 impl FilterInfo {
     /// What people call the filter: its registered name and its level, else the name in the file, else its number.

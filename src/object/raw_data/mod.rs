@@ -66,7 +66,7 @@ impl RawData {
             max: dataspace.max_dims(),
             element_size,
             layout,
-            pipeline: Pipeline::new(&filters)?,
+            pipeline: Pipeline::new(&filters),
             filters,
             fill: if fill.iter().all(|&b| b == 0) { Vec::new() } else { fill },
             external: header.find(kind::EXTERNAL_FILES).is_some(),
