@@ -12,6 +12,7 @@ use crate::format::message::kind;
 use crate::format::message::layout::Layout;
 use crate::group::Node;
 use crate::index::global_heap::HeapView;
+use crate::io::advise_huge_pages;
 use crate::object::raw_data::RawData;
 use std::sync::Arc;
 
@@ -220,10 +221,34 @@ impl Dataset {
         Part { dataset: self, selection }
     }
 
+    /// All elements where they lie in the file, without a copy: of a contiguous dataset whose elements are just what
+    /// `T` is in memory, in a file opened with [`OpenOptions::map`](crate::OpenOptions::map) or from bytes, if they
+    /// happen to be aligned. `None` otherwise: [`read`](Dataset::read) then.
+    ///
+    /// # Errors
+    /// `Damaged` if they leave the file.
+    pub fn borrow<T: Element>(&self) -> Result<Option<&[T]>> {
+        let Shared { node, datatype, raw, .. } = &*self.shared;
+        let Some(address) = raw.in_one_piece() else {
+            return Ok(None);
+        };
+        let size = self.len().saturating_mul(datatype.size());
+        let bytes = node.reader.raw_slice(address, size).on(self.path())?;
+        Ok(bytes.and_then(|b| T::borrowed(b, datatype)))
+    }
+
+    /// All elements, converted to the type of a buffer of yours, which must be just as long.
+    ///
+    /// # Errors
+    /// As [`Part::read_into`].
+    pub fn read_into<T: Element>(&self, buffer: &mut [T]) -> Result<()> {
+        self.part(Selection::all(self.shape())).read_into(buffer)
+    }
+
     /// Boxes that together are the whole dataset in row-major order, each of about `bytes` bytes, cut so that chunks
     /// are decoded once where possible: for reading a dataset that does not fit the memory.
     pub fn blocks(&self, bytes: u64) -> Vec<Selection> {
-        self.shared.raw.blocks(bytes)
+        self.shared.raw.blocks(bytes).into_iter().map(Selection::of_bounds).collect()
     }
 
     /// What its variable-length elements and references stand for.
@@ -277,6 +302,29 @@ impl<'a> Part<'a> {
         T::from_elements(elements, &self.shape()).on(self.dataset.path())
     }
 
+    /// The elements, converted to the type of a buffer of yours, which must be just as long.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`]; `Mismatch` if the buffer has another length. What it holds then is not said.
+    pub fn read_into<T: Element>(&self, buffer: &mut [T]) -> Result<()> {
+        let path = self.dataset.path();
+        if buffer.len() as u64 != self.selection.len() {
+            let message = format!("a buffer for {} elements, there are {}", buffer.len(), self.selection.len());
+            return Err(Error::mismatch(message).on(path));
+        }
+        let Shared { node, datatype, raw, dataspace, .. } = &*self.dataset.shared;
+        if *dataspace == Dataspace::Null {
+            return Ok(());
+        }
+        if let Some(bytes) = T::stored_in_place(buffer, datatype) {
+            return raw.read_into(&node.reader, &self.selection, bytes).on(path);
+        }
+        for (to, from) in buffer.iter_mut().zip(self.elements().on(path)?) {
+            *to = from;
+        }
+        Ok(())
+    }
+
     /// The elements as they are stored, row by row.
     ///
     /// # Errors
@@ -304,7 +352,9 @@ impl<'a> Part<'a> {
         let n = self.selection.len();
         node.reader.ctx().check_result(n.saturating_mul(size_of::<T>() as u64))?;
         if let Some(mut elements) = T::in_place(datatype, n as usize) {
-            raw.read_into(&node.reader, &self.selection, T::bytes_mut(&mut elements))?;
+            let bytes = T::bytes_mut(&mut elements);
+            advise_huge_pages(bytes);
+            raw.read_into(&node.reader, &self.selection, bytes)?;
             return Ok(elements);
         }
         let bytes = self.stored_bytes()?;
@@ -319,6 +369,7 @@ impl<'a> Part<'a> {
         }
         let size = self.selection.len().saturating_mul(datatype.size());
         let mut bytes = node.reader.ctx().result_buffer(size)?;
+        advise_huge_pages(&mut bytes);
         raw.read_into(&node.reader, &self.selection, &mut bytes)?;
         Ok(bytes)
     }

@@ -56,7 +56,7 @@ pub use builder::{
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;
-pub use data::selection::{Select, Selection};
+pub use data::selection::{Along, Hyperslab, Select, Selection, Steps, every};
 pub use data::{Element, Value};
 pub use dataset::{Dataset, FromElements, Heap, Part};
 pub use error::{Error, ErrorKind, Result};

@@ -24,6 +24,8 @@ pub struct Limits {
     pub max_depth: usize,
     /// The most bytes of one object header with all its continuations. Default 64 MiB.
     pub max_header_bytes: u64,
+    /// Decoded chunks that a file keeps for who reads parts of them, in bytes. Default 64 MiB.
+    pub chunk_cache_bytes: u64,
 }
 
 /// Positions behind a user block where a superblock is looked for: 512 to 16 MiB.
@@ -38,6 +40,7 @@ impl Default for Limits {
             max_objects: 10_000_000,
             max_depth: 1024,
             max_header_bytes: 64 << 20,
+            chunk_cache_bytes: 64 << 20,
         }
     }
 }
@@ -52,6 +55,7 @@ impl Limits {
             max_objects: 1_000_000,
             max_depth: 128,
             max_header_bytes: 16 << 20,
+            chunk_cache_bytes: 16 << 20,
         }
     }
 

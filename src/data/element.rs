@@ -73,6 +73,18 @@ pub trait Element: Sized + Clone + Send + Sync {
         &mut []
     }
 
+    /// The bytes of values that may be filled as they are stored, if elements of `datatype` look so in memory.
+    #[doc(hidden)]
+    fn stored_in_place<'a>(_values: &'a mut [Self], _datatype: &Datatype) -> Option<&'a mut [u8]> {
+        None
+    }
+
+    /// Values that lie in memory as they are stored, if elements of `datatype` look so and these are aligned.
+    #[doc(hidden)]
+    fn borrowed<'a>(_stored: &'a [u8], _datatype: &Datatype) -> Option<&'a [Self]> {
+        None
+    }
+
     /// The bytes of values where they are just what elements of `datatype` look like.
     #[doc(hidden)]
     fn as_stored<'a>(_values: &'a [Self], _datatype: &Datatype) -> Option<&'a [u8]> {
@@ -141,6 +153,16 @@ macro_rules! number_element {
 
             fn bytes_mut(values: &mut [Self]) -> &mut [u8] {
                 bytemuck::must_cast_slice_mut(values)
+            }
+
+            fn stored_in_place<'a>(values: &'a mut [Self], datatype: &Datatype) -> Option<&'a mut [u8]> {
+                let same = cfg!(target_endian = "little") && *datatype == Self::datatype();
+                same.then(|| bytemuck::must_cast_slice_mut(values))
+            }
+
+            fn borrowed<'a>(stored: &'a [u8], datatype: &Datatype) -> Option<&'a [Self]> {
+                let same = cfg!(target_endian = "little") && *datatype == Self::datatype();
+                same.then(|| bytemuck::try_cast_slice(stored).ok()).flatten()
             }
 
             fn as_stored<'a>(values: &'a [Self], datatype: &Datatype) -> Option<&'a [u8]> {

@@ -55,3 +55,63 @@ impl PageCache {
         Ok(page)
     }
 }
+
+/// Decoded chunks of a file's datasets, kept by a budget of bytes for who reads parts of them: two generations, too.
+pub(crate) struct ChunkCache {
+    shards: [Mutex<ChunkShard>; SHARDS],
+    budget: usize,
+}
+
+/// A dataset (the address of its header), and the number of a chunk.
+pub(crate) type ChunkKey = (u64, u64);
+
+#[derive(Default)]
+struct ChunkShard {
+    young: HashMap<ChunkKey, Arc<Vec<u8>>>,
+    young_bytes: usize,
+    old: HashMap<ChunkKey, Arc<Vec<u8>>>,
+}
+
+impl ChunkCache {
+    /// Keeps at most `budget` bytes.
+    pub(super) fn new(budget: u64) -> ChunkCache {
+        ChunkCache { shards: Default::default(), budget: usize::try_from(budget).unwrap_or(usize::MAX) }
+    }
+
+    /// Whether chunks of so many bytes are kept.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        bytes <= self.budget / (2 * SHARDS)
+    }
+
+    fn shard(&self, key: ChunkKey) -> std::sync::MutexGuard<'_, ChunkShard> {
+        self.shards[(key.0 ^ key.1) as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get(&self, key: ChunkKey) -> Option<Arc<Vec<u8>>> {
+        let mut shard = self.shard(key);
+        if let Some(chunk) = shard.young.get(&key) {
+            return Some(chunk.clone());
+        }
+        let chunk = shard.old.remove(&key)?;
+        shard.insert(key, chunk.clone(), self.budget);
+        Some(chunk)
+    }
+
+    pub(crate) fn insert(&self, key: ChunkKey, chunk: Arc<Vec<u8>>) {
+        if self.fits(chunk.len()) {
+            self.shard(key).insert(key, chunk, self.budget);
+        }
+    }
+}
+
+impl ChunkShard {
+    /// A generation ends when it has filled its share.
+    fn insert(&mut self, key: ChunkKey, chunk: Arc<Vec<u8>>, budget: usize) {
+        self.young_bytes += chunk.len();
+        if self.young_bytes > budget / (2 * SHARDS) {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = chunk.len();
+        }
+        self.young.insert(key, chunk);
+    }
+}

@@ -1,6 +1,6 @@
 //! A file mapped into memory.
 //!
-//! `unsafe` here, and here alone in the library: a map is a promise that nobody cuts the file while it is mapped (the
+//! `unsafe` here, and here alone in the library. The advice on huge pages changes no byte. A map is a promise that nobody cuts the file while it is mapped (the
 //! process would get SIGBUS), and the compiler cannot check that. So a map is never the default: the caller asks for it
 //! with `OpenOptions::mmap`, whose documentation says what it means.
 #![allow(unsafe_code)]
@@ -43,4 +43,30 @@ impl Source for MapSource {
     fn as_slice(&self) -> Option<&[u8]> {
         Some(&self.0)
     }
+}
+
+/// Buffers from this size on are worth the question for huge pages: at 4 KiB a page, most of the time of a large read
+/// goes into page faults.
+const HUGE: usize = 4 << 20;
+
+/// Asks the system to back a buffer that is about to be filled with huge pages. It may decline.
+#[cfg(target_os = "linux")]
+pub(crate) fn advise_huge_pages(buffer: &mut [u8]) {
+    const PAGE: usize = 4096;
+    if buffer.len() < HUGE {
+        return;
+    }
+    let skipped = buffer.as_ptr().align_offset(PAGE);
+    let length = (buffer.len() - skipped) / PAGE * PAGE;
+    // SAFETY: the range is whole pages inside a buffer that we hold alone, and the advice changes no byte.
+    let _ = unsafe {
+        let start = buffer.as_mut_ptr().add(skipped).cast();
+        rustix::mm::madvise(start, length, rustix::mm::Advice::LinuxHugepage)
+    };
+}
+
+/// Asks the system to back a buffer that is about to be filled with huge pages. It may decline.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn advise_huge_pages(buffer: &mut [u8]) {
+    let _ = buffer.len() < HUGE;
 }

@@ -11,10 +11,12 @@ mod mmap;
 mod reader;
 mod staged;
 
+pub(crate) use cache::ChunkCache;
 pub use fault::{CountingSource, FaultSource, FaultStore};
 pub use file::FileSource;
 pub use memory::{MemorySource, MemoryStore};
 pub use mmap::MapSource;
+pub(crate) use mmap::advise_huge_pages;
 pub(crate) use reader::{Block, Reader};
 pub(crate) use staged::StagedFile;
 
@@ -34,6 +36,21 @@ pub trait Source: Send + Sync {
     /// Of kind [`Damaged`](crate::ErrorKind::Damaged) if the source ends before, [`Io`](crate::ErrorKind::Io) if the
     /// system refuses, [`Missing`](crate::ErrorKind::Missing) if the bytes must be fetched first.
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()>;
+
+    /// Whether [`announce`](Source::announce) is of use.
+    fn wants_plan(&self) -> bool {
+        false
+    }
+
+    /// Told all ranges that an operation is going to read, before it reads the first: a source that fetches on demand
+    /// can fetch them together, or name them all at once.
+    ///
+    /// # Errors
+    /// Of kind [`Missing`](crate::ErrorKind::Missing) if bytes must be fetched first.
+    fn announce(&self, ranges: &[std::ops::Range<u64>]) -> Result<()> {
+        let _ = ranges;
+        Ok(())
+    }
 
     /// All bytes at once, where they lie in memory.
     fn as_slice(&self) -> Option<&[u8]> {

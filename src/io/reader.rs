@@ -1,8 +1,9 @@
 //! The file as the structures see it: addresses instead of positions, and nothing outside the file.
 
-use super::{Source, cache, cache::PageCache};
+use super::{ChunkCache, Source, cache, cache::PageCache};
 use crate::bytes::{Address, Ctx, Limits, Widths, zeroed};
 use crate::error::{Error, Result};
+use rayon::prelude::*;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ struct Shared {
     base: u64,
     widths: Widths,
     pages: PageCache,
+    chunks: ChunkCache,
 }
 
 /// Some bytes of a file: borrowed from memory, a part of a kept page, or copied together.
@@ -44,14 +46,17 @@ impl Reader {
     /// Reads `source` before its superblock is known: addresses are positions, all widths 8.
     pub(crate) fn new(source: Arc<dyn Source>, limits: Limits) -> Result<Reader> {
         let size = source.size()?;
-        let shared = Shared { source, size, base: 0, widths: Widths::EIGHT, pages: PageCache::default() };
+        let chunks = ChunkCache::new(limits.chunk_cache_bytes);
+        let shared = Shared { source, size, base: 0, widths: Widths::EIGHT, pages: PageCache::default(), chunks };
         Ok(Reader { shared: Arc::new(shared), ctx: Ctx::new(limits, size) })
     }
 
     /// The same source with what its superblock says; bytes from `end` on (a position) do not belong to the file.
     pub(crate) fn with_superblock(self, base: u64, end: u64, widths: Widths) -> Reader {
         let source = self.shared.source.clone();
-        let shared = Shared { source, size: end.min(self.shared.size), base, widths, pages: PageCache::default() };
+        let (size, pages) = (end.min(self.shared.size), PageCache::default());
+        let chunks = ChunkCache::new(self.limits().chunk_cache_bytes);
+        let shared = Shared { source, size, base, widths, pages, chunks };
         Reader { shared: Arc::new(shared), ctx: self.ctx }
     }
 
@@ -142,15 +147,41 @@ impl Reader {
         Ok(Block::Owned(bytes))
     }
 
-    /// Fills `buffer` with raw data.
+    /// Fills `buffer` with raw data: a large one in pieces, by all threads.
     pub(crate) fn raw_into(&self, at: Address, buffer: &mut [u8]) -> Result<()> {
+        const PIECE: usize = 4 << 20;
         let position = self.position(at, buffer.len() as u64)?;
-        self.shared.source.read_at(position, buffer)
+        let source = &self.shared.source;
+        if buffer.len() <= 2 * PIECE {
+            return source.read_at(position, buffer);
+        }
+        let pieces = buffer.par_chunks_mut(PIECE).enumerate();
+        pieces.try_for_each(|(i, piece)| source.read_at(position + (i * PIECE) as u64, piece))
     }
 
     /// Raw data where it lies in memory, if it does.
     pub(crate) fn raw_slice(&self, at: Address, length: u64) -> Result<Option<&[u8]>> {
         let position = self.position(at, length)? as usize;
         Ok(self.shared.source.as_slice().and_then(|all| all.get(position..position + length as usize)))
+    }
+
+    /// The decoded chunks that are kept.
+    pub(crate) fn chunks(&self) -> &ChunkCache {
+        &self.shared.chunks
+    }
+
+    /// Whether [`announce`](Reader::announce) is of use.
+    pub(crate) fn wants_plan(&self) -> bool {
+        self.shared.source.wants_plan()
+    }
+
+    /// Tells the source all ranges, an address and a length each, that are going to be read.
+    pub(crate) fn announce(&self, plan: &[(Address, u64)]) -> Result<()> {
+        let mut ranges = plan
+            .iter()
+            .map(|&(at, length)| self.position(at, length).map(|p| p..p + length))
+            .collect::<Result<Vec<_>>>()?;
+        ranges.sort_unstable_by_key(|r| r.start);
+        self.shared.source.announce(&ranges)
     }
 }

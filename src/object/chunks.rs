@@ -53,6 +53,15 @@ impl Grid {
         position.iter().zip(&self.counts).fold(0, |n, (p, c)| n * c + p)
     }
 
+    /// The position, in chunks, of the chunk of this number.
+    pub(crate) fn position(&self, number: u64) -> Vec<u64> {
+        let (mut position, mut rest) = (vec![0; self.counts.len()], number);
+        for (p, count) in position.iter_mut().zip(&self.counts).rev() {
+            (*p, rest) = (rest % count.max(&1), rest / count.max(&1));
+        }
+        position
+    }
+
     /// The number of the chunk whose first element is at `offset`; `None` if it lies outside of the dataset, as
     /// chunks may that a dataset left behind when it shrank.
     fn number_at(&self, offset: &[u64]) -> Result<Option<u64>> {

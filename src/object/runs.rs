@@ -1,5 +1,6 @@
 //! Boxes inside row-major arrays, as few long runs of bytes: whole inner dimensions are one run.
 
+use crate::data::selection::Run;
 use crate::error::Result;
 
 /// One of the two arrays that a box lies in.
@@ -58,6 +59,52 @@ pub(crate) fn for_each(
     }
 }
 
+/// Calls `each(offset in a, offset in b, length)`, all in bytes, for every combination of one run in each dimension:
+/// `from` counts in an array of shape `a`, `to` in one of shape `b`. In the order of `a`.
+pub(crate) fn for_each_combination(
+    axes: &[Vec<Run>],
+    size: u64,
+    a: &[u64],
+    b: &[u64],
+    mut each: impl FnMut(u64, u64, u64) -> Result<()>,
+) -> Result<()> {
+    // Dimensions from `outer` on make one run: all behind the first of them are whole in both arrays.
+    let whole = |d: usize| matches!(axes[d][..], [Run { from: 0, to: 0, length }] if length == a[d] && length == b[d]);
+    let outer = (0..axes.len()).rev().take_while(|&d| whole(d)).count();
+    let outer = axes.len() - outer;
+    let (a_strides, b_strides) = (strides(a, size), strides(b, size));
+    let Some(last) = outer.checked_sub(1) else {
+        return each(0, 0, axes.iter().fold(size, |n, axis| n * axis[0].length));
+    };
+    // The inner dimensions: one run of bytes for each index of `last`.
+    let mut inner = |a_at: u64, b_at: u64| {
+        axes[last].iter().try_for_each(|r| {
+            each(a_at + r.from * a_strides[last], b_at + r.to * b_strides[last], r.length * a_strides[last])
+        })
+    };
+    descend(&axes[..last], &a_strides, &b_strides, (0, 0), &mut inner)
+}
+
+/// One dimension after the other; there are at most 32.
+fn descend(
+    axes: &[Vec<Run>],
+    a: &[u64],
+    b: &[u64],
+    at: (u64, u64),
+    each: &mut impl FnMut(u64, u64) -> Result<()>,
+) -> Result<()> {
+    let Some((here, inner)) = axes.split_first() else {
+        return each(at.0, at.1);
+    };
+    for r in here {
+        for i in 0..r.length {
+            let at = (at.0 + (r.from + i) * a[0], at.1 + (r.to + i) * b[0]);
+            descend(inner, &a[1..], &b[1..], at, each)?;
+        }
+    }
+    Ok(())
+}
+
 /// Bytes from one index to the next in each dimension.
 fn strides(shape: &[u64], size: u64) -> Vec<u64> {
     let mut strides = vec![size; shape.len()];
@@ -74,15 +121,6 @@ pub(crate) fn copy(extent: &[u64], size: u64, from: (&[u8], Place<'_>), to: (&mu
     for_each(extent, size, a, b, |a, b, length| {
         let (a, b, length) = (a as usize, b as usize, length as usize);
         target[b..b + length].copy_from_slice(&source[a..a + length]);
-        Ok(())
-    })
-}
-
-/// Fills a box with one element; an empty one means zeros.
-pub(crate) fn fill(extent: &[u64], size: u64, element: &[u8], to: (&mut [u8], Place<'_>)) -> Result<()> {
-    let (target, place) = to;
-    for_each(extent, size, place, place, |at, _, length| {
-        fill_run(&mut target[at as usize..(at + length) as usize], element);
         Ok(())
     })
 }
@@ -117,6 +155,19 @@ mod tests {
         assert_eq!(runs(&[2, 5, 6], all, part), [(60, 0, 120)]);
         let scalar = Place { shape: &[], start: &[] };
         assert_eq!(runs(&[], scalar, scalar), [(0, 0, 2)]);
+    }
+
+    #[test]
+    fn combinations_of_runs_are_found_in_the_order_of_the_first_array() {
+        let run = |from, to, length| Run { from, to, length };
+        let axes = [vec![run(1, 1, 1), run(3, 0, 1)], vec![run(0, 0, 2), run(4, 2, 1)]];
+        let mut found = Vec::new();
+        for_each_combination(&axes, 2, &[4, 5], &[2, 3], |a, b, n| {
+            found.push((a, b, n));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, [(10, 6, 4), (18, 10, 2), (30, 0, 4), (38, 4, 2)]);
     }
 
     #[test]

@@ -1,23 +1,29 @@
-//! Reading chunks: fetched, decoded, put in their places.
+//! Reading chunks: planned, fetched, decoded into their places.
 //!
 //! A read is cut along the first dimension in which it meets more than one chunk: every band is then one piece of the
-//! output, and bands are read in parallel without a lock or a copy more than needed.
+//! output, and bands are read in parallel without a lock or a copy more than needed. In each band all chunks are looked
+//! up first; those that stand together in the file are fetched together; a chunk that is one run of the output is
+//! decoded straight into it.
 
 use super::RawData;
+use super::piece::Piece;
 use crate::bytes::zeroed;
-use crate::data::selection::Selection;
+use crate::data::selection::{Axis, Cut};
 use crate::error::{Error, Result};
 use crate::filters::Scratch;
 use crate::format::message::layout::Chunked;
 use crate::io::Reader;
 use crate::object::chunks::{ChunkRecord, ChunkTable, Grid};
-use crate::object::runs::{self, Place};
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Output that one thread takes at a time.
 const TASK: usize = 256 << 10;
+
+/// Chunks that stand together in the file are fetched together, up to so many bytes.
+const FETCH: u64 = 1 << 20;
 
 /// What a thread keeps from chunk to chunk.
 #[derive(Default)]
@@ -34,165 +40,237 @@ thread_local! {
 /// Buffers of a thread that have grown beyond this are not kept.
 const KEPT: usize = 32 << 20;
 
+/// A chunk that a read needs.
+struct Wanted {
+    position: Vec<u64>,
+    record: ChunkRecord,
+}
+
 /// Fills `out` with the selected elements of a chunked dataset.
-pub(super) fn read(
-    raw: &RawData,
-    reader: &Reader,
-    layout: &Chunked,
-    selection: &Selection,
-    out: &mut [u8],
-) -> Result<()> {
-    let (grid, table) = raw.chunks(reader, layout)?;
-    let bytes = reader.ctx().check_chunk(layout.chunk_bytes()?)?;
-    let read = ChunkRead { raw, reader, layout, grid, table, bytes };
-    let (dim, bands) = read.bands(selection);
-    if bands.len() < 2 {
-        return read.scattered(selection, out);
-    }
+pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axis], out: &mut [u8]) -> Result<()> {
+    let read = ChunkRead::new(raw, reader, layout, axes)?;
+    let cuts: Vec<Vec<Cut>> = axes.iter().zip(&read.grid.chunk).map(|(a, &c)| a.cuts(c)).collect();
+    read.announce(&cuts)?;
+    let Some(dim) = read.cut_dimension(&cuts) else {
+        return read.interleaved(&cuts, out);
+    };
     // Bands of the cut dimension are pieces of the output, one behind the other.
-    let row = (out.len() as u64 / (selection.0[dim].end - selection.0[dim].start)) as usize;
-    let mut tasks: Vec<(Selection, &mut [u8])> = Vec::new();
-    let mut rest = out;
-    let mut bands = bands.into_iter().peekable();
-    while let Some(mut range) = bands.next() {
-        while let Some(next) = bands.next_if(|_| ((range.end - range.start) as usize) * row < TASK) {
-            range.end = next.end;
-        }
-        let (here, behind) = rest.split_at_mut((range.end - range.start) as usize * row);
-        rest = behind;
-        let mut part = selection.clone();
-        part.0[dim] = range;
-        tasks.push((part, here));
+    let row = (out.len() as u64 / axes[dim].len()) as usize;
+    let mut tasks: Vec<(Vec<&[Cut]>, u64, &mut [u8])> = Vec::new();
+    let (mut bands, mut rest) = (&cuts[dim][..], out);
+    while let Some(first) = bands.first() {
+        let start = first.to.start;
+        let small = |c: &Cut| ((c.to.start - start) as usize) * row < TASK;
+        let n = bands.iter().skip(1).take_while(|c| small(c)).count() + 1;
+        let (here, behind) = bands.split_at(n);
+        let rows = here.last().map_or(0, |c| c.to.end) - start;
+        let (bytes, more) = rest.split_at_mut(rows as usize * row);
+        (bands, rest) = (behind, more);
+        let mut part: Vec<&[Cut]> = cuts.iter().map(|c| &c[..]).collect();
+        part[dim] = here;
+        tasks.push((part, start, bytes));
     }
-    tasks.into_par_iter().try_for_each(|(part, out)| read.serial(&part, out))
+    let one = |(part, start, out): (Vec<&[Cut]>, u64, &mut [u8])| {
+        let mut origin = vec![0; axes.len()];
+        origin[dim] = start;
+        read.serial(&part, &origin, out)
+    };
+    match tasks.len() {
+        1 => tasks.into_iter().try_for_each(one),
+        _ => tasks.into_par_iter().try_for_each(one),
+    }
 }
 
 /// One read of chunks.
-struct ChunkRead<'a> {
-    raw: &'a RawData,
+pub(super) struct ChunkRead<'a> {
+    pub(super) raw: &'a RawData,
     reader: &'a Reader,
     layout: &'a Chunked,
-    grid: &'a Grid,
+    pub(super) grid: &'a Grid,
     table: &'a ChunkTable,
+    pub(super) axes: &'a [Axis],
+    /// The shape of the result.
+    pub(super) shape: Vec<u64>,
     /// Bytes of a chunk, decoded.
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
-impl ChunkRead<'_> {
-    /// The dimension to cut along, and the ranges of it between chunk borders. All dimensions before it have one index,
-    /// so that each range is one piece of the output.
-    fn bands(&self, selection: &Selection) -> (usize, Vec<Range<u64>>) {
-        for (dim, range) in selection.0.iter().enumerate() {
-            let chunk = self.grid.chunk[dim];
-            if range.start / chunk != (range.end - 1) / chunk {
-                let mut bands = Vec::new();
-                let mut start = range.start;
-                while start < range.end {
-                    let end = range.end.min((start / chunk + 1) * chunk);
-                    bands.push(start..end);
-                    start = end;
-                }
-                return (dim, bands);
-            }
-            if range.end - range.start > 1 {
-                break;
-            }
-        }
-        (0, Vec::new())
+impl<'a> ChunkRead<'a> {
+    pub(super) fn new(
+        raw: &'a RawData,
+        reader: &'a Reader,
+        layout: &'a Chunked,
+        axes: &'a [Axis],
+    ) -> Result<ChunkRead<'a>> {
+        let (grid, table) = raw.chunks(reader, layout)?;
+        let bytes = reader.ctx().check_chunk(layout.chunk_bytes()?)?;
+        let shape = axes.iter().map(Axis::len).collect();
+        Ok(ChunkRead { raw, reader, layout, grid, table, axes, shape, bytes })
     }
 
-    /// Calls `each` with the position, in chunks, of every chunk that the selection meets.
-    fn for_each_chunk(&self, selection: &Selection, mut each: impl FnMut(&[u64]) -> Result<()>) -> Result<()> {
-        let ranges: Vec<Range<u64>> =
-            selection.0.iter().zip(&self.grid.chunk).map(|(r, c)| r.start / c..(r.end - 1) / c + 1).collect();
-        let mut position: Vec<u64> = ranges.iter().map(|r| r.start).collect();
-        loop {
-            each(&position)?;
-            let mut d = ranges.len();
-            loop {
-                let Some(next) = d.checked_sub(1) else {
-                    return Ok(());
-                };
-                d = next;
-                position[d] += 1;
-                if position[d] < ranges[d].end {
-                    break;
-                }
-                position[d] = ranges[d].start;
-            }
+    /// Tells a source that fetches on demand everything that the read is going to need.
+    fn announce(&self, cuts: &[Vec<Cut>]) -> Result<()> {
+        if !self.reader.wants_plan() {
+            return Ok(());
         }
+        let cuts: Vec<&[Cut]> = cuts.iter().map(|c| &c[..]).collect();
+        let mut plan = Vec::new();
+        for_each_chunk(&cuts, |position| {
+            if let Some(record) = self.table.get(self.grid.number(position), self.grid)? {
+                plan.push((record.address, record.size));
+            }
+            Ok(())
+        })?;
+        self.reader.announce(&plan)
     }
 
-    /// One chunk after the other.
-    fn serial(&self, selection: &Selection, out: &mut [u8]) -> Result<()> {
+    /// The dimension to cut along: all before it have one index, so that each cut is one piece of the output.
+    fn cut_dimension(&self, cuts: &[Vec<Cut>]) -> Option<usize> {
+        let dim = self.axes.iter().position(|a| a.len() > 1)?;
+        (cuts[dim].len() > 1 && self.axes[dim].is_ordered()).then_some(dim)
+    }
+
+    /// One chunk after the other. `origin` is where `out` begins in the result.
+    fn serial(&self, cuts: &[&[Cut]], origin: &[u64], out: &mut [u8]) -> Result<()> {
         BUFFERS.with_borrow_mut(|buffers| {
-            let result = self.for_each_chunk(selection, |position| {
-                let piece = Piece::new(self, position, selection);
-                match self.table.get(self.grid.number(position), self.grid)? {
-                    None => piece.fill(out),
-                    Some(record) => self.decode_piece(&piece, record, position, buffers, out),
+            let mut wanted: Vec<Wanted> = Vec::new();
+            let mut end = None;
+            for_each_chunk(cuts, |position| {
+                let Some(record) = self.table.get(self.grid.number(position), self.grid)? else {
+                    return Piece::new(self, position, origin).fill(out);
+                };
+                let together = wanted.iter().map(|w| w.record.size).sum::<u64>() + record.size <= FETCH;
+                if !wanted.is_empty() && (end != Some(record.address.get()) || !together) {
+                    self.fetch(&mut wanted, origin, buffers, out)?;
                 }
-            });
+                end = record.address.get().checked_add(record.size);
+                wanted.push(Wanted { position: position.to_vec(), record });
+                Ok(())
+            })?;
+            let result = self.fetch(&mut wanted, origin, buffers, out);
             buffers.shrink();
             result
         })
     }
 
+    /// Fetches chunks that stand one behind the other, and decodes them into their places.
+    fn fetch(&self, wanted: &mut Vec<Wanted>, origin: &[u64], buffers: &mut Buffers, out: &mut [u8]) -> Result<()> {
+        if let [first, _, ..] = &wanted[..]
+            && self.reader.raw_slice(first.record.address, 0)?.is_none()
+        {
+            let size = wanted.iter().map(|w| w.record.size).sum();
+            self.reader.check_range(first.record.address, size)?;
+            let mut stored = std::mem::take(&mut buffers.stored);
+            stored.resize(size as usize, 0);
+            self.reader.raw_into(first.record.address, &mut stored)?;
+            let mut rest = &stored[..];
+            for w in wanted.drain(..) {
+                let (here, behind) = rest.split_at(w.record.size as usize);
+                rest = behind;
+                self.place(&w, Some(here), origin, buffers, out)?;
+            }
+            buffers.stored = stored;
+            return Ok(());
+        }
+        wanted.drain(..).try_for_each(|w| self.place(&w, None, origin, buffers, out))
+    }
+
     /// Chunks decoded in parallel, a few at a time, and put in their places by one thread: for reads whose chunks
     /// interleave in the output.
-    fn scattered(&self, selection: &Selection, out: &mut [u8]) -> Result<()> {
-        let batch = 2 * rayon::current_num_threads();
+    fn interleaved(&self, cuts: &[Vec<Cut>], out: &mut [u8]) -> Result<()> {
+        let cuts: Vec<&[Cut]> = cuts.iter().map(|c| &c[..]).collect();
+        let origin = vec![0; self.axes.len()];
         let memory = (64 << 20) / self.bytes.max(1);
-        let mut pending: Vec<(Vec<u64>, ChunkRecord)> = Vec::new();
-        if memory < 2 || batch < 4 {
-            return self.serial(selection, out);
+        let batch = (4 * rayon::current_num_threads()).min(memory);
+        let chunks = cuts.iter().fold(1usize, |n, c| n.saturating_mul(c.len()));
+        if batch < 4 || chunks < 2 || self.raw.pipeline.is_empty() || chunks * self.bytes < TASK {
+            return self.serial(&cuts, &origin, out);
         }
-        let flush = |pending: &mut Vec<(Vec<u64>, ChunkRecord)>, out: &mut [u8]| {
-            if let [(position, record)] = &pending[..] {
-                let piece = Piece::new(self, position, selection);
-                BUFFERS.with_borrow_mut(|b| self.decode_piece(&piece, *record, position, b, out))?;
-            } else {
-                let decoded = pending.par_iter().map(|(position, record)| {
-                    let mut chunk = zeroed(self.bytes as u64)?;
-                    BUFFERS.with_borrow_mut(|b| self.decode(*record, position, b, &mut chunk, self.least(position)))?;
-                    Ok(chunk)
-                });
-                for ((position, _), chunk) in pending.iter().zip(decoded.collect::<Vec<Result<Vec<u8>>>>()) {
-                    Piece::new(self, position, selection).copy(&chunk?, out)?;
-                }
+        let mut pending: Vec<Wanted> = Vec::new();
+        let flush = |pending: &mut Vec<Wanted>, out: &mut [u8]| {
+            let decode = |w: &Wanted| BUFFERS.with_borrow_mut(|b| self.decoded(w, None, b));
+            let decoded: Vec<Result<Vec<u8>>> = pending.par_iter().map(decode).collect();
+            for (w, chunk) in pending.drain(..).zip(decoded) {
+                Piece::new(self, &w.position, &origin).copy(&chunk?, out)?;
             }
-            pending.clear();
             Ok(())
         };
-        self.for_each_chunk(selection, |position| {
+        for_each_chunk(&cuts, |position| {
             match self.table.get(self.grid.number(position), self.grid)? {
-                None => Piece::new(self, position, selection).fill(out)?,
-                Some(record) => pending.push((position.to_vec(), record)),
+                None => Piece::new(self, position, &origin).fill(out)?,
+                Some(record) => pending.push(Wanted { position: position.to_vec(), record }),
             }
-            if pending.len() == batch.min(memory) { flush(&mut pending, out) } else { Ok(()) }
+            if pending.len() == batch { flush(&mut pending, out) } else { Ok(()) }
         })?;
         flush(&mut pending, out)
     }
 
-    fn decode_piece(
+    /// Puts what is wanted of a chunk in its place. `stored` is the chunk as it is in the file, if that is here already.
+    fn place(
         &self,
-        piece: &Piece<'_>,
-        record: ChunkRecord,
-        position: &[u64],
+        w: &Wanted,
+        stored: Option<&[u8]>,
+        origin: &[u64],
         buffers: &mut Buffers,
         out: &mut [u8],
     ) -> Result<()> {
+        let piece = Piece::new(self, &w.position, origin);
         if let Some(range) = piece.whole() {
-            return self.decode(record, position, buffers, &mut out[range], self.bytes);
+            return self.decode(w, stored, buffers, &mut out[range], self.bytes);
+        }
+        if self.is_plain(w) {
+            return self.place_plain(w, &piece, stored, out);
+        }
+        // Who takes a part of a chunk comes back for another.
+        if piece.is_small() && self.reader.chunks().fits(self.bytes) {
+            return piece.copy(&self.kept(w, stored, buffers)?, out);
         }
         let mut chunk = std::mem::take(&mut buffers.chunk);
         if chunk.len() != self.bytes {
             chunk = zeroed(self.bytes as u64)?;
         }
-        let least = self.least(position);
-        let result = self.decode(record, position, buffers, &mut chunk, least).and_then(|()| piece.copy(&chunk, out));
+        let least = self.least(&w.position);
+        let result = self.decode(w, stored, buffers, &mut chunk, least).and_then(|()| piece.copy(&chunk, out));
         buffers.chunk = chunk;
         result
+    }
+
+    /// A part of a chunk that went through no filter: only that part is fetched.
+    fn place_plain(&self, w: &Wanted, piece: &Piece<'_>, stored: Option<&[u8]>, out: &mut [u8]) -> Result<()> {
+        let address = w.record.address;
+        let context = |e: Error| e.in_structure("chunk").at(address.get());
+        if w.record.size < self.bytes as u64 && !self.is_plain_edge(&w.position) {
+            let message = format!("{} bytes in the file, {} are needed", w.record.size, self.bytes);
+            return Err(context(Error::damaged(message)));
+        }
+        let here = match stored {
+            Some(stored) => Some(stored),
+            None => self.reader.raw_slice(address, self.bytes as u64).map_err(context)?,
+        };
+        if let Some(chunk) = here.filter(|c| c.len() >= self.bytes) {
+            return piece.copy(chunk, out);
+        }
+        self.reader.check_range(address, self.bytes as u64).map_err(context)?;
+        let mut span = super::span::Span::new(self.reader, address, out);
+        piece.for_each(|from, to, length| span.add(from, to, length))?;
+        span.fetch().map_err(context)
+    }
+
+    /// A decoded chunk out of the file's cache, or into it.
+    fn kept(&self, w: &Wanted, stored: Option<&[u8]>, buffers: &mut Buffers) -> Result<Arc<Vec<u8>>> {
+        let key = (self.raw.identity, self.grid.number(&w.position));
+        if let Some(chunk) = self.reader.chunks().get(key) {
+            return Ok(chunk);
+        }
+        let chunk = Arc::new(self.decoded(w, stored, buffers)?);
+        self.reader.chunks().insert(key, chunk.clone());
+        Ok(chunk)
+    }
+
+    fn decoded(&self, w: &Wanted, stored: Option<&[u8]>, buffers: &mut Buffers) -> Result<Vec<u8>> {
+        let mut chunk = zeroed(self.bytes as u64)?;
+        self.decode(w, stored, buffers, &mut chunk, self.least(&w.position))?;
+        Ok(chunk)
     }
 
     /// The bytes of a chunk up to its last element inside the dataset.
@@ -204,26 +282,45 @@ impl ChunkRead<'_> {
         ((last + 1) * self.raw.element_size) as usize
     }
 
+    /// Whether it is a chunk at the edge that the layout leaves without filters.
+    fn is_plain_edge(&self, position: &[u64]) -> bool {
+        self.layout.plain_edges && self.grid.is_partial(position)
+    }
+
+    /// Whether the chunk is stored as it is in memory.
+    fn is_plain(&self, w: &Wanted) -> bool {
+        self.raw.pipeline.skips_all(w.record.mask) || self.is_plain_edge(&w.position)
+    }
+
     /// Fetches a chunk and undoes its filters, into `chunk`: at least its first `least` bytes.
     fn decode(
         &self,
-        record: ChunkRecord,
-        position: &[u64],
+        w: &Wanted,
+        stored: Option<&[u8]>,
         buffers: &mut Buffers,
         chunk: &mut [u8],
         least: usize,
     ) -> Result<()> {
-        let pipeline = &self.raw.pipeline;
-        let plain = self.layout.plain_edges && self.grid.is_partial(position);
+        let (Wanted { position, record }, pipeline) = (w, &self.raw.pipeline);
         let context = |e: Error| e.in_structure("chunk").at(record.address.get());
-        if plain || pipeline.skips_all(record.mask) {
-            if record.size < chunk.len() as u64 && !plain {
+        if self.is_plain(w) {
+            if record.size < chunk.len() as u64 && !self.is_plain_edge(position) {
                 let message = format!("{} bytes in the file, {} are needed", record.size, chunk.len());
                 return Err(context(Error::damaged(message)));
             }
-            return self.reader.raw_into(record.address, chunk).map_err(context);
+            return match stored.and_then(|s| s.get(..chunk.len())) {
+                Some(stored) => {
+                    chunk.copy_from_slice(stored);
+                    Ok(())
+                }
+                None => self.reader.raw_into(record.address, chunk).map_err(context),
+            };
         }
-        if let Some(stored) = self.reader.raw_slice(record.address, record.size).map_err(context)? {
+        let stored = match stored {
+            Some(stored) => Some(stored),
+            None => self.reader.raw_slice(record.address, record.size).map_err(context)?,
+        };
+        if let Some(stored) = stored {
             return pipeline.decode(stored, record.mask, chunk, least, &mut buffers.scratch).map_err(context);
         }
         self.reader.check_range(record.address, record.size).map_err(context)?;
@@ -231,6 +328,30 @@ impl ChunkRead<'_> {
         buffers.stored.resize(record.size as usize, 0);
         self.reader.raw_into(record.address, &mut buffers.stored).map_err(context)?;
         pipeline.decode(&buffers.stored, record.mask, chunk, least, &mut buffers.scratch).map_err(context)
+    }
+}
+
+/// Calls `each` with the position, in chunks, of every combination of cuts.
+fn for_each_chunk(cuts: &[&[Cut]], mut each: impl FnMut(&[u64]) -> Result<()>) -> Result<()> {
+    if cuts.iter().any(|c| c.is_empty()) {
+        return Ok(());
+    }
+    let mut index = vec![0; cuts.len()];
+    let mut position: Vec<u64> = cuts.iter().map(|c| c[0].chunk).collect();
+    loop {
+        each(&position)?;
+        let mut d = cuts.len();
+        loop {
+            let Some(next) = d.checked_sub(1) else {
+                return Ok(());
+            };
+            d = next;
+            index[d] = (index[d] + 1) % cuts[d].len();
+            position[d] = cuts[d][index[d]].chunk;
+            if index[d] > 0 {
+                break;
+            }
+        }
     }
 }
 
@@ -243,58 +364,53 @@ impl Buffers {
     }
 }
 
-/// What a chunk and a selection have in common.
-struct Piece<'a> {
-    size: u64,
-    fill: &'a [u8],
-    extent: Vec<u64>,
-    chunk: &'a [u64],
-    in_chunk: Vec<u64>,
-    shape: Vec<u64>,
-    in_output: Vec<u64>,
+/// Rows of single elements in chunks: every chunk is decoded once, whatever the order of the rows.
+pub(super) fn read_rows(
+    raw: &RawData,
+    reader: &Reader,
+    layout: &Chunked,
+    rows: &crate::data::selection::Scattered,
+    out: &mut [u8],
+) -> Result<()> {
+    let read = ChunkRead::new(raw, reader, layout, &[])?;
+    let size = raw.element_size;
+    let chunk = &read.grid.chunk;
+    // The number of the chunk, the offset in it, the offset in the output, the length in bytes.
+    let mut pieces: Vec<(u64, u64, u64, u64)> = Vec::new();
+    for row in rows.rows() {
+        let (mut at, mut to, mut left) = (row.start.to_vec(), row.to, row.length);
+        while left > 0 {
+            let position: Vec<u64> = at.iter().zip(chunk).map(|(i, c)| i / c).collect();
+            let offset = at.iter().zip(chunk).fold(0, |n, (i, c)| n * c + i % c);
+            let room = at.last().zip(chunk.last()).map_or(1, |(i, c)| c - i % c);
+            let n = left.min(room);
+            pieces.push((read.grid.number(&position), offset * size, to * size, n * size));
+            (to, left) = (to + n, left - n);
+            if let Some(last) = at.last_mut() {
+                *last += n;
+            }
+        }
+    }
+    pieces.sort_unstable();
+    BUFFERS.with_borrow_mut(|buffers| {
+        for of_chunk in pieces.chunk_by(|a, b| a.0 == b.0) {
+            let number = of_chunk[0].0;
+            let range = |&(_, _, to, n): &(u64, u64, u64, u64)| to as usize..(to + n) as usize;
+            let Some(record) = read.table.get(number, read.grid)? else {
+                of_chunk.iter().for_each(|p| crate::object::runs::fill_run(&mut out[range(p)], &raw.fill));
+                continue;
+            };
+            let w = Wanted { position: read.grid.position(number), record };
+            let chunk = read.kept(&w, None, buffers)?;
+            for p in of_chunk {
+                out[range(p)].copy_from_slice(&chunk[p.1 as usize..(p.1 + p.3) as usize]);
+            }
+        }
+        Ok(())
+    })
 }
 
-impl<'a> Piece<'a> {
-    fn new(read: &'a ChunkRead<'_>, position: &[u64], selection: &Selection) -> Piece<'a> {
-        let chunk = &read.grid.chunk[..];
-        let rank = chunk.len();
-        let (mut extent, mut in_chunk) = (Vec::with_capacity(rank), Vec::with_capacity(rank));
-        let mut in_output = Vec::with_capacity(rank);
-        for ((p, c), range) in position.iter().zip(chunk).zip(&selection.0) {
-            let (first, last) = (p * c, p * c + c);
-            let (start, end) = (first.max(range.start), last.min(range.end));
-            extent.push(end - start);
-            in_chunk.push(start - first);
-            in_output.push(start - range.start);
-        }
-        let (size, fill) = (read.raw.element_size, &read.raw.fill[..]);
-        Piece { size, fill, extent, chunk, in_chunk, shape: selection.shape(), in_output }
-    }
-
-    fn target(&self) -> Place<'_> {
-        Place { shape: &self.shape, start: &self.in_output }
-    }
-
-    /// Where all of the chunk lies in the output, if it does and in one run.
-    fn whole(&self) -> Option<Range<usize>> {
-        // From the first dimension in which the chunk has more than one index, all further ones must be whole.
-        let first = self.chunk.iter().position(|&c| c > 1).unwrap_or(self.chunk.len());
-        let one_run = self.chunk.iter().zip(&self.shape).skip(first + 1).all(|(c, s)| c == s);
-        if self.extent != self.chunk || !one_run {
-            return None;
-        }
-        let index = self.in_output.iter().zip(&self.shape).fold(0, |n, (i, s)| n * s + i);
-        let start = (index * self.size) as usize;
-        let length = self.extent.iter().product::<u64>() * self.size;
-        Some(start..start + length as usize)
-    }
-
-    fn copy(&self, chunk: &[u8], out: &mut [u8]) -> Result<()> {
-        let from = Place { shape: self.chunk, start: &self.in_chunk };
-        runs::copy(&self.extent, self.size, (chunk, from), (out, self.target()))
-    }
-
-    fn fill(&self, out: &mut [u8]) -> Result<()> {
-        runs::fill(&self.extent, self.size, self.fill, (out, self.target()))
-    }
+/// The range that a run of `length` bytes takes at `to`.
+pub(super) fn bytes(to: u64, length: u64) -> Range<usize> {
+    to as usize..(to + length) as usize
 }

@@ -1,13 +1,14 @@
 //! The elements of a dataset, as they are stored: plan, fetch, decode.
 
 mod chunked;
+mod piece;
 mod span;
 
 use super::ObjectHeader;
 use super::chunks::{ChunkTable, Grid};
-use super::runs::{self, Place};
+use super::runs;
 use crate::bytes::{Address, zeroed};
-use crate::data::selection::Selection;
+use crate::data::selection::{Axis, Bounds, Kind, Run, Scattered, Selection};
 use crate::error::{Error, Result};
 use crate::filters::Pipeline;
 use crate::format::message::dataspace::Dataspace;
@@ -21,6 +22,8 @@ use std::sync::OnceLock;
 
 /// Where and how the elements of a dataset are stored.
 pub(crate) struct RawData {
+    /// The address of the dataset's header: what tells its chunks from those of others.
+    identity: u64,
     dims: Vec<u64>,
     max: Vec<Option<u64>>,
     element_size: u64,
@@ -62,6 +65,7 @@ impl RawData {
             return Err(Error::damaged(message).in_structure("data layout"));
         }
         Ok(RawData {
+            identity: header.address.get(),
             dims: dataspace.dims().to_vec(),
             max: dataspace.max_dims(),
             element_size,
@@ -115,8 +119,19 @@ impl RawData {
             Layout::Contiguous { address: Some(address), size } => {
                 self.read_contiguous(reader, *address, *size, selection, out)
             }
-            Layout::Chunked(layout) => chunked::read(self, reader, layout, selection, out),
+            Layout::Chunked(layout) => match &selection.0 {
+                Kind::Grid(axes) => chunked::read(self, reader, layout, axes, out),
+                Kind::Scattered(rows) => chunked::read_rows(self, reader, layout, rows, out),
+            },
             Layout::Virtual(_) => Err(Error::unsupported("virtual datasets")),
+        }
+    }
+
+    /// Where all elements stand in the file one behind the other, as they are: their address.
+    pub(crate) fn in_one_piece(&self) -> Option<Address> {
+        match &self.layout {
+            Layout::Contiguous { address, .. } if !self.external => *address,
+            _ => None,
         }
     }
 
@@ -148,9 +163,10 @@ impl RawData {
             let message = format!("{} bytes of data, {} are needed", data.len(), self.total_bytes()?);
             return Err(Error::damaged(message).in_structure("data layout"));
         }
-        let (start, shape) = (starts(selection), selection.shape());
-        let (from, to) = places(&self.dims, &start, &shape);
-        runs::copy(&shape, self.element_size, (data, from), (out, to))
+        self.for_each_run(selection, |from, to, length| {
+            out[chunked::bytes(to, length)].copy_from_slice(&data[chunked::bytes(from, length)]);
+            Ok(())
+        })
     }
 
     fn read_contiguous(
@@ -167,22 +183,51 @@ impl RawData {
             return Err(Error::damaged(message).in_structure("data layout"));
         }
         reader.check_range(address, total)?;
-        if let Some(data) = reader.raw_slice(address, total)? {
-            return self.read_memory(data, selection, out);
+        if reader.wants_plan() {
+            let mut plan = Vec::new();
+            self.for_each_run(selection, |from, _, length| {
+                plan.push((address.plus(from)?, length));
+                Ok(())
+            })?;
+            reader.announce(&plan)?;
         }
-        let (start, shape) = (starts(selection), selection.shape());
-        let (from, to) = places(&self.dims, &start, &shape);
         let mut span = Span::new(reader, address, out);
-        runs::for_each(&shape, self.element_size, from, to, |from, to, length| span.add(from, to, length))?;
+        self.for_each_run(selection, |from, to, length| span.add(from, to, length))?;
         span.fetch()
+    }
+
+    /// Calls `each(offset in the data, offset in the result, length)`, in bytes, for every run of a selection in elements
+    /// that lie in row-major order.
+    fn for_each_run(&self, selection: &Selection, each: impl FnMut(u64, u64, u64) -> Result<()>) -> Result<()> {
+        match &selection.0 {
+            Kind::Grid(axes) => {
+                let all = |axis: &Axis| {
+                    let mut found: Vec<Run> = Vec::new();
+                    axis.runs(0..u64::MAX, |r| found.push(r));
+                    found
+                };
+                let runs: Vec<Vec<Run>> = axes.iter().map(all).collect();
+                runs::for_each_combination(&runs, self.element_size, &self.dims, &selection.shape(), each)
+            }
+            Kind::Scattered(rows) => self.for_each_row(rows, each),
+        }
+    }
+
+    /// As [`for_each_run`](Self::for_each_run), in the order of the data: that of the result may be any.
+    fn for_each_row(&self, rows: &Scattered, mut each: impl FnMut(u64, u64, u64) -> Result<()>) -> Result<()> {
+        let size = self.element_size;
+        let offset = |start: &[u64]| start.iter().zip(&self.dims).fold(0, |n, (i, d)| n * d + i);
+        let mut runs: Vec<_> = rows.rows().map(|r| (offset(r.start) * size, r.to * size, r.length * size)).collect();
+        runs.sort_unstable();
+        runs.into_iter().try_for_each(|(from, to, length)| each(from, to, length))
     }
 
     /// The selected part of the box cut at chunk borders: pieces of whole bands whose output has about `bytes` bytes,
     /// in row-major order, for streaming.
-    pub(crate) fn blocks(&self, bytes: u64) -> Vec<Selection> {
+    pub(crate) fn blocks(&self, bytes: u64) -> Vec<Bounds> {
         let row: u64 = self.dims.iter().skip(1).product::<u64>().saturating_mul(self.element_size);
         let (Some(&rows), false) = (self.dims.first(), self.dims.contains(&0)) else {
-            return vec![Selection::all(&self.dims)];
+            return vec![Bounds::all(&self.dims)];
         };
         let band = match &self.layout {
             Layout::Chunked(c) => c.shape.first().copied().unwrap_or(1),
@@ -201,7 +246,7 @@ impl RawData {
         let mut start = 0;
         while start < rows {
             let end = rows.min(start.saturating_add(step));
-            let mut block = Selection::all(&self.dims);
+            let mut block = Bounds::all(&self.dims);
             block.0[0] = start..end;
             if row > 8 * bytes && end - start == 1 {
                 split_row(&block, &self.dims, self.element_size, bytes, &mut blocks);
@@ -215,7 +260,7 @@ impl RawData {
 }
 
 /// Cuts one huge row along the next dimension, and so on.
-fn split_row(block: &Selection, dims: &[u64], element_size: u64, bytes: u64, blocks: &mut Vec<Selection>) {
+fn split_row(block: &Bounds, dims: &[u64], element_size: u64, bytes: u64, blocks: &mut Vec<Bounds>) {
     let Some(dim) = (1..dims.len()).find(|&d| dims[d] > 1) else {
         blocks.push(block.clone());
         return;
@@ -230,14 +275,4 @@ fn split_row(block: &Selection, dims: &[u64], element_size: u64, bytes: u64, blo
         blocks.push(part);
         start = end;
     }
-}
-
-fn starts(selection: &Selection) -> Vec<u64> {
-    selection.0.iter().map(|r| r.start).collect()
-}
-
-/// A selection in the dataset, and as an array of its own.
-fn places<'a>(dims: &'a [u64], start: &'a [u64], shape: &'a [u64]) -> (Place<'a>, Place<'a>) {
-    const ZEROS: [u64; 32] = [0; 32];
-    (Place { shape: dims, start }, Place { shape, start: &ZEROS[..shape.len()] })
 }
