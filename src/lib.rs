@@ -57,7 +57,7 @@ pub use builder::{
 pub use bytes::Limits;
 pub use data::element::HeapBytes;
 pub use data::selection::{Along, Hyperslab, Select, Selection, Steps, every};
-pub use data::{Element, Value};
+pub use data::{Clamped, Element, Value, VarLen};
 pub use dataset::{Dataset, FromElements, Heap, Part};
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, OpenOptions};
@@ -75,6 +75,13 @@ pub fn fuzz_structures(data: &[u8]) {
 /// Filters: what is done to chunks before they are stored, and how to add one.
 pub mod filter {
     pub use crate::filters::{Call, Filter, register};
+}
+
+/// What [`compound!`] needs; nothing for users.
+#[doc(hidden)]
+pub mod compound {
+    pub use crate::data::compound::Rows;
+    pub use crate::data::element::{KeepHeap, Stored};
 }
 
 /// Datatypes: how elements are stored.

@@ -328,10 +328,10 @@ pub(crate) fn push_string(value: &str, datatype: &Datatype, heap: &mut dyn KeepH
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    struct NoHeap;
+    pub(in crate::data) struct NoHeap;
 
     impl HeapReader for NoHeap {
         fn sequence(&self, _: &[u8], _: u64) -> Result<(u64, HeapBytes)> {

@@ -1,10 +1,13 @@
 //! Values in memory: which Rust types elements can be read as and written from, and how stored numbers become them.
 
+pub(crate) mod compound;
 pub(crate) mod element;
 pub(crate) mod float;
 pub(crate) mod number;
 pub(crate) mod selection;
 pub(crate) mod value;
+pub(crate) mod wrapped;
 
 pub use element::Element;
 pub use value::Value;
+pub use wrapped::{Clamped, VarLen};
