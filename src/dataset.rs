@@ -2,7 +2,7 @@
 
 use crate::attribute::Attribute;
 use crate::data::element::{Element, HeapBytes, HeapReader, Stored};
-use crate::data::selection::{Select, Selection};
+use crate::data::selection::{Bounds, Select, Selection};
 use crate::data::value::Value;
 use crate::error::{Context, Error, Result};
 use crate::format::message::dataspace::Dataspace;
@@ -14,6 +14,7 @@ use crate::group::Node;
 use crate::index::global_heap::HeapView;
 use crate::io::advise_huge_pages;
 use crate::object::raw_data::RawData;
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// A dataset: an array of elements of one datatype.
@@ -30,6 +31,9 @@ struct Shared {
     max: Vec<Option<u64>>,
     raw: RawData,
 }
+
+/// Bytes that a read which converts takes at a time.
+const STREAMED: u64 = 1 << 20;
 
 /// A part of a dataset, chosen by [`Dataset::select`].
 pub struct Part<'a> {
@@ -248,7 +252,8 @@ impl Dataset {
     /// Boxes that together are the whole dataset in row-major order, each of about `bytes` bytes, cut so that chunks
     /// are decoded once where possible: for reading a dataset that does not fit the memory.
     pub fn blocks(&self, bytes: u64) -> Vec<Selection> {
-        self.shared.raw.blocks(bytes).into_iter().map(Selection::of_bounds).collect()
+        let all = Bounds::all(self.shape());
+        self.shared.raw.blocks(&all, bytes).into_iter().map(Selection::of_bounds).collect()
     }
 
     /// What its variable-length elements and references stand for.
@@ -357,9 +362,27 @@ impl<'a> Part<'a> {
             raw.read_into(&node.reader, &self.selection, bytes)?;
             return Ok(elements);
         }
-        let bytes = self.stored_bytes()?;
         let heap = node.heap();
-        T::from_stored(Stored { bytes: &bytes, datatype, heap: &heap })
+        let part = |bytes: &[u8]| T::from_stored(Stored { bytes, datatype, heap: &heap });
+        let bounds = self.selection.bounds().filter(|_| n.saturating_mul(datatype.size()) > 2 * STREAMED);
+        let Some(bounds) = bounds else {
+            return part(&self.stored_bytes()?);
+        };
+        // Block by block: what is stored stays in the processor's cache until it is converted.
+        let mut elements = Vec::with_capacity(n as usize);
+        advise_huge_pages(elements.spare_capacity_mut());
+        let one = |block: &Bounds| {
+            let selection = Selection::of_bounds(block.clone());
+            let mut bytes = node.reader.ctx().result_buffer(selection.len().saturating_mul(datatype.size()))?;
+            raw.read_into(&node.reader, &selection, &mut bytes)?;
+            part(&bytes)
+        };
+        for blocks in raw.blocks(&bounds, STREAMED).chunks(2 * rayon::current_num_threads()) {
+            for converted in blocks.par_iter().map(one).collect::<Vec<Result<Vec<T>>>>() {
+                elements.extend(converted?);
+            }
+        }
+        Ok(elements)
     }
 
     fn stored_bytes(&self) -> Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 use super::element::{Element, KeepHeap, Stored};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::{Datatype, Member, Name};
+use std::ops::Range;
 
 /// Declares a struct whose values are the elements of a compound datatype.
 ///
@@ -56,6 +57,12 @@ macro_rules! compound {
             }
 
             fn from_stored(stored: $crate::compound::Stored<'_>) -> $crate::Result<::std::vec::Vec<Self>> {
+                let native = ($(stored.native::<$type>($crate::compound!(@name $field $($text)?)),)*);
+                if let ($(::std::option::Option::Some($field),)*) = native {
+                    return stored.rows(|row| ::std::option::Option::Some($name {
+                        $($field: <$type as $crate::Element>::from_native(row.get($field.clone())?)?,)*
+                    }));
+                }
                 let mut all = ::std::vec::Vec::with_capacity(stored.len());
                 for block in stored.blocks() {
                     $(let mut $field = block.member::<$type>($crate::compound!(@name $field $($text)?))?.into_iter();)*
@@ -106,6 +113,31 @@ impl<'a> Stored<'a> {
     pub fn blocks(self) -> impl Iterator<Item = Stored<'a>> {
         let size = (self.datatype.size() as usize).max(1);
         self.bytes.chunks(BLOCK * size).map(move |bytes| Stored { bytes, ..self })
+    }
+
+    /// Where a member stands, if it looks in the file as in memory.
+    #[doc(hidden)]
+    pub fn native<T: Element>(&self, name: &str) -> Option<Range<usize>> {
+        let Datatype::Compound { members, .. } = self.datatype else {
+            return None;
+        };
+        let member = members.iter().find(|m| m.name.as_bytes() == name.as_bytes() && T::is_native(&m.datatype))?;
+        let start = member.offset as usize;
+        Some(start..start + member.datatype.size() as usize)
+    }
+
+    /// One value of every element, each made from the element's bytes alone.
+    #[doc(hidden)]
+    pub fn rows<T>(&self, one: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>> {
+        let size = (self.datatype.size() as usize).max(1);
+        let mut all = Vec::with_capacity(self.len());
+        for element in self.bytes.chunks_exact(size) {
+            let Some(row) = one(element) else {
+                return Err(Error::damaged("an element too short for its members"));
+            };
+            all.push(row);
+        }
+        Ok(all)
     }
 
     /// One member of all elements.
@@ -202,6 +234,22 @@ impl<T: Element, const N: usize> Element for [T; N] {
             arrays.push(array);
         }
         Ok(arrays)
+    }
+
+    fn is_native(datatype: &Datatype) -> bool {
+        match datatype {
+            Datatype::Array { base, dims } => {
+                T::is_native(base) && dims.iter().map(|&d| d as usize).product::<usize>() == N
+            }
+            Datatype::FixedString { size, .. } | Datatype::Opaque { size, .. } => {
+                T::is_native(&Datatype::integer(1, false)) && *size as usize == N
+            }
+            _ => false,
+        }
+    }
+
+    fn from_native(bytes: &[u8]) -> Option<Self> {
+        T::array_from_native(bytes)
     }
 
     fn to_stored(values: &[Self], datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::number::{self, Numeric};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::{Bits, ByteOrder, Charset, Datatype, Float, Name, Padding};
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -15,10 +16,16 @@ pub struct Stored<'a> {
 }
 
 /// Where the data of variable-length elements come from.
-pub(crate) trait HeapReader {
+pub(crate) trait HeapReader: Sync {
     /// The number of elements and the bytes that a variable-length element stands for, `size` bytes each.
     fn sequence(&self, element: &[u8], size: u64) -> Result<(u64, HeapBytes)>;
+
+    /// The same for many elements of `element` bytes that stand one behind the other, without a copy.
+    fn for_each(&self, elements: &[u8], element: usize, size: u64, each: Each<'_>) -> Result<()>;
 }
+
+/// Takes the number of elements of a sequence, and their bytes.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<()>;
 
 /// Some variable-length data: a part of a global heap collection, shared with everybody who reads it.
 #[derive(Clone)]
@@ -64,6 +71,24 @@ pub trait Element: Sized + Clone + Send + Sync {
     /// `n` values whose bytes may be filled as they are stored, if elements of `datatype` look so in memory.
     #[doc(hidden)]
     fn in_place(_datatype: &Datatype, _n: usize) -> Option<Vec<Self>> {
+        None
+    }
+
+    /// Whether elements of `datatype` look in the file as [`from_native`](Element::from_native) takes them.
+    #[doc(hidden)]
+    fn is_native(_datatype: &Datatype) -> bool {
+        false
+    }
+
+    /// One value from its bytes, where [`is_native`](Element::is_native) says that they are just that.
+    #[doc(hidden)]
+    fn from_native(_bytes: &[u8]) -> Option<Self> {
+        None
+    }
+
+    /// As [`from_native`](Element::from_native), of several that stand one behind the other.
+    #[doc(hidden)]
+    fn array_from_native<const N: usize>(_bytes: &[u8]) -> Option<[Self; N]> {
         None
     }
 
@@ -151,6 +176,22 @@ macro_rules! number_element {
                 (cfg!(target_endian = "little") && *datatype == Self::datatype()).then(|| vec![<$t as Numeric>::ZERO; n])
             }
 
+            fn is_native(datatype: &Datatype) -> bool {
+                *datatype == Self::datatype()
+            }
+
+            fn from_native(bytes: &[u8]) -> Option<Self> {
+                bytes.first_chunk().map(|b| <$t>::from_le_bytes(*b))
+            }
+
+            fn array_from_native<const N: usize>(bytes: &[u8]) -> Option<[Self; N]> {
+                let mut array = [<$t as Numeric>::ZERO; N];
+                for (to, from) in array.iter_mut().zip(bytes.chunks_exact(size_of::<$t>())) {
+                    *to = Self::from_native(from)?;
+                }
+                Some(array)
+            }
+
             fn bytes_mut(values: &mut [Self]) -> &mut [u8] {
                 bytemuck::must_cast_slice_mut(values)
             }
@@ -227,7 +268,10 @@ impl Element for String {
     }
 
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
-        stored.elements().map(|e| text(string_bytes(stored, e)?.into_owned())).collect()
+        match stored.datatype {
+            Datatype::VariableString { .. } => variable_strings(stored),
+            _ => stored.elements().map(|e| text(string_bytes(stored, e)?.into_owned())).collect(),
+        }
     }
 
     fn to_stored(values: &[Self], datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
@@ -268,6 +312,28 @@ impl Element for Vec<u8> {
         }
         Ok(())
     }
+}
+
+/// Strings of any length, by all threads where they are many.
+fn variable_strings(stored: Stored<'_>) -> Result<Vec<String>> {
+    const PIECE: usize = 16 << 10;
+    let size = stored.size().max(1);
+    let piece = |elements: &[u8]| {
+        let mut strings = Vec::with_capacity(elements.len() / size);
+        stored.heap.for_each(elements, size, 1, &mut |_, bytes| {
+            // Some writers count the terminator.
+            strings.push(text(crate::bytes::until_nul(bytes).to_vec())?);
+            Ok(())
+        })?;
+        Ok(strings)
+    };
+    if stored.bytes.len() <= PIECE * size {
+        return piece(stored.bytes);
+    }
+    let pieces = stored.bytes.par_chunks(PIECE * size).map(piece).collect::<Result<Vec<Vec<String>>>>()?;
+    let mut all = Vec::with_capacity(stored.len());
+    pieces.into_iter().for_each(|p| all.extend(p));
+    Ok(all)
 }
 
 /// The bytes of one string element, without terminator and padding.
@@ -335,6 +401,10 @@ pub(super) mod tests {
 
     impl HeapReader for NoHeap {
         fn sequence(&self, _: &[u8], _: u64) -> Result<(u64, HeapBytes)> {
+            Err(Error::damaged("no heap here"))
+        }
+
+        fn for_each(&self, _: &[u8], _: usize, _: u64, _: Each<'_>) -> Result<()> {
             Err(Error::damaged("no heap here"))
         }
     }

@@ -1,7 +1,7 @@
 //! Reading the global heap: collections are parsed once and kept, for many elements share one.
 
 use crate::bytes::{Address, Length, Widths, decode};
-use crate::data::element::{HeapBytes, HeapReader};
+use crate::data::element::{Each, HeapBytes, HeapReader};
 use crate::error::{Context, Error, Result};
 use crate::format::global_heap::{HeapId, decode_objects, decode_size, header_size};
 use crate::io::Reader;
@@ -18,7 +18,20 @@ const GENERATION: u64 = 16 << 20;
 /// A parsed collection.
 struct Collection {
     bytes: Arc<[u8]>,
-    objects: HashMap<u16, Range<usize>>,
+    /// Sorted by index.
+    objects: Vec<(u16, Range<usize>)>,
+}
+
+impl Collection {
+    fn range(&self, index: u32) -> Option<Range<usize>> {
+        // Most collections number their objects 1, 2, 3 …
+        let guess = self.objects.get((index as usize).wrapping_sub(1)).filter(|o| u32::from(o.0) == index);
+        let found = guess.or_else(|| {
+            let index = u16::try_from(index).ok()?;
+            self.objects.get(self.objects.binary_search_by_key(&index, |o| o.0).ok()?)
+        });
+        found.map(|o| o.1.clone())
+    }
 }
 
 /// The kept collections of a file, in two generations as the pages of a source.
@@ -33,17 +46,6 @@ struct Kept {
 }
 
 impl GlobalHeap {
-    /// The object that `id` names.
-    pub(crate) fn object(&self, reader: &Reader, id: HeapId) -> Result<HeapBytes> {
-        let at = id.collection.ok_or_else(|| Error::damaged("a reference to no collection").in_structure(STRUCTURE))?;
-        let collection = self.collection(reader, at)?;
-        let index = u16::try_from(id.index).ok();
-        let range = index.and_then(|i| collection.objects.get(&i)).cloned().ok_or_else(|| {
-            Error::damaged(format!("object {} is not in it", id.index)).in_structure(STRUCTURE).at(at.get())
-        })?;
-        Ok(HeapBytes { collection: collection.bytes.clone(), range })
-    }
-
     fn collection(&self, reader: &Reader, at: Address) -> Result<Arc<Collection>> {
         {
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,11 +61,16 @@ impl GlobalHeap {
         let head = reader.metadata(at, header_size(w)).in_structure(STRUCTURE)?;
         let size = decode_size(&head, w).at(at.get())?;
         let bytes = reader.metadata(at, size).in_structure(STRUCTURE)?;
-        let objects = decode_objects(&bytes, w).at(at.get())?.into_iter().collect();
+        let mut objects = decode_objects(&bytes, w).at(at.get())?;
+        objects.sort_by_key(|o| o.0);
         let collection = Arc::new(Collection { bytes: Arc::from(&bytes[..]), objects });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(at, collection.clone());
         Ok(collection)
     }
+}
+
+fn not_there(id: HeapId, at: Address) -> Error {
+    Error::damaged(format!("object {} is not in it", id.index)).in_structure(STRUCTURE).at(at.get())
 }
 
 impl Kept {
@@ -100,30 +107,67 @@ impl<'a> HeapView<'a> {
     }
 }
 
-impl HeapReader for HeapView<'_> {
-    fn sequence(&self, element: &[u8], size: u64) -> Result<(u64, HeapBytes)> {
+/// The collection that the element before was in: most of the time it is that of the next one, too.
+type Last = Option<(Address, Arc<Collection>)>;
+
+impl HeapView<'_> {
+    /// The number of elements that a variable-length element stands for, and where `last` then holds them; `None` where
+    /// there are none. `given` counts the bytes handed out.
+    fn find(&self, element: &[u8], size: u64, last: &mut Last, given: &mut u64) -> Result<Option<(u64, Range<usize>)>> {
         let wrong = |what: String| Error::damaged(what).in_structure("variable-length element");
         let (length, id) = element.split_first_chunk::<4>().ok_or_else(|| wrong("too short".into()))?;
         // The length decides: a null element and an empty one look different, and are the same.
         let count = u64::from(u32::from_le_bytes(*length));
         if count == 0 {
-            return Ok((0, HeapBytes::empty()));
+            return Ok(None);
         }
         let id = HeapId::decode(id, self.reader.widths())?;
-        if id.collection.is_none_or(|a| a.get() == 0) {
-            return Ok((0, HeapBytes::empty()));
-        }
-        let mut object = self.heap.object(self.reader, id)?;
-        let bytes = count.checked_mul(size).filter(|&n| n <= object.range.len() as u64);
-        let bytes =
-            bytes.ok_or_else(|| wrong(format!("{count} elements of {size} bytes in {}", object.range.len())))?;
+        let Some(at) = id.collection.filter(|a| a.get() != 0) else {
+            return Ok(None);
+        };
+        let collection = match last {
+            Some((known, collection)) if *known == at => collection,
+            _ => &mut last.insert((at, self.heap.collection(self.reader, at)?)).1,
+        };
+        let mut range = collection.range(id.index).ok_or_else(|| not_there(id, at))?;
+        let bytes = count.checked_mul(size).filter(|&n| n <= range.len() as u64);
+        let bytes = bytes.ok_or_else(|| wrong(format!("{count} elements of {size} bytes in {}", range.len())))?;
         let most = self.reader.limits().max_vlen_bytes;
-        if self.given.fetch_add(bytes, Relaxed).saturating_add(bytes) > most {
+        *given = given.saturating_add(bytes);
+        if *given > most {
             return Err(Error::limit(format!(
                 "max_vlen_bytes: more than {most} bytes of variable-length data in one call"
             )));
         }
-        object.range.end = object.range.start + bytes as usize;
-        Ok((count, object))
+        range.end = range.start + bytes as usize;
+        Ok(Some((count, range)))
+    }
+}
+
+impl HeapReader for HeapView<'_> {
+    fn sequence(&self, element: &[u8], size: u64) -> Result<(u64, HeapBytes)> {
+        let (mut last, before) = (None, self.given.load(Relaxed));
+        let mut given = before;
+        let found = self.find(element, size, &mut last, &mut given)?;
+        self.given.fetch_add(given - before, Relaxed);
+        Ok(match (found, last) {
+            (Some((count, range)), Some((_, collection))) => {
+                (count, HeapBytes { collection: collection.bytes.clone(), range })
+            }
+            _ => (0, HeapBytes::empty()),
+        })
+    }
+
+    fn for_each(&self, elements: &[u8], element: usize, size: u64, each: Each<'_>) -> Result<()> {
+        let (mut last, before) = (None, self.given.load(Relaxed));
+        let mut given = before;
+        for element in elements.chunks_exact(element.max(1)) {
+            match (self.find(element, size, &mut last, &mut given)?, &last) {
+                (Some((count, range)), Some((_, collection))) => each(count, &collection.bytes[range])?,
+                _ => each(0, &[])?,
+            }
+        }
+        self.given.fetch_add(given - before, Relaxed);
+        Ok(())
     }
 }

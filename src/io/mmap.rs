@@ -51,22 +51,22 @@ const HUGE: usize = 4 << 20;
 
 /// Asks the system to back a buffer that is about to be filled with huge pages. It may decline.
 #[cfg(target_os = "linux")]
-pub(crate) fn advise_huge_pages(buffer: &mut [u8]) {
+pub(crate) fn advise_huge_pages<T>(buffer: &mut [T]) {
     const PAGE: usize = 4096;
-    if buffer.len() < HUGE {
+    if size_of_val(buffer) < HUGE {
         return;
     }
-    let skipped = buffer.as_ptr().align_offset(PAGE);
-    let length = (buffer.len() - skipped) / PAGE * PAGE;
+    let skipped = buffer.as_ptr().cast::<u8>().align_offset(PAGE);
+    let length = (size_of_val(buffer) - skipped) / PAGE * PAGE;
     // SAFETY: the range is whole pages inside a buffer that we hold alone, and the advice changes no byte.
     let _ = unsafe {
-        let start = buffer.as_mut_ptr().add(skipped).cast();
+        let start = buffer.as_mut_ptr().cast::<u8>().add(skipped).cast();
         rustix::mm::madvise(start, length, rustix::mm::Advice::LinuxHugepage)
     };
 }
 
 /// Asks the system to back a buffer that is about to be filled with huge pages. It may decline.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn advise_huge_pages(buffer: &mut [u8]) {
-    let _ = buffer.len() < HUGE;
+pub(crate) fn advise_huge_pages<T>(buffer: &mut [T]) {
+    let _ = size_of_val(buffer) < HUGE;
 }

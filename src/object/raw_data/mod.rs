@@ -222,15 +222,26 @@ impl RawData {
         runs.into_iter().try_for_each(|(from, to, length)| each(from, to, length))
     }
 
-    /// The selected part of the box cut at chunk borders: pieces of whole bands whose output has about `bytes` bytes,
-    /// in row-major order, for streaming.
-    pub(crate) fn blocks(&self, bytes: u64) -> Vec<Bounds> {
-        let row: u64 = self.dims.iter().skip(1).product::<u64>().saturating_mul(self.element_size);
-        let (Some(&rows), false) = (self.dims.first(), self.dims.contains(&0)) else {
-            return vec![Bounds::all(&self.dims)];
+    /// A box cut at chunk borders: pieces of whole bands of about `bytes` bytes each, in row-major order, for streaming.
+    pub(crate) fn blocks(&self, bounds: &Bounds, bytes: u64) -> Vec<Bounds> {
+        let shape = bounds.shape();
+        if shape.contains(&0) || shape.is_empty() {
+            return vec![bounds.clone()];
+        }
+        let mut blocks = Vec::new();
+        self.cut(bounds, 0, bytes, &mut blocks);
+        blocks
+    }
+
+    /// Cuts along one dimension; a single huge row along the next one, and so on.
+    fn cut(&self, bounds: &Bounds, dim: usize, bytes: u64, blocks: &mut Vec<Bounds>) {
+        let Some(range) = bounds.0.get(dim) else {
+            blocks.push(bounds.clone());
+            return;
         };
+        let row = bounds.shape()[dim + 1..].iter().fold(self.element_size, |n, &d| n.saturating_mul(d));
         let band = match &self.layout {
-            Layout::Chunked(c) => c.shape.first().copied().unwrap_or(1),
+            Layout::Chunked(c) => c.shape.get(dim).copied().unwrap_or(1),
             _ => 1,
         };
         let wanted = (bytes / row.max(1)).max(1);
@@ -242,37 +253,18 @@ impl RawData {
         } else {
             wanted
         };
-        let mut blocks = Vec::new();
-        let mut start = 0;
-        while start < rows {
-            let end = rows.min(start.saturating_add(step));
-            let mut block = Bounds::all(&self.dims);
-            block.0[0] = start..end;
+        let mut start = range.start;
+        while start < range.end {
+            // Up to the next border.
+            let end = range.end.min((start / step).saturating_add(1).saturating_mul(step));
+            let mut block = bounds.clone();
+            block.0[dim] = start..end;
             if row > 8 * bytes && end - start == 1 {
-                split_row(&block, &self.dims, self.element_size, bytes, &mut blocks);
+                self.cut(&block, dim + 1, bytes, blocks);
             } else {
                 blocks.push(block);
             }
             start = end;
         }
-        blocks
-    }
-}
-
-/// Cuts one huge row along the next dimension, and so on.
-fn split_row(block: &Bounds, dims: &[u64], element_size: u64, bytes: u64, blocks: &mut Vec<Bounds>) {
-    let Some(dim) = (1..dims.len()).find(|&d| dims[d] > 1) else {
-        blocks.push(block.clone());
-        return;
-    };
-    let row: u64 = dims[dim + 1..].iter().product::<u64>().saturating_mul(element_size);
-    let step = (bytes / row.max(1)).max(1);
-    let mut start = 0;
-    while start < dims[dim] {
-        let end = dims[dim].min(start.saturating_add(step));
-        let mut part = block.clone();
-        part.0[dim] = start..end;
-        blocks.push(part);
-        start = end;
     }
 }

@@ -1,0 +1,121 @@
+//! One operation of the comparison, by us: `compare_ours ROW FILE` prints its seconds, and a checksum of what was read
+//! that all competitors must agree on. See benches/compare/README.md.
+#![allow(clippy::print_stdout)]
+
+use h5manager::{File, OpenOptions, Result, Visited, compound};
+use std::time::Instant;
+
+compound! {
+    struct Row {
+        id: i32,
+        value: f64,
+        name: [u8; 16],
+    }
+}
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let (row, path) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    let map = std::env::var_os("MAP").is_some();
+    let start = Instant::now();
+    let file = OpenOptions::new().map(map).open(&path)?;
+    let opened = start.elapsed();
+    let (seconds, check) = run(&row, &file, start)?;
+    println!("{seconds:.9} {check} (open {:.6})", opened.as_secs_f64());
+    Ok(())
+}
+
+/// Times one row; the checksum is made outside of the time.
+fn run(row: &str, file: &File, opened: Instant) -> Result<(f64, u64)> {
+    let start = Instant::now();
+    let since = |start: Instant| start.elapsed().as_secs_f64();
+    Ok(match row {
+        "fresh_f32" => {
+            let all: Vec<f32> = file.dataset("d")?.read()?;
+            (since(start), sum_f32(&all))
+        }
+        "buffer_f32" => {
+            let dataset = file.dataset("d")?;
+            let mut buffer = vec![1f32; dataset.len() as usize];
+            let start = Instant::now();
+            dataset.read_into(&mut buffer)?;
+            (since(start), sum_f32(&buffer))
+        }
+        "fresh_i64" => {
+            let all: Vec<i64> = file.dataset("d")?.read()?;
+            (since(start), all.iter().fold(0, |n: u64, &v| n.wrapping_add(v as u64)))
+        }
+        "images" => {
+            let all: Vec<u8> = file.dataset("images")?.read()?;
+            (since(start), all.iter().map(|&b| u64::from(b)).sum())
+        }
+        "strings" => {
+            let all: Vec<String> = file.dataset("s")?.read()?;
+            (since(start), all.iter().map(|s| s.len() as u64).sum())
+        }
+        "rows" => {
+            let all: Vec<Row> = file.dataset("rows")?.read()?;
+            let check =
+                all.iter().fold(0, |n: u64, r| n.wrapping_add(r.id as u64 + r.value as u64 + u64::from(r.name[4])));
+            (since(start), check)
+        }
+        "random_i64" | "random_slabs" => random(file, row == "random_slabs")?,
+        "walk" => walk(file, start)?,
+        "list" => {
+            let names = file
+                .root()?
+                .links()?
+                .try_fold(0, |n, link| Result::<u64>::Ok(n + link?.name().as_bytes().len() as u64))?;
+            (since(start), names)
+        }
+        "open" => {
+            let link = file.root()?.links()?.next().transpose()?;
+            (since(opened), u64::from(link.is_some()))
+        }
+        _ => return Err(h5manager::Error::new(h5manager::ErrorKind::Invalid, "no such row")),
+    })
+}
+
+fn sum_f32(all: &[f32]) -> u64 {
+    all.iter().map(|&v| f64::from(v)).sum::<f64>() as i64 as u64
+}
+
+/// 10,000 pieces of 100 numbers, or 500 slabs of 1 x 64 x 64, at places that a simple generator gives.
+fn random(file: &File, slabs: bool) -> Result<(f64, u64)> {
+    let dataset = file.dataset("d")?;
+    let mut state = 1u64;
+    let mut next = |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    let (start, mut check) = (Instant::now(), 0u64);
+    for _ in 0..if slabs { 500 } else { 10_000 } {
+        if slabs {
+            let (z, y, x) = (next(32), next(960), next(960));
+            let part: Vec<f32> = dataset.select((z, y..y + 64, x..x + 64))?.read()?;
+            check = check.wrapping_add(sum_f32(&part));
+        } else {
+            let at = next(dataset.len() - 100);
+            let part: Vec<i64> = dataset.select(at..at + 100)?.read()?;
+            check = check.wrapping_add(part[0] as u64);
+        }
+    }
+    Ok((start.elapsed().as_secs_f64(), check))
+}
+
+/// Every object, with the values of all its attributes.
+fn walk(file: &File, start: Instant) -> Result<(f64, u64)> {
+    let mut bytes = 0;
+    for visit in file.walk() {
+        let visit = visit?;
+        let Visited::Object(object) = visit.what() else {
+            continue;
+        };
+        bytes += 1;
+        for attribute in object.attributes()? {
+            let attribute = attribute?;
+            bytes += attribute.stored().len() as u64;
+        }
+    }
+    Ok((start.elapsed().as_secs_f64(), bytes))
+}
