@@ -6,12 +6,23 @@
 //! Deflate, shuffle and Fletcher-32 are stages of their own, which work in place where they can. Every other filter is a
 //! [`Filter`]: one file, one line in [`registry`]; users [`register`] theirs.
 
+mod bit_planes;
+mod bitshuffle;
+mod blosc;
+mod blosc2;
+mod bzip2;
 mod deflate;
 mod fletcher32;
+mod lz4;
+mod lz77;
 mod lzf;
 mod registry;
+#[cfg(test)]
+mod round_trips;
 mod rounded;
 mod shuffle;
+mod snappy;
+mod zstd;
 
 use crate::error::{Error, Result};
 use crate::format::message::filter_pipeline::FilterInfo;

@@ -1,6 +1,7 @@
 //! The filters by their registered numbers: those that come with the crate, those that users add, and the names of all.
 
-use super::{DEFLATE, FLETCHER32, Filter, LZF, SHUFFLE, lzf, rounded};
+use super::{DEFLATE, FLETCHER32, Filter, LZF, SHUFFLE};
+use super::{bitshuffle, blosc, blosc2, bzip2, lz4, lzf, rounded, snappy, zstd};
 use crate::format::message::filter_pipeline::FilterInfo;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,7 +29,14 @@ pub(super) fn find(id: u16) -> Option<(String, Arc<dyn Filter>)> {
 /// The filters that come with the crate, but for those that are stages of their own.
 fn included(id: u16) -> Option<Arc<dyn Filter>> {
     Some(match id {
+        307 => Arc::new(bzip2::Bzip2),
         LZF => Arc::new(lzf::Lzf),
+        32001 => Arc::new(blosc::Blosc),
+        32003 => Arc::new(snappy::Snappy),
+        32004 => Arc::new(lz4::Lz4),
+        32008 => Arc::new(bitshuffle::Bitshuffle),
+        32015 => Arc::new(zstd::Zstandard),
+        32026 => Arc::new(blosc2::Blosc2),
         32022 | 32023 | 32032 => Arc::new(rounded::Rounded),
         _ => return None,
     })
@@ -90,6 +98,7 @@ pub(super) fn registered_name(id: u16) -> Option<&'static str> {
         32030 => "FFMPEG",
         32031 => "JPEG 2000",
         32032 => "BitRound",
+        32033 => "HTJ2K",
         _ => return None,
     })
 }
