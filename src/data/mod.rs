@@ -1,8 +1,10 @@
 //! Values in memory: which Rust types elements can be read as and written from, and how stored numbers become them.
 
+pub(crate) mod axis;
 pub(crate) mod element;
 pub(crate) mod float;
 pub(crate) mod number;
+pub(crate) mod region;
 pub(crate) mod selection;
 pub(crate) mod value;
 
