@@ -12,6 +12,8 @@ pub enum ErrorKind {
     Damaged,
     /// Valid HDF5 that this version lacks; the message names the feature.
     Unsupported,
+    /// The file leads to another one that [`External`](crate::External) does not allow; the message says how to.
+    Denied,
     /// A limit of [`Limits`](crate::Limits) was reached; the message names it.
     Limit,
     /// No such file, object, attribute or row.

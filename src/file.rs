@@ -6,8 +6,9 @@ use crate::format::message::{kind, small};
 use crate::format::superblock::{MAX_SIZE, NodeRanks, SIGNATURE, Superblock};
 use crate::group::Group;
 use crate::index::global_heap::GlobalHeap;
-use crate::io::{FileSource, MapSource, MemorySource, Reader, Source};
+use crate::io::{External, FileSource, Found, MapSource, MemorySource, Neighbours, Reader, Source};
 use crate::object::ObjectHeader;
+use crate::open_files::{Errand, OpenFiles};
 use crate::{Dataset, Object, walk::Walk};
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +35,10 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct File {
     pub(crate) inner: Arc<Inner>,
+    /// The other files that this one has led to.
+    pub(crate) open_files: Arc<OpenFiles>,
+    /// Whether a virtual dataset has led here.
+    pub(crate) errand: Errand,
 }
 
 /// What all handles of a file share.
@@ -41,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) reader: Reader,
     pub(crate) superblock: Superblock,
     pub(crate) heap: GlobalHeap,
+    /// Its place among the open files.
+    pub(crate) number: u16,
 }
 
 /// How a file is opened.
@@ -48,6 +55,7 @@ pub(crate) struct Inner {
 pub struct OpenOptions {
     limits: Limits,
     map: bool,
+    external: External,
 }
 
 impl OpenOptions {
@@ -72,6 +80,14 @@ impl OpenOptions {
         self
     }
 
+    /// Which other files may be read when this one leads to them: by external links, virtual datasets or external raw
+    /// data. Default: those in its own folder and below.
+    #[must_use]
+    pub fn external(mut self, external: External) -> Self {
+        self.external = external;
+        self
+    }
+
     /// Opens a file.
     ///
     /// # Errors
@@ -80,7 +96,9 @@ impl OpenOptions {
         let path = path.as_ref();
         let source: Arc<dyn Source> =
             if self.map { Arc::new(MapSource::open(path)?) } else { Arc::new(FileSource::open(path)?) };
-        File::from_source(source, self.limits.clone()).map_err(|e| e.on(path.display().to_string()))
+        let in_file = |e: Error| e.on(path.display().to_string());
+        let place = Neighbours::of(path, &self.external).map_err(in_file)?;
+        File::new(source, self.limits.clone(), self.map, place).map_err(in_file)
     }
 }
 
@@ -102,31 +120,20 @@ impl File {
         Self::from_source(Arc::new(MemorySource::new(bytes)), Limits::default())
     }
 
-    /// Opens a file from wherever its bytes come.
+    /// Opens a file from wherever its bytes come. It leads to no other files.
     ///
     /// # Errors
     /// As [`File::open`].
     pub fn from_source(source: Arc<dyn Source>, limits: Limits) -> Result<File> {
-        let reader = Reader::new(source, limits)?;
-        let (mut superblock, position) = find_superblock(&reader)?;
-        // A block put in front of the file, or taken away, shifts everything by the same distance.
-        let length = superblock.end.checked_sub(superblock.base);
-        let end = length.and_then(|n| position.checked_add(n)).ok_or_else(|| {
-            Error::damaged(format!("ends at {}, before it begins", superblock.end)).in_structure("superblock")
-        })?;
-        superblock.base = position;
-        if end > reader.size() {
-            let message = format!("the file is truncated: it has {} bytes and should have {end}", reader.size());
-            return Err(Error::damaged(message));
-        }
-        let reader = reader.with_superblock(position, end, superblock.widths);
-        if superblock.driver.is_some() {
-            refuse_drivers(&reader, &superblock)?;
-        }
-        if let Some(extension) = superblock.extension {
-            superblock.ranks = read_extension(&reader, extension)?;
-        }
-        Ok(File { inner: Arc::new(Inner { reader, superblock, heap: GlobalHeap::default() }) })
+        Self::new(source, limits, false, None)
+    }
+
+    fn new(source: Arc<dyn Source>, limits: Limits, map: bool, place: Option<(Neighbours, Found)>) -> Result<File> {
+        let neighbours = place.as_ref().map(|(n, _)| n.clone());
+        let inner = Arc::new(Inner::open(source, limits.clone(), neighbours, 0)?);
+        let open_files = OpenFiles::new(limits, map);
+        open_files.add_first(&inner, place);
+        Ok(File { inner, open_files: Arc::new(open_files), errand: Errand::default() })
     }
 
     /// A reader with a full tank, for an operation of its own.
@@ -193,6 +200,37 @@ impl File {
     /// Bytes before the superblock, which belong to the user.
     pub fn user_block_size(&self) -> u64 {
         self.inner.reader.base()
+    }
+}
+
+impl Inner {
+    /// Reads what stands at the beginning.
+    pub(crate) fn open(
+        source: Arc<dyn Source>,
+        limits: Limits,
+        neighbours: Option<Neighbours>,
+        number: u16,
+    ) -> Result<Inner> {
+        let reader = Reader::new(source, limits, neighbours)?;
+        let (mut superblock, position) = find_superblock(&reader)?;
+        // A block put in front of the file, or taken away, shifts everything by the same distance.
+        let length = superblock.end.checked_sub(superblock.base);
+        let end = length.and_then(|n| position.checked_add(n)).ok_or_else(|| {
+            Error::damaged(format!("ends at {}, before it begins", superblock.end)).in_structure("superblock")
+        })?;
+        superblock.base = position;
+        if end > reader.size() {
+            let message = format!("the file is truncated: it has {} bytes and should have {end}", reader.size());
+            return Err(Error::damaged(message));
+        }
+        let reader = reader.with_superblock(position, end, superblock.widths);
+        if superblock.driver.is_some() {
+            refuse_drivers(&reader, &superblock)?;
+        }
+        if let Some(extension) = superblock.extension {
+            superblock.ranks = read_extension(&reader, extension)?;
+        }
+        Ok(Inner { reader, superblock, heap: GlobalHeap::default(), number })
     }
 }
 

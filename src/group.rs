@@ -211,45 +211,56 @@ impl Group {
     /// the group itself; `..` is a name like any other.
     ///
     /// # Errors
-    /// `NotFound` if there is none, `Limit` if more than 16 soft links lead on, `Unsupported` for a link to another file.
+    /// `NotFound` if there is none, `Limit` if more than 16 soft and external links lead on, `Denied` for a link to a file
+    /// that [`External`](crate::External) does not allow.
     pub fn object(&self, path: &str) -> Result<Object> {
+        self.object_at(path.as_bytes()).on(path)
+    }
+
+    /// The same for a path that need not be UTF-8.
+    pub(crate) fn object_at(&self, path: &[u8]) -> Result<Object> {
         let mut here = Object::Group(self.clone());
-        let mut rest = components(path.as_bytes());
-        if path.starts_with('/') {
+        let mut rest = components(path);
+        if path.starts_with(b"/") {
             here = self.root()?;
         }
         let (mut hops, mut taken) = (0, 0);
         while let Some(name) = rest.pop() {
             taken += 1;
             if taken > Limits::MAX_COMPONENTS {
-                return Err(Error::limit(format!("a path of more than {} components", Limits::MAX_COMPONENTS)).on(path));
+                return Err(Error::limit(format!("a path of more than {} components", Limits::MAX_COMPONENTS)));
             }
-            let not_found = || Error::not_found("no such object").on(path);
+            let not_found = || Error::not_found("no such object");
             let Object::Group(group) = &here else {
                 return Err(not_found());
             };
             let link = group.find(&name)?.ok_or_else(not_found)?;
+            if !matches!(link.target, link::Target::Hard(_)) {
+                hops += 1;
+                if hops > Limits::MAX_LINK_HOPS {
+                    return Err(Error::limit("more than 16 soft and external links on the way"));
+                }
+            }
             match link.target {
                 link::Target::Hard(address) => {
                     let path = join(group.path(), &link.name);
-                    here = Object::load(&self.node.file, &self.node.reader, address, path)?;
+                    here = Object::load(&group.node.file, &group.node.reader, address, path)?;
                 }
                 link::Target::Soft(target) => {
-                    hops += 1;
-                    if hops > Limits::MAX_LINK_HOPS {
-                        return Err(Error::limit("more than 16 soft links on the way").on(path));
-                    }
                     rest.extend(components(&target.0));
                     if target.0.starts_with(b"/") {
-                        here = self.root()?;
+                        here = group.root()?;
                     }
                 }
                 link::Target::External { file, path: inside } => {
-                    let message = format!("a link to {inside} in the file {file}");
-                    return Err(Error::unsupported(message).on(path));
+                    let other = group.node.file.neighbour(&file.0)?;
+                    let missing = || Error::not_found(format!("a link leads to the file {file}, which is not there"));
+                    let root = other.ok_or_else(missing)?.root()?;
+                    rest.extend(components(&inside.0));
+                    here = Object::Group(root);
                 }
                 link::Target::User { class } => {
-                    return Err(Error::unsupported(format!("a user-defined link of class {class}")).on(path));
+                    return Err(Error::unsupported(format!("a user-defined link of class {class}")));
                 }
             }
         }

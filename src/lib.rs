@@ -24,7 +24,7 @@
 //! | layer | modules | what |
 //! | --- | --- | --- |
 //! | 5 | `commands` | the program's verbs, on the public API |
-//! | 4 | `file`, `group`, `dataset`, `attribute`, `walk`, `builder` | the public API |
+//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `builder` | the public API |
 //! | 3 | `object` | what an object header amounts to |
 //! | 2 | `index`, `data` | walking and growing; values in memory |
 //! | 1 | `io`, `format`, `filters` | bytes at rest; bytes on disk, by the specification; bytes to bytes |
@@ -45,6 +45,7 @@ mod group;
 mod index;
 pub mod io;
 mod object;
+mod open_files;
 #[cfg(feature = "cli")]
 pub mod progress;
 mod walk;
@@ -63,6 +64,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use file::{File, OpenOptions};
 pub use format::message::filter_pipeline::FilterInfo;
 pub use group::{Group, Link, LinkTarget, Object};
+pub use io::External;
 pub use walk::{Visit, Visited, Walk};
 
 /// For `fuzz/fuzz_targets/messages.rs`.

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("data", 2),
     ("object", 3),
     ("file", 4),
+    ("open_files", 4),
     ("group", 4),
     ("dataset", 4),
     ("attribute", 4),

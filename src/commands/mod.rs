@@ -4,6 +4,7 @@ pub mod convert;
 pub mod digest;
 pub mod ls;
 pub mod merge;
+pub mod open;
 pub(crate) mod output;
 pub mod visualize;
 

@@ -1,10 +1,14 @@
 //! Values in memory: which Rust types elements can be read as and written from, and how stored numbers become them.
 
+pub(crate) mod axis;
 pub(crate) mod compound;
+pub(crate) mod convert;
 pub(crate) mod element;
 pub(crate) mod float;
 pub(crate) mod number;
+pub(crate) mod region;
 pub(crate) mod selection;
+pub(crate) mod transfer;
 pub(crate) mod value;
 pub(crate) mod wrapped;
 

@@ -33,6 +33,25 @@ impl FileSource {
         Ok(FileSource { file, size })
     }
 
+    /// Opens a regular file whose path has no symbolic links, and no other: what stands there may have been replaced.
+    pub(super) fn open_real(path: &Path) -> Result<Self> {
+        let what = std::fs::metadata(path).map_err(|e| explain(path, e))?;
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true);
+        // Neither follow a link, nor wait for the other end of a FIFO, nor get a terminal.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(
+            &mut options,
+            libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY,
+        );
+        let file = options.open(path).map_err(|e| explain(path, e))?;
+        let opened = file.metadata()?;
+        if !opened.is_file() || !same(&what, &opened) {
+            return Err(Error::conflict(format!("{} was replaced while it was opened", path.display())));
+        }
+        Ok(FileSource { file, size: opened.len() })
+    }
+
     pub(super) fn as_file(&self) -> &File {
         &self.file
     }
@@ -59,6 +78,17 @@ impl Source for FileSource {
             _ => e.into(),
         })
     }
+}
+
+#[cfg(unix)]
+fn same(a: &std::fs::Metadata, b: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+#[cfg(not(unix))]
+fn same(a: &std::fs::Metadata, b: &std::fs::Metadata) -> bool {
+    a.len() == b.len() && a.file_type() == b.file_type()
 }
 
 #[cfg(unix)]

@@ -20,7 +20,11 @@ impl MapSource {
     /// # Errors
     /// As [`FileSource::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let file = FileSource::open(path)?;
+        Self::new(&FileSource::open(path)?)
+    }
+
+    /// Maps a file that is open.
+    pub(crate) fn new(file: &FileSource) -> Result<Self> {
         // SAFETY: the map is read-only and private to this value; the caller has been told that the file must not be
         // cut meanwhile. Bytes that change under us are plain `u8`s whose every value is checked when parsed.
         let map = unsafe { memmap2::Mmap::map(file.as_file()) }?;

@@ -8,6 +8,7 @@ mod fault;
 mod file;
 mod memory;
 mod mmap;
+mod neighbours;
 mod reader;
 mod staged;
 
@@ -17,6 +18,8 @@ pub use file::FileSource;
 pub use memory::{MemorySource, MemoryStore};
 pub use mmap::MapSource;
 pub(crate) use mmap::advise_huge_pages;
+pub use neighbours::External;
+pub(crate) use neighbours::{Found, Neighbours, Search};
 pub(crate) use reader::{Block, Reader};
 pub(crate) use staged::StagedFile;
 

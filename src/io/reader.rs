@@ -1,6 +1,6 @@
 //! The file as the structures see it: addresses instead of positions, and nothing outside the file.
 
-use super::{ChunkCache, Source, cache, cache::PageCache};
+use super::{ChunkCache, Neighbours, Source, cache, cache::PageCache};
 use crate::bytes::{Address, Ctx, Limits, Widths, zeroed};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -21,6 +21,7 @@ struct Shared {
     widths: Widths,
     pages: PageCache,
     chunks: ChunkCache,
+    neighbours: Option<Neighbours>,
 }
 
 /// Some bytes of a file: borrowed from memory, a part of a kept page, or copied together.
@@ -44,19 +45,20 @@ impl Deref for Block<'_> {
 
 impl Reader {
     /// Reads `source` before its superblock is known: addresses are positions, all widths 8.
-    pub(crate) fn new(source: Arc<dyn Source>, limits: Limits) -> Result<Reader> {
+    pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, neighbours: Option<Neighbours>) -> Result<Reader> {
         let size = source.size()?;
         let chunks = ChunkCache::new(limits.chunk_cache_bytes);
-        let shared = Shared { source, size, base: 0, widths: Widths::EIGHT, pages: PageCache::default(), chunks };
+        let pages = PageCache::default();
+        let shared = Shared { source, size, base: 0, widths: Widths::EIGHT, pages, chunks, neighbours };
         Ok(Reader { shared: Arc::new(shared), ctx: Ctx::new(limits, size) })
     }
 
     /// The same source with what its superblock says; bytes from `end` on (a position) do not belong to the file.
     pub(crate) fn with_superblock(self, base: u64, end: u64, widths: Widths) -> Reader {
-        let source = self.shared.source.clone();
-        let (size, pages) = (end.min(self.shared.size), PageCache::default());
+        let Shared { source, neighbours, size, .. } = &*self.shared;
+        let (source, neighbours, pages) = (source.clone(), neighbours.clone(), PageCache::default());
         let chunks = ChunkCache::new(self.limits().chunk_cache_bytes);
-        let shared = Shared { source, size, base, widths, pages, chunks };
+        let shared = Shared { source, size: end.min(*size), base, widths, pages, chunks, neighbours };
         Reader { shared: Arc::new(shared), ctx: self.ctx }
     }
 
@@ -75,6 +77,11 @@ impl Reader {
 
     pub(crate) fn widths(&self) -> Widths {
         self.shared.widths
+    }
+
+    /// The files beside this one that it may lead to; a file in memory has none.
+    pub(crate) fn neighbours(&self) -> Option<&Neighbours> {
+        self.shared.neighbours.as_ref()
     }
 
     /// The position of address 0.

@@ -4,7 +4,7 @@
 mod canonical;
 mod type_name;
 
-use super::{Command, Outcome, Progress};
+use super::{Command, Outcome, Progress, open::Opening};
 use crate::datatype::Datatype;
 use crate::error::{ErrorKind, Result};
 use crate::{Attribute, Dataset, File, LinkTarget, Object, Visit, Visited};
@@ -41,13 +41,16 @@ pub struct Digest {
     /// Read data of more than 256 MiB, too.
     #[arg(long)]
     full: bool,
+    /// How files are opened.
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 impl Command for Digest {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
         let mut outcome = Outcome::Fine;
         for path in &self.files {
-            let file = File::open(path)?;
+            let file = self.opening.open(path)?;
             if self.json {
                 self.records(&file, progress, &mut |record| Ok(writeln!(out, "{record}")?))?;
                 continue;

@@ -2,7 +2,7 @@
 
 mod describe;
 
-use super::{Command, Outcome, Progress};
+use super::{Command, Outcome, Progress, open::Opening};
 use crate::datatype::Name;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{File, LinkTarget, Object, Visit, Visited};
@@ -40,6 +40,9 @@ pub struct Ls {
     /// One JSON object a line for each object.
     #[arg(long)]
     json: bool,
+    /// How files are opened.
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 impl Command for Ls {
@@ -50,7 +53,7 @@ impl Command for Ls {
                 writeln!(out)?;
             }
             let (path, inside) = split_path(path);
-            let file = File::open(&path)?;
+            let file = self.opening.open(&path)?;
             let mut listing = Listing { options: self, out, damaged: false };
             listing.list(&file, &path, inside.as_deref().unwrap_or("/"), progress)?;
             if listing.damaged {
@@ -72,8 +75,16 @@ pub(crate) fn split_path(argument: &Path) -> (PathBuf, Option<String>) {
 
 /// The tree of a whole file, as `ls` without options shows it.
 pub(crate) fn tree(file: &File, name: &Path, out: &mut dyn Write) -> Result<()> {
-    let options =
-        Ls { files: Vec::new(), recursive: false, verbose: false, attributes: false, depth: None, json: false };
+    let opening = Opening::default();
+    let options = Ls {
+        files: Vec::new(),
+        recursive: false,
+        verbose: false,
+        attributes: false,
+        depth: None,
+        json: false,
+        opening,
+    };
     Listing { options: &options, out, damaged: false }.list(file, name, "/", &super::Silent)
 }
 

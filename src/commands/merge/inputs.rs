@@ -1,9 +1,9 @@
 //! The files to merge: named, found, opened.
 
-use crate::commands::Progress;
+use crate::commands::{Progress, open::Opening};
 use crate::datatype::Name;
 use crate::error::{Error, ErrorKind, Result};
-use crate::{Attribute, Dataset, File, Group, LinkTarget, Object, Visited};
+use crate::{Attribute, Dataset, Group, LinkTarget, Object, Visited};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,12 @@ impl Input {
 }
 
 /// Opens what the arguments name. Everything that is missing is named at once.
-pub(super) fn open(arguments: &[&PathBuf], output: &Path, progress: &dyn Progress) -> Result<Vec<Input>> {
+pub(super) fn open(
+    arguments: &[&PathBuf],
+    output: &Path,
+    opening: &Opening,
+    progress: &dyn Progress,
+) -> Result<Vec<Input>> {
     let paths = expand(arguments)?;
     if paths.is_empty() {
         return Err(Error::new(ErrorKind::Invalid, "no input: name the files to merge, or pass --inputs a.h5,b.h5"));
@@ -42,7 +47,7 @@ pub(super) fn open(arguments: &[&PathBuf], output: &Path, progress: &dyn Progres
             progress.notice(&format!("{} is merged more than once: its rows will be there twice", path.display()));
         }
     }
-    paths.iter().map(|path| load(path)).collect()
+    paths.iter().map(|path| load(path, opening)).collect()
 }
 
 /// Patterns become the files that match, sorted by name; a pattern without a match is an error as a missing file is.
@@ -71,8 +76,8 @@ fn expand(arguments: &[&PathBuf]) -> Result<Vec<PathBuf>> {
     Err(Error::new(ErrorKind::NotFound, message))
 }
 
-fn load(path: &Path) -> Result<Input> {
-    let file = File::open(path)?;
+fn load(path: &Path, opening: &Opening) -> Result<Input> {
+    let file = opening.open(path)?;
     let in_file = |e: Error| {
         let object = e.object().unwrap_or("/").to_owned();
         let message = format!("{}::{object}: {}", path.display(), e.message());

@@ -5,7 +5,7 @@ mod inputs;
 mod join;
 mod plan;
 
-use super::{Command, Outcome, Progress, output};
+use super::{Command, Outcome, Progress, open::Opening, output};
 use crate::error::Result;
 use plan::Plan;
 use std::io::Write;
@@ -39,6 +39,9 @@ pub struct Merge {
     /// The report as JSON.
     #[arg(long)]
     pub json: bool,
+    /// How files are opened.
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 impl Command for Merge {
@@ -48,7 +51,7 @@ impl Command for Merge {
         if !self.dry_run {
             output::check(&output, self.overwrite)?;
         }
-        let inputs = inputs::open(&arguments, &output, progress)?;
+        let inputs = inputs::open(&arguments, &output, &self.opening, progress)?;
         let plan = Plan::new(inputs)?;
         for warning in &plan.warnings {
             progress.notice(warning);

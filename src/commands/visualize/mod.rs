@@ -33,8 +33,7 @@ pub(crate) use terminal::{has_terminal, restore_terminal};
 pub(crate) use text::printable;
 
 use super::ls::{self, split_path};
-use super::{Command, Outcome, Progress, output};
-use crate::File;
+use super::{Command, Outcome, Progress, open::Opening, output};
 use crate::error::{Error, Result};
 use crate::io::{StagedFile, Store};
 use cells::Depth;
@@ -104,6 +103,10 @@ pub struct Visualize {
     #[arg(long, value_name = "PIXELS", requires = "export", default_value_t = 1600)]
     #[arg(value_parser = clap::value_parser!(u32).range(400..=16_000))]
     pub width: u32,
+
+    /// How files are opened.
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 /// A range of rows as it is written on the command line: `3:8`, `3:`, `:8`.
@@ -137,7 +140,7 @@ impl Command for Visualize {
             check_output(sheet, self.overwrite)?;
         }
         let (path, inside) = split_path(&self.file);
-        let file = File::open(&path)?;
+        let file = self.opening.open(&path)?;
         match &self.export {
             None if !terminal::is_there() => ls::tree(&file, &path, out)?,
             None => self.show(&Opened::new(&Hdf5::new(file), &path, inside)?, out, progress)?,

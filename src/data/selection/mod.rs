@@ -105,6 +105,11 @@ impl Selection {
 pub(crate) struct Bounds(pub(crate) Vec<Range<u64>>);
 
 impl Bounds {
+    /// The number of elements.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.iter().fold(1, |n, r| n.saturating_mul(r.end - r.start))
+    }
+
     /// Everything in a dataset of this shape.
     pub(crate) fn all(shape: &[u64]) -> Bounds {
         Bounds(shape.iter().map(|&n| 0..n).collect())

@@ -1,6 +1,7 @@
 //! The elements of a dataset, as they are stored: plan, fetch, decode.
 
 mod chunked;
+mod external;
 mod piece;
 mod span;
 
@@ -12,13 +13,14 @@ use crate::data::selection::{Axis, Bounds, Kind, Run, Scattered, Selection};
 use crate::error::{Error, Result};
 use crate::filters::Pipeline;
 use crate::format::message::dataspace::Dataspace;
+use crate::format::message::external_files::ExternalFiles;
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, FilterInfo};
 use crate::format::message::kind;
 use crate::format::message::layout::{Chunked, Layout};
 use crate::io::Reader;
 use span::Span;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Where and how the elements of a dataset are stored.
 pub(crate) struct RawData {
@@ -32,8 +34,8 @@ pub(crate) struct RawData {
     pipeline: Pipeline,
     /// One element, or nothing for zeros.
     fill: Vec<u8>,
-    /// There are external files, which hold the elements.
-    external: bool,
+    /// The external files that hold the elements, as one file.
+    external: Option<Reader>,
     chunks: OnceLock<(Grid, ChunkTable)>,
 }
 
@@ -58,6 +60,10 @@ impl RawData {
             let message = format!("{} bytes, elements have {element_size}", fill.len());
             return Err(Error::damaged(message).in_structure("fill value"));
         }
+        let external = match header.find(kind::EXTERNAL_FILES) {
+            Some(body) => Some(open_external(body.bytes, reader)?),
+            None => None,
+        };
         if let Layout::Chunked(c) = &layout
             && c.element_size != element_size
         {
@@ -73,7 +79,7 @@ impl RawData {
             pipeline: Pipeline::new(&filters),
             filters,
             fill: if fill.iter().all(|&b| b == 0) { Vec::new() } else { fill },
-            external: header.find(kind::EXTERNAL_FILES).is_some(),
+            external,
             chunks: OnceLock::new(),
         })
     }
@@ -109,13 +115,13 @@ impl RawData {
         }
         match &self.layout {
             Layout::Compact(data) => self.read_memory(data, selection, out),
-            Layout::Contiguous { address: None, .. } if self.external => {
-                Err(Error::unsupported("external raw data files"))
-            }
-            Layout::Contiguous { address: None, .. } => {
-                runs::fill_run(out, &self.fill);
-                Ok(())
-            }
+            Layout::Contiguous { address: None, .. } => match &self.external {
+                Some(files) => self.read_contiguous(files, Address(0), None, selection, out),
+                None => {
+                    runs::fill_run(out, &self.fill);
+                    Ok(())
+                }
+            },
             Layout::Contiguous { address: Some(address), size } => {
                 self.read_contiguous(reader, *address, *size, selection, out)
             }
@@ -130,7 +136,7 @@ impl RawData {
     /// Where all elements stand in the file one behind the other, as they are: their address.
     pub(crate) fn in_one_piece(&self) -> Option<Address> {
         match &self.layout {
-            Layout::Contiguous { address, .. } if !self.external => *address,
+            Layout::Contiguous { address, .. } if self.external.is_none() => *address,
             _ => None,
         }
     }
@@ -267,4 +273,11 @@ impl RawData {
             start = end;
         }
     }
+}
+
+/// The external files as one; none of them is opened yet.
+fn open_external(body: &[u8], reader: &Reader) -> Result<Reader> {
+    let files = ExternalFiles::decode(body, reader.widths())?;
+    let slots = external::Slots::new(&files, reader)?;
+    Reader::new(Arc::new(slots), reader.limits().clone(), None)
 }
