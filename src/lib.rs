@@ -41,6 +41,8 @@ pub mod error;
 mod file;
 mod filters;
 mod format;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod group;
 mod index;
 pub mod io;
@@ -66,13 +68,6 @@ pub use format::message::filter_pipeline::FilterInfo;
 pub use group::{Group, Link, LinkTarget, Object};
 pub use io::External;
 pub use walk::{Visit, Visited, Walk};
-
-/// For `fuzz/fuzz_targets/messages.rs`.
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub fn fuzz_structures(data: &[u8]) {
-    format::decode_everything(data);
-}
 
 /// Filters: what is done to chunks before they are stored, and how to add one.
 pub mod filter {

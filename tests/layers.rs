@@ -24,6 +24,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("builder", 4),
     ("commands", 5),
     ("progress", 5),
+    ("fuzz", 6),
 ];
 
 /// What `format` may not use although it is of its own layer: it is pure, bytes in and values out.

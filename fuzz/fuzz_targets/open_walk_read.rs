@@ -1,25 +1,15 @@
-//! Any bytes as a file: opened, walked, everything read. Built for fuzzing the library does not verify checksums of
-//! metadata, so that mutations come past them.
+//! Any bytes as a file: opened, walked, everything read. Checksums are verified; the mutator makes those right that its
+//! mutations made wrong, nearly always.
 #![no_main]
 
-use h5manager::{File, Limits, Object, Visited, io::MemorySource};
-use libfuzzer_sys::fuzz_target;
-use std::sync::Arc;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
-fuzz_target!(|data: &[u8]| {
-    let limits = Limits::untrusted();
-    let Ok(file) = File::from_source(Arc::new(MemorySource::new(data)), limits) else { return };
-    for visit in file.walk().flatten() {
-        let Visited::Object(object) = visit.what() else { continue };
-        for attribute in object.attributes().into_iter().flatten().flatten() {
-            let _ = attribute.values(100);
-        }
-        if let Object::Dataset(dataset) = object {
-            if dataset.len() < 1 << 16 {
-                let _ = dataset.select(..).and_then(|all| all.values());
-            }
-            let first: Vec<_> = dataset.shape().iter().map(|&n| 0..n.min(2)).collect();
-            let _ = dataset.select(first).and_then(|part| part.values());
-        }
+fuzz_target!(|data: &[u8]| h5manager::fuzz::open_walk_read(data));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    let size = fuzzer_mutate(data, size, max_size);
+    if seed % 16 != 0 {
+        h5manager::fuzz::repair(&mut data[..size]);
     }
+    size
 });
