@@ -1,0 +1,135 @@
+"""Runs us, libhdf5 (C), h5py and the crates rust-hdf5 and hdf5-reader in turn on the same files, and prints the table.
+
+    python data.py DATA && python compare.py DATA [--rounds 5] [--only TEXT] [--threads 1,2]
+
+Every run is a process of its own that times one operation inside itself; the first round warms the page cache and does
+not count. Medians; ratios are those of C's time (higher is faster). All must agree on a checksum of what was read.
+"""
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+
+# Row of performance.md, operation, file.
+ROWS = [
+    ("1 fresh buffer", "fresh_f32", "1_contiguous.h5"),
+    ("1 caller's buffer", "buffer_f32", "1_contiguous.h5"),
+    ("2 shuffle + gzip, B-tree 1", "fresh_f32", "2_btree1.h5"),
+    ("2 … fixed array", "fresh_f32", "2_fixed.h5"),
+    ("2 … extensible array", "fresh_f32", "2_extensible.h5"),
+    ("2 … B-tree 2", "fresh_f32", "2_btree2.h5"),
+    ("4 chunk = 1 image", "images", "4_chunk1.h5"),
+    ("4 chunk = 64 images", "images", "4_chunk64.h5"),
+    ("7 small chunks, whole", "fresh_i64", "7_small_chunks.h5"),
+    ("8 random reads of 7", "random_i64", "7_small_chunks.h5"),
+    ("8 random slabs of 2", "random_slabs", "2_fixed.h5"),
+    ("3 walk, attributes, old format", "walk", "3_old.h5"),
+    ("3 walk, attributes, new format", "walk", "3_new.h5"),
+    ("3 open + first name", "open", "3_many_new.h5"),
+    ("3 list names, old format", "list", "3_many.h5"),
+    ("3 list names, new format", "list", "3_many_new.h5"),
+    ("5 strings", "strings", "5_strings.h5"),
+    ("6 compound, contiguous", "rows", "6_contiguous.h5"),
+    ("6 compound, gzip", "rows", "6_gzip.h5"),
+    ("9 LZF", "fresh_f32", "9_lzf.h5"),
+    ("9 Zstandard", "fresh_f32", "9_zstd.h5"),
+    ("9 Blosc LZ4", "fresh_f32", "9_blosc.h5"),
+    ("9 bitshuffle LZ4", "fresh_f32", "9_bitshuffle.h5"),
+]
+
+
+def build():
+    env = dict(os.environ, RUSTFLAGS="")
+    subprocess.run(["cargo", "build", "--release", "--no-default-features", "--example", "compare_ours"], cwd=ROOT,
+                   check=True, env=env)
+    subprocess.run(["cargo", "build", "--release"], cwd=os.path.join(HERE, "rivals"), check=True, env=env)
+    target = os.path.join(ROOT, "target", "compare_c")
+    subprocess.run(["h5cc", "-O2", "-o", target, os.path.join(HERE, "c.c")], check=True, cwd=os.path.dirname(target))
+    rivals = os.path.join(HERE, "rivals", "target", "release", "compare-rivals")
+    ours = os.path.join(ROOT, "target", "release", "examples", "compare_ours")
+    return {
+        "C": [target],
+        "ours": [ours],
+        "ours, mapped": ["env", "MAP=1", ours],
+        "h5py": [sys.executable, os.path.join(HERE, "h5py_rows.py")],
+        "rust-hdf5": [rivals, "rust-hdf5"],
+        "hdf5-reader": [rivals, "hdf5-reader"],
+    }
+
+
+def run(command, row, path, threads):
+    env = dict(os.environ, RAYON_NUM_THREADS=str(threads))
+    try:
+        # The plug-ins of the C library stand nowhere by default: h5py finds hdf5plugin's.
+        done = subprocess.run([*command, row, path], capture_output=True, text=True, env=env, timeout=300)
+    except subprocess.TimeoutExpired:
+        return None, "too slow"
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["failed"]
+        return None, lines[-1][:60]
+    seconds, check, *_ = done.stdout.split()
+    return float(seconds), check
+
+
+def compare(commands, row, path, threads, rounds):
+    """The median seconds of each, or why there is none."""
+    times, notes = {who: [] for who in commands}, {}
+    for number in range(rounds + 1):
+        for who, command in commands.items():
+            if who in notes:
+                continue
+            seconds, check = run(command, row, path, threads)
+            if seconds is None:
+                notes[who] = check
+                continue
+            if number:
+                times[who].append((seconds, check))
+    checks = {t[0][1] for t in times.values() if t} - {"-"}
+    if len(checks) > 1:
+        print(f"NOTE: they do not agree on {row} of {path}: {checks}", file=sys.stderr)
+    return {who: statistics.median(t[0] for t in ts) if ts else None for who, ts in times.items()}, notes
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--threads", default="2,1")
+    arguments = parser.parse_args()
+    commands = build()
+    try:
+        import hdf5plugin
+        os.environ.setdefault("HDF5_PLUGIN_PATH", hdf5plugin.PLUGIN_PATH)
+    except ImportError:
+        pass
+    for threads in map(int, arguments.threads.split(",")):
+        print(f"\n{threads} thread{'s' * (threads > 1)} for those that use more than one\n")
+        print("| row | C, ms | " + " | ".join(w for w in commands if w != "C") + " |")
+        print("| --- " * (len(commands) + 1) + "|")
+        for title, row, name in ROWS:
+            if arguments.only not in title + name:
+                continue
+            medians, notes = compare(commands, row, os.path.join(arguments.data, name), threads, arguments.rounds)
+            c = medians["C"]
+            cells = []
+            for who in commands:
+                if who == "C":
+                    continue
+                mine = medians[who]
+                if mine is None:
+                    cells.append("–")
+                elif c:
+                    cells.append(f"{c / mine:.1f}" if c / mine < 100 else f"{c / mine:.0f}")
+                else:
+                    cells.append(f"{mine * 1e3:.1f} ms")
+            print(f"| {title} | {f'{c * 1e3:.2f}' if c else '–'} | " + " | ".join(cells) + " |", flush=True)
+            for who, note in notes.items():
+                print(f"    {who}: {note}", file=sys.stderr)
+
+
+main()
