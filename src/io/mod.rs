@@ -17,7 +17,7 @@ pub use file::FileSource;
 pub use memory::{MemorySource, MemoryStore};
 pub use mmap::MapSource;
 pub(crate) use mmap::advise_huge_pages;
-pub(crate) use reader::{Block, Reader};
+pub(crate) use reader::{Block, Reader, SharedMessages};
 pub(crate) use staged::StagedFile;
 
 use crate::error::Result;
