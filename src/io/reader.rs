@@ -22,6 +22,20 @@ struct Shared {
     pages: PageCache,
     chunks: ChunkCache,
     neighbours: Option<Neighbours>,
+    blocks: ChunkCache,
+    shared_messages: Vec<SharedMessages>,
+}
+
+/// What checked blocks of heaps may take.
+const BLOCK_BYTES: u64 = 32 << 20;
+
+/// A heap of messages that many objects have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SharedMessages {
+    /// Bit i: messages of type i.
+    pub(crate) kinds: u16,
+    /// Absent while there is none.
+    pub(crate) heap: Option<Address>,
 }
 
 /// Some bytes of a file: borrowed from memory, a part of a kept page, or copied together.
@@ -48,8 +62,9 @@ impl Reader {
     pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, neighbours: Option<Neighbours>) -> Result<Reader> {
         let size = source.size()?;
         let chunks = ChunkCache::new(limits.chunk_cache_bytes);
-        let pages = PageCache::default();
-        let shared = Shared { source, size, base: 0, widths: Widths::EIGHT, pages, chunks, neighbours };
+        let (pages, blocks) = (PageCache::default(), ChunkCache::new(BLOCK_BYTES));
+        let (base, widths, shared_messages) = (0, Widths::EIGHT, Vec::new());
+        let shared = Shared { source, size, base, widths, pages, chunks, blocks, shared_messages, neighbours };
         Ok(Reader { shared: Arc::new(shared), ctx: Ctx::new(limits, size) })
     }
 
@@ -58,8 +73,19 @@ impl Reader {
         let Shared { source, neighbours, size, .. } = &*self.shared;
         let (source, neighbours, pages) = (source.clone(), neighbours.clone(), PageCache::default());
         let chunks = ChunkCache::new(self.limits().chunk_cache_bytes);
-        let shared = Shared { source, size: end.min(*size), base, widths, pages, chunks, neighbours };
+        let (blocks, size) = (ChunkCache::new(BLOCK_BYTES), end.min(*size));
+        let shared_messages = Vec::new();
+        let shared = Shared { source, size, base, widths, pages, chunks, blocks, shared_messages, neighbours };
         Reader { shared: Arc::new(shared), ctx: self.ctx }
+    }
+
+    /// The same file with what its superblock's extension says of shared messages.
+    pub(crate) fn with_shared_messages(mut self, heaps: Vec<SharedMessages>) -> Reader {
+        // Nobody else has this reader yet.
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.shared_messages = heaps;
+        }
+        self
     }
 
     /// The same file with a full tank, for an operation of its own.
@@ -170,6 +196,17 @@ impl Reader {
     pub(crate) fn raw_slice(&self, at: Address, length: u64) -> Result<Option<&[u8]>> {
         let position = self.position(at, length)? as usize;
         Ok(self.shared.source.as_slice().and_then(|all| all.get(position..position + length as usize)))
+    }
+
+    /// The heap that shares messages of this type.
+    pub(crate) fn shared_messages(&self, kind: u16) -> Option<Address> {
+        let of_kind = |s: &&SharedMessages| kind < 16 && s.kinds >> kind & 1 == 1;
+        self.shared.shared_messages.iter().find(of_kind)?.heap
+    }
+
+    /// Blocks of heaps that have been checked, by the heap's address and something that is theirs in it.
+    pub(crate) fn blocks(&self) -> &ChunkCache {
+        &self.shared.blocks
     }
 
     /// The decoded chunks that are kept.
