@@ -23,9 +23,15 @@ enum Step {
     Copy,
     Reverse,
     Number(Number, Number),
-    Text { from: Padding, to: Padding },
+    Text {
+        from: Padding,
+        to: Padding,
+    },
     /// A reference into the global heap, to be marked with its file.
-    Heap { mark: u64, marked: bool },
+    Heap {
+        mark: u64,
+        marked: bool,
+    },
     /// Values by value.
     Names(Vec<(Vec<u8>, Vec<u8>)>),
     /// Places in both, and what happens there.
@@ -106,9 +112,7 @@ impl Conversion {
             (Datatype::Array { dims: a, base: x }, Datatype::Array { dims: b, base: y }) if a == b => {
                 of(Step::Repeat(Box::new(Conversion::new(x, y, origin)?)))
             }
-            (Datatype::Complex(a), Datatype::Complex(b)) => {
-                of(Step::Repeat(Box::new(Conversion::new(a, b, origin)?)))
-            }
+            (Datatype::Complex(a), Datatype::Complex(b)) => of(Step::Repeat(Box::new(Conversion::new(a, b, origin)?))),
             _ => match (number_of(from), number_of(to)) {
                 (Some(a), Some(b)) if b.is_writable() => of(Step::Number(a, b)),
                 _ => Err(refuse()),

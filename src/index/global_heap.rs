@@ -1,6 +1,7 @@
 //! Reading the global heap: collections are parsed once and kept, for many elements share one.
 
 use crate::bytes::{Address, Length, Widths, decode};
+use crate::data::convert::unmark;
 use crate::data::element::{HeapBytes, HeapReader};
 use crate::error::{Context, Error, Result};
 use crate::format::global_heap::{HeapId, decode_objects, decode_size, header_size};
@@ -82,11 +83,32 @@ pub(crate) struct HeapView<'a> {
     heap: &'a GlobalHeap,
     reader: &'a Reader,
     given: AtomicU64,
+    others: Option<&'a dyn OtherHeaps>,
+}
+
+/// The global heaps of other files, for elements that are marked with one (see [`convert`](crate::data::convert)).
+pub(crate) trait OtherHeaps {
+    /// The object in the heap of the file of this number.
+    fn object(&self, file: u16, id: HeapId) -> Result<HeapBytes>;
 }
 
 impl<'a> HeapView<'a> {
     pub(crate) fn new(heap: &'a GlobalHeap, reader: &'a Reader) -> HeapView<'a> {
-        HeapView { heap, reader, given: AtomicU64::new(0) }
+        HeapView { heap, reader, given: AtomicU64::new(0), others: None }
+    }
+
+    /// The same for elements some of which may come from other files.
+    pub(crate) fn with_others(self, others: &'a dyn OtherHeaps) -> HeapView<'a> {
+        HeapView { others: Some(others), ..self }
+    }
+
+    fn object(&self, id: HeapId) -> Result<HeapBytes> {
+        if let (Some(others), Some(address)) = (self.others, id.collection)
+            && let (Some(file), address) = unmark(address.get())
+        {
+            return others.object(file, HeapId { collection: Some(Address(address)), ..id });
+        }
+        self.heap.object(self.reader, id)
     }
 
     /// Where an object reference leads. All ones, which some writers mean as null, is an address that nothing has.
@@ -113,7 +135,7 @@ impl HeapReader for HeapView<'_> {
         if id.collection.is_none_or(|a| a.get() == 0) {
             return Ok((0, HeapBytes::empty()));
         }
-        let mut object = self.heap.object(self.reader, id)?;
+        let mut object = self.object(id)?;
         let bytes = count.checked_mul(size).filter(|&n| n <= object.range.len() as u64);
         let bytes =
             bytes.ok_or_else(|| wrong(format!("{count} elements of {size} bytes in {}", object.range.len())))?;

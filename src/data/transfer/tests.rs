@@ -46,9 +46,8 @@ fn both(target: (&Region, &[u64]), source: (&Region, &[u64]), part: &Selection, 
 }
 
 fn axis(n: u64) -> impl Strategy<Value = Axis> {
-    let regular = (0..n, 1..4u64, 0..3u64).prop_map(move |(start, block, gap)| {
-        Axis::blocks(start, block + gap, None, Some(block), n)
-    });
+    let regular = (0..n, 1..4u64, 0..3u64)
+        .prop_map(move |(start, block, gap)| Axis::blocks(start, block + gap, None, Some(block), n));
     let spans = proptest::collection::btree_set(0..n, 1..n as usize)
         .prop_map(|set| Axis::spans(set.into_iter().map(|i| i..i + 1)));
     prop_oneof![regular, spans, (0..n).prop_map(move |s| Axis::run(s, n - s))]
