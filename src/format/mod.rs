@@ -11,7 +11,6 @@ pub(crate) mod global_heap;
 pub(crate) mod local_heap;
 pub(crate) mod message;
 pub(crate) mod object_header;
-pub(crate) mod selection;
 pub(crate) mod superblock;
 pub(crate) mod symbol_table;
 pub(crate) mod virtual_map;
