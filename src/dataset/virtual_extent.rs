@@ -5,8 +5,9 @@ use super::virtual_data::{Name, Part};
 use crate::data::axis::Axis;
 use crate::data::region::Region;
 use crate::error::{Error, Result};
-use crate::format::selection::{Blocks, StoredSelection};
+use crate::format::selection::{StoredSelection, Strided};
 use crate::format::virtual_map::{Mapping, has_block};
+use std::ops::Range;
 
 /// What a mapping's size depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +27,7 @@ fn wrong(message: impl Into<String>) -> Error {
 /// What the mapping's size depends on; refuses what makes no sense.
 pub(super) fn kind(mapping: &Mapping, rank: usize) -> Result<Kind> {
     let (source, target) = (unlimited(&mapping.source)?, unlimited(&mapping.target)?);
-    if rank_of(&mapping.target).is_some_and(|r| r != rank) {
+    if mapping.target.rank().is_some_and(|r| r != rank) {
         return Err(wrong(format!("a selection of another rank than {rank} in a virtual dataset")));
     }
     let numbered = has_block(&mapping.file)? || has_block(&mapping.dataset)?;
@@ -87,7 +88,7 @@ pub(super) fn growing(mapping: &Mapping, name: Name, dims: (usize, usize), shape
         _ => return Err(wrong("a source that is larger than its place can become")),
     };
     let reach = placed.bounds().end;
-    let axes = |all: &[Blocks], grown: usize, axis: Axis| {
+    let axes = |all: &[Strided], grown: usize, axis: Axis| {
         let mut axes: Vec<Axis> = all.iter().map(|b| blocks(b, u64::MAX)).collect();
         axes[grown] = axis;
         Region::Product(axes)
@@ -106,7 +107,7 @@ pub(super) fn block(mapping: &Mapping, name: Name, target: usize, number: u64) -
         }
         let start = number.checked_mul(b.stride).and_then(|n| n.checked_add(b.start));
         let start = start.ok_or_else(|| wrong("a block beyond 2^64"))?;
-        axes.push(blocks(&Blocks { start, count: Some(1), ..*b }, u64::MAX));
+        axes.push(blocks(&Strided { start, count: Some(1), ..*b }, u64::MAX));
     }
     Ok(Part { name, target: Region::Product(axes), source: source_region(&mapping.source)? })
 }
@@ -122,30 +123,29 @@ fn source_region(selection: &StoredSelection) -> Result<Option<Region>> {
 fn region(selection: &StoredSelection) -> Result<Region> {
     match selection {
         StoredSelection::Regular(dims) => Ok(Region::Product(dims.iter().map(|b| blocks(b, u64::MAX)).collect())),
-        StoredSelection::Boxes { rank, boxes } => Region::boxes(*rank, boxes),
+        StoredSelection::Blocks { rank, corners } => Region::boxes(*rank, &boxes(*rank, corners)),
         StoredSelection::None => Ok(Region::none()),
         StoredSelection::All => Err(wrong("\"all\" of an array without a shape")),
         StoredSelection::Points { .. } => Err(Error::unsupported("points selected in a virtual dataset")),
     }
 }
 
-fn blocks(b: &Blocks, end: u64) -> Axis {
+fn blocks(b: &Strided, end: u64) -> Axis {
     Axis::blocks(b.start, b.stride, b.count, b.block, end)
 }
 
-fn regular(selection: &StoredSelection) -> &[Blocks] {
+fn regular(selection: &StoredSelection) -> &[Strided] {
     match selection {
         StoredSelection::Regular(dims) => dims,
         _ => &[],
     }
 }
 
-fn rank_of(selection: &StoredSelection) -> Option<usize> {
-    match selection {
-        StoredSelection::All | StoredSelection::None => None,
-        StoredSelection::Regular(dims) => Some(dims.len()),
-        StoredSelection::Boxes { rank, .. } | StoredSelection::Points { rank, .. } => Some(*rank),
-    }
+/// First and last elements as ranges. None reaches 2^64, as no array does.
+fn boxes(rank: usize, corners: &[u64]) -> Vec<Vec<Range<u64>>> {
+    let range = |(first, last): (&u64, &u64)| *first..last.saturating_add(1);
+    let one = |b: &[u64]| b.iter().zip(&b[rank..]).map(range).collect();
+    corners.chunks_exact(2 * rank.max(1)).map(one).collect()
 }
 
 /// The dimension in which the selection has no end, if there is one.
