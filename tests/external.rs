@@ -1,4 +1,5 @@
 //! Files that lead to other files, as h5py makes them: what libhdf5 finds there we find, and nowhere else do we look.
+#![cfg(feature = "cli")] // the program, and its parser of JSON
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
 use h5manager::{Dataset, ErrorKind, External, File, OpenOptions, Value as Stored};

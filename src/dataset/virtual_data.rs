@@ -132,6 +132,10 @@ impl VirtualData {
         }
         errand.count()?;
         let found = open_source(name, node, errand.deeper()?).map_err(|e| {
+            // What ends a whole way is no fault of its last step; what asks for bytes must reach who can fetch them.
+            if matches!(e.kind(), ErrorKind::Limit | ErrorKind::Missing) {
+                return e;
+            }
             let Name { file, dataset } = name;
             let place = format!("{}::{}", String::from_utf8_lossy(file), String::from_utf8_lossy(dataset));
             Error::new(e.kind(), format!("its source {place}: {}", e.message()))
