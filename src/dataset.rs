@@ -1,5 +1,8 @@
 //! Datasets: arrays of elements, read whole or in part.
 
+mod virtual_data;
+mod virtual_extent;
+
 use crate::attribute::Attribute;
 use crate::data::element::{Element, HeapBytes, HeapReader, Stored};
 use crate::data::selection::{Bounds, Select, Selection};
@@ -10,12 +13,15 @@ use crate::format::message::datatype::Datatype;
 use crate::format::message::filter_pipeline::FilterInfo;
 use crate::format::message::kind;
 use crate::format::message::layout::Layout;
+use crate::format::virtual_map;
 use crate::group::Node;
 use crate::index::global_heap::HeapView;
 use crate::io::advise_huge_pages;
 use crate::object::raw_data::RawData;
+use crate::open_files::Errand;
 use rayon::prelude::*;
 use std::sync::Arc;
+use virtual_data::VirtualData;
 
 /// A dataset: an array of elements of one datatype.
 #[derive(Clone)]
@@ -30,6 +36,7 @@ struct Shared {
     dataspace: Dataspace,
     max: Vec<Option<u64>>,
     raw: RawData,
+    virtual_data: Option<VirtualData>,
 }
 
 /// Bytes that a read which converts takes at a time.
@@ -106,13 +113,23 @@ impl Dataset {
         let Node { header, reader, .. } = &node;
         let (datatype, committed) = header.datatype(reader)?;
         let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
-        let (dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
-        let raw = RawData::load(header, reader, &dataspace, datatype.size())?;
-        if matches!(raw.layout, Layout::Virtual(_)) && dataspace.max_dims().contains(&None) {
-            return Err(Error::unsupported("virtual datasets whose shape depends on their sources"));
-        }
+        let (mut dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
+        let mut raw = RawData::load(header, reader, &dataspace, datatype.size())?;
         let (committed, max) = (committed.map(|a| a.get()), dataspace.max_dims());
-        Ok(Dataset { shared: Arc::new(Shared { node, datatype, committed, dataspace, max, raw }) })
+        let virtual_data = match raw.layout {
+            Layout::Virtual(id) => {
+                let map = match id.collection {
+                    Some(_) => virtual_map::decode(&node.file.inner.heap.object(reader, id)?, reader.widths())?,
+                    None => Vec::new(),
+                };
+                let (data, dims) = VirtualData::open(&map, &node, &dataspace)?;
+                raw.resize(&dims);
+                dataspace = dataspace.with_dims(dims)?;
+                Some(data)
+            }
+            _ => None,
+        };
+        Ok(Dataset { shared: Arc::new(Shared { node, datatype, committed, dataspace, max, raw, virtual_data }) })
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -256,9 +273,32 @@ impl Dataset {
         self.shared.raw.blocks(&all, bytes).into_iter().map(Selection::of_bounds).collect()
     }
 
+    /// Fills `out` with the selected elements as they are stored.
+    fn read_stored_into(&self, errand: &Errand, selection: &Selection, out: &mut [u8]) -> Result<()> {
+        let Shared { node, raw, virtual_data, dataspace, .. } = &*self.shared;
+        match virtual_data {
+            Some(parts) => {
+                let selection = selection.clone().checked(dataspace.dims())?;
+                selection.for_each_box(dataspace.dims(), self.datatype().size(), out, &mut |bounds, out| {
+                    parts.read(&self.shared, errand, bounds, out)
+                })
+            }
+            None => raw.read_into(&node.reader, &selection.clone().checked(dataspace.dims())?, out),
+        }
+    }
+
     /// What its variable-length elements and references stand for.
     pub fn heap(&self) -> Heap<'_> {
-        Heap(self.node().heap())
+        Heap(self.heap_view())
+    }
+
+    /// Elements of a virtual dataset may lead into the heaps of its sources.
+    fn heap_view(&self) -> HeapView<'_> {
+        let view = self.node().heap();
+        match self.shared.virtual_data {
+            Some(_) => view.with_others(&*self.node().file.open_files),
+            None => view,
+        }
     }
 
     /// A chunk as it is stored, before any filter is undone: its bytes, and the mask of the filters it skipped (bit i:
@@ -317,12 +357,12 @@ impl<'a> Part<'a> {
             let message = format!("a buffer for {} elements, there are {}", buffer.len(), self.selection.len());
             return Err(Error::mismatch(message).on(path));
         }
-        let Shared { node, datatype, raw, dataspace, .. } = &*self.dataset.shared;
+        let Shared { node, datatype, dataspace, .. } = &*self.dataset.shared;
         if *dataspace == Dataspace::Null {
             return Ok(());
         }
         if let Some(bytes) = T::stored_in_place(buffer, datatype) {
-            return raw.read_into(&node.reader, &self.selection, bytes).on(path);
+            return self.dataset.read_stored_into(&node.file.errand.begin(), &self.selection, bytes).on(path);
         }
         for (to, from) in buffer.iter_mut().zip(self.elements().on(path)?) {
             *to = from;
@@ -343,26 +383,27 @@ impl<'a> Part<'a> {
     /// # Errors
     /// As [`Part::read_stored`].
     pub fn values(&self) -> Result<Vec<Value>> {
-        let Shared { node, datatype, .. } = &*self.dataset.shared;
+        let Shared { datatype, .. } = &*self.dataset.shared;
         let bytes = self.read_stored()?;
-        let heap = node.heap();
+        let heap = self.dataset.heap_view();
         Value::from_stored(Stored { bytes: &bytes, datatype, heap: &heap }, usize::MAX).on(self.dataset.path())
     }
 
     fn elements<T: Element>(&self) -> Result<Vec<T>> {
-        let Shared { node, datatype, raw, dataspace, .. } = &*self.dataset.shared;
+        let Shared { node, datatype, dataspace, .. } = &*self.dataset.shared;
         if *dataspace == Dataspace::Null {
             return Ok(Vec::new());
         }
         let n = self.selection.len();
         node.reader.ctx().check_result(n.saturating_mul(size_of::<T>() as u64))?;
+        let errand = node.file.errand.begin();
         if let Some(mut elements) = T::in_place(datatype, n as usize) {
             let bytes = T::bytes_mut(&mut elements);
             advise_huge_pages(bytes);
-            raw.read_into(&node.reader, &self.selection, bytes)?;
+            self.dataset.read_stored_into(&errand, &self.selection, bytes)?;
             return Ok(elements);
         }
-        let heap = node.heap();
+        let heap = self.dataset.heap_view();
         let part = |bytes: &[u8]| T::from_stored(Stored { bytes, datatype, heap: &heap });
         let bounds = self.selection.bounds().filter(|_| n.saturating_mul(datatype.size()) > 2 * STREAMED);
         let Some(bounds) = bounds else {
@@ -374,10 +415,10 @@ impl<'a> Part<'a> {
         let one = |block: &Bounds| {
             let selection = Selection::of_bounds(block.clone());
             let mut bytes = node.reader.ctx().result_buffer(selection.len().saturating_mul(datatype.size()))?;
-            raw.read_into(&node.reader, &selection, &mut bytes)?;
+            self.dataset.read_stored_into(&errand, &selection, &mut bytes)?;
             part(&bytes)
         };
-        for blocks in raw.blocks(&bounds, STREAMED).chunks(2 * rayon::current_num_threads()) {
+        for blocks in self.dataset.shared.raw.blocks(&bounds, STREAMED).chunks(2 * rayon::current_num_threads()) {
             for converted in blocks.par_iter().map(one).collect::<Vec<Result<Vec<T>>>>() {
                 elements.extend(converted?);
             }
@@ -386,14 +427,14 @@ impl<'a> Part<'a> {
     }
 
     fn stored_bytes(&self) -> Result<Vec<u8>> {
-        let Shared { node, datatype, raw, dataspace, .. } = &*self.dataset.shared;
+        let Shared { node, datatype, dataspace, .. } = &*self.dataset.shared;
         if *dataspace == Dataspace::Null {
             return Ok(Vec::new());
         }
         let size = self.selection.len().saturating_mul(datatype.size());
         let mut bytes = node.reader.ctx().result_buffer(size)?;
         advise_huge_pages(&mut bytes);
-        raw.read_into(&node.reader, &self.selection, &mut bytes)?;
+        self.dataset.read_stored_into(&node.file.errand.begin(), &self.selection, &mut bytes)?;
         Ok(bytes)
     }
 }

@@ -1,8 +1,11 @@
 //! The files that one file has led to: each opened once, a bounded number kept open, opened again when they are needed.
 
 use crate::bytes::Limits;
+use crate::data::element::HeapBytes;
 use crate::error::{Error, Result};
 use crate::file::{File, Inner};
+use crate::format::global_heap::HeapId;
+use crate::index::global_heap::OtherHeaps;
 use crate::io::{Found, MapSource, Neighbours, Source};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -99,10 +102,12 @@ impl OpenFiles {
         state.close_oldest();
         Ok(inner)
     }
+}
 
-    /// The file of this number, which marks elements that were read from it.
-    pub(crate) fn numbered(&self, number: u16) -> Result<Arc<Inner>> {
-        self.get(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), number)
+impl OtherHeaps for OpenFiles {
+    fn object(&self, file: u16, id: HeapId) -> Result<HeapBytes> {
+        let inner = self.get(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), file)?;
+        inner.heap.object(&inner.reader.refuelled(), id)
     }
 }
 

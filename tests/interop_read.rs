@@ -1,4 +1,5 @@
 //! What h5py writes, read by us: every form of the format that it can choose, value by value.
+#![cfg(feature = "cli")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
 use h5manager::{Attribute, Dataset, File, Value as Stored};

@@ -1,6 +1,7 @@
 //! Reading the global heap: collections are parsed once and kept, for many elements share one.
 
 use crate::bytes::{Address, Length, Widths, decode};
+use crate::data::convert::unmark;
 use crate::data::element::{Each, HeapBytes, HeapReader};
 use crate::error::{Context, Error, Result};
 use crate::format::global_heap::{HeapId, decode_objects, decode_size, header_size};
@@ -46,6 +47,14 @@ struct Kept {
 }
 
 impl GlobalHeap {
+    /// The object that `id` names.
+    pub(crate) fn object(&self, reader: &Reader, id: HeapId) -> Result<HeapBytes> {
+        let at = id.collection.ok_or_else(|| Error::damaged("a reference to no collection").in_structure(STRUCTURE))?;
+        let collection = self.collection(reader, at)?;
+        let range = collection.range(id.index).ok_or_else(|| not_there(id, at))?;
+        Ok(HeapBytes { collection: collection.bytes.clone(), range })
+    }
+
     fn collection(&self, reader: &Reader, at: Address) -> Result<Arc<Collection>> {
         {
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,11 +98,29 @@ pub(crate) struct HeapView<'a> {
     heap: &'a GlobalHeap,
     reader: &'a Reader,
     given: AtomicU64,
+    others: Option<&'a dyn OtherHeaps>,
+}
+
+/// The global heaps of other files, for elements that are marked with one (see [`convert`](crate::data::convert)).
+pub(crate) trait OtherHeaps: Sync {
+    /// The object in the heap of the file of this number.
+    fn object(&self, file: u16, id: HeapId) -> Result<HeapBytes>;
 }
 
 impl<'a> HeapView<'a> {
     pub(crate) fn new(heap: &'a GlobalHeap, reader: &'a Reader) -> HeapView<'a> {
-        HeapView { heap, reader, given: AtomicU64::new(0) }
+        HeapView { heap, reader, given: AtomicU64::new(0), others: None }
+    }
+
+    /// The same for elements some of which may come from other files.
+    pub(crate) fn with_others(self, others: &'a dyn OtherHeaps) -> HeapView<'a> {
+        HeapView { others: Some(others), ..self }
+    }
+
+    /// The object, if the element is marked as one of another file.
+    fn of_another_file(&self, id: HeapId) -> Option<Result<HeapBytes>> {
+        let (file, address) = unmark(id.collection?.get());
+        Some(self.others?.object(file?, HeapId { collection: Some(Address(address)), ..id }))
     }
 
     /// Where an object reference leads. All ones, which some writers mean as null, is an address that nothing has.
@@ -110,10 +137,26 @@ impl<'a> HeapView<'a> {
 /// The collection that the element before was in: most of the time it is that of the next one, too.
 type Last = Option<(Address, Arc<Collection>)>;
 
+/// Where the bytes of a variable-length element are.
+enum Place {
+    /// In the collection of [`Last`].
+    Here(Range<usize>),
+    There(HeapBytes),
+}
+
+impl Place {
+    fn range(&mut self) -> &mut Range<usize> {
+        match self {
+            Place::Here(range) => range,
+            Place::There(bytes) => &mut bytes.range,
+        }
+    }
+}
+
 impl HeapView<'_> {
-    /// The number of elements that a variable-length element stands for, and where `last` then holds them; `None` where
-    /// there are none. `given` counts the bytes handed out.
-    fn find(&self, element: &[u8], size: u64, last: &mut Last, given: &mut u64) -> Result<Option<(u64, Range<usize>)>> {
+    /// The number of elements that a variable-length element stands for, and where they are; `None` where there are none.
+    /// `given` counts the bytes handed out.
+    fn find(&self, element: &[u8], size: u64, last: &mut Last, given: &mut u64) -> Result<Option<(u64, Place)>> {
         let wrong = |what: String| Error::damaged(what).in_structure("variable-length element");
         let (length, id) = element.split_first_chunk::<4>().ok_or_else(|| wrong("too short".into()))?;
         // The length decides: a null element and an empty one look different, and are the same.
@@ -125,13 +168,20 @@ impl HeapView<'_> {
         let Some(at) = id.collection.filter(|a| a.get() != 0) else {
             return Ok(None);
         };
-        let collection = match last {
-            Some((known, collection)) if *known == at => collection,
-            _ => &mut last.insert((at, self.heap.collection(self.reader, at)?)).1,
+        let mut place = match (self.of_another_file(id), &mut *last) {
+            (Some(object), _) => Place::There(object?),
+            (None, Some((known, collection))) if *known == at => {
+                Place::Here(collection.range(id.index).ok_or_else(|| not_there(id, at))?)
+            }
+            (None, last) => {
+                let collection = &last.insert((at, self.heap.collection(self.reader, at)?)).1;
+                Place::Here(collection.range(id.index).ok_or_else(|| not_there(id, at))?)
+            }
         };
-        let mut range = collection.range(id.index).ok_or_else(|| not_there(id, at))?;
+        let range = place.range();
         let bytes = count.checked_mul(size).filter(|&n| n <= range.len() as u64);
         let bytes = bytes.ok_or_else(|| wrong(format!("{count} elements of {size} bytes in {}", range.len())))?;
+        range.end = range.start + bytes as usize;
         let most = self.reader.limits().max_vlen_bytes;
         *given = given.saturating_add(bytes);
         if *given > most {
@@ -139,8 +189,7 @@ impl HeapView<'_> {
                 "max_vlen_bytes: more than {most} bytes of variable-length data in one call"
             )));
         }
-        range.end = range.start + bytes as usize;
-        Ok(Some((count, range)))
+        Ok(Some((count, place)))
     }
 }
 
@@ -151,9 +200,10 @@ impl HeapReader for HeapView<'_> {
         let found = self.find(element, size, &mut last, &mut given)?;
         self.given.fetch_add(given - before, Relaxed);
         Ok(match (found, last) {
-            (Some((count, range)), Some((_, collection))) => {
+            (Some((count, Place::Here(range))), Some((_, collection))) => {
                 (count, HeapBytes { collection: collection.bytes.clone(), range })
             }
+            (Some((count, Place::There(bytes))), _) => (count, bytes),
             _ => (0, HeapBytes::empty()),
         })
     }
@@ -163,7 +213,8 @@ impl HeapReader for HeapView<'_> {
         let mut given = before;
         for element in elements.chunks_exact(element.max(1)) {
             match (self.find(element, size, &mut last, &mut given)?, &last) {
-                (Some((count, range)), Some((_, collection))) => each(count, &collection.bytes[range])?,
+                (Some((count, Place::Here(range))), Some((_, collection))) => each(count, &collection.bytes[range])?,
+                (Some((count, Place::There(bytes))), _) => each(count, &bytes)?,
                 _ => each(0, &[])?,
             }
         }

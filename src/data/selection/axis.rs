@@ -137,6 +137,18 @@ impl Axis {
     }
 }
 
+/// Copies a box of elements, one run long in each dimension, to its place in an array of `shape`.
+pub(super) fn place(part: &[Run], bytes: &[u8], shape: &[u64], size: usize, out: &mut [u8]) {
+    let (Some((run, inner)), Some((_, inner_shape))) = (part.split_first(), shape.split_first()) else {
+        return out[..size].copy_from_slice(bytes);
+    };
+    let from = bytes.len() / run.length.max(1) as usize;
+    let to = inner_shape.iter().product::<u64>() as usize * size;
+    for (i, row) in bytes.chunks_exact(from.max(1)).enumerate() {
+        place(inner, row, inner_shape, size, &mut out[(run.to as usize + i) * to..]);
+    }
+}
+
 impl std::fmt::Display for Axis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

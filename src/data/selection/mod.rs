@@ -73,6 +73,57 @@ impl Selection {
         }
     }
 
+    /// Calls `read` with boxes that together are the selection, for storage that knows no other form, and puts what it
+    /// gives in its place in `out`. `size` are the bytes of an element, `shape` is the dataset's.
+    pub(crate) fn for_each_box(
+        &self,
+        shape: &[u64],
+        size: u64,
+        out: &mut [u8],
+        read: &mut dyn FnMut(&Bounds, &mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(bounds) = self.bounds() {
+            return read(&bounds, out);
+        }
+        let mut bytes = Vec::new();
+        match &self.0 {
+            Kind::Grid(axes) => {
+                let all = |axis: &Axis| {
+                    let mut found = Vec::new();
+                    axis.runs(0..u64::MAX, |r| found.push(r));
+                    found
+                };
+                let runs: Vec<Vec<Run>> = axes.iter().map(all).collect();
+                let mut chosen = vec![0; runs.len()];
+                if runs.iter().any(Vec::is_empty) {
+                    return Ok(());
+                }
+                loop {
+                    let part: Vec<Run> = runs.iter().zip(&chosen).map(|(r, &i)| r[i]).collect();
+                    let bounds = Bounds(part.iter().map(|r| r.from..r.from + r.length).collect());
+                    bytes.clear();
+                    bytes.resize((bounds.len() * size) as usize, 0);
+                    read(&bounds, &mut bytes)?;
+                    axis::place(&part, &bytes, &self.shape(), size as usize, out);
+                    let Some(d) = (0..runs.len()).rev().find(|&d| chosen[d] + 1 < runs[d].len()) else {
+                        return Ok(());
+                    };
+                    chosen[d] += 1;
+                    chosen[d + 1..].fill(0);
+                }
+            }
+            Kind::Scattered(rows) => rows.rows().try_for_each(|row| {
+                let mut bounds: Vec<Range<u64>> = row.start.iter().map(|&i| i..i + 1).collect();
+                if let Some(last) = bounds.last_mut() {
+                    last.end = last.start + row.length;
+                }
+                debug_assert_eq!(bounds.len(), shape.len());
+                let (to, length) = ((row.to * size) as usize, (row.length * size) as usize);
+                read(&Bounds(bounds), &mut out[to..to + length])
+            }),
+        }
+    }
+
     /// The box that it is, if it is one.
     pub(crate) fn bounds(&self) -> Option<Bounds> {
         let Kind::Grid(axes) = &self.0 else {

@@ -92,6 +92,19 @@ impl Dataspace {
         bytes::encode(&fields, w, STRUCTURE)
     }
 
+    /// The same with another shape of the same rank.
+    pub(crate) fn with_dims(self, dims: Vec<u64>) -> Result<Dataspace> {
+        let space = match self {
+            Dataspace::Simple { max, .. } => Dataspace::Simple { dims, max },
+            other => other,
+        };
+        if space.checked_len().is_none() {
+            let message = format!("shape {:?} of more than 2^64 elements", space.dims());
+            return Err(Error::damaged(message).in_structure(STRUCTURE));
+        }
+        Ok(space)
+    }
+
     /// The current shape; empty for a scalar.
     pub(crate) fn dims(&self) -> &[u64] {
         match self {

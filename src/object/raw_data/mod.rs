@@ -84,6 +84,16 @@ impl RawData {
         })
     }
 
+    /// One element that fills what nobody wrote; empty for zeros.
+    pub(crate) fn fill(&self) -> &[u8] {
+        &self.fill
+    }
+
+    /// Says how large a virtual dataset has become.
+    pub(crate) fn resize(&mut self, dims: &[u64]) {
+        self.dims = dims.to_vec();
+    }
+
     /// The chunks, read at the first call.
     pub(crate) fn chunks(&self, reader: &Reader, layout: &Chunked) -> Result<&(Grid, ChunkTable)> {
         if let Some(known) = self.chunks.get() {
