@@ -1,39 +1,47 @@
 //! Bit planes: bit 0 of byte 0 of all elements, then bit 1 …, as Bitshuffle and Blosc store them. Number of elements a
 //! multiple of 8; the first element's bit is the lowest of a byte.
 //!
-//! Two passes that the compiler vectorises, no loop over bits: elements to byte planes, and each byte plane to its eight
-//! bit planes, 8 × 8 bits at a time in a 64-bit number.
+//! Two passes without a loop over bits: elements to byte planes, and each byte plane to its eight bit planes, 64 elements
+//! at a time in eight 64-bit numbers.
 
 use super::shuffle::{shuffle, unshuffle};
-
-/// Transposes 8 × 8 bits: bit `i` of byte `k` becomes bit `k` of byte `i`.
-const fn transposed(mut x: u64) -> u64 {
-    let mut t = (x ^ (x >> 7)) & 0x00aa_00aa_00aa_00aa;
-    x ^= t ^ (t << 7);
-    t = (x ^ (x >> 14)) & 0x0000_cccc_0000_cccc;
-    x ^= t ^ (t << 14);
-    t = (x ^ (x >> 28)) & 0x0000_0000_f0f0_f0f0;
-    x ^ t ^ (t << 28)
-}
+use super::transpose;
 
 /// Puts the bits of elements in planes. Both as long as a multiple of 8 elements.
 pub(super) fn split(elements: &[u8], element_size: usize, planes: &mut [u8]) {
-    let bytes = shuffle(elements, element_size);
     let rows = elements.len() / element_size / 8;
     if rows == 0 {
         return;
     }
+    if element_size == 1 {
+        return split_bytes(elements, rows, planes);
+    }
+    let bytes = shuffle(elements, element_size);
     for (plane, bits) in bytes.chunks_exact(8 * rows).zip(planes.chunks_exact_mut(8 * rows)) {
-        let mut bits = bits.chunks_exact_mut(rows);
-        // Eight of them: that is how the slice was cut.
-        let bits: [&mut [u8]; 8] = std::array::from_fn(|_| bits.next().unwrap_or_default());
-        let (eights, _) = plane.as_chunks::<8>();
-        for (i, eight) in eights.iter().enumerate() {
-            let column = transposed(u64::from_le_bytes(*eight)).to_le_bytes();
-            for k in 0..8 {
-                bits[k][i] = column[k];
-            }
+        split_bytes(plane, rows, bits);
+    }
+}
+
+/// Puts the bits of one plane of bytes in eight of bits.
+fn split_bytes(plane: &[u8], rows: usize, bits: &mut [u8]) {
+    let (eights, _) = plane.as_chunks::<8>();
+    let (groups, last) = eights.as_chunks::<8>();
+    let mut each = bits.chunks_exact_mut(rows).map(|row| row.as_chunks_mut::<8>());
+    // Eight of them: that is how the slice was cut.
+    let mut bits: [_; 8] = std::array::from_fn(|_| each.next().unwrap_or_default());
+    for (i, group) in groups.iter().enumerate() {
+        let mut square = group.map(u64::from_le_bytes);
+        transpose::bytes(&mut square);
+        transpose::bits(&mut square);
+        for ((row, _), number) in bits.iter_mut().zip(square) {
+            row[i] = number.to_le_bytes();
         }
+    }
+    let mut square: [u64; 8] = std::array::from_fn(|c| last.get(c).map_or(0, |e| u64::from_le_bytes(*e)));
+    transpose::bytes(&mut square);
+    transpose::bits(&mut square);
+    for ((_, rest), number) in bits.iter_mut().zip(square) {
+        rest.copy_from_slice(&number.to_le_bytes()[..last.len()]);
     }
 }
 
@@ -55,12 +63,21 @@ pub(super) fn join(planes: &[u8], element_size: usize, elements: &mut [u8], spar
 
 /// Puts eight planes of bits back into one of bytes.
 fn join_bytes(bits: &[u8], rows: usize, plane: &mut [u8]) {
-    let mut bits = bits.chunks_exact(rows);
-    let bits: [&[u8]; 8] = std::array::from_fn(|_| bits.next().unwrap_or_default());
     let (eights, _) = plane.as_chunks_mut::<8>();
-    for (i, eight) in eights.iter_mut().enumerate() {
-        let column = u64::from_le_bytes(std::array::from_fn(|k| bits[k][i]));
-        *eight = transposed(column).to_le_bytes();
+    let (groups, last) = eights.as_chunks_mut::<8>();
+    let mut each = bits.chunks_exact(rows).map(|row| row.as_chunks::<8>());
+    let bits: [_; 8] = std::array::from_fn(|_| each.next().unwrap_or_default());
+    let (whole, rest) = (bits.map(|row| row.0), bits.map(|row| row.1));
+    for (i, group) in groups.iter_mut().enumerate() {
+        let mut square: [u64; 8] = std::array::from_fn(|k| u64::from_le_bytes(whole[k][i]));
+        transpose::bits(&mut square);
+        transpose::bytes(&mut square);
+        *group = square.map(u64::to_le_bytes);
+    }
+    for (i, eight) in last.iter_mut().enumerate() {
+        let mut square: [u64; 8] = std::array::from_fn(|k| u64::from(rest[k][i]));
+        transpose::bits(&mut square);
+        *eight = square.map(|number| number as u8);
     }
 }
 

@@ -72,7 +72,7 @@ impl Filter for Bitshuffle {
         let (block, mut rest) = rest.split_first_chunk().ok_or_else(short)?;
         let size = call.check_size(u64::from_be_bytes(*size))?;
         let block = u32::from_be_bytes(*block) as usize / parameters.element_size;
-        if block == 0 || block % UNIT != 0 || size % parameters.element_size != 0 {
+        if block == 0 || !block.is_multiple_of(UNIT) || !size.is_multiple_of(parameters.element_size) {
             return Err(call.damaged(format!("{size} bytes in blocks of {block} elements")));
         }
         out.resize(size, 0);
@@ -93,7 +93,7 @@ impl Filter for Bitshuffle {
         let parameters = Parameters::of(call)?;
         let block_bytes = u32::try_from(parameters.block.saturating_mul(parameters.element_size));
         let Ok(block_bytes) = block_bytes else { return Ok(false) };
-        if chunk.len() % parameters.element_size != 0 {
+        if !chunk.len().is_multiple_of(parameters.element_size) {
             return Ok(false);
         }
         if parameters.codec != Codec::None {
@@ -118,7 +118,7 @@ impl Filter for Bitshuffle {
 /// A chunk that is bit planes and nothing else.
 fn decode_bare(stored: &[u8], parameters: &Parameters, call: &Call<'_>, out: &mut Vec<u8>) -> Result<()> {
     let size = call.check_size(stored.len() as u64)?;
-    if size % parameters.element_size != 0 {
+    if !size.is_multiple_of(parameters.element_size) {
         return Err(call.damaged(format!("{size} bytes of elements of {}", parameters.element_size)));
     }
     out.resize(size, 0);

@@ -1,5 +1,8 @@
 //! Shuffle (filter 2): all first bytes of the elements, then all second bytes …; what does not fill an element follows
-//! as it is. Written so that the compiler vectorises it: a fixed number of planes, zipped.
+//! as it is. Written so that the compiler vectorises it: a fixed number of planes, zipped; where eight bytes of an element
+//! are at hand, squares of 8 × 8 bytes.
+
+use super::transpose;
 
 /// Puts the bytes of elements in planes.
 pub(super) fn shuffle(input: &[u8], element_size: usize) -> Vec<u8> {
@@ -13,9 +16,10 @@ pub(super) fn shuffle(input: &[u8], element_size: usize) -> Vec<u8> {
     let (planes, tail) = out.split_at_mut(elements.len());
     tail.copy_from_slice(rest);
     match element_size {
-        2 => shuffle_fixed::<2>(elements, planes, count),
-        4 => shuffle_fixed::<4>(elements, planes, count),
-        8 => shuffle_fixed::<8>(elements, planes, count),
+        2 => shuffle_numbers::<2>(elements, planes, count, |bytes, k| (u16::from_le_bytes(bytes) >> (8 * k)) as u8),
+        4 => shuffle_numbers::<4>(elements, planes, count, |bytes, k| (u32::from_le_bytes(bytes) >> (8 * k)) as u8),
+        8 => shuffle_squares::<8>(elements, planes, count),
+        16 => shuffle_squares::<16>(elements, planes, count),
         _ => {
             for (k, plane) in planes.chunks_exact_mut(count).enumerate() {
                 for (to, from) in plane.iter_mut().zip(elements[k..].iter().step_by(element_size)) {
@@ -30,13 +34,42 @@ pub(super) fn shuffle(input: &[u8], element_size: usize) -> Vec<u8> {
 /// Elements that fit the first-level cache with their planes.
 const BLOCK: usize = 1 << 10;
 
-fn shuffle_fixed<const N: usize>(elements: &[u8], planes: &mut [u8], count: usize) {
+/// `byte` gives the byte of a number, by shifting: that is vectorised, indexing is not.
+fn shuffle_numbers<const N: usize>(
+    elements: &[u8],
+    planes: &mut [u8],
+    count: usize,
+    byte: impl Fn([u8; N], usize) -> u8 + Copy,
+) {
     let (elements, _) = elements.as_chunks::<N>();
     let mut planes: Vec<&mut [u8]> = planes.chunks_exact_mut(count).collect();
     for (block, start) in elements.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
         for (k, plane) in planes.iter_mut().enumerate() {
             for (to, from) in plane[start..start + block.len()].iter_mut().zip(block) {
-                *to = from[k];
+                *to = byte(*from, k);
+            }
+        }
+    }
+}
+
+/// Elements whose size `N` is a multiple of 8: squares of eight bytes of eight elements.
+fn shuffle_squares<const N: usize>(elements: &[u8], planes: &mut [u8], count: usize) {
+    let (eights, _) = elements.as_chunks::<8>();
+    let (groups, last) = eights.as_chunks::<N>();
+    for (column, planes) in planes.chunks_exact_mut(8 * count).enumerate() {
+        let mut each = planes.chunks_exact_mut(count).map(|plane| plane.as_chunks_mut::<8>());
+        // Eight of them: that is how the slice was cut.
+        let mut planes: [_; 8] = std::array::from_fn(|_| each.next().unwrap_or_default());
+        for (i, group) in groups.iter().enumerate() {
+            let mut square: [u64; 8] = std::array::from_fn(|e| u64::from_le_bytes(group[e * (N / 8) + column]));
+            transpose::bytes(&mut square);
+            for ((plane, _), row) in planes.iter_mut().zip(square) {
+                plane[i] = row.to_le_bytes();
+            }
+        }
+        for (i, element) in last.chunks_exact(N / 8).enumerate() {
+            for ((_, rest), byte) in planes.iter_mut().zip(element[column]) {
+                rest[i] = byte;
             }
         }
     }
@@ -55,7 +88,8 @@ pub(super) fn unshuffle(input: &[u8], element_size: usize, out: &mut [u8]) {
     match element_size {
         2 => unshuffle_fixed::<2>(planes, elements, count),
         4 => unshuffle_fixed::<4>(planes, elements, count),
-        8 => unshuffle_fixed::<8>(planes, elements, count),
+        8 => unshuffle_squares::<8>(planes, elements, count),
+        16 => unshuffle_squares::<16>(planes, elements, count),
         _ => {
             for (k, plane) in planes.chunks_exact(count).enumerate() {
                 for (to, from) in elements[k..].iter_mut().step_by(element_size).zip(plane) {
@@ -73,6 +107,27 @@ fn unshuffle_fixed<const N: usize>(planes: &[u8], elements: &mut [u8], count: us
     let planes: [&[u8]; N] = std::array::from_fn(|_| planes.next().unwrap_or_default());
     for (i, element) in elements.iter_mut().enumerate() {
         *element = std::array::from_fn(|k| planes[k][i]);
+    }
+}
+
+/// Elements whose size `N` is a multiple of 8.
+fn unshuffle_squares<const N: usize>(planes: &[u8], elements: &mut [u8], count: usize) {
+    let (eights, _) = elements.as_chunks_mut::<8>();
+    let (groups, last) = eights.as_chunks_mut::<N>();
+    for (column, planes) in planes.chunks_exact(8 * count).enumerate() {
+        let mut each = planes.chunks_exact(count).map(|plane| plane.as_chunks::<8>());
+        let planes: [_; 8] = std::array::from_fn(|_| each.next().unwrap_or_default());
+        let (squares, rest) = (planes.map(|plane| plane.0), planes.map(|plane| plane.1));
+        for (i, group) in groups.iter_mut().enumerate() {
+            let mut square: [u64; 8] = std::array::from_fn(|k| u64::from_le_bytes(squares[k][i]));
+            transpose::bytes(&mut square);
+            for (element, row) in group.chunks_exact_mut(N / 8).zip(square) {
+                element[column] = row.to_le_bytes();
+            }
+        }
+        for (i, element) in last.chunks_exact_mut(N / 8).enumerate() {
+            element[column] = std::array::from_fn(|k| rest[k][i]);
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl<'a> Chunk<'a> {
         let content = content(&header, bytes, call)?;
         let (size, block_size) = (size as usize, (block_size as usize).min((size as usize).max(1)));
         if let Content::Packed { streams, .. } = content
-            && block_size % streams != 0
+            && !block_size.is_multiple_of(streams)
         {
             return Err(call.damaged(format!("blocks of {block_size} bytes split by {streams}")));
         }

@@ -56,7 +56,7 @@ impl Undo {
 /// The bytes at the end of a block that a bit shuffle leaves as they are.
 pub(super) fn bytes_left(length: usize, element_size: usize, all_or_nothing: bool) -> usize {
     let count = length / element_size;
-    if all_or_nothing && count % 8 != 0 { length } else { length - (count - count % 8) * element_size }
+    if all_or_nothing && !count.is_multiple_of(8) { length } else { length - (count - count % 8) * element_size }
 }
 
 #[cfg(test)]
