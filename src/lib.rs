@@ -24,12 +24,13 @@
 //! | layer | modules | what |
 //! | --- | --- | --- |
 //! | 5 | `commands` | the program's verbs, on the public API |
-//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `builder` | the public API |
+//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `builder`, `anatomy` | the public API |
 //! | 3 | `object` | what an object header amounts to |
 //! | 2 | `index`, `data` | walking and growing; values in memory |
 //! | 1 | `io`, `format`, `filters` | bytes at rest; bytes on disk, by the specification; bytes to bytes |
 //! | 0 | `error`, `bytes` | |
 
+pub mod anatomy;
 mod attribute;
 mod builder;
 mod bytes;
