@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, convert::Convert, digest::Digest, ls::Ls, merge::Merge, visualize::Visualize,
+    Command, Outcome, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge, visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -41,6 +41,7 @@ enum Verb {
     Visualize(Visualize),
     Ls(Ls),
     Digest(Digest),
+    Explain(Explain),
     /// Prints the completions for a shell, or the manual pages.
     #[command(hide = true)]
     Generate {
@@ -87,6 +88,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Visualize(c) => c,
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,
+        Verb::Explain(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };
     let progress = Bar::new(arguments.quiet);

@@ -2,6 +2,7 @@
 
 pub mod convert;
 pub mod digest;
+pub mod explain;
 pub mod ls;
 pub mod merge;
 pub mod open;
