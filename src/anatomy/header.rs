@@ -61,11 +61,8 @@ pub(super) fn object(walk: &mut Walk, at: Address, path: String) {
         return walk.finding(Kind::ObjectHeader, at, owner, format!("a size of {length} bytes"));
     }
     let mut parts = Parts::default();
-    walk.structure(Place { kind: Kind::ObjectHeader, at, length, owner }, |s| {
-        first_chunk(s, &prefix, &mut parts)?;
-        s.note = format!("version {}, {}", prefix.version, parts.summary());
-        Ok(())
-    });
+    walk.structure(Place { kind: Kind::ObjectHeader, at, length, owner }, |s| first_chunk(s, &prefix, &mut parts));
+    let first = walk.claims.len();
     let mut chunks = 1;
     while let Some((at, length)) = parts.continuations.pop() {
         chunks += 1;
@@ -90,6 +87,8 @@ pub(super) fn object(walk: &mut Walk, at: Address, path: String) {
         let found = parts.messages;
         walk.finding(Kind::ObjectHeader, at, owner, format!("says it has {count} messages, and has {found}"));
     }
+    // What it is of, all of its messages say together.
+    walk.describe(first, Kind::ObjectHeader, format!("version {}, {}", prefix.version, parts.summary()));
     follow(walk, parts, owner);
 }
 
@@ -155,7 +154,7 @@ fn messages(s: &mut Scribe<'_>, size: usize, prefix: &Prefix, parts: &mut Parts)
                 if s.position() + size > end {
                     return Err(crate::Error::damaged(format!("a message of {size} bytes runs past its chunk")));
                 }
-                s.within(size, || "body".into(), |s| message::body(s, kind, flags, parts))
+                s.bounded(size, |s| message::body(s, kind, flags, parts))
             },
         )?;
     }

@@ -138,7 +138,8 @@ impl Map {
             gap(&mut walk, &mut look, reach, inside, &mut filled);
         }
         if self.size > inside {
-            filled.push(plain(inside.max(self.base), self.size, Kind::Beyond));
+            let from = inside.max(reach).min(self.size);
+            filled.push(plain(from, self.size, Kind::Beyond));
         }
         self.claims = filled;
         self.findings.append(&mut walk.findings);

@@ -42,14 +42,13 @@ pub(super) enum Lead {
 }
 
 impl Parts {
-    /// What the header is of, and how many messages it has in its first chunk.
+    /// What the header is of, and how many messages it has.
     pub(super) fn summary(&self) -> String {
         let what = match self {
             Parts { is_group: true, .. } => "group",
             Parts { is_datatype: true, dataspace: Some(_), .. } => "dataset",
             Parts { is_datatype: true, .. } => "datatype",
-            // Its messages may stand in a continuation.
-            _ => "object",
+            _ => "messages about the file",
         };
         format!("{what}, {} messages", self.messages)
     }

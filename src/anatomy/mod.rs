@@ -169,7 +169,7 @@ impl Anatomy {
 
     /// A walk that knows the superblock and where to go from there; with the position where the file ends.
     fn walk(&self, wanted: Option<u64>, joins: bool) -> Result<(Walk, Frame, u64)> {
-        let reader = Reader::new(self.source.clone(), self.limits.clone())?;
+        let reader = Reader::new(self.source.clone(), self.limits.clone(), None)?;
         let position = find_superblock(&reader)?;
         let wanted = wanted.map(|address| address.saturating_add(position));
         let mut walk = Walk::new(reader.clone(), wanted, joins);

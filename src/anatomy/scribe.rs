@@ -311,28 +311,30 @@ impl<'a> Scribe<'a> {
         done
     }
 
-    /// A part of `n` bytes. What goes wrong in it is a fault of the part, and what is not read of it is left over: the
-    /// reading goes on behind it.
+    /// A part of `n` bytes, with a name of its own.
     pub(super) fn within(
         &mut self,
         n: usize,
         name: impl FnOnce() -> String,
         read: impl FnOnce(&mut Self) -> Result<()>,
     ) -> Result<()> {
+        self.part(name, |s| s.bounded(n, read))
+    }
+
+    /// The next `n` bytes. What goes wrong in them is a fault, and what is not read of them is left over: the reading
+    /// goes on behind them.
+    pub(super) fn bounded(&mut self, n: usize, read: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let end = self.at.checked_add(n).filter(|&e| e <= self.end);
         let end = end.ok_or_else(|| Error::damaged("a part runs past the end"))?;
         let outer = std::mem::replace(&mut self.end, end);
-        let done = self.part(name, |s| {
-            if let Err(e) = read(s) {
-                s.wrong(e.to_string());
-            }
-            if s.left() > 0 {
-                s.unused("not used");
-            }
-            Ok(())
-        });
+        if let Err(e) = read(self) {
+            self.wrong(e.to_string());
+        }
+        if self.left() > 0 {
+            self.unused("not used");
+        }
         self.end = outer;
-        done
+        Ok(())
     }
 }
 

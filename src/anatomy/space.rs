@@ -65,9 +65,30 @@ fn sections(s: &mut Scribe<'_>, m: &Manager, free: &mut Vec<(u64, u64)>) -> Resu
     if s.address("manager")?.map(Address::get) != Some(m.at) {
         s.wrong("belongs to another manager");
     }
-    let (count_width, size_width) = (bytes_needed(m.serialized), bytes_needed(m.most));
-    let offset_width = usize::from(m.bits).div_ceil(8).min(8);
     let end = usize::try_from(m.used).unwrap_or(usize::MAX).saturating_sub(4);
+    // libhdf5 1.8.0 and before wrote sizes that are powers of 256 a byte shorter: only the end of the list tells.
+    let (wide, narrow) = (bytes_needed(m.most), bytes_needed(m.most.saturating_sub(1)));
+    let ends = |size_width| {
+        let mut silent = Scribe::new(s.ahead(), s.w, false);
+        let end = end.saturating_sub(s.position());
+        all_sections(&mut silent, m, size_width, end, &mut Vec::new()).is_ok() && silent.position() == end
+    };
+    let size_width = if !ends(wide) && ends(narrow) { narrow } else { wide };
+    all_sections(s, m, size_width, end, free)?;
+    s.checksum()?;
+    s.unused("room for more sections");
+    Ok(())
+}
+
+/// The sections up to `end`, grouped by their size.
+fn all_sections(
+    s: &mut Scribe<'_>,
+    m: &Manager,
+    size_width: usize,
+    end: usize,
+    free: &mut Vec<(u64, u64)>,
+) -> Result<()> {
+    let (count_width, offset_width) = (bytes_needed(m.serialized), usize::from(m.bits).div_ceil(8).min(8));
     while s.position() < end {
         let before = s.position();
         s.part(
@@ -94,8 +115,6 @@ fn sections(s: &mut Scribe<'_>, m: &Manager, free: &mut Vec<(u64, u64)>) -> Resu
             break;
         }
     }
-    s.checksum()?;
-    s.unused("room for more sections");
     Ok(())
 }
 

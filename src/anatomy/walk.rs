@@ -233,6 +233,16 @@ impl Walk {
         self.note(place, note);
     }
 
+    /// Says in one line what the piece is that was noted last before there were `before` of them.
+    pub(super) fn describe(&mut self, before: usize, kind: Kind, note: String) {
+        if let Some(told) = self.told.as_mut().filter(|t| t.kind == kind) {
+            told.note.clone_from(&note);
+        }
+        if let Some(claim) = before.checked_sub(1).and_then(|i| self.claims.get_mut(i)).filter(|c| c.kind == kind) {
+            claim.note = Some(note.into_boxed_str());
+        }
+    }
+
     /// Notes that bytes are a piece of this kind.
     pub(super) fn note(&mut self, place: Place, note: String) {
         let Place { kind, at, length, owner } = place;

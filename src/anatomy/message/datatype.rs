@@ -33,7 +33,7 @@ fn nested(s: &mut Scribe<'_>, depth: usize) -> Result<()> {
         return Err(Error::damaged("datatypes nested too deep"));
     }
     let whole = s.ahead();
-    let first = s.u8("class and version")?;
+    let first = s.bytes("class and version", 1)?.first().copied().unwrap_or(0);
     let (class, version) = (first & 15, first >> 4);
     s.means(|| {
         let class = CLASSES.get(usize::from(class)).unwrap_or(&"a class that does not exist");
@@ -44,7 +44,7 @@ fn nested(s: &mut Scribe<'_>, depth: usize) -> Result<()> {
         s.wrong(format!("class {class}, version {version}"));
         return Ok(());
     }
-    let bits = s.number("bits of the class", 3)?;
+    let bits = little(s.bytes("bits of the class", 3)?);
     s.means(|| bits_text(class, bits));
     let size = s.u32("size of an element")?;
     match class {
