@@ -2,7 +2,8 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge, visualize::Visualize,
+    Command, Outcome, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge, stat::Stat,
+    visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -42,6 +43,7 @@ enum Verb {
     Ls(Ls),
     Digest(Digest),
     Explain(Explain),
+    Stat(Stat),
     /// Prints the completions for a shell, or the manual pages.
     #[command(hide = true)]
     Generate {
@@ -89,6 +91,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,
         Verb::Explain(c) => c,
+        Verb::Stat(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };
     let progress = Bar::new(arguments.quiet);

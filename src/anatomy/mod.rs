@@ -290,7 +290,7 @@ fn alone(walk: &mut Walk, at: Address) {
 }
 
 /// A time for people: seconds since 1970 as a date of the Gregorian calendar, UTC.
-fn time_text(seconds: u64) -> String {
+pub fn time_text(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Days since 0000-03-01: years then end with their leap day, and months are 153 days to every five.
     let days = days + 719_468;

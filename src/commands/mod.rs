@@ -7,6 +7,7 @@ pub mod ls;
 pub mod merge;
 pub mod open;
 pub(crate) mod output;
+pub mod stat;
 pub mod visualize;
 
 use crate::error::Result;
