@@ -180,6 +180,11 @@ impl Anatomy {
         let end = length.and_then(|n| position.checked_add(n));
         let whole = reader.size();
         walk.reader = reader.with_superblock(position, end.unwrap_or(whole), frame.widths);
+        // What was said so far said positions, not addresses.
+        walk.findings.iter_mut().for_each(|f| f.address = f.address.map(|a| a - position));
+        if let Some(told) = &mut walk.told {
+            told.address -= position;
+        }
         let mut tell = |message: String| {
             walk.finding(Kind::Superblock, Address(0), walk::Owner::FILE, message);
         };

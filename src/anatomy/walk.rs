@@ -5,7 +5,7 @@ use super::kind::Kind;
 use super::scribe::Scribe;
 use super::{Finding, Structure};
 use crate::bytes::Address;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::superblock::NodeRanks;
 use crate::io::Reader;
 use std::collections::{BTreeMap, HashSet};
@@ -173,6 +173,9 @@ impl Walk {
 
     /// The first bytes at `at`, less where the file ends before, to see what is there.
     pub(super) fn peek(&mut self, at: Address, length: u64) -> Result<Vec<u8>> {
+        if self.reader.check_range(at, 0).is_err() {
+            return Err(Error::damaged(format!("stands behind the end of the file ({})", self.reader.size())));
+        }
         let mut bytes = self.reader.metadata_up_to(at, length)?.to_vec();
         if !self.image.is_empty() {
             self.overlay(at.get(), &mut bytes);

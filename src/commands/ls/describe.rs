@@ -50,10 +50,12 @@ fn header(object: &Object, creation_order: Option<i64>) -> String {
     if let Some(order) = creation_order {
         text.push_str(&format!(", link {order} of its group"));
     }
-    let times = [(header.born, "made"), (header.modified, "modified"), (header.changed, "changed")];
-    for (time, what) in times {
-        if let Some(seconds) = time {
+    // Times that are the same as the one before say nothing new.
+    let mut said = None;
+    for (time, what) in [(header.born, "made"), (header.modified, "modified"), (header.changed, "changed")] {
+        if let Some(seconds) = time.filter(|_| time != said) {
             text.push_str(&format!(", {what} {}", time_text(seconds.into())));
+            said = time;
         }
     }
     text
