@@ -70,11 +70,11 @@ fn files_that_we_write_have_no_gap_but_zeros() {
     let path = folder.path().join("a.h5");
     let mut out = File::create(&path).expect("created");
     for i in 0..40 {
-        out.build(&format!("many/d{i}")).write(&[i, i + 1]).expect("written");
+        out.build(format!("many/d{i}")).write([i, i + 1]).expect("written");
     }
     let data: Vec<i64> = (0..100_000).collect();
     out.build("chunks").shape([1000, 100]).chunks([7, 30]).shuffle().deflate(1).write(&data).expect("written");
-    out.build("texts").write(&["one", "two", ""].map(String::from)).expect("written");
+    out.build("texts").write(["one", "two", ""].map(String::from)).expect("written");
     out.set_attribute("run", 42).expect("set");
     out.commit().expect("committed");
     let anatomy = Anatomy::open(&path).expect("opened");

@@ -3,12 +3,14 @@
 use super::header;
 use super::kind::Kind;
 use super::message::{self, Lead};
-use super::scribe::{Names, Scribe};
+use super::scribe::{Names, Scribe, quoted};
 use super::walk::{Owner, Place, Walk};
 use super::{chunks, data};
-use crate::bytes::Address;
+use crate::bytes::{Address, Widths};
 use crate::error::Result;
 use crate::format::btree2::{Header, Levels};
+use crate::format::message::attribute::Attribute;
+use crate::format::message::link::Link;
 use crate::index::fractal_heap::Objects;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -69,6 +71,24 @@ struct Tree {
     owner: Owner,
 }
 
+impl Tree {
+    /// The name of the link or attribute that a record leads to.
+    fn name_of(&self, record: &[u8], w: Widths) -> String {
+        let id = |range: std::ops::Range<usize>| record.get(range).unwrap_or_default();
+        match (&self.serves, self.kind) {
+            (Use::Links(Some(objects)), 5) => {
+                let object = objects.borrow_mut().get(id(4..self.record_size.into()));
+                object.and_then(|o| Link::decode(&o, w)).map_or(String::new(), |link| quoted(&link.name.0))
+            }
+            (Use::Attributes(Some(objects)), 8) => {
+                let object = objects.borrow_mut().get(id(0..8));
+                object.and_then(|o| Attribute::decode(&o, w)).map_or(String::new(), |a| quoted(&a.name.0))
+            }
+            _ => String::new(),
+        }
+    }
+}
+
 /// A tree, from its header on.
 pub(super) fn tree(walk: &mut Walk, at: Address, serves: Use, owner: Owner) {
     let w = walk.reader.widths();
@@ -122,7 +142,9 @@ fn node(walk: &mut Walk, at: Address, level: usize, records: u16, tree: &Rc<Tree
         for i in 0..records {
             let size = usize::from(tree.record_size);
             found.extend(s.ahead().get(..size).map(<[u8]>::to_vec));
+            let bytes = s.ahead();
             s.within(size, || format!("record {i}"), |s| record(s, tree.kind, w))?;
+            s.means(|| tree.name_of(bytes, w));
         }
         for i in 0..if level == 0 { 0 } else { u32::from(records) + 1 } {
             s.part(
@@ -151,12 +173,12 @@ fn node(walk: &mut Walk, at: Address, level: usize, records: u16, tree: &Rc<Tree
 }
 
 /// A record, by the kind of its tree.
-fn record(s: &mut Scribe<'_>, kind: u8, w: crate::bytes::Widths) -> Result<()> {
+fn record(s: &mut Scribe<'_>, kind: u8, w: Widths) -> Result<()> {
     match kind {
         1..=4 => {
             s.address("object")?;
             s.length("its size in the file")?;
-            if kind % 2 == 0 {
+            if kind.is_multiple_of(2) {
                 s.u32("filters that it skipped")?;
                 s.length("its size in memory")?;
             }

@@ -125,8 +125,11 @@ impl Explain {
         if self.json {
             writeln!(out, "{}", json_piece(&piece))?;
         } else {
-            writeln!(out, "{address:#x} lies in a {}", one_line(&piece, map.size()).trim())?;
-            account::hex_dump(&anatomy.bytes(address, account::MOST_DUMPED).unwrap_or_default(), address, out)?;
+            let (at, note) = (hex_address(piece.address), Name::from(piece.note));
+            writeln!(out, "{} at {at}, {} bytes: {note}", piece.kind, piece.length)?;
+            let left = u64::try_from(piece.address + i128::from(piece.length) - i128::from(address)).unwrap_or(0);
+            let bytes = anatomy.bytes(address, left.min(account::MOST_DUMPED)).unwrap_or_default();
+            account::hex_dump(&bytes, address, out)?;
         }
         Ok(Outcome::Fine)
     }
