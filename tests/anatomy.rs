@@ -84,8 +84,8 @@ fn files_that_we_write_have_no_gap_but_zeros() {
     }
     assert_all_told(&anatomy, &map, "ours");
     let deep = anatomy.map(MapOptions { deep: true, all: false }).expect("read");
-    let owners: Vec<&str> = deep.pieces().filter(|p| p.kind == Kind::GlobalHeap).map(|p| p.owner).collect();
-    assert!(owners.contains(&"/texts"), "{owners:?}");
+    let owners: Vec<String> = deep.pieces().filter(|p| p.kind == Kind::GlobalHeap).map(|p| p.owner).collect();
+    assert!(owners.iter().any(|o| o == "/texts"), "{owners:?}");
     let every = anatomy.map(MapOptions { deep: false, all: true }).expect("read");
     assert_eq!(every.pieces().filter(|p| p.kind == Kind::Chunk).count(), 143 * 4);
 }

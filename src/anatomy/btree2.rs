@@ -261,8 +261,7 @@ fn attribute(walk: &mut Walk, message: &[u8], owner: Owner) {
         match lead {
             Lead::GlobalHeap(at) => data::collection(walk, at, owner),
             Lead::Committed(at) => {
-                let path = format!("{} (datatype of an attribute)", walk.path(owner));
-                walk.at_last(move |walk| header::object(walk, at, path));
+                walk.at_last(move |walk| header::object(walk, at, owner, " (datatype of an attribute)"));
             }
             _ => {}
         }

@@ -36,17 +36,21 @@ const MOST_CHUNKS: usize = 1024;
 /// An object that a link leads to.
 pub(super) fn child(walk: &mut Walk, at: Address, name: Option<&[u8]>, group: Owner) {
     let shown = name.map_or("?".into(), String::from_utf8_lossy).into_owned();
-    let path = format!("{}/{shown}", walk.path(group).trim_end_matches('/'));
-    walk.then(move |walk| object(walk, at, path));
+    if walk.owners.depth(group) > walk.reader.limits().max_depth {
+        let message = format!("max_depth: groups nested more than {} deep", walk.reader.limits().max_depth);
+        return walk.finding(Kind::ObjectHeader, at, group, message);
+    }
+    let text = walk.owners.link(group, &shown);
+    walk.then(move |walk| object(walk, at, group, &text));
 }
 
-/// An object: its header, and everything that this leads to.
-pub(super) fn object(walk: &mut Walk, at: Address, path: String) {
+/// An object: its header, and everything that this leads to. Its path is that of another with a text behind it.
+pub(super) fn object(walk: &mut Walk, at: Address, before: Owner, text: &str) {
     // Other links may lead here, too.
     if walk.was_seen(Kind::ObjectHeader, at) {
         return;
     }
-    let owner = walk.owner(path);
+    let owner = walk.owners.add(before, text);
     let prefix = walk.peek(at, MAX_PREFIX).and_then(|head| Prefix::decode(&head));
     let prefix = match prefix {
         Ok(prefix) => prefix,
@@ -181,8 +185,7 @@ fn follow(walk: &mut Walk, mut parts: Parts, owner: Owner) {
                 dense(walk, heap, by_name.map(|at| (at, objects)), by_order, owner);
             }
             Lead::Committed(at) => {
-                let path = format!("{} (its datatype)", walk.path(owner));
-                walk.at_last(move |walk| object(walk, at, path));
+                walk.at_last(move |walk| object(walk, at, owner, " (its datatype)"));
             }
             Lead::LocalHeap(at) => drop(group::local_heap(walk, at, owner)),
             Lead::GlobalHeap(at) => data::collection(walk, at, owner),

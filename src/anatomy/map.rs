@@ -1,6 +1,7 @@
 //! The map of a file: all pieces by their place, and what lies between them.
 
 use super::kind::Kind;
+use super::owners::Owners;
 use super::walk::{Claim, Owner, Walk};
 use super::{Finding, data};
 use crate::bytes::Address;
@@ -15,13 +16,13 @@ pub struct Map {
     pub(super) end: u64,
     pub(super) version: u8,
     claims: Vec<Claim>,
-    owners: Vec<String>,
+    owners: Owners,
     findings: Vec<Finding>,
     more_findings: u64,
 }
 
 /// A piece of a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Piece<'a> {
     /// Where it begins, from the first byte of the file.
@@ -35,7 +36,7 @@ pub struct Piece<'a> {
     /// How many chunks one behind the other it stands for; 1 for everything else.
     pub count: u32,
     /// The path of the object that it belongs to; empty if it is the file's.
-    pub owner: &'a str,
+    pub owner: String,
     /// What is worth saying of it.
     pub note: &'a str,
 }
@@ -55,7 +56,7 @@ impl Map {
             length: c.length,
             kind: c.kind,
             count: c.count,
-            owner: self.owners.get(c.owner.0 as usize).map_or("", String::as_str),
+            owner: self.owners.path(c.owner),
             note: c.note.as_deref().unwrap_or(""),
         })
     }
@@ -94,7 +95,7 @@ impl Map {
             end,
             version,
             claims: Vec::new(),
-            owners: Vec::new(),
+            owners: Owners::new(),
             findings: Vec::new(),
             more_findings: 0,
         };
@@ -152,7 +153,7 @@ impl Map {
             return;
         };
         let bytes = reach.min(claim.position + claim.length) - claim.position;
-        let whose = match walk.path(other.owner) {
+        let whose = match &*walk.path(other.owner) {
             "" => String::new(),
             path => format!(" of {path}"),
         };

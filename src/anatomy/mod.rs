@@ -34,6 +34,7 @@ mod header;
 mod kind;
 mod map;
 mod message;
+mod owners;
 mod scribe;
 mod space;
 mod superblock;
@@ -221,7 +222,7 @@ impl Anatomy {
             if !dataset.datatype().has_references_to_file() {
                 continue;
             }
-            let owner = walk.owner(dataset.path().to_owned());
+            let owner = walk.owners.add(walk::Owner::FILE, dataset.path());
             for block in dataset.blocks(BLOCK) {
                 match dataset.select(block).and_then(|part| part.read_stored()) {
                     Ok(bytes) => {
@@ -265,25 +266,25 @@ fn extension_ranks(walk: &Walk, frame: &Frame) -> crate::format::superblock::Nod
 fn start(walk: &mut Walk, frame: &Frame) {
     // The last one is done first: a cache image, which the extension names, goes before everything.
     match frame.root {
-        Some(root) => walk.then(move |walk| header::object(walk, root, "/".into())),
+        Some(root) => walk.then(move |walk| header::object(walk, root, walk::Owner::FILE, "/")),
         None => walk.finding(Kind::Superblock, Address(0), walk::Owner::FILE, "the root group has no address"),
     }
     if let Some(at) = frame.driver {
         walk.then(move |walk| superblock::driver(walk, at));
     }
     if let Some(at) = frame.extension {
-        walk.then(move |walk| header::object(walk, at, "superblock extension".into()));
+        walk.then(move |walk| header::object(walk, at, walk::Owner::FILE, "superblock extension"));
     }
 }
 
 /// A structure that nothing leads to, and that begins with a signature: those that need no others to be understood.
 fn alone(walk: &mut Walk, at: Address) {
-    let owner = walk.owner("(nothing leads here)".into());
+    let owner = walk.owners.add(walk::Owner::FILE, "(nothing leads here)");
     let Some(kind) = walk.peek(at, 4).ok().and_then(|head| Kind::of_signature(&head)) else {
         return;
     };
     match kind {
-        Kind::ObjectHeader => header::object(walk, at, "(nothing leads here)".into()),
+        Kind::ObjectHeader => header::object(walk, at, walk::Owner::FILE, "(nothing leads here)"),
         Kind::GroupNode => group::node(walk, at, None, &None, owner),
         Kind::LocalHeap => drop(group::local_heap(walk, at, owner)),
         Kind::BTree2 => btree2::tree(walk, at, btree2::Use::Nothing, owner),

@@ -2,6 +2,8 @@
 //! nesting in the file is nesting here; every structure is read once, so no circle is walked twice.
 
 use super::kind::Kind;
+pub(super) use super::owners::Owner;
+use super::owners::Owners;
 use super::scribe::Scribe;
 use super::{Finding, Structure};
 use crate::bytes::Address;
@@ -9,15 +11,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::superblock::NodeRanks;
 use crate::io::Reader;
 use std::collections::{BTreeMap, HashSet};
-
-/// Whose a piece is: an index into the walk's list of paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owner(pub(super) u32);
-
-impl Owner {
-    /// What belongs to no object but to the file.
-    pub(super) const FILE: Owner = Owner(0);
-}
 
 /// A piece of the file.
 #[derive(Clone, Debug)]
@@ -52,7 +45,7 @@ pub(super) struct Walk {
     pub(super) reader: Reader,
     pub(super) ranks: NodeRanks,
     pub(super) claims: Vec<Claim>,
-    pub(super) owners: Vec<String>,
+    pub(super) owners: Owners,
     pub(super) findings: Vec<Finding>,
     /// Findings that were too many to keep.
     pub(super) more_findings: u64,
@@ -78,7 +71,7 @@ impl Walk {
             reader,
             ranks: NodeRanks::DEFAULT,
             claims: Vec::new(),
-            owners: vec![String::new()],
+            owners: Owners::new(),
             findings: Vec::new(),
             more_findings: 0,
             free: Vec::new(),
@@ -142,13 +135,8 @@ impl Walk {
         }
     }
 
-    pub(super) fn owner(&mut self, path: String) -> Owner {
-        self.owners.push(path);
-        Owner((self.owners.len() - 1) as u32)
-    }
-
-    pub(super) fn path(&self, owner: Owner) -> &str {
-        self.owners.get(owner.0 as usize).map_or("", String::as_str)
+    pub(super) fn path(&self, owner: Owner) -> String {
+        self.owners.path(owner)
     }
 
     /// Whether it is the first time that somebody leads to this piece.
@@ -167,7 +155,7 @@ impl Walk {
             self.more_findings += 1;
             return;
         }
-        let owner = self.path(owner).to_owned();
+        let owner = self.path(owner);
         self.findings.push(Finding { address: Some(at.get()), kind: Some(kind), owner, message: message.into() });
     }
 
@@ -223,7 +211,7 @@ impl Walk {
         }
         let (faults, note) = (std::mem::take(&mut scribe.faults), std::mem::take(&mut scribe.note));
         if writes {
-            let (fields, owner) = (scribe.into_fields(), self.path(owner).to_owned());
+            let (fields, owner) = (scribe.into_fields(), self.path(owner));
             let note = note.clone();
             let (address, faults) = (at.get(), faults.clone());
             self.told = Some(Structure { kind, position, address, length, owner, note, fields, faults, bytes });
@@ -274,7 +262,7 @@ impl Walk {
                 position,
                 address: at.get(),
                 length,
-                owner: self.path(owner).to_owned(),
+                owner: self.path(owner),
                 note: note(),
                 fields: Vec::new(),
                 faults: Vec::new(),

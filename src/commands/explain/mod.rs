@@ -147,7 +147,7 @@ impl Explain {
             let (name, size, version) = (printable(path), map.size(), map.superblock_version());
             writeln!(out, "{name}: {size} bytes, superblock version {version}")?;
         }
-        for piece in map.pieces().filter(|p| belongs(p.owner)) {
+        for piece in map.pieces().filter(|p| belongs(&p.owner)) {
             if progress.stopped() {
                 return Err(Error::new(ErrorKind::Interrupted, "stopped"));
             }
@@ -226,7 +226,7 @@ fn one_line(piece: &Piece<'_>, size: u64) -> String {
         1 => piece.kind.name().to_owned(),
         n => format!("{n} chunks"),
     };
-    let owner = Name::from(piece.owner).to_string();
+    let owner = Name::from(&*piece.owner).to_string();
     let note = if piece.note.is_empty() { String::new() } else { format!("({})", Name::from(piece.note)) };
     let address = hex_address(piece.address);
     let line = format!(
