@@ -21,6 +21,16 @@ fn assert_tiled(map: &Map, name: &str) {
     assert_eq!(end, map.size(), "{name}");
 }
 
+/// The same where pieces overlap, as in a damaged file.
+fn assert_covered(map: &Map, name: &str) {
+    let mut reach = 0;
+    for piece in map.pieces() {
+        assert!(piece.position <= reach, "{name}: nothing before {piece:?}");
+        reach = reach.max(piece.position + piece.length);
+    }
+    assert_eq!(reach, map.size(), "{name}");
+}
+
 /// The fields must follow each other in the same way, from the first byte of the structure to the last.
 fn assert_told(structure: &Structure, name: &str) {
     let mut end = 0;
@@ -132,14 +142,20 @@ fn no_damage_ends_the_map() {
     for name in ["old.h5", "new.h5"] {
         let good = fixture(name);
         for cut in (0..good.len()).step_by(397) {
-            let _ = of(&good[..cut]).map(MapOptions { all: true, deep: true });
+            if let Ok(map) = of(&good[..cut]).map(MapOptions { all: true, deep: true }) {
+                assert_covered(&map, name);
+            }
         }
         for i in (0..good.len()).step_by(if cfg!(debug_assertions) { 41 } else { 3 }) {
             let mut bytes = good.clone();
             bytes[i] ^= 0xff;
             let anatomy = of(&bytes);
-            let _ = anatomy.map(MapOptions::default());
-            let _ = anatomy.structure(i as u64);
+            if let Ok(map) = anatomy.map(MapOptions::default()) {
+                assert_covered(&map, name);
+            }
+            if let Ok(Some(told)) = anatomy.structure(i as u64) {
+                assert!(told.fields.is_empty() || told.fields.iter().any(|f| !f.is_part));
+            }
         }
     }
 }
@@ -196,7 +212,9 @@ fn hostile_files_end_in_time() {
     for path in corpus("hostile") {
         let begun = std::time::Instant::now();
         if let Ok(anatomy) = Anatomy::open(&path) {
-            let _ = anatomy.map(MapOptions { all: true, deep: true });
+            if let Ok(map) = anatomy.map(MapOptions { all: true, deep: true }) {
+                assert_covered(&map, &path.to_string_lossy());
+            }
             let _ = anatomy.structure(0);
         }
         let seconds = begun.elapsed().as_secs_f64();
