@@ -4,105 +4,91 @@ use super::kind::Kind;
 use super::scribe::{Names, Scribe};
 use super::walk::{Owner, Place, Walk};
 use super::{btree2, fractal_heap, message};
-use crate::bytes::{Address, Widths, bytes_needed};
+use crate::bytes::{Address, Widths};
 use crate::error::Result;
+use crate::format::free_space::{Header, decode_list};
 
 const CLIENTS: Names = &[(0, "fractal heap"), (1, "file")];
 const FILE_SECTIONS: Names = &[(0, "simple"), (1, "small"), (2, "large")];
 const HEAP_SECTIONS: Names = &[(0, "single"), (1, "first row"), (2, "row"), (3, "indirect")];
 
-/// The numbers of a manager that its list of sections depends on.
-#[derive(Default)]
-struct Manager {
-    at: u64,
-    client: u64,
-    serialized: u64,
-    bits: u16,
-    most: u64,
-    sections: Option<Address>,
-    used: u64,
-    allocated: u64,
-}
-
 /// A free-space manager: of a fractal heap, or of the file.
 pub(super) fn manager(walk: &mut Walk, at: Address, owner: Owner) {
     let w = walk.reader.widths();
-    let length = (18 + 7 * w.length() + w.offset()) as u64;
-    let mut m = Manager { at: at.get(), ..Manager::default() };
-    walk.structure(Place { kind: Kind::FreeSpace, at, length, owner }, |s| {
+    let mut header = None;
+    walk.structure(Place { kind: Kind::FreeSpace, at, length: Header::size(w), owner }, |s| {
+        header = Header::decode(s.whole(), w).ok();
         s.signature(b"FSHD")?;
         s.version("version", 0..=0)?;
-        m.client = s.choice("client", 1, CLIENTS)?;
+        s.choice("client", 1, CLIENTS)?;
         let total = s.finite("free bytes")?;
         let sections = s.finite("sections")?;
-        m.serialized = s.finite("sections in the list")?;
+        s.finite("sections in the list")?;
         s.finite("sections not in the list")?;
         s.u16("classes of sections")?;
         s.u16("shrink percent")?;
         s.u16("expand percent")?;
-        m.bits = s.u16("bits of an address")?;
-        m.most = s.finite("largest section")?;
-        m.sections = s.address("list of sections")?;
-        m.used = s.finite("its size")?;
-        m.allocated = s.finite("its size with room to grow")?;
+        s.u16("bits of an address")?;
+        s.finite("largest section")?;
+        s.address("list of sections")?;
+        s.finite("its size")?;
+        s.finite("its size with room to grow")?;
         s.note = format!("{total} bytes in {sections} sections");
         s.checksum()
     });
-    let Some(at) = m.sections else {
+    let Some((header, list)) = header.and_then(|h| h.list.map(|list| (h, list))) else {
         return;
     };
     let mut free = Vec::new();
-    let length = m.allocated;
-    walk.structure(Place { kind: Kind::FreeSections, at, length, owner }, |s| sections(s, &m, &mut free));
-    if m.client == 1 {
-        walk.free.extend(free);
+    let place = Place { kind: Kind::FreeSections, at: list, length: header.allocated, owner };
+    walk.structure(place, |s| {
+        let used = usize::try_from(header.used).unwrap_or(usize::MAX);
+        let known = s.whole().get(..used).map(|bytes| decode_list(bytes, &header, at, w));
+        free = known.and_then(Result::ok).unwrap_or_default();
+        sections(s, &header, at, used.saturating_sub(4))
+    });
+    if header.client == 1 {
+        walk.free.extend(free.into_iter().map(|section| (section.at, section.size)));
     }
 }
 
-fn sections(s: &mut Scribe<'_>, m: &Manager, free: &mut Vec<(u64, u64)>) -> Result<()> {
+fn sections(s: &mut Scribe<'_>, header: &Header, manager: Address, end: usize) -> Result<()> {
     s.signature(b"FSSE")?;
     s.version("version", 0..=0)?;
-    if s.address("manager")?.map(Address::get) != Some(m.at) {
+    if s.address("manager")? != Some(manager) {
         s.wrong("belongs to another manager");
     }
-    let end = usize::try_from(m.used).unwrap_or(usize::MAX).saturating_sub(4);
-    // libhdf5 1.8.0 and before wrote sizes that are powers of 256 a byte shorter: only the end of the list tells.
-    let (wide, narrow) = (bytes_needed(m.most), bytes_needed(m.most.saturating_sub(1)));
-    let ends = |size_width| {
+    let [count, size, place] = header.widths();
+    // Of the two widths that a size may have, the one with which the list ends where it should.
+    let ends = |size| {
         let mut silent = Scribe::new(s.ahead(), s.w, false);
         let end = end.saturating_sub(s.position());
-        all_sections(&mut silent, m, size_width, end, &mut Vec::new()).is_ok() && silent.position() == end
+        all_sections(&mut silent, header, [count, size, place], end).is_ok() && silent.position() == end
     };
-    let size_width = if !ends(wide) && ends(narrow) { narrow } else { wide };
-    all_sections(s, m, size_width, end, free)?;
+    let old = header.old_size_width();
+    let size = if !ends(size) && ends(old) { old } else { size };
+    all_sections(s, header, [count, size, place], end)?;
     s.checksum()?;
     s.unused("room for more sections");
     Ok(())
 }
 
 /// The sections up to `end`, grouped by their size.
-fn all_sections(
-    s: &mut Scribe<'_>,
-    m: &Manager,
-    size_width: usize,
-    end: usize,
-    free: &mut Vec<(u64, u64)>,
-) -> Result<()> {
-    let (count_width, offset_width) = (bytes_needed(m.serialized), usize::from(m.bits).div_ceil(8).min(8));
+fn all_sections(s: &mut Scribe<'_>, header: &Header, widths: [usize; 3], end: usize) -> Result<()> {
+    let [count_width, size_width, place_width] = widths;
+    let is_file = header.client == 1;
     while s.position() < end {
-        let before = s.position();
         s.part(
             || "sections of one size".into(),
             |s| {
                 let count = s.number("number", count_width)?;
-                let size = s.number("size", size_width)?;
+                s.number("size", size_width)?;
                 for _ in 0..count {
-                    let offset = s.number(if m.client == 1 { "address" } else { "offset" }, offset_width)?;
-                    s.means(|| format!("{offset:#x}"));
-                    free.push((offset, size));
-                    let class = s.choice("class", 1, if m.client == 1 { FILE_SECTIONS } else { HEAP_SECTIONS })?;
-                    if m.client == 0 && matches!(class, 1 | 3) {
-                        s.number("offset of the indirect block", offset_width)?;
+                    let place = s.number(if is_file { "address" } else { "offset" }, place_width)?;
+                    s.means(|| format!("{place:#x}"));
+                    let class = s.choice("class", 1, if is_file { FILE_SECTIONS } else { HEAP_SECTIONS })?;
+                    if header.class_bytes(class as u8) > 0 {
+                        s.number("offset of the indirect block", place_width)?;
                         s.u16("row")?;
                         s.u16("column")?;
                         s.u16("number of entries")?;
@@ -111,9 +97,6 @@ fn all_sections(
                 Ok(())
             },
         )?;
-        if s.position() == before {
-            break;
-        }
     }
     Ok(())
 }
