@@ -21,6 +21,7 @@ use std::process::ExitCode;
   h5manager merge a.h5 b.h5 --output all.h5
   h5manager visualize all.h5
   h5manager ls -v run.h5
+  h5manager explain run.h5
 
 h5manager COMMAND --help says more of each."
 )]

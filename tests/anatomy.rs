@@ -138,6 +138,17 @@ fn an_overlap_is_named() {
 }
 
 #[test]
+fn a_map_that_nobody_wants_any_more_ends() {
+    let asked = std::cell::Cell::new(0);
+    let stopped = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 10
+    };
+    let ended = of(&fixture("new.h5")).map_unless(MapOptions::default(), &stopped);
+    assert_eq!(ended.unwrap_err().kind(), h5manager::ErrorKind::Interrupted);
+}
+
+#[test]
 fn no_damage_ends_the_map() {
     for name in ["old.h5", "new.h5"] {
         let good = fixture(name);

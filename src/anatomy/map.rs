@@ -87,7 +87,7 @@ impl Map {
     }
 
     /// Makes the map of what a walk found.
-    pub(super) fn new(walk: Walk, end: u64, size: u64, version: u8) -> Map {
+    pub(super) fn new(walk: Walk, (end, size): (u64, u64), version: u8, stopped: &dyn Fn() -> bool) -> Result<Map> {
         let base = walk.reader.base();
         let mut map = Map {
             base,
@@ -99,12 +99,12 @@ impl Map {
             findings: Vec::new(),
             more_findings: 0,
         };
-        map.fill(walk);
-        map
+        map.fill(walk, stopped)?;
+        Ok(map)
     }
 
-    fn fill(&mut self, mut walk: Walk) {
-        adopt(&mut walk, self.end.min(self.size));
+    fn fill(&mut self, mut walk: Walk, stopped: &dyn Fn() -> bool) -> Result<()> {
+        adopt(&mut walk, self.end.min(self.size), stopped)?;
         let mut claims = sorted(&mut walk);
         walk.free.sort_unstable();
         let mut filled: Vec<Claim> = Vec::with_capacity(claims.len() * 2);
@@ -124,6 +124,9 @@ impl Map {
         // How far the file is accounted for, and by which piece.
         let (mut reach, mut last) = (self.base, None::<usize>);
         for claim in claims.drain(..) {
+            if stopped() {
+                return Err(super::interrupted());
+            }
             if claim.position > reach {
                 gap(&mut walk, &mut look, reach, claim.position, &mut filled);
             } else if claim.position < reach {
@@ -146,6 +149,7 @@ impl Map {
         self.findings.append(&mut walk.findings);
         self.more_findings = walk.more_findings;
         self.owners = walk.owners;
+        Ok(())
     }
 
     fn overlap(&self, walk: &mut Walk, claim: &Claim, reach: u64, other: Option<&Claim>) {
@@ -259,13 +263,16 @@ fn gap(walk: &mut Walk, look: &mut Look, from: u64, to: u64, filled: &mut Vec<Cl
 
 /// Global heap collections are led to by the elements of datasets, which are not read for a map: those that stand in
 /// gaps are recognised by their signature, and fit.
-fn adopt(walk: &mut Walk, inside: u64) {
+fn adopt(walk: &mut Walk, inside: u64, stopped: &dyn Fn() -> bool) -> Result<()> {
     let base = walk.reader.base();
     let mut taken: Vec<(u64, u64)> = walk.claims.iter().map(|c| (c.position, c.position + c.length)).collect();
     taken.sort_unstable();
     let (mut reach, mut look) = (base, Look { left: MOST_LOOKED_AT, buffer: Vec::new() });
     for (start, end) in taken.into_iter().chain([(inside, inside)]) {
         while reach < start {
+            if stopped() {
+                return Err(super::interrupted());
+            }
             let Ok(Seen::Structure(kind, at)) = look.at(walk, reach, start) else {
                 break;
             };
@@ -282,4 +289,5 @@ fn adopt(walk: &mut Walk, inside: u64) {
         }
         reach = reach.max(end);
     }
+    Ok(())
 }

@@ -45,7 +45,7 @@ pub use map::{Map, Piece};
 pub use scribe::Field;
 
 use crate::bytes::{Address, Limits, MAX_PROBES};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::format::superblock::SIGNATURE;
 use crate::group::Object;
@@ -130,12 +130,20 @@ impl Anatomy {
     /// # Errors
     /// `Damaged` if there is no superblock that could be followed, `Io` if the file cannot be read.
     pub fn map(&self, options: MapOptions) -> Result<Map> {
+        self.map_unless(options, &|| false)
+    }
+
+    /// The map of the whole file, unless somebody wants it no more: `stopped` is asked now and then.
+    ///
+    /// # Errors
+    /// As [`Anatomy::map`], and `Interrupted`.
+    pub fn map_unless(&self, options: MapOptions, stopped: &dyn Fn() -> bool) -> Result<Map> {
         let (mut walk, frame, end) = self.walk(None, !options.all)?;
-        walk.run();
+        walk.run(stopped)?;
         if options.deep {
-            self.read_elements(&mut walk);
+            self.read_elements(&mut walk, stopped)?;
         }
-        Ok(Map::new(walk, end, self.source.size()?, frame.version))
+        Map::new(walk, (end, self.source.size()?), frame.version, stopped)
     }
 
     /// The structure that the byte at an address belongs to; `None` if it belongs to none.
@@ -144,7 +152,7 @@ impl Anatomy {
     /// As [`Anatomy::map`].
     pub fn structure(&self, address: u64) -> Result<Option<Structure>> {
         let (mut walk, _, _) = self.walk(Some(address), false)?;
-        walk.run();
+        walk.run(&|| false)?;
         if walk.told.is_none() {
             alone(&mut walk, Address(address));
         }
@@ -209,10 +217,11 @@ impl Anatomy {
     }
 
     /// Reads the elements of datasets that lead into the global heap.
-    fn read_elements(&self, walk: &mut Walk) {
+    fn read_elements(&self, walk: &mut Walk, stopped: &dyn Fn() -> bool) -> Result<()> {
         const BLOCK: u64 = 4 << 20;
+        // What keeps the file from being opened is among the findings.
         let Ok(file) = File::from_source(self.source.clone(), self.limits.clone()) else {
-            return;
+            return Ok(());
         };
         let w = walk.reader.widths();
         for visit in file.walk().flatten() {
@@ -224,6 +233,9 @@ impl Anatomy {
             }
             let owner = walk.owners.add(walk::Owner::FILE, dataset.path());
             for block in dataset.blocks(BLOCK) {
+                if stopped() {
+                    return Err(interrupted());
+                }
                 match dataset.select(block).and_then(|part| part.read_stored()) {
                     Ok(bytes) => {
                         for at in data::collections(dataset.datatype(), &bytes, w) {
@@ -239,7 +251,12 @@ impl Anatomy {
                 }
             }
         }
+        Ok(())
     }
+}
+
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "stopped")
 }
 
 /// Looks for the superblock at 0, 512, 1024, 2048 … (II.A).

@@ -112,11 +112,17 @@ pub(super) fn driver(walk: &mut Walk, at: Address) {
         Ok(size) => 16 + size,
         Err(e) => return walk.unreadable(Kind::DriverInfo, at, Owner::FILE, &e),
     };
+    let mut name = Vec::new();
     walk.structure(Place { kind: Kind::DriverInfo, at, length, owner: Owner::FILE }, |s| {
         s.version("version", 0..=0)?;
         s.reserved(3)?;
         let size = s.u32("size of what the driver needs")?;
-        s.text("driver", 8)?;
+        name = s.text("driver", 8)?.to_vec();
+        s.note = super::scribe::quoted(&name);
         s.bytes("what the driver needs", size as usize).map(drop)
     });
+    if name.starts_with(b"NCSAfami") || name.starts_with(b"NCSAmult") {
+        let message = "the file is one of several: what stands in the others is not looked at";
+        walk.finding(Kind::DriverInfo, at, Owner::FILE, message);
+    }
 }

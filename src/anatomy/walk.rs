@@ -87,8 +87,11 @@ impl Walk {
     }
 
     /// Does everything that is to be done.
-    pub(super) fn run(&mut self) {
+    pub(super) fn run(&mut self, stopped: &dyn Fn() -> bool) -> Result<()> {
         while let Some(task) = self.todo.pop().or_else(|| self.last.pop()) {
+            if stopped() {
+                return Err(super::interrupted());
+            }
             // What was asked for is told, or the file leads in circles.
             if self.told.is_some() || self.exhausted {
                 break;
@@ -102,6 +105,7 @@ impl Walk {
         }
         self.todo.clear();
         self.last.clear();
+        Ok(())
     }
 
     /// Something to be done soon.

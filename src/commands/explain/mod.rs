@@ -2,6 +2,7 @@
 
 mod account;
 
+use super::ls::split_path;
 use super::output::printable;
 use super::{Command, Outcome, Progress};
 use crate::anatomy::{Anatomy, Finding, Map, MapOptions, Piece};
@@ -33,7 +34,7 @@ use std::path::{Path, PathBuf};
   h5manager explain run.h5 /detector/counts       the header of an object, and where its pieces are
   h5manager explain --json run.h5 | grep '\"gap\"'  what nothing leads to")]
 pub struct Explain {
-    /// The file, or FILE@ADDRESS.
+    /// The file, FILE@ADDRESS, or FILE::/PATH.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// An address (0x1a40 or 6720), or the path of an object (/detector/counts).
@@ -69,7 +70,7 @@ impl Command for Explain {
         match subject {
             Subject::Address(address) => self.one(&anatomy, address, out).map_err(named),
             Subject::File => {
-                let map = anatomy.map(options).map_err(named)?;
+                let map = anatomy.map_unless(options, &|| progress.stopped()).map_err(named)?;
                 self.map(&map, &path, None, out, progress)
             }
             Subject::Object(object) => {
@@ -77,7 +78,7 @@ impl Command for Explain {
                 if !self.json {
                     writeln!(out)?;
                 }
-                let map = anatomy.map(options).map_err(named)?;
+                let map = anatomy.map_unless(options, &|| progress.stopped()).map_err(named)?;
                 let pieces = self.map(&map, &path, Some(&object), out, progress)?;
                 Ok(if header == Outcome::Finding { header } else { pieces })
             }
@@ -105,7 +106,10 @@ impl Explain {
         {
             return Ok((file.into(), Subject::Address(address)));
         }
-        Ok((self.file.clone(), Subject::File))
+        Ok(match split_path(&self.file) {
+            (file, Some(inside)) => (file, Subject::Object(inside)),
+            (file, None) => (file, Subject::File),
+        })
     }
 
     /// One structure.

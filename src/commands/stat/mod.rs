@@ -58,7 +58,8 @@ impl Command for Stat {
                     Err(e) => tally.errors.push(e.to_string()),
                 }
             }
-            let map = Anatomy::open(path)?.map(MapOptions::default()).map_err(|e| e.on(printable(path)))?;
+            let map = Anatomy::open(path)?.map_unless(MapOptions::default(), &|| progress.stopped());
+            let map = map.map_err(|e| e.on(printable(path)))?;
             tally.space(&map);
             if self.json {
                 report::json(&tally, path, &file, out)?;
