@@ -23,9 +23,10 @@ use std::path::{Path, PathBuf};
 /// header is, and then all its pieces.
 ///
 /// With --json each line is an object. Of the map: address, position, length, kind, section, count (of chunks one behind
-/// the other), owner, note; then {"finding": message, address, kind, owner}; last {"total": bytes of each sort}. Of one
-/// structure: first kind, address, position, length, section, owner, note; then offset, address, length, level, name,
-/// hex (4,096 bytes at most), meaning, and "part" or "wrong" where that is so.
+/// the other), owner, note; then {"finding": message, address, kind, owner}; last {"total": bytes of each sort,
+/// "findings": their number}. Of one structure: first kind, address, position, length, section, owner, note; then for
+/// each field offset, address, length, level, name, hex (4,096 bytes at most), meaning, and "part" or "wrong" where that
+/// is so.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   h5manager explain run.h5                        the map
