@@ -136,6 +136,10 @@ impl Dataset {
         &self.shared.node
     }
 
+    pub(crate) fn raw(&self) -> &RawData {
+        &self.shared.raw
+    }
+
     /// The path by which it was reached.
     pub fn path(&self) -> &str {
         &self.shared.node.path

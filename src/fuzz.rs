@@ -19,6 +19,26 @@ pub fn messages(data: &[u8]) {
     crate::format::decode_everything(data);
 }
 
+/// Any bytes as a file whose structures are looked at: every byte must be accounted for, every structure told whole.
+pub fn anatomy(data: &[u8]) {
+    use crate::anatomy::{Anatomy, MapOptions};
+    let anatomy = Anatomy::from_source(Arc::new(MemorySource::new(data)), Limits::untrusted());
+    let Ok(map) = anatomy.map(MapOptions { all: data.len() % 2 == 0, deep: true }) else { return };
+    let mut reach = 0;
+    for piece in map.pieces() {
+        assert!(piece.position <= reach, "nothing before {piece:?}");
+        reach = reach.max(piece.position + piece.length);
+    }
+    assert_eq!(reach, map.size());
+    for piece in map.pieces().take(16) {
+        let Some(told) = u64::try_from(piece.address).ok().and_then(|a| anatomy.structure(a).ok().flatten()) else {
+            continue;
+        };
+        let fields = told.fields.iter().filter(|f| !f.is_part);
+        assert!(told.fields.is_empty() || fields.map(|f| f.length).sum::<u64>() == told.bytes.len() as u64);
+    }
+}
+
 /// Any bytes as a datatype, and what is behind it as elements of that datatype.
 pub fn datatype(data: &[u8]) {
     let Ok((datatype, used)) = datatype::decode(data) else { return };

@@ -112,6 +112,7 @@ pub struct Group {
 pub struct Link {
     name: Name,
     target: LinkTarget,
+    creation_order: Option<i64>,
 }
 
 /// Where a link leads.
@@ -144,12 +145,17 @@ impl Link {
             link::Target::External { file, path } => LinkTarget::External { file, path },
             link::Target::User { class } => LinkTarget::User { class },
         };
-        Link { name: link.name, target }
+        Link { name: link.name, target, creation_order: link.creation_order }
     }
 
     /// Its name.
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// When it was made, counted from the group's first link; `None` where the group keeps no such count.
+    pub fn creation_order(&self) -> Option<i64> {
+        self.creation_order
     }
 
     /// Where it leads.

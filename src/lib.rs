@@ -24,12 +24,13 @@
 //! | layer | modules | what |
 //! | --- | --- | --- |
 //! | 5 | `commands` | the program's verbs, on the public API |
-//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `builder` | the public API |
+//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `storage`, `builder`, `anatomy` | the public API |
 //! | 3 | `object` | what an object header amounts to |
 //! | 2 | `index`, `data` | walking and growing; values in memory |
 //! | 1 | `io`, `format`, `filters` | bytes at rest; bytes on disk, by the specification; bytes to bytes |
 //! | 0 | `error`, `bytes` | |
 
+pub mod anatomy;
 mod attribute;
 mod builder;
 mod bytes;
@@ -50,6 +51,7 @@ mod object;
 mod open_files;
 #[cfg(feature = "cli")]
 pub mod progress;
+mod storage;
 mod walk;
 
 pub use attribute::Attribute;
@@ -68,6 +70,7 @@ pub use format::message::filter_pipeline::FilterInfo;
 pub use format::selection::{Blocks, StoredSelection, Strided};
 pub use group::{Group, Link, LinkTarget, Object};
 pub use io::External;
+pub use storage::{ChunkInfo, HeaderInfo};
 pub use walk::{Visit, Visited, Walk};
 
 /// Filters: what is done to chunks before they are stored, and how to add one.

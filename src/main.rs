@@ -2,7 +2,8 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, convert::Convert, digest::Digest, ls::Ls, merge::Merge, visualize::Visualize,
+    Command, Outcome, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge, stat::Stat,
+    visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -20,6 +21,7 @@ use std::process::ExitCode;
   h5manager merge a.h5 b.h5 --output all.h5
   h5manager visualize all.h5
   h5manager ls -v run.h5
+  h5manager explain run.h5
 
 h5manager COMMAND --help says more of each."
 )]
@@ -41,6 +43,8 @@ enum Verb {
     Visualize(Visualize),
     Ls(Ls),
     Digest(Digest),
+    Explain(Explain),
+    Stat(Stat),
     /// Prints the completions for a shell, or the manual pages.
     #[command(hide = true)]
     Generate {
@@ -87,6 +91,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Visualize(c) => c,
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,
+        Verb::Explain(c) => c,
+        Verb::Stat(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };
     let progress = Bar::new(arguments.quiet);

@@ -30,6 +30,7 @@ pub struct Visit {
     what: Visited,
     depth: usize,
     last: bool,
+    creation_order: Option<i64>,
 }
 
 /// What a walk comes by.
@@ -52,6 +53,11 @@ impl Visit {
     /// Links from the root: 0 is the root itself.
     pub fn depth(&self) -> usize {
         self.depth
+    }
+
+    /// When the link to it was made, counted from the group's first link; `None` where the group keeps no such count.
+    pub fn creation_order(&self) -> Option<i64> {
+        self.creation_order
     }
 
     /// Whether it is the last of its group.
@@ -104,7 +110,7 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Self::Item> {
         if let Some((path, address)) = self.start.take() {
             let what = self.visit(path.clone(), address).on(&path.to_text());
-            return Some(what.map(|what| Visit { path, what, depth: 0, last: true }));
+            return Some(what.map(|what| Visit { path, what, depth: 0, last: true, creation_order: None }));
         }
         loop {
             let (group, links) = self.stack.last_mut()?;
@@ -121,12 +127,12 @@ impl Iterator for Walk {
             path.extend_from_slice(&link.name().0);
             let path = Name(path);
             let last = links.peek().is_none();
-            let depth = self.stack.len();
+            let (depth, creation_order) = (self.stack.len(), link.creation_order());
             let what = match link.target() {
                 LinkTarget::Hard(address) => self.visit(path.clone(), Address(*address)).on(&path.to_text()),
                 target => Ok(Visited::Link(target.clone())),
             };
-            return Some(what.map(|what| Visit { path, what, depth, last }));
+            return Some(what.map(|what| Visit { path, what, depth, last, creation_order }));
         }
     }
 }

@@ -90,7 +90,7 @@ fn labels(path: &Path) -> (Vec<i64>, Vec<String>, Vec<String>) {
 fn help_has_examples_for_every_command() {
     let desk = Desk::new();
     let top = desk.good(&["--help"]).out;
-    for verb in ["convert", "merge", "visualize", "ls", "digest"] {
+    for verb in ["convert", "merge", "visualize", "ls", "digest", "explain", "stat"] {
         assert!(top.contains(verb), "{top}");
         let help = desk.good(&[verb, "--help"]).out;
         assert!(help.contains("Examples:"), "{verb}: {help}");
@@ -273,7 +273,7 @@ fn looking_into_something_else_says_what_it_is() {
     let desk = Desk::new();
     std::fs::write(desk.path("a.h5"), "this is not HDF5 at all, just text").expect("written");
     std::fs::write(desk.path("empty.h5"), "").expect("written");
-    for verb in ["ls", "digest", "visualize"] {
+    for verb in ["ls", "digest", "visualize", "explain", "stat"] {
         desk.bad(&[verb, "a.h5"], &["a.h5", "not an HDF5 file"]);
         desk.bad(&[verb, "empty.h5"], &["empty"]);
         desk.bad(&[verb, "nothing.h5"], &["nothing.h5", "no such file"]);

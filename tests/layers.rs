@@ -22,6 +22,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("attribute", 4),
     ("walk", 4),
     ("builder", 4),
+    ("anatomy", 4),
+    ("storage", 4),
     ("commands", 5),
     ("progress", 5),
     ("fuzz", 6),

@@ -2,10 +2,12 @@
 
 pub mod convert;
 pub mod digest;
+pub mod explain;
 pub mod ls;
 pub mod merge;
 pub mod open;
 pub(crate) mod output;
+pub mod stat;
 pub mod visualize;
 
 use crate::error::Result;

@@ -63,11 +63,16 @@ pub(crate) struct Levels {
 
 impl Levels {
     pub(crate) fn new(header: &Header, w: Widths) -> Result<Levels> {
-        let record_size = usize::from(header.record_size);
-        let room = u64::from(header.node_size).saturating_sub(10);
-        let leaf = room / record_size as u64;
+        Self::of(header.node_size, header.record_size, header.depth, w)
+    }
+
+    /// The same from the three numbers that it depends on.
+    pub(crate) fn of(node_size: u32, record_size: u16, depth: u16, w: Widths) -> Result<Levels> {
+        let record_size = usize::from(record_size);
+        let room = u64::from(node_size).saturating_sub(10);
+        let leaf = room / record_size.max(1) as u64;
         let mut levels = Levels { record_size, offset_width: w.offset(), capacity: vec![(leaf, leaf)] };
-        for level in 1..=usize::from(header.depth) {
+        for level in 1..=usize::from(depth) {
             let pointer = levels.pointer_size(level) as u64;
             let here = room.saturating_sub(pointer) / (record_size as u64 + pointer);
             let (_, below) = levels.capacity[level - 1];
@@ -75,21 +80,19 @@ impl Levels {
             levels.capacity.push((here, all));
         }
         if levels.capacity.iter().any(|&(here, _)| here == 0) {
-            return Err(
-                Error::damaged(format!("nodes of {} bytes hold no record", header.node_size)).in_structure(HEADER)
-            );
+            return Err(Error::damaged(format!("nodes of {node_size} bytes hold no record")).in_structure(HEADER));
         }
         Ok(levels)
     }
 
     /// The count of a child's own records is as wide as a leaf's maximum needs, at every level (the specification
     /// says otherwise).
-    fn count_width(&self) -> usize {
+    pub(crate) fn count_width(&self) -> usize {
         bytes_needed(self.capacity[0].0)
     }
 
     /// The count of a child's whole subtree is there only where the child is an internal node.
-    fn total_width(&self, level: usize) -> usize {
+    pub(crate) fn total_width(&self, level: usize) -> usize {
         if level > 1 { bytes_needed(self.capacity[level - 1].1) } else { 0 }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod btree2;
 pub(crate) mod extensible_array;
 pub(crate) mod fixed_array;
 pub(crate) mod fractal_heap;
+pub(crate) mod free_space;
 pub(crate) mod global_heap;
 pub(crate) mod local_heap;
 pub(crate) mod message;
@@ -58,6 +59,9 @@ pub(crate) fn decode_everything(data: &[u8]) {
     }
     if let Ok(prefix) = object_header::Prefix::decode(data) {
         let _ = prefix.envelopes(data, prefix.messages.start as usize..data.len());
+    }
+    if let Ok(header) = free_space::Header::decode(data, w) {
+        let _ = free_space::decode_list(data, &header, Address(0), w);
     }
     let _ = symbol_table::decode_node(data, w, 4);
     let _ = global_heap::decode_objects(data, w);

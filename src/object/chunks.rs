@@ -190,6 +190,20 @@ impl ChunkTable {
         }
     }
 
+    /// The smallest and the largest number of bytes that a stored chunk takes; nothing where none is stored.
+    pub(crate) fn extremes(&self) -> Option<(u64, u64)> {
+        let ends = |records: &mut dyn Iterator<Item = &ChunkRecord>| {
+            records.fold(None, |ends: Option<(u64, u64)>, r| {
+                Some(ends.map_or((r.size, r.size), |(least, most)| (least.min(r.size), most.max(r.size))))
+            })
+        };
+        match self {
+            ChunkTable::Dense(table) => ends(&mut table.iter().flatten()),
+            ChunkTable::Sparse(table) => ends(&mut table.iter().map(|(_, r)| r)),
+            ChunkTable::Implicit { size, .. } => Some((*size, *size)),
+        }
+    }
+
     /// The number of chunks that are stored, and their bytes.
     pub(crate) fn stored(&self, grid: &Grid) -> (u64, u64) {
         let sum =

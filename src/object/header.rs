@@ -31,6 +31,10 @@ pub(crate) struct ObjectHeader {
     messages: Vec<Message>,
     /// All chunks, one behind the other.
     bytes: Vec<u8>,
+    /// How many chunks that are.
+    pub(crate) chunks: u32,
+    /// Bytes of messages that hold nothing.
+    pub(crate) free: u64,
 }
 
 #[derive(Debug)]
@@ -58,7 +62,7 @@ impl ObjectHeader {
         let first = reader.metadata(address, prefix.first_chunk_size())?;
         prefix.verify_first(&first)?;
         let range = prefix.messages.start as usize..prefix.messages.end as usize;
-        let mut header = ObjectHeader { address, prefix, messages: Vec::new(), bytes: Vec::new() };
+        let mut header = ObjectHeader { address, prefix, messages: Vec::new(), bytes: Vec::new(), chunks: 0, free: 0 };
         let mut pending = header.add_chunk(&first, range, reader.widths())?;
         let whole = address.get()..address.get() + first.len() as u64;
         let mut seen = Vec::from_iter(Some(whole));
@@ -87,11 +91,15 @@ impl ObjectHeader {
     fn add_chunk(&mut self, chunk: &[u8], range: Range<usize>, w: Widths) -> Result<Vec<Continuation>> {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(chunk);
+        self.chunks += 1;
         let mut continuations = Vec::new();
         for envelope in self.prefix.envelopes(chunk, range)? {
             let body = start + envelope.body.start..start + envelope.body.end;
             match envelope.kind {
-                kind::NIL => continue,
+                kind::NIL => {
+                    self.free += envelope.body.len() as u64;
+                    continue;
+                }
                 kind::CONTINUATION => {
                     continuations.push(decode::<Continuation>(&self.bytes[body], w, "continuation message")?.0);
                     continue;
@@ -107,6 +115,11 @@ impl ObjectHeader {
             self.messages.push(Message { kind: envelope.kind, flags: envelope.flags, body });
         }
         Ok(continuations)
+    }
+
+    /// Bytes of all chunks.
+    pub(crate) fn size(&self) -> u64 {
+        self.bytes.len() as u64
     }
 
     /// The bodies of all messages of a kind, in order.

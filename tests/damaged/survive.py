@@ -2,7 +2,7 @@
 
     survive.py PROGRAM FOLDER [FOLDER ...]
 
-Every file below the folders goes through `ls`, `digest` and `visualize`. Prints each failure, then how many runs passed.
+Every file below the folders goes through `ls`, `digest`, `visualize`, `explain` and `stat`. Prints each failure, then how many runs passed.
 """
 import os
 import resource
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-VERBS = [["ls", "-r", "-v"], ["digest", "--json"], ["visualize"]]
+VERBS = [["ls", "-r", "-v", "-a"], ["digest", "--json"], ["visualize"], ["explain", "--all", "--deep"], ["stat"]]
 SECONDS, MEMORY = 2.0, 256 << 20
 # Slow machines get more time before it counts as a hang; the limit of memory holds everywhere.
 PATIENCE = float(os.environ.get("H5MANAGER_PATIENCE", "1"))

@@ -1,8 +1,9 @@
 //! Objects in one line, or as JSON.
 
+use crate::anatomy::time_text;
 use crate::datatype::Name;
-use crate::error::Error;
-use crate::{Attribute, Dataset, LinkTarget, Object, Visited};
+use crate::error::{Error, Result};
+use crate::{Attribute, Dataset, FilterInfo, LinkTarget, Object, Visited};
 use serde_json::{Map, Value, json};
 
 /// How much is said of an object.
@@ -19,16 +20,45 @@ const VALUES: usize = 8;
 const WIDTH: usize = 120;
 
 /// What stands behind an object's name.
-pub(super) fn summary(object: &Object, detail: Detail) -> String {
+pub(super) fn summary(object: &Object) -> String {
     match object {
-        Object::Group(_) if detail == Detail::Short => String::new(),
-        Object::Group(_) => format!("group at {:#x}", object.address()),
+        Object::Group(_) => String::new(),
         Object::Datatype(named) => format!("datatype {}", named.datatype()),
-        Object::Dataset(dataset) => {
-            let short = format!("{} {}", dataset_shape(dataset), dataset.datatype());
-            if detail == Detail::Short { short } else { format!("{short}, {}", storage(dataset)) }
+        Object::Dataset(dataset) => format!("{} {}", dataset_shape(dataset), dataset.datatype()),
+    }
+}
+
+/// How an object is stored, in a few lines; an error is one of them.
+pub(super) fn details(object: &Object, creation_order: Option<i64>) -> Vec<Result<String>> {
+    let mut lines = Vec::new();
+    if let Object::Dataset(dataset) = object {
+        lines.push(storage(dataset));
+    }
+    lines.push(Ok(header(object, creation_order)));
+    lines
+}
+
+fn header(object: &Object, creation_order: Option<i64>) -> String {
+    let header = object.header();
+    let mut text = format!("header {:#x}, version {}, {} bytes", object.address(), header.version, header.bytes);
+    if header.free > 0 {
+        text.push_str(&format!(" ({} free)", header.free));
+    }
+    if header.links != 1 {
+        text.push_str(&format!(", {} links", header.links));
+    }
+    if let Some(order) = creation_order {
+        text.push_str(&format!(", link {order} of its group"));
+    }
+    // Times that are the same as the one before say nothing new.
+    let mut said = None;
+    for (time, what) in [(header.born, "made"), (header.modified, "modified"), (header.changed, "changed")] {
+        if let Some(seconds) = time.filter(|_| time != said) {
+            text.push_str(&format!(", {what} {}", time_text(seconds.into())));
+            said = time;
         }
     }
+    text
 }
 
 /// A shape as numpy writes it; `None` is a null dataspace.
@@ -54,25 +84,44 @@ fn dataset_shape(dataset: &Dataset) -> String {
     format!("{shape} up to ({}{comma})", max.join(", "))
 }
 
-fn storage(dataset: &Dataset) -> String {
+fn storage(dataset: &Dataset) -> Result<String> {
     let mut text = dataset.layout().to_owned();
     if let Some(chunk) = dataset.chunk_shape() {
         text.push_str(&format!(" {}", shape_text(Some(chunk))));
     }
+    if let Some(index) = dataset.chunk_index() {
+        text.push_str(&format!(" by {index}"));
+    }
+    if let Some(address) = dataset.storage_address() {
+        text.push_str(&format!(" at {address:#x}"));
+    }
     for filter in dataset.filters() {
-        text.push_str(&format!(", {}", filter.title()));
+        text.push_str(&format!(", {}", filter_text(filter)));
     }
-    match dataset.stored_size() {
-        Ok(stored) => {
-            let whole = dataset.len().saturating_mul(dataset.datatype().size());
-            text.push_str(&format!(", {stored} bytes"));
-            if !dataset.filters().is_empty() && stored > 0 {
-                text.push_str(&format!(" ({:.2}:1)", whole as f64 / stored as f64));
-            }
-        }
-        Err(e) => text.push_str(&format!(", {}", error_text(&e))),
+    let stored = dataset.stored_size()?;
+    if let Some(chunks) = dataset.chunks()? {
+        text.push_str(&format!(", {} of {} chunks", chunks.stored, chunks.total));
     }
-    text
+    text.push_str(&format!(", {stored} bytes"));
+    if let Some(ratio) = ratio(dataset, stored) {
+        text.push_str(&format!(" ({ratio:.2}:1)"));
+    }
+    Ok(text)
+}
+
+/// How many times smaller filters make the data; nothing where there are none.
+fn ratio(dataset: &Dataset, stored: u64) -> Option<f64> {
+    let whole = dataset.len().saturating_mul(dataset.datatype().size());
+    (!dataset.filters().is_empty() && stored > 0).then(|| whole as f64 / stored as f64)
+}
+
+/// A filter with its parameters; the level of gzip is in its name.
+fn filter_text(filter: &FilterInfo) -> String {
+    let title = Name::from(&*filter.title()).to_string();
+    if filter.parameters.is_empty() || title.ends_with(|c: char| c.is_ascii_digit()) {
+        return title;
+    }
+    format!("{title} {:?}", filter.parameters)
 }
 
 /// An attribute's values, as many as fit a line.
@@ -97,6 +146,14 @@ pub(super) fn attribute_text(attribute: &Attribute) -> String {
 /// An error in one line that cannot steer the terminal.
 pub(super) fn error_text(e: &Error) -> String {
     Name::from(&*e.to_string()).to_string()
+}
+
+/// Whether a line of JSON tells of something that could not be read.
+pub(super) fn has_error(record: &Value) -> bool {
+    match record {
+        Value::Object(map) => map.contains_key("error") || map.values().any(has_error),
+        _ => false,
+    }
 }
 
 /// An object as a line of JSON.
@@ -154,12 +211,41 @@ fn json_object(record: &mut Map<String, Value>, object: &Object, detail: Detail)
             set("chunks", json!(dataset.chunk_shape()));
             set("filters", dataset.filters().iter().map(|f| json!({"id": f.id, "name": f.title()})).collect());
             if detail == Detail::Storage {
-                set("stored", dataset.stored_size().map_or_else(|e| json!({"error": error_text(&e)}), Value::from));
+                json_storage(record, dataset);
             }
         }
     }
     if detail == Detail::Storage {
+        let header = object.header();
+        let times = json!({
+            "born": header.born, "modified": header.modified, "changed": header.changed, "accessed": header.accessed,
+        });
+        let header = json!({
+            "version": header.version, "bytes": header.bytes, "free": header.free, "chunks": header.chunks,
+            "links": header.links,
+        });
         record.insert("address".into(), object.address().into());
+        record.insert("header".into(), header);
+        record.insert("times".into(), times);
+    }
+}
+
+fn json_storage(record: &mut Map<String, Value>, dataset: &Dataset) {
+    let mut set = |key: &str, value: Value| record.insert(key.into(), value);
+    let filters = dataset.filters().iter();
+    set("filters", filters.map(|f| json!({"id": f.id, "name": f.title(), "parameters": f.parameters})).collect());
+    set("index", json!(dataset.chunk_index()));
+    set("data_address", json!(dataset.storage_address()));
+    match dataset.stored_size() {
+        Err(e) => set("stored", json!({"error": error_text(&e)})),
+        Ok(stored) => {
+            set("ratio", json!(ratio(dataset, stored)));
+            set("stored", stored.into())
+        }
+    };
+    if let Ok(Some(chunks)) = dataset.chunks() {
+        set("chunks_stored", chunks.stored.into());
+        set("chunks_total", chunks.total.into());
     }
 }
 

@@ -14,7 +14,12 @@ pub(crate) use describe::shape_text;
 
 /// Shows what is in a file: names, kinds, shapes, types.
 ///
-/// Damaged branches are shown as errors, the rest is shown. FILE may name an object inside: run.h5::/detector.
+/// Damaged branches are shown as errors, the rest is shown, and the exit code is 1. FILE may name an object inside:
+/// run.h5::/detector.
+///
+/// With --json each line is an object with its path, its kind (group, dataset, datatype, soft, external, user, error),
+/// and what that kind has: shape, max, type, layout, chunks, filters; target, file; same_as. With -v: address, header,
+/// times, index, data_address, stored, ratio, chunks_stored, chunks_total. With -a: attributes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   h5manager ls run.h5                   the tree
@@ -28,7 +33,7 @@ pub struct Ls {
     /// Full paths, one a line, instead of a tree.
     #[arg(short, long)]
     recursive: bool,
-    /// Storage: layout, chunks, filters, bytes in the file.
+    /// Storage: layout, chunk index, filters with parameters, bytes and ratio, addresses; header, times, creation order.
     #[arg(short, long)]
     verbose: bool,
     /// Attributes with their values.
@@ -119,10 +124,10 @@ impl Listing<'_> {
     fn single(&mut self, object: &Object) -> Result<()> {
         let path = Name::from(object.path());
         if self.options.json {
-            return self.json(&path, &Visited::Object(object.clone()));
+            return self.json(&path, &Visited::Object(object.clone()), None);
         }
-        writeln!(self.out, "{path}  {}", summary(object, self.detail()))?;
-        self.attributes(object, "    ")
+        write!(self.out, "{path}")?;
+        self.line(&Visited::Object(object.clone()), "    ", None)
     }
 
     fn detail(&self) -> Detail {
@@ -135,32 +140,33 @@ impl Listing<'_> {
             return Ok(());
         }
         if self.options.json {
-            return self.json(visit.path(), visit.what());
+            return self.json(visit.path(), visit.what(), visit.creation_order());
         }
         if self.options.recursive {
             write!(self.out, "{}", visit.path())?;
-            return self.line(visit.what(), "    ");
+            return self.line(visit.what(), "    ", visit.creation_order());
         }
         open.truncate(depth.saturating_sub(1));
         let lead: String = open.iter().map(|&more| if more { "│   " } else { "    " }).collect();
         if depth == 0 {
             let name = if top.path() == "/" { file.to_string() } else { format!("{file}::{}", visit.path()) };
             write!(self.out, "{name}")?;
-            return self.line(visit.what(), "");
+            return self.line(visit.what(), "  ", None);
         }
         let branch = if visit.is_last() { "└── " } else { "├── " };
         write!(self.out, "{lead}{branch}{}", last_name(visit.path()))?;
         open.push(!visit.is_last());
         let below = if visit.is_last() { "      " } else { "│     " };
-        self.line(visit.what(), &format!("{lead}{below}"))
+        self.line(visit.what(), &format!("{lead}{below}"), visit.creation_order())
     }
 
     /// The rest of a line behind the name, and the attributes below it.
-    fn line(&mut self, what: &Visited, lead: &str) -> Result<()> {
+    fn line(&mut self, what: &Visited, lead: &str, creation_order: Option<i64>) -> Result<()> {
         match what {
             Visited::Object(object) => {
-                let text = summary(object, self.detail());
-                writeln!(self.out, "{}{text}", if text.is_empty() { "" } else { "  " })?;
+                let text = summary(object);
+                write!(self.out, "{}{text}", if text.is_empty() { "" } else { "  " })?;
+                self.details(object, lead, creation_order)?;
                 self.attributes(object, lead)
             }
             Visited::Again(first) => Ok(writeln!(self.out, "  = {first}")?),
@@ -171,6 +177,24 @@ impl Listing<'_> {
             }
             Visited::Link(LinkTarget::Hard(address)) => Ok(writeln!(self.out, " -> {address:#x}")?),
         }
+    }
+
+    /// Ends the line of an object; how it is stored stands below it, or with full paths behind it.
+    fn details(&mut self, object: &Object, lead: &str, creation_order: Option<i64>) -> Result<()> {
+        let details = if self.options.verbose { describe::details(object, creation_order) } else { Vec::new() };
+        let (before, after) = if self.options.recursive { ("; ", "") } else { (lead, "\n") };
+        write!(self.out, "{after}")?;
+        for detail in details {
+            let text = detail.unwrap_or_else(|e| {
+                self.damaged = true;
+                format!("!! {}", describe::error_text(&e))
+            });
+            write!(self.out, "{before}{text}{after}")?;
+        }
+        if self.options.recursive {
+            writeln!(self.out)?;
+        }
+        Ok(())
     }
 
     fn attributes(&mut self, object: &Object, lead: &str) -> Result<()> {
@@ -193,8 +217,12 @@ impl Listing<'_> {
         Ok(())
     }
 
-    fn json(&mut self, path: &Name, what: &Visited) -> Result<()> {
-        let record = json_record(path, what, self.detail(), self.options.attributes);
+    fn json(&mut self, path: &Name, what: &Visited, creation_order: Option<i64>) -> Result<()> {
+        let mut record = json_record(path, what, self.detail(), self.options.attributes);
+        if let (Some(record), Some(order)) = (record.as_object_mut(), creation_order) {
+            record.insert("creation_order".into(), order.into());
+        }
+        self.damaged |= describe::has_error(&record);
         Ok(writeln!(self.out, "{record}")?)
     }
 

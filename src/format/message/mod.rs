@@ -29,6 +29,7 @@ pub(crate) mod kind {
     pub(crate) const SHARED_MESSAGE_TABLE: u16 = 0x0f;
     pub(crate) const CONTINUATION: u16 = 0x10;
     pub(crate) const SYMBOL_TABLE: u16 = 0x11;
+    pub(crate) const MODIFICATION_TIME: u16 = 0x12;
     pub(crate) const BTREE_RANKS: u16 = 0x13;
     pub(crate) const ATTRIBUTE_INFO: u16 = 0x15;
     pub(crate) const REFERENCE_COUNT: u16 = 0x16;
