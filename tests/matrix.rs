@@ -24,9 +24,10 @@ fn what_libhdf5_writes_by_chance_is_read_as_libhdf5_reads_it() {
         .expect("Python starts");
     let told = String::from_utf8_lossy(&done.stdout);
     let last = told.lines().last().unwrap_or_default();
-    let passed: usize = last.split_once(" passed, ").and_then(|(n, _)| n.parse().ok()).unwrap_or_else(|| {
-        panic!("no count at the end of:\n{told}\n{}", String::from_utf8_lossy(&done.stderr))
-    });
+    let passed: usize = last
+        .split_once(" passed, ")
+        .and_then(|(n, _)| n.parse().ok())
+        .unwrap_or_else(|| panic!("no count at the end of:\n{told}\n{}", String::from_utf8_lossy(&done.stderr)));
     assert!(last.ends_with(" passed, 0 failed") && done.status.success(), "{told}");
     assert!(passed >= 70, "files went missing: {told}");
     eprintln!("{told}");
