@@ -7,6 +7,7 @@
 //! [`Filter`]: one file, one line in [`registry`]; users [`register`] theirs.
 
 mod bit_planes;
+mod bits;
 mod bitshuffle;
 mod blosc;
 mod blosc2;
@@ -16,12 +17,16 @@ mod fletcher32;
 mod lz4;
 mod lz77;
 mod lzf;
+mod nbit;
 mod registry;
 #[cfg(test)]
 mod round_trips;
 mod rounded;
+mod scale_offset;
+mod set_local;
 mod shuffle;
 mod snappy;
+mod szip;
 mod transpose;
 mod zstd;
 

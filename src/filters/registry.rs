@@ -1,7 +1,7 @@
 //! The filters by their registered numbers: those that come with the crate, those that users add, and the names of all.
 
 use super::{DEFLATE, FLETCHER32, Filter, LZF, SHUFFLE};
-use super::{bitshuffle, blosc, blosc2, bzip2, lz4, lzf, rounded, snappy, zstd};
+use super::{bitshuffle, blosc, blosc2, bzip2, lz4, lzf, nbit, rounded, scale_offset, snappy, szip, zstd};
 use crate::format::message::filter_pipeline::FilterInfo;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,6 +29,9 @@ pub(super) fn find(id: u16) -> Option<(String, Arc<dyn Filter>)> {
 /// The filters that come with the crate, but for those that are stages of their own.
 fn included(id: u16) -> Option<Arc<dyn Filter>> {
     Some(match id {
+        4 => Arc::new(szip::Szip),
+        5 => Arc::new(nbit::Nbit),
+        6 => Arc::new(scale_offset::ScaleOffset),
         307 => Arc::new(bzip2::Bzip2),
         LZF => Arc::new(lzf::Lzf),
         32001 => Arc::new(blosc::Blosc),

@@ -4,6 +4,15 @@
 
 use super::transpose;
 
+use super::set_local::Target;
+use crate::error::{Error, Result};
+
+/// The parameter that libhdf5 stores: the bytes of an element.
+pub(super) fn set_local(target: &Target<'_>) -> Result<Vec<u32>> {
+    let size = u32::try_from(target.datatype.size()).map_err(|_| Error::invalid("elements of 4 GiB or more"))?;
+    Ok(vec![size])
+}
+
 /// Puts the bytes of elements in planes.
 pub(super) fn shuffle(input: &[u8], element_size: usize) -> Vec<u8> {
     let mut out = vec![0; input.len()];

@@ -1,0 +1,301 @@
+//! nbit (filter 5): of every number only its significant bits, packed without gaps.
+//!
+//! The parameters say how elements are made of numbers, so that the filter needs no datatype: how many parameters there
+//! are, whether the filter has nothing to do, how many elements a chunk has, and then a tree.
+//!
+//! | class | what follows |
+//! | --- | --- |
+//! | 1, a number | bytes, byte order (0 little, 1 big), significant bits, how many bits below them are not |
+//! | 2, an array | bytes, and what it is made of, beginning with its class |
+//! | 3, a compound | bytes, how many members, and for each its offset and what it is, beginning with its class |
+//! | 4, anything else | bytes, which are stored as they are |
+//!
+//! Bits go from the most significant to the least, whatever the byte order. libhdf5 ends a chunk with the byte that the
+//! next bit would be in, so one that ends at a byte's end has a spare.
+
+use super::bits::{BitReader, BitWriter};
+use super::set_local::Target;
+use super::{Call, Filter};
+use crate::bytes::Limits;
+use crate::error::{Error, Result};
+use crate::format::message::datatype::{Bits, ByteOrder, Datatype, Member};
+use std::ops::Range;
+
+const NUMBER: u32 = 1;
+const ARRAY: u32 = 2;
+const COMPOUND: u32 = 3;
+const AS_IT_IS: u32 = 4;
+
+/// Parameters before the tree.
+const FIRST: usize = 3;
+/// The most that libhdf5 stores.
+const MOST: usize = 4096;
+
+pub(super) struct Nbit;
+
+/// What an element, or a part of one, is made of.
+enum Packed {
+    Number {
+        size: usize,
+        big_endian: bool,
+        /// Counted from the least significant.
+        significant: Range<usize>,
+    },
+    Array {
+        size: usize,
+        base: Box<Packed>,
+    },
+    Compound {
+        size: usize,
+        /// With their offsets.
+        members: Vec<(usize, Packed)>,
+    },
+    AsItIs {
+        size: usize,
+    },
+}
+
+impl Packed {
+    fn size(&self) -> usize {
+        match self {
+            Packed::Number { size, .. }
+            | Packed::Array { size, .. }
+            | Packed::Compound { size, .. }
+            | Packed::AsItIs { size } => *size,
+        }
+    }
+
+    /// Fills an element, which is zeros; `None` where the bits end.
+    fn decode(&self, bits: &mut BitReader<'_>, element: &mut [u8]) -> Option<()> {
+        match self {
+            Packed::Number { big_endian, significant, .. } => {
+                for (byte, part) in bytes(element.len(), *big_endian, significant) {
+                    element[byte] = (bits.take(part.len() as u32)? << part.start) as u8;
+                }
+            }
+            Packed::Array { base, .. } => {
+                for item in element.chunks_exact_mut(base.size()) {
+                    base.decode(bits, item)?;
+                }
+            }
+            Packed::Compound { members, .. } => {
+                for (offset, member) in members {
+                    member.decode(bits, &mut element[*offset..offset + member.size()])?;
+                }
+            }
+            Packed::AsItIs { .. } => {
+                for byte in element {
+                    *byte = bits.take(8)? as u8;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn encode(&self, element: &[u8], bits: &mut BitWriter<'_>) {
+        match self {
+            Packed::Number { big_endian, significant, .. } => {
+                for (byte, part) in bytes(element.len(), *big_endian, significant) {
+                    bits.put(u32::from(element[byte] >> part.start), part.len() as u32);
+                }
+            }
+            Packed::Array { base, .. } => {
+                element.chunks_exact(base.size()).for_each(|item| base.encode(item, bits));
+            }
+            Packed::Compound { members, .. } => {
+                for (offset, member) in members {
+                    member.encode(&element[*offset..offset + member.size()], bits);
+                }
+            }
+            Packed::AsItIs { .. } => element.iter().for_each(|&byte| bits.put(byte.into(), 8)),
+        }
+    }
+}
+
+/// The bytes that hold a number's significant bits, the most significant first, and which bits of each.
+fn bytes(size: usize, big_endian: bool, significant: &Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let Range { start, end } = *significant;
+    (start / 8..end.div_ceil(8)).rev().map(move |power| {
+        let part = start.saturating_sub(8 * power)..(end - 8 * power).min(8);
+        (if big_endian { size - 1 - power } else { power }, part)
+    })
+}
+
+/// Reads the tree of parameters.
+struct Tree<'a> {
+    call: &'a Call<'a>,
+    at: usize,
+}
+
+impl Tree<'_> {
+    fn next(&mut self) -> Result<usize> {
+        let value = self.call.parameter(self.at)?;
+        self.at += 1;
+        Ok(value as usize)
+    }
+
+    fn packed(&mut self, depth: usize) -> Result<Packed> {
+        let depth = depth.checked_sub(1).ok_or_else(|| Error::limit("nbit: datatypes nested more than 64 deep"))?;
+        let (class, size) = (self.next()? as u32, self.next()?);
+        if size == 0 {
+            return Err(self.call.damaged("a part of 0 bytes"));
+        }
+        match class {
+            NUMBER => self.number(size),
+            ARRAY => {
+                let base = self.packed(depth)?;
+                // libhdf5 stores an array's size here for what is as it is, too, where it is no multiple.
+                let base = if let Packed::AsItIs { .. } = base { Packed::AsItIs { size } } else { base };
+                if !size.is_multiple_of(base.size()) {
+                    return Err(self.call.damaged(format!("an array of {size} bytes, of {} each", base.size())));
+                }
+                Ok(Packed::Array { size, base: Box::new(base) })
+            }
+            COMPOUND => self.compound(size, depth),
+            AS_IT_IS => Ok(Packed::AsItIs { size }),
+            _ => Err(self.call.damaged(format!("class {class}"))),
+        }
+    }
+
+    fn number(&mut self, size: usize) -> Result<Packed> {
+        let (order, precision, offset) = (self.next()?, self.next()?, self.next()?);
+        let end = precision.saturating_add(offset);
+        if order > 1 || precision == 0 || end > size.saturating_mul(8) {
+            let what = format!("a number of {size} bytes, {precision} bits from bit {offset}, order {order}");
+            return Err(self.call.damaged(what));
+        }
+        Ok(Packed::Number { size, big_endian: order == 1, significant: offset..end })
+    }
+
+    fn compound(&mut self, size: usize, depth: usize) -> Result<Packed> {
+        let count = self.next()?;
+        let mut members = Vec::new();
+        let mut used = 0usize;
+        for _ in 0..count {
+            let offset = self.next()?;
+            let member = self.packed(depth)?;
+            used = used.saturating_add(member.size());
+            if used > size || offset.saturating_add(member.size()) > size {
+                return Err(self.call.damaged("a member that reaches beyond its compound"));
+            }
+            members.push((offset, member));
+        }
+        if members.is_empty() {
+            return Err(self.call.damaged("a compound without members"));
+        }
+        Ok(Packed::Compound { size, members })
+    }
+}
+
+/// How a chunk is packed, and its size; `None` if it is stored as it is.
+fn layout(call: &Call<'_>) -> Result<Option<(Packed, u64)>> {
+    if call.parameter(0)? as usize != call.parameters.len() {
+        return Err(call.damaged(format!("{} parameters", call.parameters.len())));
+    }
+    if call.parameter(1)? != 0 {
+        return Ok(None);
+    }
+    let element = Tree { call, at: FIRST }.packed(Limits::MAX_NESTING)?;
+    let size = u64::from(call.parameter(2)?).saturating_mul(element.size() as u64);
+    Ok(Some((element, size)))
+}
+
+impl Filter for Nbit {
+    fn decode(&self, stored: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let Some((element, size)) = layout(call)? else {
+            call.check_size(stored.len() as u64)?;
+            out.extend_from_slice(stored);
+            return Ok(());
+        };
+        out.resize(call.check_size(size)?, 0);
+        let mut bits = BitReader::new(stored);
+        for item in out.chunks_exact_mut(element.size()) {
+            element.decode(&mut bits, item).ok_or_else(|| call.damaged("ends before its elements"))?;
+        }
+        Ok(())
+    }
+
+    fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        let Some((element, size)) = layout(call)? else {
+            out.extend_from_slice(chunk);
+            return Ok(true);
+        };
+        if size != chunk.len() as u64 {
+            return Ok(false);
+        }
+        let mut bits = BitWriter::new(out);
+        chunk.chunks_exact(element.size()).for_each(|item| element.encode(item, &mut bits));
+        bits.finish_with_spare();
+        Ok(true)
+    }
+}
+
+/// The parameters that libhdf5 stores.
+pub(super) fn set_local(target: &Target<'_>) -> Result<Vec<u32>> {
+    let elements = target.elements()? as u32;
+    let mut tree = vec![0, 1, elements];
+    let nothing_to_do = match target.datatype {
+        Datatype::Integer { .. } | Datatype::Float(_) | Datatype::Array { .. } | Datatype::Compound { .. } => {
+            describe(target.datatype, &mut tree)?
+        }
+        _ => true,
+    };
+    if tree.len() > MOST {
+        return Err(Error::unsupported("nbit: a datatype of so many parts"));
+    }
+    (tree[0], tree[1]) = (tree.len() as u32, nothing_to_do.into());
+    Ok(tree)
+}
+
+/// Appends what a datatype is made of; returns whether all of its bits are significant.
+fn describe(datatype: &Datatype, tree: &mut Vec<u32>) -> Result<bool> {
+    let size = u32::try_from(datatype.size()).map_err(|_| Error::invalid("elements of 4 GiB or more"))?;
+    match datatype {
+        Datatype::Integer { bits, .. } => describe_number(bits, tree),
+        Datatype::Float(float) => describe_number(&float.bits, tree),
+        Datatype::Array { base, .. } => {
+            if let Datatype::Sequence { .. } | Datatype::VariableString { .. } = **base {
+                return Err(Error::unsupported("nbit of arrays of variable-length elements"));
+            }
+            tree.extend([ARRAY, size]);
+            describe(base, tree)
+        }
+        Datatype::Compound { members, .. } => {
+            tree.extend([COMPOUND, size, members.len() as u32]);
+            let mut nothing_to_do = true;
+            for (i, Member { offset, datatype, .. }) in members.iter().enumerate() {
+                tree.push(*offset);
+                if let Datatype::Sequence { .. } | Datatype::VariableString { .. } = datatype {
+                    // libhdf5 does not trust its size, and takes all up to the next member.
+                    let next = members.get(i + 1).map_or(size, |m| m.offset);
+                    let room = next.checked_sub(*offset).filter(|&n| n > 0);
+                    let room = room.ok_or_else(|| Error::unsupported("nbit of members out of order"))?;
+                    tree.extend([AS_IT_IS, room]);
+                } else {
+                    nothing_to_do &= describe(datatype, tree)?;
+                }
+            }
+            Ok(nothing_to_do)
+        }
+        _ => {
+            tree.extend([AS_IT_IS, size]);
+            Ok(true)
+        }
+    }
+}
+
+fn describe_number(bits: &Bits, tree: &mut Vec<u32>) -> Result<bool> {
+    let order = match bits.order {
+        ByteOrder::Little => 0,
+        ByteOrder::Big => 1,
+        ByteOrder::Vax => return Err(Error::unsupported("nbit of VAX numbers")),
+    };
+    tree.extend([NUMBER, bits.size, order, bits.precision.into(), bits.offset.into()]);
+    Ok(bits.is_full())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::round_trips::call;
+    use super::*;
+}

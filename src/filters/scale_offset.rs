@@ -1,0 +1,369 @@
+//! Scale-offset (filter 6): numbers as what they are above the least of their chunk, in as few bits as that takes.
+//! Integers come back as they were; floats are rounded to a number of decimal digits first.
+//!
+//! A chunk is 21 bytes of header (bits of a code as u32, the 8 bytes that the next field has, the least value, zeros) and
+//! the codes, most significant bit first, with a spare byte where they end at a byte's end. Where the codes would be no
+//! shorter than the numbers these follow as they are, little-endian. The highest code is the fill value, if that is
+//! defined.
+//!
+//! | parameter | meaning |
+//! | --- | --- |
+//! | 0 | 0 decimal digits of floats ("D-scaling"), 1 "E-scaling", which libhdf5 never had, 2 integers |
+//! | 1 | digits, may be negative; or bits of a code, 0 where the chunk decides |
+//! | 2 | elements of a chunk |
+//! | 3–6 | class (0 integer, 1 float), bytes, signed, byte order (0 little, 1 big) |
+//! | 7 | whether a fill value is defined |
+//! | 8–19 | the fill value, 32 bits each, the lowest first |
+//!
+//! All arithmetic is libhdf5's, in the type's own precision, so that its chunks and ours are the same. Only where it would
+//! store what cannot be read back (NaN, infinity, more bits than the user allows) our filter is of no use for the chunk.
+
+use super::bits::{BitReader, BitWriter};
+use super::set_local::Target;
+use super::{Call, Filter};
+use crate::error::{Error, Result};
+use crate::format::message::datatype::{ByteOrder, Datatype};
+use std::ops::{Add, Div, Mul, Sub};
+
+const DECIMAL_DIGITS: u32 = 0;
+const EXPONENT: u32 = 1;
+const INTEGERS: u32 = 2;
+
+const PARAMETERS: usize = 20;
+const FILL: usize = 8;
+const HEADER: usize = 21;
+
+pub(super) struct ScaleOffset;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Integer { signed: bool },
+    Float { digits: i32 },
+}
+
+/// The parameters, understood.
+struct Numbers {
+    kind: Kind,
+    size: usize,
+    big_endian: bool,
+    /// Bytes of a chunk.
+    chunk: u64,
+    /// Bits of a code, if the user decided.
+    bits: Option<u32>,
+    /// As the bits of a number.
+    fill: Option<u64>,
+}
+
+/// The codes of a chunk.
+struct Coded {
+    bits: u32,
+    /// The least value: an integer with all signs, or the bits of a float.
+    least: u64,
+    /// None where the numbers are as they are.
+    codes: Option<Vec<u64>>,
+}
+
+impl Numbers {
+    fn new(call: &Call<'_>) -> Result<Numbers> {
+        let &[scaling, factor, elements, class, size, sign, order, has_fill, low, high, ..] = call.parameters else {
+            return Err(call.damaged(format!("{} parameters", call.parameters.len())));
+        };
+        let factor = factor as i32;
+        let kind = match (class, scaling, size) {
+            (0, INTEGERS, 1 | 2 | 4 | 8) if sign <= 1 => Kind::Integer { signed: sign == 1 },
+            (1, DECIMAL_DIGITS, 4 | 8) => Kind::Float { digits: factor },
+            (1, EXPONENT, _) => return Err(Error::unsupported("E-scaling of the filter scale-offset")),
+            _ => return Err(call.damaged(format!("scaling {scaling} of numbers of class {class}, {size} bytes"))),
+        };
+        if call.parameters.len() != PARAMETERS || order > 1 {
+            return Err(call.damaged(format!("{} parameters, byte order {order}", call.parameters.len())));
+        }
+        let bits = match kind {
+            Kind::Integer { .. } if factor > 0 => Some(factor as u32),
+            _ => None,
+        };
+        if bits > Some(8 * size) {
+            return Err(call.damaged(format!("codes of {factor} bits for numbers of {size} bytes")));
+        }
+        let size = size as usize;
+        let fill = (u64::from(high) << 32 | u64::from(low)) & mask(8 * size as u32);
+        let chunk = u64::from(elements) * size as u64;
+        Ok(Numbers { kind, size, big_endian: order == 1, chunk, bits, fill: (has_fill == 1).then_some(fill) })
+    }
+
+    /// Bits of a number.
+    fn width(&self) -> u32 {
+        8 * self.size as u32
+    }
+
+    /// Whether the user chose codes as wide as the numbers: then there is not even a header.
+    fn are_untouched(&self) -> bool {
+        self.bits == Some(self.width())
+    }
+
+    fn load(&self, number: &[u8]) -> u64 {
+        let add = |n: u64, b: &u8| n << 8 | u64::from(*b);
+        if self.big_endian { number.iter().fold(0, add) } else { number.iter().rfold(0, add) }
+    }
+
+    fn store(&self, number: u64, out: &mut Vec<u8>) {
+        if self.big_endian {
+            out.extend_from_slice(&number.to_be_bytes()[8 - self.size..]);
+        } else {
+            out.extend_from_slice(&number.to_le_bytes()[..self.size]);
+        }
+    }
+
+    /// The number of each code.
+    fn decoder(&self, bits: u32, least: u64) -> Box<dyn Fn(u64) -> u64> {
+        let plain: Box<dyn Fn(u64) -> u64> = match (self.kind, self.size) {
+            (Kind::Integer { .. }, _) => Box::new(move |code| code.wrapping_add(least)),
+            (Kind::Float { digits }, 4) => Box::new(float_decoder::<f32>(digits, least)),
+            (Kind::Float { digits }, _) => Box::new(float_decoder::<f64>(digits, least)),
+        };
+        match self.fill {
+            Some(fill) => Box::new(move |code| if code == mask(bits) { fill } else { plain(code) }),
+            None => plain,
+        }
+    }
+
+    /// The codes of numbers, or `None` if they have none that come back.
+    fn encode(&self, numbers: &[u64]) -> Option<Coded> {
+        match (self.kind, self.size) {
+            (Kind::Integer { signed }, _) => self.encode_integers(numbers, signed),
+            (Kind::Float { digits }, 4) => self.encode_floats::<f32>(numbers, digits),
+            (Kind::Float { digits }, _) => self.encode_floats::<f64>(numbers, digits),
+        }
+    }
+
+    fn encode_integers(&self, numbers: &[u64], signed: bool) -> Option<Coded> {
+        let width = self.width();
+        // With the sign turned over signed numbers compare as unsigned ones.
+        let sign = if signed { 1 << (width - 1) } else { 0 };
+        let others = || numbers.iter().filter(|&&n| Some(n) != self.fill).map(|&n| n ^ sign);
+        let (min, max) = (others().min().unwrap_or(sign), others().max().unwrap_or(sign));
+        let least = sign_extended(min ^ sign, width, signed);
+        if self.bits.is_none() && max - min > mask(width) - 2 {
+            // libhdf5 leaves before it has stored the least value, but for this type.
+            let stored = signed && self.size == 1 && self.fill.is_none();
+            return Some(Coded { bits: width, least: if stored { least } else { 0 }, codes: None });
+        }
+        let highest = (max - min).checked_add(self.fill.is_some().into())?;
+        let bits = self.bits.unwrap_or_else(|| 64 - highest.leading_zeros());
+        if bits == width {
+            return Some(Coded { bits, least, codes: None });
+        }
+        let code = |&n: &u64| if Some(n) == self.fill { mask(bits) } else { (n ^ sign) - min };
+        (highest <= mask(bits)).then(|| Coded { bits, least, codes: Some(numbers.iter().map(code).collect()) })
+    }
+
+    fn encode_floats<F: Float>(&self, numbers: &[u64], digits: i32) -> Option<Coded> {
+        let numbers: Vec<F> = numbers.iter().map(|&n| F::of_bits(n)).collect();
+        let fill = self.fill.map(F::of_bits);
+        let digits = i64::from(digits);
+        let (factor, near, near_in_double) = (F::ten_to(digits), F::ten_to(-digits), f64::ten_to(-digits));
+        // libhdf5 asks this twice, in two precisions.
+        let is_nearly_fill = |n: F| fill.is_some_and(|fill| (n - fill).wide().abs() < near_in_double);
+        let is_fill = |n: F| fill.is_some_and(|fill| (n - fill).magnitude() < near);
+        let mut range: Option<(F, F)> = None;
+        for &n in &numbers {
+            if !n.wide().is_finite() {
+                return None;
+            }
+            if !is_nearly_fill(n) {
+                let (min, max) = range.unwrap_or((n, n));
+                range = Some((if n < min { n } else { min }, if n > max { n } else { max }));
+            }
+        }
+        let (min, max) = range.unwrap_or((F::of_bits(0), F::of_bits(0)));
+        let above = |n: F| (n * factor - min * factor).rounded().wide();
+        let spread = above(max);
+        if !spread.is_finite() {
+            return None;
+        }
+        if spread > 2f64.powi(F::WIDTH as i32 - 1) {
+            return Some(Coded { bits: F::WIDTH, least: 0, codes: None });
+        }
+        let highest = spread as u64 + u64::from(fill.is_some());
+        let (bits, least) = (64 - highest.leading_zeros(), min.bits());
+        if bits == F::WIDTH {
+            return Some(Coded { bits, least, codes: None });
+        }
+        let code = |&n: &F| {
+            let above = above(n);
+            if is_fill(n) { Some(mask(bits)) } else { (0.0..=spread).contains(&above).then_some(above as u64) }
+        };
+        Some(Coded { bits, least, codes: Some(numbers.iter().map(code).collect::<Option<_>>()?) })
+    }
+}
+
+impl Filter for ScaleOffset {
+    fn decode(&self, stored: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let numbers = Numbers::new(call)?;
+        if numbers.are_untouched() {
+            call.check_size(stored.len() as u64)?;
+            out.extend_from_slice(stored);
+            return Ok(());
+        }
+        let ends = || call.damaged("ends before its numbers");
+        let size = call.check_size(numbers.chunk)?;
+        let (bits, rest) = stored.split_first_chunk().ok_or_else(ends)?;
+        let bits = u32::from_le_bytes(*bits);
+        let (&bytes, rest) = rest.split_first().ok_or_else(ends)?;
+        let least = rest.get(..usize::from(bytes.min(8))).ok_or_else(ends)?;
+        let least = least.iter().rfold(0, |n, &b| n << 8 | u64::from(b));
+        let payload = stored.get(HEADER..).unwrap_or_default();
+        out.reserve(size);
+        if bits > numbers.width() {
+            return Err(call.damaged(format!("codes of {bits} bits for numbers of {}", numbers.width())));
+        }
+        if bits == numbers.width() {
+            let plain = payload.get(..size).ok_or_else(ends)?;
+            let plain = plain.chunks_exact(numbers.size).map(|n| n.iter().rfold(0, |n, &b| n << 8 | u64::from(b)));
+            plain.for_each(|n| numbers.store(n, out));
+            return Ok(());
+        }
+        let number = numbers.decoder(bits, least);
+        let mut codes = BitReader::new(payload);
+        for _ in 0..size / numbers.size {
+            numbers.store(number(codes.take_long(bits).ok_or_else(ends)?), out);
+        }
+        Ok(())
+    }
+
+    fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        let numbers = Numbers::new(call)?;
+        if numbers.are_untouched() {
+            out.extend_from_slice(chunk);
+            return Ok(true);
+        }
+        if chunk.len() as u64 != numbers.chunk {
+            return Ok(false);
+        }
+        let plain: Vec<u64> = chunk.chunks_exact(numbers.size).map(|n| numbers.load(n)).collect();
+        let Some(coded) = numbers.encode(&plain) else { return Ok(false) };
+        out.extend(coded.bits.to_le_bytes());
+        out.push(8);
+        out.extend(coded.least.to_le_bytes());
+        out.resize(HEADER, 0);
+        if let Some(codes) = coded.codes {
+            let mut writer = BitWriter::new(out);
+            codes.iter().for_each(|&code| writer.put_long(code, coded.bits));
+            writer.finish_with_spare();
+        } else {
+            plain.iter().for_each(|n| out.extend_from_slice(&n.to_le_bytes()[..numbers.size]));
+        }
+        Ok(true)
+    }
+}
+
+/// The lowest bits set, up to 64.
+fn mask(bits: u32) -> u64 {
+    u64::MAX.checked_shr(64 - bits).unwrap_or(0)
+}
+
+fn sign_extended(number: u64, width: u32, signed: bool) -> u64 {
+    let unused = 64 - width;
+    if signed { ((number << unused) as i64 >> unused) as u64 } else { number }
+}
+
+/// Floats that the filter knows.
+trait Float: Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> {
+    const WIDTH: u32;
+
+    fn of_bits(bits: u64) -> Self;
+    fn bits(self) -> u64;
+    /// The nearest float to a code, which has fewer bits than the float.
+    fn of_code(code: u64) -> Self;
+    fn wide(self) -> f64;
+    fn magnitude(self) -> Self;
+    /// To the nearest integer, halves away from zero.
+    fn rounded(self) -> Self;
+    /// The nearest float to a power of ten. Not from a function of the platform: these differ in the last bit.
+    fn ten_to(exponent: i64) -> Self;
+}
+
+macro_rules! float {
+    ($float:ty, $bits:ty) => {
+        impl Float for $float {
+            const WIDTH: u32 = <$bits>::BITS;
+
+            fn of_bits(bits: u64) -> Self {
+                <$float>::from_bits(bits as $bits)
+            }
+
+            fn bits(self) -> u64 {
+                self.to_bits().into()
+            }
+
+            fn of_code(code: u64) -> Self {
+                code as $float
+            }
+
+            fn wide(self) -> f64 {
+                self.into()
+            }
+
+            fn magnitude(self) -> Self {
+                self.abs()
+            }
+
+            fn rounded(self) -> Self {
+                self.round()
+            }
+
+            fn ten_to(exponent: i64) -> Self {
+                // Every such text is a number, if an infinite one.
+                format!("1e{exponent}").parse().unwrap_or(<$float>::INFINITY)
+            }
+        }
+    };
+}
+
+float!(f32, u32);
+float!(f64, u64);
+
+/// The float of each code, as bits.
+fn float_decoder<F: Float + 'static>(digits: i32, least: u64) -> impl Fn(u64) -> u64 {
+    let (factor, least) = (F::ten_to(digits.into()), F::of_bits(least));
+    move |code| (F::of_code(code) / factor + least).bits()
+}
+
+/// The parameters that libhdf5 stores for the kind of scaling and its factor.
+pub(super) fn set_local(user: &[u32], target: &Target<'_>) -> Result<Vec<u32>> {
+    let &[scaling, factor, ..] = user else {
+        return Err(Error::invalid("scale-offset needs the kind of scaling and its factor"));
+    };
+    let refused = || Error::unsupported(format!("scale-offset of elements of {}", target.datatype));
+    let (class, bits, signed, wanted) = match target.datatype {
+        Datatype::Integer { bits, signed } if matches!(bits.size, 1 | 2 | 4 | 8) => (0, bits, *signed, INTEGERS),
+        Datatype::Float(float) if matches!(float.bits.size, 4 | 8) => (1, &float.bits, false, DECIMAL_DIGITS),
+        _ => return Err(refused()),
+    };
+    if scaling != wanted || (class == 0 && factor > 8 * bits.size) {
+        return Err(Error::invalid(format!("scale-offset: scaling {scaling} by {factor} of {}", target.datatype)));
+    }
+    let order = match bits.order {
+        ByteOrder::Little => 0,
+        ByteOrder::Big => 1,
+        ByteOrder::Vax => return Err(refused()),
+    };
+    let elements = target.elements()? as u32;
+    let mut parameters = vec![scaling, factor, elements, class, bits.size, signed.into(), order, 0];
+    parameters.resize(PARAMETERS, 0);
+    if let Some(fill) = target.fill {
+        if fill.len() as u64 != u64::from(bits.size) {
+            return Err(Error::mismatch(format!("a fill value of {} bytes for {}", fill.len(), target.datatype)));
+        }
+        let add = |n: u64, b: &u8| n << 8 | u64::from(*b);
+        let fill = if order == 1 { fill.iter().fold(0, add) } else { fill.iter().rfold(0, add) };
+        parameters[FILL - 1] = 1;
+        (parameters[FILL], parameters[FILL + 1]) = (fill as u32, (fill >> 32) as u32);
+    }
+    Ok(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+}
