@@ -22,6 +22,7 @@ mod round_trips;
 mod rounded;
 mod shuffle;
 mod snappy;
+mod zfp;
 mod zstd;
 
 use crate::error::{Error, Result};
