@@ -28,6 +28,7 @@ mod shuffle;
 mod snappy;
 mod szip;
 mod transpose;
+mod zfp;
 mod zstd;
 
 use crate::error::{Error, Result};
