@@ -101,8 +101,15 @@ pub(super) fn type_name(datatype: &Datatype) -> String {
         Datatype::Enumeration { base, members } => {
             let mut values: Vec<(i128, String)> =
                 members.iter().map(|(name, value)| (integer(value, base), text(name.as_bytes()))).collect();
-            values.sort();
-            let value = |(value, name): &(i128, String)| format!("{}:{value}", quoted(name.as_bytes()));
+            // Unsigned integers of 16 bytes fill all of an i128: their sign bit is a bit like any other.
+            let unsigned = matches!(**base, Datatype::Integer { signed: false, .. });
+            values.sort_by_key(|(value, name)| {
+                (if unsigned { value.cast_unsigned() } else { (value ^ i128::MIN).cast_unsigned() }, name.clone())
+            });
+            let value = |(value, name): &(i128, String)| match unsigned {
+                true => format!("{}:{}", quoted(name.as_bytes()), value.cast_unsigned()),
+                false => format!("{}:{value}", quoted(name.as_bytes())),
+            };
             format!("e({}){{{}}}", type_name(base), joined(values.iter().map(value).collect()))
         }
         Datatype::Sequence { base, .. } => format!("v({})", type_name(base)),
