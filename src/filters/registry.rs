@@ -7,7 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Filters that users added.
-static ADDED: RwLock<Option<HashMap<u16, (String, Arc<dyn Filter>)>>> = RwLock::new(None);
+static ADDED: RwLock<Option<HashMap<u16, Named>>> = RwLock::new(None);
+
+/// A filter, and what it is called.
+type Named = (String, Arc<dyn Filter>);
 
 /// Makes `filter` the one of this number, for all datasets opened from now on; it goes before one that comes with the
 /// crate. The numbers are given out by the HDF Group; those from 32768 on are free for everybody's own use.
@@ -17,7 +20,7 @@ pub fn register(id: u16, name: impl Into<String>, filter: impl Filter + 'static)
 }
 
 /// The filter of this number, and its name.
-pub(super) fn find(id: u16) -> Option<(String, Arc<dyn Filter>)> {
+pub(super) fn find(id: u16) -> Option<Named> {
     let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
     if let Some((name, filter)) = added.as_ref().and_then(|a| a.get(&id)) {
         return Some((name.clone(), filter.clone()));

@@ -56,7 +56,7 @@ pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axi
     };
     // Bands of the cut dimension are pieces of the output, one behind the other.
     let row = (out.len() as u64 / axes[dim].len()) as usize;
-    let mut tasks: Vec<(Vec<&[Cut]>, u64, &mut [u8])> = Vec::new();
+    let mut tasks: Vec<Task<'_>> = Vec::new();
     let (mut bands, mut rest) = (&cuts[dim][..], out);
     while let Some(first) = bands.first() {
         let start = first.to.start;
@@ -70,7 +70,7 @@ pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axi
         part[dim] = here;
         tasks.push((part, start, bytes));
     }
-    let one = |(part, start, out): (Vec<&[Cut]>, u64, &mut [u8])| {
+    let one = |(part, start, out): Task<'_>| {
         let mut origin = vec![0; axes.len()];
         origin[dim] = start;
         read.serial(&part, &origin, out)
@@ -80,6 +80,9 @@ pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axi
         _ => tasks.into_par_iter().try_for_each(one),
     }
 }
+
+/// Some bands: the cuts in each dimension, where they begin in the result, and their piece of the output.
+type Task<'a> = (Vec<&'a [Cut]>, u64, &'a mut [u8]);
 
 /// One read of chunks.
 pub(super) struct ChunkRead<'a> {
