@@ -2,12 +2,11 @@
 
 use crate::bytes::{Address, Limits, MAX_PROBES};
 use crate::error::{Error, Result};
-use crate::format::message::{kind, small};
-use crate::format::superblock::{MAX_SIZE, NodeRanks, SIGNATURE, Superblock};
+use crate::format::superblock::{MAX_SIZE, SIGNATURE, Superblock};
 use crate::group::Group;
 use crate::index::global_heap::GlobalHeap;
 use crate::io::{External, FileSource, Found, MapSource, MemorySource, Neighbours, Reader, Source};
-use crate::object::ObjectHeader;
+use crate::object::extension;
 use crate::open_files::{Errand, OpenFiles};
 use crate::{Dataset, Object, walk::Walk};
 use std::path::Path;
@@ -223,12 +222,14 @@ impl Inner {
             let message = format!("the file is truncated: it has {} bytes and should have {end}", reader.size());
             return Err(Error::damaged(message));
         }
-        let reader = reader.with_superblock(position, end, superblock.widths);
+        let mut reader = reader.with_superblock(position, end, superblock.widths);
         if superblock.driver.is_some() {
             refuse_drivers(&reader, &superblock)?;
         }
         if let Some(extension) = superblock.extension {
-            superblock.ranks = read_extension(&reader, extension)?;
+            let extension = extension::read(&reader, extension)?;
+            superblock.ranks = extension.ranks;
+            reader = reader.with_shared_messages(extension.shared_messages);
         }
         Ok(Inner { reader, superblock, heap: GlobalHeap::default(), number })
     }
@@ -258,17 +259,4 @@ fn refuse_drivers(reader: &Reader, superblock: &Superblock) -> Result<()> {
         Some(b"NCSAmu") => Err(Error::unsupported("a file that is split over several")),
         _ => Ok(()),
     }
-}
-
-/// What the superblock's extension says that reading depends on.
-fn read_extension(reader: &Reader, at: Address) -> Result<NodeRanks> {
-    const DRIVER_INFO: u16 = 0x14;
-    let header = ObjectHeader::load(reader, at)?;
-    if header.find(kind::METADATA_CACHE_IMAGE).is_some() {
-        return Err(Error::unsupported("a metadata cache image"));
-    }
-    if header.find(DRIVER_INFO).is_some() {
-        return Err(Error::unsupported("a file that is one of a family or split"));
-    }
-    header.find(kind::BTREE_RANKS).map_or(Ok(NodeRanks::DEFAULT), |body| small::decode_ranks(body.bytes))
 }

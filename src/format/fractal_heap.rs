@@ -4,8 +4,9 @@
 //! further row twice as large. Blocks up to the maximum direct size hold objects; larger ones are indirect, tables
 //! again. An object's offset counts from the heap's start, headers of blocks included.
 
+use super::message::filter_pipeline::{self, FilterInfo};
 use crate::bytes::{self, Address, Length, Widths, bytes_needed, read_sized, write_sized};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use binrw::binrw;
 
 mod encode;
@@ -61,10 +62,33 @@ struct Fields {
     root_rows: u16,
 }
 
+/// What follows in the header of a heap whose blocks go through filters; the filter pipeline message comes behind it.
+#[binrw]
+#[brw(little, import_raw(w: Widths))]
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct FilteredRoot {
+    /// Of a direct block that is the root.
+    #[br(parse_with = Length::read_finite, args(w))]
+    #[bw(write_with = Length::write_finite, args(w))]
+    size: u64,
+    mask: u32,
+}
+
+/// How a block or an object is stored where filters apply: bytes in the file, and the filters that were skipped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Filtered {
+    pub(crate) stored: u64,
+    pub(crate) mask: u32,
+}
+
 /// A heap: what its header says, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct FractalHeap {
     fields: Fields,
+    /// What direct blocks and huge objects go through; empty for most heaps.
+    filters: Vec<FilterInfo>,
+    /// With filters: how the root is stored if it is a direct block.
+    filtered_root: Option<Filtered>,
     pub(crate) address: Address,
     w: Widths,
 }
@@ -76,15 +100,64 @@ pub(crate) enum HeapObject {
     Managed { offset: u64, length: u64 },
     /// In a block of its own, found through a B-tree by this key.
     Huge { key: u64 },
+    /// In a block of its own, at this address.
+    HugeAt(HugeObject),
     /// In the ID itself.
     Tiny(Vec<u8>),
+}
+
+/// Where a huge object is: in the ID itself, or in a record of a version 2 B-tree (III.A.2, kinds 1 to 4).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct HugeObject {
+    pub(crate) address: Address,
+    /// Bytes of the object.
+    pub(crate) size: u64,
+    pub(crate) filtered: Option<Filtered>,
+}
+
+/// What records and IDs hold of a huge object: with filters two more fields.
+#[binrw]
+#[brw(little, import(w: Widths, filtered: bool))]
+struct HugeFields {
+    #[brw(args_raw = w)]
+    address: Address,
+    #[br(parse_with = Length::read_finite, args(w))]
+    #[bw(write_with = Length::write_finite, args(w))]
+    stored: u64,
+    #[br(if(filtered))]
+    mask: Option<u32>,
+    #[br(if(filtered), args_raw = w)]
+    #[bw(args_raw = w)]
+    size: Option<Length>,
+}
+
+/// A record of kind 1 or 2: a huge object, and the key that IDs name it by.
+#[binrw]
+#[brw(little, import(w: Widths, filtered: bool))]
+struct HugeRecord {
+    #[brw(args(w, filtered))]
+    fields: HugeFields,
+    #[br(parse_with = Length::read_finite, args(w))]
+    #[bw(write_with = Length::write_finite, args(w))]
+    key: u64,
+}
+
+impl HugeFields {
+    fn resolved(self, structure: &'static str) -> Result<HugeObject> {
+        let HugeFields { address, stored, mask, size } = self;
+        let (Some(mask), Some(size)) = (mask, size) else {
+            return Ok(HugeObject { address, size: stored, filtered: None });
+        };
+        let size = size.0.ok_or_else(|| Error::damaged("a size of all ones").in_structure(structure))?;
+        Ok(HugeObject { address, size, filtered: Some(Filtered { stored, mask }) })
+    }
 }
 
 /// Where to go on looking for an offset of the heap.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     /// The direct block at this address, of this size, which begins at this offset of the heap.
-    Direct { address: Address, size: u64, start: u64 },
+    Direct { address: Address, size: u64, start: u64, filtered: Option<Filtered> },
     /// The indirect block at this address, with so many rows.
     Indirect { address: Address, rows: u16, start: u64 },
 }
@@ -94,14 +167,25 @@ impl FractalHeap {
         (26 + 3 * w.offset() + 12 * w.length()) as u64
     }
 
+    /// Bytes of the header that `start` begins, which must have [`header_size`](Self::header_size) bytes: with filters it
+    /// is longer.
+    pub(crate) fn whole_header_size(start: &[u8], w: Widths) -> u64 {
+        let filter_length = start.get(7..9).map_or(0, |b| u64::from(u16::from_le_bytes([b[0], b[1]])));
+        let more = if filter_length == 0 { 0 } else { w.length() as u64 + 4 + filter_length };
+        Self::header_size(w) + more
+    }
+
     /// Decodes the header at `address`; `bytes` are just the header.
     pub(crate) fn decode(bytes: &[u8], address: Address, w: Widths) -> Result<FractalHeap> {
         let covered = bytes.split_last_chunk::<4>().map_or(bytes, |(c, _)| c);
-        let (fields, _) = bytes::decode::<Fields>(covered, w, HEADER)?;
-        if fields.filter_length != 0 {
-            return Err(Error::unsupported("filtered fractal heap blocks").in_structure(HEADER));
-        }
+        let (fields, used) = bytes::decode::<Fields>(covered, w, HEADER)?;
         bytes::verified(bytes, HEADER)?;
+        let (mut filters, mut filtered_root) = (Vec::new(), None);
+        if fields.filter_length != 0 {
+            let (root, more) = bytes::decode::<FilteredRoot>(&covered[used..], w, HEADER)?;
+            filtered_root = Some(Filtered { stored: root.size, mask: root.mask });
+            filters = filter_pipeline::decode(&covered[used + more..]).in_structure(HEADER)?;
+        }
         let wrong = |what: String| Err(Error::damaged(what).in_structure(HEADER));
         let Fields { table_width: width, start_size: start, max_direct_size: max, max_heap_bits: bits, .. } = fields;
         if !width.is_power_of_two() || width > 1 << 15 {
@@ -113,7 +197,7 @@ impl FractalHeap {
         if !(1..=64).contains(&bits) || fields.root_rows > 64 {
             return wrong(format!("{bits} bits of space, {} rows", fields.root_rows));
         }
-        Ok(FractalHeap { fields, address, w })
+        Ok(FractalHeap { fields, filters, filtered_root, address, w })
     }
 
     /// Bytes of an offset in IDs and blocks.
@@ -135,6 +219,27 @@ impl FractalHeap {
         self.fields.huge_index
     }
 
+    /// What direct blocks and huge objects go through, in the order of writing.
+    pub(crate) fn filters(&self) -> &[FilterInfo] {
+        &self.filters
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.filtered_root.is_some()
+    }
+
+    /// The kind of the records that the index of huge objects has, where IDs are too short for an address.
+    pub(crate) fn huge_kind(&self) -> u8 {
+        if self.is_filtered() { 2 } else { 1 }
+    }
+
+    /// A record of that kind: the key of an object, and where it is.
+    pub(crate) fn decode_huge(&self, record: &[u8]) -> Result<(u64, HugeObject)> {
+        const RECORD: &str = "version 2 B-tree record of a huge object";
+        let (record, _) = bytes::decode::<HugeRecord>(record, (self.w, self.is_filtered()), RECORD)?;
+        Ok((record.key, record.fields.resolved(RECORD)?))
+    }
+
     /// What a heap ID says.
     pub(crate) fn decode_id(&self, id: &[u8]) -> Result<HeapObject> {
         let wrong = |what: String| Error::damaged(what).in_structure(ID);
@@ -150,16 +255,16 @@ impl FractalHeap {
                 Ok(HeapObject::Managed { offset: id.offset, length: id.length })
             }
             1 => {
-                if rest.len() >= self.w.offset() + self.w.length() {
-                    return Err(
-                        Error::unsupported("directly addressed huge objects in a fractal heap").in_structure(ID)
-                    );
+                let more = if self.is_filtered() { 4 + self.w.length() } else { 0 };
+                if self.id_length().saturating_sub(1) >= self.w.offset() + self.w.length() + more {
+                    let (huge, _) = bytes::decode::<HugeFields>(rest, (self.w, self.is_filtered()), ID)?;
+                    return Ok(HeapObject::HugeAt(huge.resolved(ID)?));
                 }
                 let key = rest.iter().take(8).rev().fold(0, |n, &b| n << 8 | u64::from(b));
                 Ok(HeapObject::Huge { key })
             }
             2 => {
-                let (length, data) = if self.id_length() - 1 > 17 {
+                let (length, data) = if self.id_length() > 18 {
                     let (&low, data) = rest.split_first().ok_or_else(|| wrong("too short".into()))?;
                     ((usize::from(flags & 15) << 8 | usize::from(low)) + 1, data)
                 } else {
@@ -177,7 +282,7 @@ impl FractalHeap {
         let address =
             self.fields.root.ok_or_else(|| Error::damaged("an object in an empty heap").in_structure(HEADER))?;
         Ok(match self.fields.root_rows {
-            0 => Step::Direct { address, size: self.fields.start_size, start: 0 },
+            0 => Step::Direct { address, size: self.fields.start_size, start: 0, filtered: self.filtered_root },
             rows => Step::Indirect { address, rows, start: 0 },
         })
     }
@@ -211,16 +316,33 @@ impl FractalHeap {
         (row, column, start + column * self.row_size(row))
     }
 
-    /// Bytes of an indirect block of `rows` rows.
-    pub(crate) fn indirect_size(&self, rows: u16) -> u64 {
-        let entries = u64::from(rows) * u64::from(self.fields.table_width);
-        (5 + self.w.offset() + self.offset_width() + 4) as u64 + entries * self.w.offset() as u64
+    /// Bytes of an entry for a direct block, which says with filters how the block is stored.
+    fn direct_entry_size(&self) -> usize {
+        self.w.offset() + if self.is_filtered() { self.w.length() + 4 } else { 0 }
     }
 
-    /// The next step towards `offset` from the indirect block that begins at `start` with `rows` rows.
+    /// Bytes of the first `rows` rows of an indirect block; those of direct blocks come first.
+    fn rows_size(&self, rows: u32) -> usize {
+        let direct = rows.min(self.direct_rows()) as usize;
+        let width = usize::from(self.fields.table_width);
+        (direct * self.direct_entry_size() + (rows as usize - direct) * self.w.offset()) * width
+    }
+
+    /// Bytes of an indirect block of `rows` rows.
+    pub(crate) fn indirect_size(&self, rows: u16) -> u64 {
+        (5 + self.w.offset() + self.offset_width() + 4 + self.rows_size(rows.into())) as u64
+    }
+
+    /// Checks an indirect block against its checksum.
+    pub(crate) fn check_indirect(&self, block: &[u8]) -> Result<()> {
+        bytes::verified(block, INDIRECT).map(drop)
+    }
+
+    /// The next step towards `offset` from the indirect block that begins at `start` with `rows` rows. The block has been
+    /// [checked](Self::check_indirect).
     pub(crate) fn descend(&self, block: &[u8], rows: u16, start: u64, offset: u64) -> Result<Step> {
         let wrong = |what: String| Error::damaged(what).in_structure(INDIRECT);
-        let covered = bytes::verified(block, INDIRECT)?;
+        let covered = block.split_last_chunk::<4>().map_or(block, |(c, _)| c);
         let (prefix, used) = bytes::decode::<BlockPrefix>(covered, (self.w, self.offset_width()), INDIRECT)?;
         if prefix.signature != *b"FHIB" || prefix.heap != self.address || prefix.offset != start {
             return Err(wrong("belongs to another heap or place".into()));
@@ -230,15 +352,21 @@ impl FractalHeap {
         if row >= u32::from(rows) {
             return Err(wrong(format!("offset {offset} lies in row {row} of {rows}")));
         }
-        let entry = (u64::from(row) * u64::from(self.fields.table_width) + column) as usize * self.w.offset();
-        let entry = covered.get(used + entry..).ok_or_else(|| wrong("ends before its last entry".into()))?;
-        let (child, _) = bytes::decode::<Address>(entry, self.w, INDIRECT)?;
+        let direct = row < self.direct_rows();
+        let entry_size = if direct { self.direct_entry_size() } else { self.w.offset() };
+        let at = used + self.rows_size(row) + column as usize * entry_size;
+        let entry = covered.get(at..).ok_or_else(|| wrong("ends before its last entry".into()))?;
+        let (address, more) = bytes::decode::<Address>(entry, self.w, INDIRECT)?;
         let start = start + block_start;
-        Ok(if row < self.direct_rows() {
-            Step::Direct { address: child, size: self.row_size(row), start }
-        } else {
-            Step::Indirect { address: child, rows: self.rows_below(row), start }
-        })
+        if !direct {
+            return Ok(Step::Indirect { address, rows: self.rows_below(row), start });
+        }
+        let mut filtered = None;
+        if self.is_filtered() {
+            let (stored, _) = bytes::decode::<FilteredRoot>(&entry[more..], self.w, INDIRECT)?;
+            filtered = Some(Filtered { stored: stored.size, mask: stored.mask });
+        }
+        Ok(Step::Direct { address, size: self.row_size(row), start, filtered })
     }
 
     /// Checks a direct block; the caller then finds objects in it at their offset minus the block's.
@@ -313,7 +441,7 @@ mod tests {
             root: None,
             root_rows: 0,
         };
-        FractalHeap { fields, address: Address(0), w: Widths::EIGHT }
+        FractalHeap { fields, filters: Vec::new(), filtered_root: None, address: Address(0), w: Widths::EIGHT }
     }
 
     #[test]
@@ -338,5 +466,49 @@ mod tests {
         assert_eq!(heap.decode_id(&[0x21, 7, 8, 0, 0, 0, 0]).unwrap(), HeapObject::Tiny(vec![7, 8]));
         assert!(heap.decode_id(&[0x40; 7]).is_err());
         assert!(heap.decode_id(&[]).is_err());
+    }
+
+    #[test]
+    fn long_ids_hold_the_address_of_a_huge_object() {
+        let mut heap = group_heap();
+        heap.fields.id_length = 17;
+        let id = [&[0x10][..], &80u64.to_le_bytes(), &5000u64.to_le_bytes()].concat();
+        let plain = HugeObject { address: Address(80), size: 5000, filtered: None };
+        assert_eq!(heap.decode_id(&id).unwrap(), HeapObject::HugeAt(plain));
+        // With filters an ID of 17 bytes is too short for that: its first 8 are a key.
+        let filtered = Filtered { stored: 300, mask: 2 };
+        heap.filtered_root = Some(filtered);
+        assert_eq!(heap.decode_id(&id).unwrap(), HeapObject::Huge { key: 80 });
+        heap.fields.id_length = 29;
+        let (stored, mask, size) = (300u64.to_le_bytes(), 2u32.to_le_bytes(), 5000u64.to_le_bytes());
+        let id = [&[0x10][..], &80u64.to_le_bytes(), &stored, &mask, &size].concat();
+        let huge = HugeObject { filtered: Some(filtered), ..plain };
+        assert_eq!(heap.decode_id(&id).unwrap(), HeapObject::HugeAt(huge));
+        assert!(heap.decode_id(&id[..28]).is_err());
+        let record = [&id[1..], &7u64.to_le_bytes()].concat();
+        assert_eq!(heap.decode_huge(&record).unwrap(), (7, huge));
+        assert!(heap.decode_huge(&record[..35]).is_err());
+    }
+
+    #[test]
+    fn tiny_objects_may_be_longer_than_16_bytes_where_ids_are() {
+        let mut heap = group_heap();
+        heap.fields.id_length = 40;
+        let mut id = vec![0x20, 29];
+        id.extend(0..30);
+        assert_eq!(heap.decode_id(&id).unwrap(), HeapObject::Tiny((0..30).collect()));
+        assert!(heap.decode_id(&id[..31]).is_err());
+        // IDs of 18 bytes still have the short form.
+        heap.fields.id_length = 18;
+        id[0] = 0x2f;
+        assert_eq!(heap.decode_id(&id).unwrap(), HeapObject::Tiny([&[29][..], &id[2..17]].concat()));
+    }
+
+    #[test]
+    fn entries_of_filtered_blocks_are_wider() {
+        let mut heap = group_heap();
+        assert_eq!(heap.indirect_size(10), 21 + 40 * 8);
+        heap.filtered_root = Some(Filtered { stored: 1, mask: 0 });
+        assert_eq!(heap.indirect_size(10), 21 + 36 * 20 + 4 * 8);
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod global_heap;
 pub(crate) mod local_heap;
 pub(crate) mod message;
 pub(crate) mod object_header;
+pub(crate) mod shared_messages;
 pub(crate) mod superblock;
 pub(crate) mod symbol_table;
 
@@ -55,9 +56,14 @@ pub(crate) fn decode_everything(data: &[u8]) {
     let _ = global_heap::decode_objects(data, w);
     let _ = btree1::Node::<btree1::ChunkKey>::decode(data, 3, w, 32);
     let _ = message::Shared::decode(data, w);
+    let _ = shared_messages::decode_record(data, w);
+    if let Ok(table) = shared_messages::decode_table(data, w) {
+        let _ = table.iter().map(|index| shared_messages::decode_list(data, index, w)).count();
+    }
     if let Ok(heap) = fractal_heap::FractalHeap::decode(data, Address(0), w) {
         let _ = heap.decode_id(data);
         let _ = heap.descend(data, 3, 0, 700);
+        let _ = heap.decode_huge(data);
     }
     if let Ok(header) = btree2::Header::decode(data, w)
         && let Ok(levels) = btree2::Levels::new(&header, w)

@@ -1,32 +1,43 @@
 //! Finding the objects of a fractal heap.
 
 use super::btree2::Tree;
-use crate::bytes::{Address, Widths, decode};
+use crate::bytes::{Address, zeroed};
 use crate::error::{Context, Error, Result};
-use crate::format::fractal_heap::{FractalHeap, HeapObject, Step};
+use crate::filters::{Pipeline, Scratch};
+use crate::format::fractal_heap::{Filtered, FractalHeap, HeapObject, HugeObject, Step};
 use crate::io::Reader;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The most bytes of one object in a block of its own.
-const MAX_OBJECT: u64 = 64 << 20;
+/// The most bytes of one object in a block of its own, and of one block.
+const MOST_BYTES: u64 = 64 << 20;
 
-/// The objects of one heap. Direct blocks are kept while it lives: many objects share one.
+/// The objects of one heap.
+///
+/// Blocks that have been checked, and unfiltered, are kept with the pages of the file: many objects share one, and
+/// whoever opens the same heap again finds them.
 pub(crate) struct Objects {
     reader: Reader,
     heap: FractalHeap,
-    /// Checked direct blocks by the offset where they begin.
-    blocks: HashMap<u64, Arc<[u8]>>,
+    pipeline: Pipeline,
+    scratch: Scratch,
+    /// The direct block used last, by the offset where it begins.
+    last: Option<(u64, Arc<Vec<u8>>)>,
 }
 
 impl Objects {
     /// Reads the heap's header at `at`.
     pub(crate) fn open(reader: &Reader, at: Address) -> Result<Objects> {
+        const STRUCTURE: &str = "fractal heap header";
         let w = reader.widths();
         let size = FractalHeap::header_size(w);
-        let bytes = reader.metadata(at, size).in_structure("fractal heap header")?;
+        let mut bytes = reader.metadata(at, size).in_structure(STRUCTURE)?;
+        let whole = FractalHeap::whole_header_size(&bytes, w);
+        if whole != size {
+            bytes = reader.metadata(at, whole).in_structure(STRUCTURE)?;
+        }
         let heap = FractalHeap::decode(&bytes, at, w).at(at.get())?;
-        Ok(Objects { reader: reader.clone(), heap, blocks: HashMap::new() })
+        let pipeline = Pipeline::new(heap.filters());
+        Ok(Objects { reader: reader.clone(), heap, pipeline, scratch: Scratch::default(), last: None })
     }
 
     /// The object that `id` names.
@@ -34,82 +45,105 @@ impl Objects {
         match self.heap.decode_id(id)? {
             HeapObject::Tiny(data) => Ok(data),
             HeapObject::Managed { offset, length } => self.managed(offset, length),
-            HeapObject::Huge { key } => self.huge(key),
+            HeapObject::Huge { key } => {
+                let huge = self.find_huge(key)?;
+                self.huge(huge)
+            }
+            HeapObject::HugeAt(huge) => self.huge(huge),
         }
     }
 
     fn managed(&mut self, offset: u64, length: u64) -> Result<Vec<u8>> {
         let wrong = |what: String| Error::damaged(what).in_structure("fractal heap ID");
+        let (start, block) = match &self.last {
+            Some((start, block)) if offset >= *start && offset - start < block.len() as u64 => (*start, block.clone()),
+            _ => self.direct_at(offset)?,
+        };
+        let from = offset.checked_sub(start).and_then(|o| usize::try_from(o).ok());
+        let from = from.filter(|&o| o >= self.heap.direct_prefix_size());
+        let data = from.and_then(|o| block.get(o..)?.get(..usize::try_from(length).ok()?));
+        let data = data.ok_or_else(|| wrong(format!("{length} bytes at {offset} leave their block")))?;
+        Ok(data.to_vec())
+    }
+
+    /// The direct block that `offset` lies in, and where it begins.
+    fn direct_at(&mut self, offset: u64) -> Result<(u64, Arc<Vec<u8>>)> {
         let mut step = self.heap.root()?;
         loop {
             match step {
                 Step::Indirect { address, rows, start } => {
-                    let size = self.heap.indirect_size(rows);
-                    let block = self.reader.metadata(address, size).in_structure("fractal heap indirect block")?;
+                    let block = self.indirect(address, rows)?;
                     let next = self.heap.descend(&block, rows, start, offset).at(address.get())?;
                     // A table inside a table is smaller, or the way would not end.
                     if let Step::Indirect { rows: below, .. } = next
                         && below >= rows
                     {
-                        return Err(wrong(format!("a table of {below} rows inside one of {rows}")).at(address.get()));
+                        let message = format!("a table of {below} rows inside one of {rows}");
+                        return Err(Error::damaged(message).in_structure("fractal heap ID").at(address.get()));
                     }
                     step = next;
                 }
-                Step::Direct { address, size, start } => {
-                    let block = self.direct(address, size, start)?;
-                    let from = offset.checked_sub(start).and_then(|o| usize::try_from(o).ok());
-                    let from = from.filter(|&o| o >= self.heap.direct_prefix_size());
-                    let data = from.and_then(|o| block.get(o..)?.get(..usize::try_from(length).ok()?));
-                    let data = data.ok_or_else(|| wrong(format!("{length} bytes at {offset} leave their block")))?;
-                    return Ok(data.to_vec());
+                Step::Direct { address, size, start, filtered } => {
+                    let block = self.direct(address, size, start, filtered)?;
+                    self.last = Some((start, block.clone()));
+                    return Ok((start, block));
                 }
             }
         }
     }
 
-    fn direct(&mut self, address: Address, size: u64, start: u64) -> Result<Arc<[u8]>> {
-        if let Some(block) = self.blocks.get(&start) {
-            return Ok(block.clone());
+    fn indirect(&self, address: Address, rows: u16) -> Result<Arc<Vec<u8>>> {
+        let size = self.heap.indirect_size(rows);
+        // Offsets of direct blocks count up from 0, these keys down from the top.
+        let key = (self.heap.address.get(), !address.get());
+        if let Some(block) = self.reader.blocks().get(key).filter(|b| b.len() as u64 == size) {
+            return Ok(block);
         }
-        let bytes = self.reader.metadata(address, size).in_structure("fractal heap direct block")?;
-        self.heap.check_direct(&bytes, start).at(address.get())?;
-        let block: Arc<[u8]> = Arc::from(&bytes[..]);
-        self.blocks.insert(start, block.clone());
+        let bytes = self.reader.metadata(address, size).in_structure("fractal heap indirect block")?;
+        self.heap.check_indirect(&bytes).at(address.get())?;
+        let block = Arc::new(bytes.to_vec());
+        self.reader.blocks().insert(key, block.clone());
         Ok(block)
     }
 
-    /// An object in a block of its own: version 2 B-tree records of kind 1 say where (III.A.2).
-    fn huge(&self, key: u64) -> Result<Vec<u8>> {
-        let wrong = |what: String| Error::damaged(what).in_structure("fractal heap ID");
-        let w = self.reader.widths();
-        let index = self.heap.huge_index().ok_or_else(|| wrong(format!("huge object {key} without an index")))?;
-        let tree = Tree::open(&self.reader, index, 1)?;
-        let found = tree.find(&mut |record| Ok(HugeRecord::decode(record, w)?.key.cmp(&key)))?;
-        let record = found.ok_or_else(|| wrong(format!("huge object {key} is not in the index")))?;
-        let record = HugeRecord::decode(&record, w)?;
-        if record.length > MAX_OBJECT {
-            return Err(Error::limit(format!("a heap object of {} bytes", record.length)));
+    fn direct(&mut self, address: Address, size: u64, start: u64, filtered: Option<Filtered>) -> Result<Arc<Vec<u8>>> {
+        const STRUCTURE: &str = "fractal heap direct block";
+        let key = (self.heap.address.get(), start);
+        if let Some(block) = self.reader.blocks().get(key).filter(|b| b.len() as u64 == size) {
+            return Ok(block);
         }
-        Ok(self.reader.metadata(record.address, record.length)?.to_vec())
+        let block = self.unfiltered(address, size, filtered).in_structure(STRUCTURE)?;
+        self.heap.check_direct(&block, start).at(address.get())?;
+        let block = Arc::new(block);
+        self.reader.blocks().insert(key, block.clone());
+        Ok(block)
     }
-}
 
-/// A huge object without filters.
-#[binrw::binrw]
-#[brw(little, import_raw(w: Widths))]
-struct HugeRecord {
-    #[brw(args_raw = w)]
-    address: Address,
-    #[br(parse_with = crate::bytes::Length::read_finite, args(w))]
-    #[bw(write_with = crate::bytes::Length::write_finite, args(w))]
-    length: u64,
-    #[br(parse_with = crate::bytes::Length::read_finite, args(w))]
-    #[bw(write_with = crate::bytes::Length::write_finite, args(w))]
-    key: u64,
-}
+    /// `size` bytes of a block or an object, after what filters did to them is undone.
+    fn unfiltered(&mut self, address: Address, size: u64, filtered: Option<Filtered>) -> Result<Vec<u8>> {
+        if size > MOST_BYTES {
+            return Err(Error::limit(format!("a block of {size} bytes")).at(address.get()));
+        }
+        let Some(Filtered { stored, mask }) = filtered else {
+            return Ok(self.reader.metadata(address, size)?.to_vec());
+        };
+        let bytes = self.reader.metadata(address, stored)?;
+        let mut out = zeroed(size)?;
+        self.pipeline.decode(&bytes, mask, &mut out, size as usize, &mut self.scratch).at(address.get())?;
+        Ok(out)
+    }
 
-impl HugeRecord {
-    fn decode(bytes: &[u8], w: Widths) -> Result<HugeRecord> {
-        Ok(decode(bytes, w, "version 2 B-tree record of a huge object")?.0)
+    /// Where a huge object is that its ID only has a key of.
+    fn find_huge(&self, key: u64) -> Result<HugeObject> {
+        let wrong = |what: String| Error::damaged(what).in_structure("fractal heap ID");
+        let index = self.heap.huge_index().ok_or_else(|| wrong(format!("huge object {key} without an index")))?;
+        let tree = Tree::open(&self.reader, index, self.heap.huge_kind())?;
+        let found = tree.find(&mut |record| Ok(self.heap.decode_huge(record)?.0.cmp(&key)))?;
+        let record = found.ok_or_else(|| wrong(format!("huge object {key} is not in the index")))?;
+        Ok(self.heap.decode_huge(&record)?.1)
+    }
+
+    fn huge(&mut self, huge: HugeObject) -> Result<Vec<u8>> {
+        self.unfiltered(huge.address, huge.size, huge.filtered).in_structure("huge object of a fractal heap")
     }
 }

@@ -20,7 +20,7 @@ pub use mmap::MapSource;
 pub(crate) use mmap::advise_huge_pages;
 pub use neighbours::External;
 pub(crate) use neighbours::{Found, Neighbours, Search};
-pub(crate) use reader::{Block, Reader};
+pub(crate) use reader::{Block, Reader, SharedMessages};
 pub(crate) use staged::StagedFile;
 
 use crate::error::Result;

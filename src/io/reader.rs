@@ -21,7 +21,21 @@ struct Shared {
     widths: Widths,
     pages: PageCache,
     chunks: ChunkCache,
+    blocks: ChunkCache,
     neighbours: Option<Neighbours>,
+    shared_messages: Vec<SharedMessages>,
+}
+
+/// What checked blocks of heaps may take.
+const BLOCK_BYTES: u64 = 32 << 20;
+
+/// A heap of messages that many objects have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SharedMessages {
+    /// Bit i: messages of type i.
+    pub(crate) kinds: u16,
+    /// Absent while there is none.
+    pub(crate) heap: Option<Address>,
 }
 
 /// Some bytes of a file: borrowed from memory, a part of a kept page, or copied together.
@@ -43,22 +57,43 @@ impl Deref for Block<'_> {
     }
 }
 
+impl Shared {
+    fn new(source: Arc<dyn Source>, neighbours: Option<Neighbours>, limits: &Limits, size: u64) -> Shared {
+        Shared {
+            source,
+            size,
+            base: 0,
+            widths: Widths::EIGHT,
+            pages: PageCache::default(),
+            chunks: ChunkCache::new(limits.chunk_cache_bytes),
+            blocks: ChunkCache::new(BLOCK_BYTES),
+            neighbours,
+            shared_messages: Vec::new(),
+        }
+    }
+}
+
 impl Reader {
     /// Reads `source` before its superblock is known: addresses are positions, all widths 8.
     pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, neighbours: Option<Neighbours>) -> Result<Reader> {
         let size = source.size()?;
-        let chunks = ChunkCache::new(limits.chunk_cache_bytes);
-        let pages = PageCache::default();
-        let shared = Shared { source, size, base: 0, widths: Widths::EIGHT, pages, chunks, neighbours };
-        Ok(Reader { shared: Arc::new(shared), ctx: Ctx::new(limits, size) })
+        let ctx = Ctx::new(limits, size);
+        let shared = Shared::new(source, neighbours, ctx.limits(), size);
+        Ok(Reader { shared: Arc::new(shared), ctx })
     }
 
     /// The same source with what its superblock says; bytes from `end` on (a position) do not belong to the file.
     pub(crate) fn with_superblock(self, base: u64, end: u64, widths: Widths) -> Reader {
         let Shared { source, neighbours, size, .. } = &*self.shared;
-        let (source, neighbours, pages) = (source.clone(), neighbours.clone(), PageCache::default());
-        let chunks = ChunkCache::new(self.limits().chunk_cache_bytes);
-        let shared = Shared { source, size: end.min(*size), base, widths, pages, chunks, neighbours };
+        let fresh = Shared::new(source.clone(), neighbours.clone(), self.limits(), end.min(*size));
+        Reader { shared: Arc::new(Shared { base, widths, ..fresh }), ctx: self.ctx }
+    }
+
+    /// The same file with what its superblock's extension says of shared messages.
+    pub(crate) fn with_shared_messages(self, shared_messages: Vec<SharedMessages>) -> Reader {
+        let Shared { base, widths, source, neighbours, size, .. } = &*self.shared;
+        let fresh = Shared::new(source.clone(), neighbours.clone(), self.limits(), *size);
+        let shared = Shared { base: *base, widths: *widths, shared_messages, ..fresh };
         Reader { shared: Arc::new(shared), ctx: self.ctx }
     }
 
@@ -170,6 +205,17 @@ impl Reader {
     pub(crate) fn raw_slice(&self, at: Address, length: u64) -> Result<Option<&[u8]>> {
         let position = self.position(at, length)? as usize;
         Ok(self.shared.source.as_slice().and_then(|all| all.get(position..position + length as usize)))
+    }
+
+    /// The heap that shares messages of this type.
+    pub(crate) fn shared_messages(&self, kind: u16) -> Option<Address> {
+        let of_kind = |s: &&SharedMessages| kind < 16 && s.kinds >> kind & 1 == 1;
+        self.shared.shared_messages.iter().find(of_kind)?.heap
+    }
+
+    /// Blocks of heaps that have been checked, by the heap's address and something that is theirs in it.
+    pub(crate) fn blocks(&self) -> &ChunkCache {
+        &self.shared.blocks
     }
 
     /// The decoded chunks that are kept.

@@ -1,14 +1,14 @@
 //! The attributes of an object: in its header, or in a fractal heap.
 
 use super::ObjectHeader;
-use super::header::follow;
+use super::header::{follow, in_shared_heap};
 use crate::bytes::{Address, decode, lookup3};
 use crate::error::{Error, Result};
 use crate::format::message::attribute::{Attribute, Held};
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{self, Datatype, Name};
-use crate::format::message::kind;
 use crate::format::message::small::AttributeInfo;
+use crate::format::message::{Shared, kind};
 use crate::index::{btree2, fractal_heap};
 use crate::io::Reader;
 
@@ -86,18 +86,24 @@ fn open_index(reader: &Reader, at: Address) -> Result<btree2::Tree> {
 }
 
 fn from_heap(reader: &Reader, objects: &mut fractal_heap::Objects, record: &[u8]) -> Result<Resolved> {
-    let (id, rest) = record.split_at(8);
-    if rest[0] & 2 != 0 {
-        return Err(Error::unsupported("an attribute in the heap of shared messages"));
-    }
-    resolve(reader, Attribute::decode(&objects.get(id)?, reader.widths())?)
+    let Some((id, [flags, ..])) = record.split_first_chunk::<8>() else {
+        return Err(Error::damaged("ends before its last field").in_structure("version 2 B-tree record"));
+    };
+    // A shared attribute stands in another heap than the object's own.
+    let body = match flags & 2 {
+        0 => objects.get(id)?,
+        _ => in_shared_heap(reader, kind::ATTRIBUTE, id)?,
+    };
+    resolve(reader, Attribute::decode(&body, reader.widths())?)
 }
 
 fn from_message(reader: &Reader, body: super::header::Body<'_>) -> Result<Resolved> {
-    if body.shared {
-        return Err(Error::unsupported("an attribute in the heap of shared messages"));
+    let w = reader.widths();
+    if !body.shared {
+        return resolve(reader, Attribute::decode(body.bytes, w)?);
     }
-    resolve(reader, Attribute::decode(body.bytes, reader.widths())?)
+    let (shared, _) = Shared::decode(body.bytes, w)?;
+    resolve(reader, follow(reader, kind::ATTRIBUTE, &shared, |b| Attribute::decode(b, w))?.0)
 }
 
 /// Fetches the shared parts, and holds the size of the data against them.
@@ -106,10 +112,7 @@ fn resolve(reader: &Reader, attribute: Attribute) -> Result<Resolved> {
     let w = reader.widths();
     let (datatype, committed) = match datatype {
         Held::Here(datatype) => (datatype, None),
-        Held::Shared(shared) => {
-            let (datatype, at) = follow(reader, kind::DATATYPE, &shared, |b| Ok(datatype::decode(b)?.0))?;
-            (datatype, Some(at))
-        }
+        Held::Shared(shared) => follow(reader, kind::DATATYPE, &shared, |b| Ok(datatype::decode(b)?.0))?,
     };
     let dataspace = match dataspace {
         Held::Here(dataspace) => dataspace,

@@ -6,6 +6,7 @@ use crate::format::message::datatype::{self, Datatype};
 use crate::format::message::small::Continuation;
 use crate::format::message::{Shared, kind};
 use crate::format::object_header::{MAX_PREFIX, Prefix};
+use crate::index::fractal_heap;
 use crate::io::Reader;
 use std::ops::Range;
 
@@ -131,8 +132,7 @@ impl ObjectHeader {
             None => Ok(None),
             Some(Body { bytes, shared: false }) => Ok(Some((use_it(bytes)?, None))),
             Some(Body { bytes, shared: true }) => {
-                let (value, address) = follow(reader, kind, &Shared::decode(bytes, reader.widths())?.0, use_it)?;
-                Ok(Some((value, Some(address))))
+                follow(reader, kind, &Shared::decode(bytes, reader.widths())?.0, use_it).map(Some)
             }
         }
     }
@@ -158,21 +158,34 @@ impl ObjectHeader {
     }
 }
 
-/// Uses the message that a shared one stands for.
+/// Uses the message that a shared one stands for; tells the address of the header where it stands, if it does not
+/// stand in the heap of shared messages.
 pub(crate) fn follow<T>(
     reader: &Reader,
     kind: u16,
     shared: &Shared,
     use_it: impl FnOnce(&[u8]) -> Result<T>,
-) -> Result<(T, Address)> {
-    let Shared::Committed(address) = shared else {
-        return Err(Error::unsupported("a message in the heap of shared messages"));
+) -> Result<(T, Option<Address>)> {
+    let address = match shared {
+        Shared::Committed(address) => address,
+        Shared::Heap(id) => return Ok((use_it(&in_shared_heap(reader, kind, id)?)?, None)),
     };
     let other = ObjectHeader::load(reader, *address)?;
     // A committed datatype holds its message itself: one hop, so no chain and no circle.
     match other.find(kind) {
-        Some(Body { bytes, shared: false }) => Ok((use_it(bytes)?, *address)),
+        Some(Body { bytes, shared: false }) => Ok((use_it(bytes)?, Some(*address))),
         Some(_) => Err(Error::damaged("a shared message that is shared itself").at(address.get())),
         None => Err(Error::damaged(format!("no message of type {kind:#x} to share")).at(address.get())),
     }
+}
+
+/// A message in the heap of shared messages: which heap it is follows from the message's type.
+pub(crate) fn in_shared_heap(reader: &Reader, kind: u16, id: &[u8; 8]) -> Result<Vec<u8>> {
+    // Fill values of both kinds are kept together.
+    let indexed = if kind == kind::FILL_VALUE_OLD { kind::FILL_VALUE } else { kind };
+    let heap = reader.shared_messages(indexed).ok_or_else(|| {
+        Error::damaged(format!("a shared message of type {kind:#x}, and no heap of those"))
+            .in_structure("shared message")
+    })?;
+    fractal_heap::Objects::open(reader, heap)?.get(id)
 }

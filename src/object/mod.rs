@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 pub(crate) mod chunks;
 pub(crate) mod dense;
+pub(crate) mod extension;
 pub(crate) mod header;
 pub(crate) mod links;
 pub(crate) mod raw_data;

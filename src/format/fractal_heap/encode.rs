@@ -58,7 +58,7 @@ impl FractalHeap {
             root: None,
             root_rows: 0,
         };
-        FractalHeap { fields, address, w: Widths::EIGHT }
+        FractalHeap { fields, filters: Vec::new(), filtered_root: None, address, w: Widths::EIGHT }
     }
 
     /// The direct block that holds `offset`: where it begins, and its size.

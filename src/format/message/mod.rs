@@ -26,6 +26,7 @@ pub(crate) mod kind {
     pub(crate) const FILTER_PIPELINE: u16 = 0x0b;
     pub(crate) const ATTRIBUTE: u16 = 0x0c;
     pub(crate) const COMMENT: u16 = 0x0d;
+    pub(crate) const SHARED_MESSAGE_TABLE: u16 = 0x0f;
     pub(crate) const CONTINUATION: u16 = 0x10;
     pub(crate) const SYMBOL_TABLE: u16 = 0x11;
     pub(crate) const BTREE_RANKS: u16 = 0x13;
