@@ -26,6 +26,11 @@ impl Attribute {
         &self.resolved.name
     }
 
+    /// A number that counts up with every attribute of the object that is made; `None` where the object does not track it.
+    pub fn creation_order(&self) -> Option<u32> {
+        self.resolved.order
+    }
+
     /// How its elements are stored.
     pub fn datatype(&self) -> &Datatype {
         &self.resolved.datatype

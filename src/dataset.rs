@@ -329,6 +329,30 @@ impl Dataset {
     pub fn attributes(&self) -> Result<Vec<Result<Attribute>>> {
         self.node().attributes()
     }
+
+    /// Its attributes in the order in which they were made. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Mismatch` if the object does not track that order, `Damaged` if they cannot be found at all.
+    pub fn attributes_by_creation_order(&self) -> Result<Vec<Result<Attribute>>> {
+        self.node().attributes_by_creation_order()
+    }
+
+    /// Reads again what the file says of the dataset: its shape, where its chunks are. For following a dataset that a
+    /// writer is appending to (SWMR); what was read before stays what it was.
+    ///
+    /// # Errors
+    /// As [`File::refresh`](crate::File::refresh); `NotFound` if the dataset is gone.
+    pub fn refresh(&mut self) -> Result<()> {
+        let node = self.node();
+        let mut file = node.file.clone();
+        file.refresh()?;
+        match file.load(&file.reader(), node.header.address, node.path.clone())? {
+            crate::Object::Dataset(dataset) => *self = dataset,
+            _ => return Err(Error::not_found("the dataset is gone").on(&*node.path)),
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Part<'a> {

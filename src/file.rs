@@ -1,12 +1,12 @@
 //! An open file: where reading begins.
 
-use crate::bytes::{Address, Limits, MAX_PROBES};
-use crate::error::{Error, Result};
-use crate::format::superblock::{MAX_SIZE, SIGNATURE, Superblock};
+use crate::bytes::{Address, Limits};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::superblock::Superblock;
 use crate::group::Group;
 use crate::index::global_heap::GlobalHeap;
 use crate::io::{External, FileSource, Found, MapSource, MemorySource, Neighbours, Reader, Source};
-use crate::object::extension;
+use crate::object::{members, start};
 use crate::open_files::{Errand, OpenFiles};
 use crate::{Dataset, Object, walk::Walk};
 use std::path::Path;
@@ -97,12 +97,21 @@ impl OpenOptions {
             if self.map { Arc::new(MapSource::open(path)?) } else { Arc::new(FileSource::open(path)?) };
         let in_file = |e: Error| e.on(path.display().to_string());
         let place = Neighbours::of(path, &self.external).map_err(in_file)?;
-        File::new(source, self.limits.clone(), self.map, place).map_err(in_file)
+        let open = |source| File::new(source, self.limits.clone(), self.map, place.clone());
+        let opened = match open(source) {
+            // It may be a part of a whole that is split over several files.
+            Err(e) if matches!(e.kind(), ErrorKind::Damaged | ErrorKind::Unsupported) => {
+                members::join(path).and_then(|whole| whole.map_or(Err(e), open))
+            }
+            done => done,
+        };
+        opened.map_err(in_file)
     }
 }
 
 impl File {
-    /// Opens a file for reading.
+    /// Opens a file for reading. Where a file is split over several, any one of them may be named: the others are looked
+    /// for beside it.
     ///
     /// # Errors
     /// `NotFound` or `Io` if it cannot be read; `Damaged` if it is no HDF5 file or shorter than it says; `Unsupported`
@@ -135,8 +144,35 @@ impl File {
         Ok(File { inner, open_files: Arc::new(open_files), errand: Errand::default() })
     }
 
+    /// Reads again what the file says of itself as a whole, and forgets everything that was kept of it: for following a
+    /// file that a writer is at work on (SWMR). Handles that were made before go on showing what they showed;
+    /// [`Dataset::refresh`] renews one.
+    ///
+    /// Files that are being written in a mode that lets others read are never kept in memory, and what does not fit
+    /// together is read again, up to a hundred times.
+    ///
+    /// # Errors
+    /// As [`File::open`].
+    pub fn refresh(&mut self) -> Result<()> {
+        let Inner { reader, number, .. } = &*self.inner;
+        let inner = reader.settled(|| {
+            let source = reader.source().reopened()?.unwrap_or_else(|| reader.source().clone());
+            Inner::open(source, reader.limits().clone(), reader.neighbours().cloned(), *number)
+        })?;
+        self.inner = Arc::new(inner);
+        self.open_files.replace(&self.inner);
+        Ok(())
+    }
+
+    /// Whether a writer has the file open, or had when it died. Only files with a superblock of version 3 tell.
+    ///
+    /// What a writer that does not let others read (SWMR) is halfway through may be read wrongly, or not at all.
+    pub fn is_open_for_writing(&self) -> bool {
+        self.inner.superblock.is_open_for_writing()
+    }
+
     /// A reader with a full tank, for an operation of its own.
-    fn reader(&self) -> Reader {
+    pub(crate) fn reader(&self) -> Reader {
         self.inner.reader.refuelled()
     }
 
@@ -210,53 +246,7 @@ impl Inner {
         neighbours: Option<Neighbours>,
         number: u16,
     ) -> Result<Inner> {
-        let reader = Reader::new(source, limits, neighbours)?;
-        let (mut superblock, position) = find_superblock(&reader)?;
-        // A block put in front of the file, or taken away, shifts everything by the same distance.
-        let length = superblock.end.checked_sub(superblock.base);
-        let end = length.and_then(|n| position.checked_add(n)).ok_or_else(|| {
-            Error::damaged(format!("ends at {}, before it begins", superblock.end)).in_structure("superblock")
-        })?;
-        superblock.base = position;
-        if end > reader.size() {
-            let message = format!("the file is truncated: it has {} bytes and should have {end}", reader.size());
-            return Err(Error::damaged(message));
-        }
-        let mut reader = reader.with_superblock(position, end, superblock.widths);
-        if superblock.driver.is_some() {
-            refuse_drivers(&reader, &superblock)?;
-        }
-        if let Some(extension) = superblock.extension {
-            let extension = extension::read(&reader, extension)?;
-            superblock.ranks = extension.ranks;
-            reader = reader.with_shared_messages(extension.shared_messages);
-        }
+        let (reader, superblock) = start::read(source, limits, neighbours)?;
         Ok(Inner { reader, superblock, heap: GlobalHeap::default(), number })
-    }
-}
-
-/// Looks for the superblock at 0, 512, 1024, 2048 … (II.A).
-fn find_superblock(reader: &Reader) -> Result<(Superblock, u64)> {
-    let positions = std::iter::once(0).chain((9..9 + MAX_PROBES).map(|n| 1u64 << n));
-    for position in positions.take_while(|p| p + SIGNATURE.len() as u64 <= reader.size()) {
-        let bytes = reader.metadata_up_to(Address(position), MAX_SIZE)?;
-        if bytes.starts_with(&SIGNATURE) {
-            return Ok((Superblock::decode(&bytes).map_err(|e| e.at(position))?, position));
-        }
-    }
-    let empty = reader.size() == 0;
-    Err(Error::damaged(if empty { "the file is empty" } else { "not an HDF5 file: its signature is nowhere" }))
-}
-
-/// A file that is one of a family, or split over several, cannot be read alone.
-fn refuse_drivers(reader: &Reader, superblock: &Superblock) -> Result<()> {
-    let Some(at) = superblock.driver else {
-        return Ok(());
-    };
-    let block = reader.metadata_up_to(at, 16)?;
-    match block.get(8..14) {
-        Some(b"NCSAfa") => Err(Error::unsupported("a file that is one of a family")),
-        Some(b"NCSAmu") => Err(Error::unsupported("a file that is split over several")),
-        _ => Ok(()),
     }
 }

@@ -105,8 +105,7 @@ fn reader(data: &[u8]) -> Result<Reader> {
     Ok(Reader::new(Arc::new(MemorySource::new(data)), Limits::untrusted(), None)?.with_superblock(
         0,
         data.len() as u64,
-        Widths::EIGHT,
-    ))
+        Widths::EIGHT))
 }
 
 /// The filters that are fuzzed: all there are.

@@ -10,6 +10,7 @@ use crate::format::message::{kind, link};
 use crate::index::global_heap::HeapView;
 use crate::io::Reader;
 use crate::object::header::ObjectKind;
+use crate::object::links::Order;
 use crate::object::{ObjectHeader, attributes, links};
 use crate::walk::Walk;
 use std::sync::Arc;
@@ -45,6 +46,16 @@ impl Node {
         Ok(found.into_iter().map(|a| a.map(|a| Attribute::new(self, a)).on(&self.path)).collect())
     }
 
+    pub(crate) fn attributes_by_creation_order(&self) -> Result<Vec<Result<Attribute>>> {
+        if !attributes::tracks_order(&self.header) {
+            let message = "the object does not track the order in which its attributes were made";
+            return Err(Error::mismatch(message).on(&*self.path));
+        }
+        let mut found = self.attributes()?;
+        found.sort_by_key(|a| a.as_ref().ok().and_then(Attribute::creation_order));
+        Ok(found)
+    }
+
     pub(crate) fn attribute(&self, name: &str) -> Result<Option<Attribute>> {
         let found = attributes::find(&self.header, &self.reader, name.as_bytes()).on(&self.path)?;
         Ok(found.map(|a| Attribute::new(self, a)))
@@ -53,7 +64,7 @@ impl Node {
 
 impl Object {
     pub(crate) fn load(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
-        let header = Arc::new(ObjectHeader::load(reader, address).on(&path)?);
+        let header = Arc::new(reader.settled(|| ObjectHeader::load(reader, address)).on(&path)?);
         let kind = header.kind();
         let node = Node { file: file.clone(), reader: reader.clone(), header, path };
         match kind {
@@ -92,6 +103,14 @@ impl Object {
         self.node().attributes()
     }
 
+    /// Its attributes in the order in which they were made. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Mismatch` if the object does not track that order, `Damaged` if they cannot be found at all.
+    pub fn attributes_by_creation_order(&self) -> Result<Vec<Result<Attribute>>> {
+        self.node().attributes_by_creation_order()
+    }
+
     /// The attribute of this name.
     ///
     /// # Errors
@@ -111,8 +130,8 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Link {
     name: Name,
-    target: LinkTarget,
     creation_order: Option<i64>,
+    target: LinkTarget,
 }
 
 /// Where a link leads.
@@ -145,7 +164,7 @@ impl Link {
             link::Target::External { file, path } => LinkTarget::External { file, path },
             link::Target::User { class } => LinkTarget::User { class },
         };
-        Link { name: link.name, target, creation_order: link.creation_order }
+        Link { name: link.name, creation_order: link.creation_order, target }
     }
 
     /// Its name.
@@ -153,7 +172,7 @@ impl Link {
         &self.name
     }
 
-    /// When it was made, counted from the group's first link; `None` where the group keeps no such count.
+    /// A number that counts up with every link of the group that is made; `None` where the group does not track it.
     pub fn creation_order(&self) -> Option<i64> {
         self.creation_order
     }
@@ -175,8 +194,37 @@ impl Group {
     /// # Errors
     /// `Damaged` if they cannot be found at all.
     pub fn links(&self) -> Result<impl Iterator<Item = Result<Link>> + use<>> {
+        self.links_in(Order::Name)
+    }
+
+    /// Its links in the order in which they were made, as [`links`](Self::links).
+    ///
+    /// # Errors
+    /// `Mismatch` if the group does not track that order, `Damaged` if they cannot be found at all.
+    pub fn links_by_creation_order(&self) -> Result<impl Iterator<Item = Result<Link>> + use<>> {
+        self.links_in(Order::Creation)
+    }
+
+    /// Its links in the order in which they happen to be stored, as [`links`](Self::links): a group of millions is never
+    /// in memory as a whole.
+    ///
+    /// # Errors
+    /// `Damaged` if they cannot be found at all.
+    pub fn links_unordered(&self) -> Result<impl Iterator<Item = Result<Link>> + use<>> {
+        self.links_in(Order::Stored)
+    }
+
+    /// Whether it remembers in which order its links were made.
+    ///
+    /// # Errors
+    /// `Damaged` if its header cannot be read.
+    pub fn tracks_creation_order(&self) -> Result<bool> {
+        links::tracks_order(&self.node.header, &self.node.reader).on(&self.node.path)
+    }
+
+    fn links_in(&self, order: Order) -> Result<impl Iterator<Item = Result<Link>> + use<>> {
         let ranks = self.node.file.inner.superblock.ranks;
-        let links = links::all(&self.node.header, &self.node.reader, ranks.group_leaf, ranks.group_internal);
+        let links = links::all(&self.node.header, &self.node.reader, ranks.group_leaf, ranks.group_internal, order);
         let path = self.node.path.clone();
         Ok(links.on(&self.node.path)?.map(move |link| link.map(Link::new).on(&path)))
     }
@@ -305,6 +353,14 @@ impl Group {
     /// `Damaged` if they cannot be found at all.
     pub fn attributes(&self) -> Result<Vec<Result<Attribute>>> {
         self.node.attributes()
+    }
+
+    /// Its attributes in the order in which they were made. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Mismatch` if the object does not track that order, `Damaged` if they cannot be found at all.
+    pub fn attributes_by_creation_order(&self) -> Result<Vec<Result<Attribute>>> {
+        self.node.attributes_by_creation_order()
     }
 
     /// The attribute of this name.

@@ -61,6 +61,14 @@ impl OpenFiles {
         state.files.push(Known { place, inner: Some(inner.clone()), used: u64::MAX });
     }
 
+    /// Takes in what a file has become.
+    pub(crate) fn replace(&self, inner: &Arc<Inner>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = state.files.get_mut(usize::from(inner.number)) {
+            known.inner = Some(inner.clone());
+        }
+    }
+
     /// The file that was found by some file's neighbours.
     fn open(&self, found: Found, from: &Neighbours) -> Result<Arc<Inner>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

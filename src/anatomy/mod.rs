@@ -188,7 +188,7 @@ impl Anatomy {
         let length = frame.end.and_then(|end| end.get().checked_sub(base)).filter(|&n| n > 0);
         let end = length.and_then(|n| position.checked_add(n));
         let whole = reader.size();
-        walk.reader = reader.with_superblock(position, end.unwrap_or(whole), frame.widths);
+        walk.reader = reader.with_superblock(position, end.unwrap_or(whole), frame.widths, false);
         // What was said so far said positions, not addresses.
         walk.findings.iter_mut().for_each(|f| f.address = f.address.map(|a| a - position));
         if let Some(told) = &mut walk.told {

@@ -4,6 +4,8 @@
 
 pub(crate) mod btree1;
 pub(crate) mod btree2;
+pub(crate) mod cache_image;
+pub(crate) mod drivers;
 pub(crate) mod extensible_array;
 pub(crate) mod fixed_array;
 pub(crate) mod fractal_heap;
@@ -68,6 +70,9 @@ pub(crate) fn decode_everything(data: &[u8]) {
     let _ = btree1::Node::<btree1::ChunkKey>::decode(data, 3, w, 32);
     let _ = message::Shared::decode(data, w);
     let _ = shared_messages::decode_record(data, w);
+    let _ = cache_image::decode(data, w);
+    let _ = drivers::decode_block(data);
+    let _ = drivers::decode_message(data);
     if let Ok(table) = shared_messages::decode_table(data, w) {
         let _ = table.iter().map(|index| shared_messages::decode_list(data, index, w)).count();
     }

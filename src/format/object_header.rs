@@ -61,6 +61,8 @@ pub(crate) struct Envelope {
     /// Bit 0 constant, 1 shared, 2 not shareable, 3 fail on writing if unknown, 4 mark if unknown, 5 was unknown and
     /// the object changed, 6 shareable, 7 fail if unknown.
     pub(crate) flags: u8,
+    /// Of an attribute: when it was made, where the header tracks that.
+    pub(crate) order: Option<u16>,
     /// Where its body lies in the chunk.
     pub(crate) body: Range<usize>,
 }
@@ -150,12 +152,12 @@ impl Prefix {
         };
         // Version 2: fewer bytes than an envelope takes are a gap.
         while at + smallest <= range.end {
-            let (kind, flags, size) = if self.version == 1 {
+            let (kind, flags, size, order) = if self.version == 1 {
                 let (e, _) = bytes::decode::<EnvelopeV1>(&chunk[at..range.end], (), STRUCTURE)?;
-                (e.kind, e.flags, e.size)
+                (e.kind, e.flags, e.size, None)
             } else {
                 let (e, _) = bytes::decode::<EnvelopeV2>(&chunk[at..range.end], (self.creation_order,), STRUCTURE)?;
-                (e.kind.into(), e.flags, e.size)
+                (e.kind.into(), e.flags, e.size, e.order)
             };
             let start = at + smallest;
             let end = start + usize::from(size);
@@ -163,7 +165,7 @@ impl Prefix {
                 let message = format!("a message of type {kind:#x} and {size} bytes runs past its chunk");
                 return Err(Error::damaged(message).in_structure(STRUCTURE));
             }
-            found.push(Envelope { kind, flags, body: start..end });
+            found.push(Envelope { kind, flags, order, body: start..end });
             at = end;
         }
         Ok(found)

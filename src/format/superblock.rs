@@ -124,6 +124,16 @@ impl Superblock {
         }
     }
 
+    /// Whether a writer is at work on it that lets others read meanwhile (SWMR), or was when it died.
+    pub(crate) fn is_written_by_one(&self) -> bool {
+        self.version >= 3 && self.flags & 4 != 0
+    }
+
+    /// Whether a writer has it open, or had when it died. Older versions do not tell reliably.
+    pub(crate) fn is_open_for_writing(&self) -> bool {
+        self.version >= 3 && self.flags & 5 != 0
+    }
+
     fn decode_old(version: u8, rest: &[u8]) -> Result<Superblock> {
         let (fixed, used) = bytes::decode::<Old>(rest, (version,), STRUCTURE)?;
         let widths = Widths::checked(fixed.offset_width, fixed.length_width).in_structure(STRUCTURE)?;

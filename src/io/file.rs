@@ -7,10 +7,9 @@ use std::path::Path;
 
 /// A file on disk. Reads are by position: any number of threads share it without a lock.
 ///
-/// The size is that of the moment of opening; a file that is cut meanwhile gives errors, never old memory.
+/// A file that is cut meanwhile gives errors, never old memory; one that grows shows its new size.
 pub struct FileSource {
     file: File,
-    size: u64,
 }
 
 impl FileSource {
@@ -29,8 +28,7 @@ impl FileSource {
             return Err(Error::invalid(format!("{} is not a regular file", path.display())));
         }
         let file = File::open(path).map_err(|e| explain(path, e))?;
-        let size = file.metadata()?.len();
-        Ok(FileSource { file, size })
+        Ok(FileSource { file })
     }
 
     /// Opens a regular file whose path has no symbolic links, and no other: what stands there may have been replaced.
@@ -49,11 +47,16 @@ impl FileSource {
         if !opened.is_file() || !same(&what, &opened) {
             return Err(Error::conflict(format!("{} was replaced while it was opened", path.display())));
         }
-        Ok(FileSource { file, size: opened.len() })
+        Ok(FileSource { file })
     }
 
     pub(super) fn as_file(&self) -> &File {
         &self.file
+    }
+
+    /// Another handle of the same open file.
+    pub(super) fn again(&self) -> Result<FileSource> {
+        Ok(FileSource { file: self.file.try_clone()? })
     }
 }
 
@@ -69,12 +72,12 @@ pub(super) fn explain(path: &Path, error: std::io::Error) -> Error {
 
 impl Source for FileSource {
     fn size(&self) -> Result<u64> {
-        Ok(self.size)
+        Ok(self.file.metadata()?.len())
     }
 
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         read_exact_at(&self.file, position, buffer).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => too_short(position, buffer.len(), self.size),
+            std::io::ErrorKind::UnexpectedEof => too_short(position, buffer.len(), self.size().unwrap_or(position)),
             _ => e.into(),
         })
     }

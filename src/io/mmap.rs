@@ -12,7 +12,7 @@ use std::path::Path;
 /// A file mapped into memory: metadata is parsed in place, and native data can be borrowed without a copy.
 ///
 /// The process is killed (SIGBUS) if another one cuts the file while it is mapped. Use it for files that are yours.
-pub struct MapSource(memmap2::Mmap);
+pub struct MapSource(memmap2::Mmap, FileSource);
 
 impl MapSource {
     /// Maps a regular file.
@@ -28,7 +28,7 @@ impl MapSource {
         // SAFETY: the map is read-only and private to this value; the caller has been told that the file must not be
         // cut meanwhile. Bytes that change under us are plain `u8`s whose every value is checked when parsed.
         let map = unsafe { memmap2::Mmap::map(file.as_file()) }?;
-        Ok(MapSource(map))
+        Ok(MapSource(map, file.again()?))
     }
 }
 
@@ -42,6 +42,10 @@ impl Source for MapSource {
         let bytes = from.and_then(|p| self.0.get(p..)?.get(..buffer.len()));
         buffer.copy_from_slice(bytes.ok_or_else(|| too_short(position, buffer.len(), self.0.len() as u64))?);
         Ok(())
+    }
+
+    fn reopened(&self) -> Result<Option<std::sync::Arc<dyn Source>>> {
+        Ok(Some(std::sync::Arc::new(MapSource::new(&self.1)?)))
     }
 
     fn as_slice(&self) -> Option<&[u8]> {

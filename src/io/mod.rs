@@ -6,20 +6,24 @@
 mod cache;
 mod fault;
 mod file;
+mod joined;
 mod memory;
 mod mmap;
 mod neighbours;
+mod patched;
 mod reader;
 mod staged;
 
 pub(crate) use cache::ChunkCache;
 pub use fault::{CountingSource, FaultSource, FaultStore};
 pub use file::FileSource;
+pub(crate) use joined::JoinedSource;
 pub use memory::{MemorySource, MemoryStore};
 pub use mmap::MapSource;
 pub(crate) use mmap::advise_huge_pages;
 pub use neighbours::External;
 pub(crate) use neighbours::{Found, Neighbours, Search};
+pub(crate) use patched::PatchedSource;
 pub(crate) use reader::{Block, Reader, SharedMessages};
 pub(crate) use staged::StagedFile;
 
@@ -53,6 +57,24 @@ pub trait Source: Send + Sync {
     fn announce(&self, ranges: &[std::ops::Range<u64>]) -> Result<()> {
         let _ = ranges;
         Ok(())
+    }
+
+    /// Positions that hold nothing, in order, and read as zeros: a source made of several files may have such gaps.
+    fn gaps(&self) -> Vec<std::ops::Range<u64>> {
+        Vec::new()
+    }
+
+    /// Whether it is made of the several files of a file that was split.
+    fn is_joined(&self) -> bool {
+        false
+    }
+
+    /// The same source as it is now, where this one keeps what it was when it was opened.
+    ///
+    /// # Errors
+    /// Of kind [`Io`](crate::ErrorKind::Io).
+    fn reopened(&self) -> Result<Option<std::sync::Arc<dyn Source>>> {
+        Ok(None)
     }
 
     /// All bytes at once, where they lie in memory.

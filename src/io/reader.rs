@@ -1,11 +1,12 @@
 //! The file as the structures see it: addresses instead of positions, and nothing outside the file.
 
-use super::{ChunkCache, Neighbours, Source, cache, cache::PageCache};
+use super::{ChunkCache, Neighbours, PatchedSource, Source, cache, cache::PageCache};
 use crate::bytes::{Address, Ctx, Limits, Widths, zeroed};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Reads one file by address. Cheap to clone; clones share the pages and burn the same fuel.
 #[derive(Clone)]
@@ -16,13 +17,18 @@ pub(crate) struct Reader {
 
 struct Shared {
     source: Arc<dyn Source>,
-    size: u64,
+    /// Grows only where a writer is at work.
+    size: AtomicU64,
+    /// What of it no file holds: a source of several files has gaps.
+    gaps: Vec<Range<u64>>,
     base: u64,
     widths: Widths,
+    /// Whether a writer is at work: then nothing is kept, and what does not fit together is read again.
+    live: bool,
     pages: PageCache,
     chunks: ChunkCache,
-    neighbours: Option<Neighbours>,
     blocks: ChunkCache,
+    neighbours: Option<Neighbours>,
     shared_messages: Vec<SharedMessages>,
 }
 
@@ -57,40 +63,94 @@ impl Deref for Block<'_> {
     }
 }
 
+impl Shared {
+    fn new(source: Arc<dyn Source>, neighbours: Option<Neighbours>, limits: &Limits, size: u64, live: bool) -> Shared {
+        let kept = |bytes| ChunkCache::new(if live { 0 } else { bytes });
+        Shared {
+            gaps: source.gaps(),
+            source,
+            size: size.into(),
+            base: 0,
+            widths: Widths::EIGHT,
+            live,
+            pages: PageCache::default(),
+            chunks: kept(limits.chunk_cache_bytes),
+            blocks: kept(BLOCK_BYTES),
+            neighbours,
+            shared_messages: Vec::new(),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.size.load(Relaxed)
+    }
+
+    /// Bytes that some file holds.
+    fn bytes(&self) -> u64 {
+        self.gaps.iter().fold(self.size(), |n, gap| n.saturating_sub(gap.end - gap.start))
+    }
+}
+
 impl Reader {
     /// Reads `source` before its superblock is known: addresses are positions, all widths 8.
     pub(crate) fn new(source: Arc<dyn Source>, limits: Limits, neighbours: Option<Neighbours>) -> Result<Reader> {
         let size = source.size()?;
-        let chunks = ChunkCache::new(limits.chunk_cache_bytes);
-        let (pages, blocks) = (PageCache::default(), ChunkCache::new(BLOCK_BYTES));
-        let (base, widths, shared_messages) = (0, Widths::EIGHT, Vec::new());
-        let shared = Shared { source, size, base, widths, pages, chunks, blocks, shared_messages, neighbours };
-        Ok(Reader { shared: Arc::new(shared), ctx: Ctx::new(limits, size) })
+        let shared = Shared::new(source, neighbours, &limits, size, false);
+        let ctx = Ctx::new(limits, shared.bytes());
+        Ok(Reader { shared: Arc::new(shared), ctx })
     }
 
     /// The same source with what its superblock says; bytes from `end` on (a position) do not belong to the file.
-    pub(crate) fn with_superblock(self, base: u64, end: u64, widths: Widths) -> Reader {
-        let Shared { source, neighbours, size, .. } = &*self.shared;
-        let (source, neighbours, pages) = (source.clone(), neighbours.clone(), PageCache::default());
-        let chunks = ChunkCache::new(self.limits().chunk_cache_bytes);
-        let (blocks, size) = (ChunkCache::new(BLOCK_BYTES), end.min(*size));
-        let shared_messages = Vec::new();
-        let shared = Shared { source, size, base, widths, pages, chunks, blocks, shared_messages, neighbours };
-        Reader { shared: Arc::new(shared), ctx: self.ctx }
+    /// `live` says that a writer is at work on it, if it can be: one that lies in memory stays as it is.
+    pub(crate) fn with_superblock(self, base: u64, end: u64, widths: Widths, live: bool) -> Reader {
+        let Shared { source, neighbours, .. } = &*self.shared;
+        let live = live && source.as_slice().is_none();
+        let size = end.min(self.shared.size());
+        let fresh = Shared::new(source.clone(), neighbours.clone(), self.limits(), size, live);
+        Reader { shared: Arc::new(Shared { base, widths, ..fresh }), ctx: self.ctx }
     }
 
     /// The same file with what its superblock's extension says of shared messages.
-    pub(crate) fn with_shared_messages(mut self, heaps: Vec<SharedMessages>) -> Reader {
-        // Nobody else has this reader yet.
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.shared_messages = heaps;
+    pub(crate) fn with_shared_messages(self, shared_messages: Vec<SharedMessages>) -> Reader {
+        let Shared { base, widths, source, neighbours, live, .. } = &*self.shared;
+        let fresh = Shared::new(source.clone(), neighbours.clone(), self.limits(), self.size(), *live);
+        let shared = Shared { base: *base, widths: *widths, shared_messages, ..fresh };
+        Reader { shared: Arc::new(shared), ctx: self.ctx }
+    }
+
+    /// The same file with some bytes replaced: positions, and what stands there instead.
+    pub(crate) fn with_patches(self, patches: Vec<(u64, Vec<u8>)>) -> Result<Reader> {
+        let Shared { base, widths, source, neighbours, live, .. } = &*self.shared;
+        let source = Arc::new(PatchedSource::new(source.clone(), patches)?);
+        let fresh = Shared::new(source, neighbours.clone(), self.limits(), self.size(), *live);
+        Ok(Reader { shared: Arc::new(Shared { base: *base, widths: *widths, ..fresh }), ctx: self.ctx })
+    }
+
+    /// Where the bytes come from.
+    pub(crate) fn source(&self) -> &Arc<dyn Source> {
+        &self.shared.source
+    }
+
+    /// Reads something again, a bounded number of times, if a writer is at work and seems to have been caught halfway.
+    pub(crate) fn settled<T>(&self, mut read: impl FnMut() -> Result<T>) -> Result<T> {
+        /// As in libhdf5.
+        const TRIES: u32 = 100;
+        for tried in 1.. {
+            match read() {
+                Err(e) if self.shared.live && e.kind() == crate::ErrorKind::Damaged && tried < TRIES => {}
+                done => return done,
+            }
+            #[cfg(not(target_family = "wasm"))]
+            if tried > 10 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
         }
-        self
+        read()
     }
 
     /// The same file with a full tank, for an operation of its own.
     pub(crate) fn refuelled(&self) -> Reader {
-        Reader { shared: self.shared.clone(), ctx: self.ctx.refuelled(self.shared.size) }
+        Reader { shared: self.shared.clone(), ctx: self.ctx.refuelled(self.shared.bytes()) }
     }
 
     pub(crate) fn ctx(&self) -> &Ctx {
@@ -117,20 +177,25 @@ impl Reader {
 
     /// The first position that does not belong to the file.
     pub(crate) fn size(&self) -> u64 {
-        self.shared.size
+        self.shared.size()
     }
 
     /// The position of `length` bytes at `at`, if they lie in the file.
     fn position(&self, at: Address, length: u64) -> Result<u64> {
         let position = self.shared.base.checked_add(at.get());
-        match position.and_then(|p| p.checked_add(length)) {
-            Some(end) if end <= self.shared.size => Ok(end - length),
-            _ => Err(Error::damaged(format!(
-                "{length} bytes that would run past the end of the file ({})",
-                self.shared.size
-            ))
-            .at(at.get())),
+        let end = position.and_then(|p| p.checked_add(length)).unwrap_or(u64::MAX);
+        if end > self.shared.size() && self.shared.live {
+            self.shared.size.fetch_max(self.shared.source.size()?, Relaxed);
         }
+        let wrong = |what: String| Err(Error::damaged(format!("{length} bytes that {what}")).at(at.get()));
+        if end > self.shared.size() || end == u64::MAX {
+            return wrong(format!("would run past the end of the file ({})", self.shared.size()));
+        }
+        let start = end - length;
+        if self.shared.gaps.iter().any(|gap| gap.start < end && start < gap.end) {
+            return wrong("are in none of the files that this one consists of".into());
+        }
+        Ok(start)
     }
 
     /// Whether `length` bytes at `at` lie in the file.
@@ -148,18 +213,25 @@ impl Reader {
     /// At most `length` bytes of metadata, less where the file ends before: for structures that tell their own size.
     pub(crate) fn metadata_up_to(&self, at: Address, length: u64) -> Result<Block<'_>> {
         let start = self.position(at, 0)?;
-        self.metadata(at, length.min(self.shared.size - start))
+        let end = self.shared.gaps.iter().map(|g| g.start).filter(|&g| g >= start).fold(self.size(), u64::min);
+        self.metadata(at, length.min(end - start))
     }
 
     fn block(&self, position: u64, length: u64) -> Result<Block<'_>> {
-        let Shared { source, size, pages, .. } = &*self.shared;
+        let Shared { source, pages, live, .. } = &*self.shared;
+        let size = self.shared.size();
         if let Some(all) = source.as_slice() {
             let bytes = all.get(position as usize..).and_then(|b| b.get(..length as usize));
-            return bytes.map(Block::Borrowed).ok_or_else(|| super::too_short(position, length as usize, *size));
+            return bytes.map(Block::Borrowed).ok_or_else(|| super::too_short(position, length as usize, size));
+        }
+        if *live {
+            let mut bytes = zeroed(length)?;
+            source.read_at(position, &mut bytes)?;
+            return Ok(Block::Owned(bytes));
         }
         let (first, within) = (position / cache::PAGE, position % cache::PAGE);
         if within + length <= cache::PAGE {
-            let page = pages.page(source.as_ref(), *size, first)?;
+            let page = pages.page(source.as_ref(), size, first)?;
             let range = within as usize..(within + length) as usize;
             return Ok(Block::Page(page, range));
         }
@@ -171,7 +243,7 @@ impl Reader {
         let mut filled = 0;
         while filled < bytes.len() {
             let here = position + filled as u64;
-            let page = pages.page(source.as_ref(), *size, here / cache::PAGE)?;
+            let page = pages.page(source.as_ref(), size, here / cache::PAGE)?;
             let part = &page[(here % cache::PAGE) as usize..];
             let n = part.len().min(bytes.len() - filled);
             bytes[filled..filled + n].copy_from_slice(&part[..n]);

@@ -25,6 +25,13 @@ pub(crate) struct Resolved {
     pub(crate) committed: Option<Address>,
     pub(crate) dataspace: Dataspace,
     pub(crate) data: Vec<u8>,
+    /// When it was made, where the object tracks that.
+    pub(crate) order: Option<u32>,
+}
+
+/// Whether the object remembers in which order its attributes were made.
+pub(crate) fn tracks_order(header: &ObjectHeader) -> bool {
+    header.prefix.creation_order
 }
 
 /// All attributes, sorted by the bytes of their names. A damaged one is one `Err`.
@@ -33,7 +40,11 @@ pub(crate) fn all(header: &ObjectHeader, reader: &Reader) -> Result<Vec<Result<R
     if let Some((heap, index)) = dense_place(header, reader)? {
         let mut objects = fractal_heap::Objects::open(reader, heap)?;
         let tree = open_index(reader, index)?;
-        found.extend(tree.records().map(|record| from_heap(reader, &mut objects, &record?)));
+        let mut records: Vec<Result<Vec<u8>>> = tree.records().collect();
+        // In the order in which the heap has them, for its blocks to be read one after the other: the index is sorted by a
+        // hash. A record begins with the ID: flags, then the offset, least byte first.
+        records.sort_by_cached_key(|r| r.as_ref().ok().map(|r| r.iter().take(8).rev().copied().collect::<Vec<u8>>()));
+        found.extend(records.into_iter().map(|record| from_heap(reader, header, &mut objects, &record?)));
     }
     found.sort_by_cached_key(|a| a.as_ref().ok().map(|a| a.name.clone()));
     Ok(found)
@@ -57,11 +68,11 @@ pub(crate) fn find(header: &ObjectHeader, reader: &Reader, name: &[u8]) -> Resul
     let found = tree.find(&mut |record| {
         let stored = record.last_chunk::<4>().map_or(0, |h| u32::from_le_bytes(*h));
         match stored.cmp(&hash) {
-            std::cmp::Ordering::Equal => Ok(from_heap(reader, &mut objects, record)?.name.0[..].cmp(name)),
+            std::cmp::Ordering::Equal => Ok(from_heap(reader, header, &mut objects, record)?.name.0[..].cmp(name)),
             other => Ok(other),
         }
     })?;
-    found.map(|record| from_heap(reader, &mut objects, &record)).transpose()
+    found.map(|record| from_heap(reader, header, &mut objects, &record)).transpose()
 }
 
 fn dense_place(header: &ObjectHeader, reader: &Reader) -> Result<Option<(Address, Address)>> {
@@ -85,8 +96,13 @@ fn open_index(reader: &Reader, at: Address) -> Result<btree2::Tree> {
     Ok(tree)
 }
 
-fn from_heap(reader: &Reader, objects: &mut fractal_heap::Objects, record: &[u8]) -> Result<Resolved> {
-    let Some((id, [flags, ..])) = record.split_first_chunk::<8>() else {
+fn from_heap(
+    reader: &Reader,
+    header: &ObjectHeader,
+    objects: &mut fractal_heap::Objects,
+    record: &[u8],
+) -> Result<Resolved> {
+    let Some((id, [flags, order @ ..])) = record.split_first_chunk::<8>() else {
         return Err(Error::damaged("ends before its last field").in_structure("version 2 B-tree record"));
     };
     // A shared attribute stands in another heap than the object's own.
@@ -94,20 +110,21 @@ fn from_heap(reader: &Reader, objects: &mut fractal_heap::Objects, record: &[u8]
         0 => objects.get(id)?,
         _ => in_shared_heap(reader, kind::ATTRIBUTE, id)?,
     };
-    resolve(reader, Attribute::decode(&body, reader.widths())?)
+    let order = order.first_chunk::<4>().map(|o| u32::from_le_bytes(*o)).filter(|_| tracks_order(header));
+    resolve(reader, Attribute::decode(&body, reader.widths())?, order)
 }
 
 fn from_message(reader: &Reader, body: super::header::Body<'_>) -> Result<Resolved> {
-    let w = reader.widths();
+    let (w, order) = (reader.widths(), body.order.map(u32::from));
     if !body.shared {
-        return resolve(reader, Attribute::decode(body.bytes, w)?);
+        return resolve(reader, Attribute::decode(body.bytes, w)?, order);
     }
     let (shared, _) = Shared::decode(body.bytes, w)?;
-    resolve(reader, follow(reader, kind::ATTRIBUTE, &shared, |b| Attribute::decode(b, w))?.0)
+    resolve(reader, follow(reader, kind::ATTRIBUTE, &shared, |b| Attribute::decode(b, w))?.0, order)
 }
 
 /// Fetches the shared parts, and holds the size of the data against them.
-fn resolve(reader: &Reader, attribute: Attribute) -> Result<Resolved> {
+fn resolve(reader: &Reader, attribute: Attribute, order: Option<u32>) -> Result<Resolved> {
     let Attribute { name, datatype, dataspace, mut data, .. } = attribute;
     let w = reader.widths();
     let (datatype, committed) = match datatype {
@@ -126,5 +143,5 @@ fn resolve(reader: &Reader, attribute: Attribute) -> Result<Resolved> {
             return Err(Error::damaged(message).in_structure("attribute").on(format!("@{name}")));
         }
     }
-    Ok(Resolved { name, datatype, committed, dataspace, data })
+    Ok(Resolved { name, datatype, committed, dataspace, data, order })
 }

@@ -5,7 +5,7 @@ use crate::error::{Context, Error, Result};
 use crate::format::message::datatype::{self, Datatype};
 use crate::format::message::small::Continuation;
 use crate::format::message::{Shared, kind};
-use crate::format::object_header::{MAX_PREFIX, Prefix};
+use crate::format::object_header::{Envelope, MAX_PREFIX, Prefix};
 use crate::index::fractal_heap;
 use crate::io::Reader;
 use std::ops::Range;
@@ -41,6 +41,7 @@ pub(crate) struct ObjectHeader {
 struct Message {
     kind: u16,
     flags: u8,
+    order: Option<u16>,
     body: Range<usize>,
 }
 
@@ -49,6 +50,8 @@ struct Message {
 pub(crate) struct Body<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) shared: bool,
+    /// Of an attribute: when it was made.
+    pub(crate) order: Option<u16>,
 }
 
 impl ObjectHeader {
@@ -112,7 +115,8 @@ impl ObjectHeader {
                 }
                 _ => {}
             }
-            self.messages.push(Message { kind: envelope.kind, flags: envelope.flags, body });
+            let Envelope { kind, flags, order, .. } = envelope;
+            self.messages.push(Message { kind, flags, order, body });
         }
         Ok(continuations)
     }
@@ -125,7 +129,7 @@ impl ObjectHeader {
     /// The bodies of all messages of a kind, in order.
     pub(crate) fn all(&self, kind: u16) -> impl Iterator<Item = Body<'_>> {
         let of_kind = self.messages.iter().filter(move |m| m.kind == kind);
-        of_kind.map(|m| Body { bytes: &self.bytes[m.body.clone()], shared: m.flags & 2 != 0 })
+        of_kind.map(|m| Body { bytes: &self.bytes[m.body.clone()], shared: m.flags & 2 != 0, order: m.order })
     }
 
     /// The body of the first message of a kind.
@@ -143,8 +147,8 @@ impl ObjectHeader {
     ) -> Result<Option<(T, Option<Address>)>> {
         match self.find(kind) {
             None => Ok(None),
-            Some(Body { bytes, shared: false }) => Ok(Some((use_it(bytes)?, None))),
-            Some(Body { bytes, shared: true }) => {
+            Some(Body { bytes, shared: false, .. }) => Ok(Some((use_it(bytes)?, None))),
+            Some(Body { bytes, shared: true, .. }) => {
                 follow(reader, kind, &Shared::decode(bytes, reader.widths())?.0, use_it).map(Some)
             }
         }
@@ -186,7 +190,7 @@ pub(crate) fn follow<T>(
     let other = ObjectHeader::load(reader, *address)?;
     // A committed datatype holds its message itself: one hop, so no chain and no circle.
     match other.find(kind) {
-        Some(Body { bytes, shared: false }) => Ok((use_it(bytes)?, Some(*address))),
+        Some(Body { bytes, shared: false, .. }) => Ok((use_it(bytes)?, Some(*address))),
         Some(_) => Err(Error::damaged("a shared message that is shared itself").at(address.get())),
         None => Err(Error::damaged(format!("no message of type {kind:#x} to share")).at(address.get())),
     }

@@ -1,7 +1,7 @@
 //! The links of a group: in a symbol table, in the header, or in a fractal heap.
 
 use super::ObjectHeader;
-use crate::bytes::{Address, decode, lookup3};
+use crate::bytes::{Address, Widths, decode, lookup3};
 use crate::error::{Context, Error, Result};
 use crate::format::btree1::{self, NameKey};
 use crate::format::local_heap::{LocalHeap, string_at};
@@ -13,15 +13,18 @@ use crate::format::symbol_table::{SymbolTableEntry, decode_node, node_size};
 use crate::index::{btree1 as walk1, btree2, fractal_heap};
 use crate::io::{Block, Reader};
 use std::cmp::Ordering;
+use std::ops::Range;
 
-/// Links by name: u32 hash, heap ID.
+/// Records of links by name: u32 hash, heap ID; and by creation order: i64 order, heap ID.
 const BY_NAME: u8 = 5;
+const BY_ORDER: u8 = 6;
+const ID: usize = 7;
 
 /// Where a group keeps its links.
 pub(crate) enum Place {
     SymbolTable(SymbolTable),
     Header,
-    Heap { heap: Address, name_index: Address },
+    Heap { heap: Address, name_index: Address, order_index: Option<Address> },
 }
 
 /// Where the group whose header this is keeps its links.
@@ -34,40 +37,165 @@ pub(crate) fn place(header: &ObjectHeader, reader: &Reader) -> Result<Place> {
     let (info, _) = decode::<LinkInfo>(body.bytes, w, "link info")?;
     match (info.heap, info.name_index) {
         (None, _) => Ok(Place::Header),
-        (Some(heap), Some(name_index)) => Ok(Place::Heap { heap, name_index }),
+        (Some(heap), Some(name_index)) => Ok(Place::Heap { heap, name_index, order_index: info.order_index }),
         (Some(_), None) => Err(Error::damaged("a heap of links without an index").in_structure("link info")),
     }
 }
 
-/// The links of a group, sorted by the bytes of their names. A damaged part is one `Err`; the rest follows.
-pub(crate) fn all(header: &ObjectHeader, reader: &Reader, leaf_rank: u16, internal_rank: u16) -> Result<Links> {
+/// Whether the group remembers in which order its links were made.
+pub(crate) fn tracks_order(header: &ObjectHeader, reader: &Reader) -> Result<bool> {
+    match header.find(kind::LINK_INFO) {
+        None => Ok(false),
+        Some(body) => Ok(decode::<LinkInfo>(body.bytes, reader.widths(), "link info")?.0.flags & 1 != 0),
+    }
+}
+
+/// The order of a group's links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// By the bytes of their names.
+    Name,
+    /// The one they were made in; the group must track it.
+    Creation,
+    /// The one they are stored in: needs no memory for them.
+    Stored,
+}
+
+/// The links of a group. A damaged part is one `Err`; the rest follows.
+pub(crate) fn all(
+    header: &ObjectHeader,
+    reader: &Reader,
+    leaf_rank: u16,
+    internal_rank: u16,
+    order: Order,
+) -> Result<Links> {
+    if order == Order::Creation && !tracks_order(header, reader)? {
+        return Err(Error::mismatch("the group does not track the order in which its links were made"));
+    }
     let w = reader.widths();
-    let mut links = match place(header, reader)? {
+    let messages: Box<dyn Iterator<Item = Result<Vec<u8>>>> = match place(header, reader)? {
+        // Symbol tables are sorted by name.
         Place::SymbolTable(table) => {
             return Ok(Links::Symbols(Symbols::new(reader, table, leaf_rank, internal_rank)?));
         }
-        Place::Header => header.all(kind::LINK).map(|body| Link::decode(body.bytes, w)).collect(),
-        Place::Heap { heap, name_index } => dense(reader, heap, name_index)?,
+        Place::Header => Box::new(header.all(kind::LINK).map(|body| Ok(body.bytes.to_vec()))),
+        Place::Heap { heap, order_index: Some(index), .. } if order == Order::Creation => {
+            return Ok(Links::Heap(InHeap::indexed(reader, heap, open(reader, index, BY_ORDER, 8 + ID)?)?));
+        }
+        Place::Heap { heap, name_index, .. } => {
+            let stored = InHeap::stored(reader, heap, &mut open(reader, name_index, BY_NAME, 4 + ID)?.records())?;
+            if order == Order::Stored {
+                return Ok(Links::Heap(stored));
+            }
+            Box::new(stored.messages())
+        }
     };
-    let name = |link: &Result<Link>| link.as_ref().ok().map(|l| l.name.clone());
-    links.sort_by_cached_key(name);
-    Ok(Links::Sorted(links.into_iter()))
+    Sorted::new(messages, w, order).map(Links::Sorted)
 }
 
-fn dense(reader: &Reader, heap: Address, name_index: Address) -> Result<Vec<Result<Link>>> {
-    let mut objects = fractal_heap::Objects::open(reader, heap)?;
-    let tree = btree2::Tree::open(reader, name_index, BY_NAME)?;
-    check_record_size(&tree, 4)?;
-    let decode = |record: Result<Vec<u8>>| Link::decode(&objects.get(&record?[4..])?, reader.widths());
-    Ok(tree.records().map(decode).collect())
-}
-
-fn check_record_size(tree: &btree2::Tree, fixed: usize) -> Result<()> {
-    if tree.record_size() <= fixed {
-        let message = format!("records of {} bytes", tree.record_size());
-        return Err(Error::damaged(message).in_structure("version 2 B-tree header"));
+/// Opens an index whose records have this kind and size.
+fn open(reader: &Reader, at: Address, kind: u8, record_size: usize) -> Result<btree2::Tree> {
+    let tree = btree2::Tree::open(reader, at, kind)?;
+    if tree.record_size() != record_size {
+        let message = format!("records of {} bytes, those of links have {record_size}", tree.record_size());
+        return Err(Error::damaged(message).in_structure("version 2 B-tree header").at(at.get()));
     }
-    Ok(())
+    Ok(tree)
+}
+
+/// Links in a heap, read one by one.
+pub(crate) struct InHeap {
+    objects: fractal_heap::Objects,
+    ids: Box<dyn Iterator<Item = Result<[u8; ID]>> + Send>,
+    w: Widths,
+}
+
+impl InHeap {
+    fn new(reader: &Reader, heap: Address, ids: Box<dyn Iterator<Item = Result<[u8; ID]>> + Send>) -> Result<InHeap> {
+        Ok(InHeap { objects: fractal_heap::Objects::open(reader, heap)?, ids, w: reader.widths() })
+    }
+
+    /// In the order of an index.
+    fn indexed(reader: &Reader, heap: Address, index: btree2::Tree) -> Result<InHeap> {
+        let id = |record: Result<Vec<u8>>| record.map(|r| id_of(&r));
+        Self::new(reader, heap, Box::new(index.records().map(id)))
+    }
+
+    /// In the order in which they stand in the heap, which its blocks are then read in: an index by name, sorted by a
+    /// hash, would have them all in turn.
+    fn stored(reader: &Reader, heap: Address, records: &mut dyn Iterator<Item = Result<Vec<u8>>>) -> Result<InHeap> {
+        let (mut ids, mut errors) = (Vec::new(), Vec::new());
+        for record in records {
+            match record {
+                Ok(record) => ids.push(id_of(&record)),
+                Err(e) => errors.push(e),
+            }
+        }
+        // Behind a byte of flags comes the offset, least byte first.
+        ids.sort_unstable_by(|a, b| a.iter().rev().cmp(b.iter().rev()));
+        Self::new(reader, heap, Box::new(errors.into_iter().map(Err).chain(ids.into_iter().map(Ok))))
+    }
+
+    /// The messages, not yet decoded.
+    fn messages(mut self) -> impl Iterator<Item = Result<Vec<u8>>> {
+        self.ids.map(move |id| self.objects.get(&id?))
+    }
+}
+
+/// The heap ID at the end of a record.
+fn id_of(record: &[u8]) -> [u8; ID] {
+    record.last_chunk().copied().unwrap_or_default()
+}
+
+impl Iterator for InHeap {
+    type Item = Result<Link>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let id = self.ids.next()?;
+        Some(id.and_then(|id| Link::decode(&self.objects.get(&id)?, self.w)))
+    }
+}
+
+/// Links in another order than they are stored in. Kept as the messages that they are: a million of them take tens of
+/// megabytes, decoded several times as much.
+pub(crate) struct Sorted {
+    errors: std::vec::IntoIter<Error>,
+    messages: Vec<u8>,
+    places: std::vec::IntoIter<Range<usize>>,
+    w: Widths,
+}
+
+impl Sorted {
+    fn new(messages: impl Iterator<Item = Result<Vec<u8>>>, w: Widths, order: Order) -> Result<Sorted> {
+        let (mut errors, mut all, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for message in messages {
+            match message.and_then(|m| Ok((Link::key(&m)?, m))) {
+                Ok(((name, made), message)) => {
+                    let start = all.len();
+                    all.extend_from_slice(&message);
+                    places.push((start + name.start..start + name.end, made, start..all.len()));
+                }
+                Err(e) => errors.push(e),
+            }
+        }
+        match order {
+            Order::Creation => places.sort_by_key(|(_, made, _)| *made),
+            _ => places.sort_by(|(a, ..), (b, ..)| all[a.clone()].cmp(&all[b.clone()])),
+        }
+        let places: Vec<Range<usize>> = places.into_iter().map(|(.., place)| place).collect();
+        Ok(Sorted { errors: errors.into_iter(), messages: all, places: places.into_iter(), w })
+    }
+}
+
+impl Iterator for Sorted {
+    type Item = Result<Link>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(e) = self.errors.next() {
+            return Some(Err(e));
+        }
+        Some(Link::decode(&self.messages[self.places.next()?], self.w))
+    }
 }
 
 /// The link of this name, if there is one.
@@ -90,10 +218,9 @@ pub(crate) fn find(
             }
             Ok(None)
         }
-        Place::Heap { heap, name_index } => {
+        Place::Heap { heap, name_index, .. } => {
             let mut objects = fractal_heap::Objects::open(reader, heap)?;
-            let tree = btree2::Tree::open(reader, name_index, BY_NAME)?;
-            check_record_size(&tree, 4)?;
+            let tree = open(reader, name_index, BY_NAME, 4 + ID)?;
             let hash = lookup3(name, 0);
             // Names of equal hash are ordered by their bytes.
             let found = tree.find(&mut |record| {
@@ -111,7 +238,8 @@ pub(crate) fn find(
 /// The links of a group, one after the other.
 pub(crate) enum Links {
     Symbols(Symbols),
-    Sorted(std::vec::IntoIter<Result<Link>>),
+    Sorted(Sorted),
+    Heap(InHeap),
 }
 
 impl Iterator for Links {
@@ -121,6 +249,7 @@ impl Iterator for Links {
         match self {
             Links::Symbols(symbols) => symbols.next(),
             Links::Sorted(links) => links.next(),
+            Links::Heap(links) => links.next(),
         }
     }
 }

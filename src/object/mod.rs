@@ -6,8 +6,10 @@ pub(crate) mod dense;
 pub(crate) mod extension;
 pub(crate) mod header;
 pub(crate) mod links;
+pub(crate) mod members;
 pub(crate) mod raw_data;
 pub(crate) mod runs;
+pub(crate) mod start;
 pub(crate) mod store;
 
 pub(crate) use header::ObjectHeader;

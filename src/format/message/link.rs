@@ -4,6 +4,7 @@ use super::datatype::{Charset, Name};
 use crate::bytes::{self, Address, Widths, bytes_needed};
 use crate::error::{Error, Result};
 use binrw::binrw;
+use std::ops::Range;
 
 const STRUCTURE: &str = "link";
 
@@ -64,6 +65,13 @@ struct Counted {
 }
 
 impl Link {
+    /// What links are sorted by, without decoding where this one leads: where its name stands in the message, and when it
+    /// was made.
+    pub(crate) fn key(body: &[u8]) -> Result<(Range<usize>, Option<i64>)> {
+        let (f, used) = bytes::decode::<Fields>(body, (), STRUCTURE)?;
+        Ok((used - f.name.len()..used, f.creation_order))
+    }
+
     pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Link> {
         let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
         let (f, used) = bytes::decode::<Fields>(body, (), STRUCTURE)?;
@@ -163,6 +171,8 @@ mod tests {
                 let link = Link { name: name.into(), charset, creation_order: None, target: target.clone() };
                 let bytes = link.encode(Widths::EIGHT).unwrap();
                 assert_eq!(Link::decode(&bytes, Widths::EIGHT).unwrap(), link);
+                let (at, order) = Link::key(&bytes).unwrap();
+                assert_eq!((&bytes[at], order), (name.as_bytes(), None));
                 for cut in 0..bytes.len() {
                     assert!(Link::decode(&bytes[..cut], Widths::EIGHT).is_err());
                 }

@@ -31,6 +31,7 @@ pub(crate) mod kind {
     pub(crate) const SYMBOL_TABLE: u16 = 0x11;
     pub(crate) const MODIFICATION_TIME: u16 = 0x12;
     pub(crate) const BTREE_RANKS: u16 = 0x13;
+    pub(crate) const DRIVER_INFO: u16 = 0x14;
     pub(crate) const ATTRIBUTE_INFO: u16 = 0x15;
     pub(crate) const REFERENCE_COUNT: u16 = 0x16;
     pub(crate) const METADATA_CACHE_IMAGE: u16 = 0x18;

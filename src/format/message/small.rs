@@ -23,12 +23,15 @@ pub(crate) struct LinkInfo {
     #[br(parse_with = Address::read_optional, args(w))]
     #[bw(write_with = Address::write_optional, args(w))]
     pub(crate) name_index: Option<Address>,
+    #[br(if(flags & 2 != 0), parse_with = Address::read_optional, args(w))]
+    #[bw(if(flags & 2 != 0), write_with = Address::write_optional, args(w))]
+    pub(crate) order_index: Option<Address>,
 }
 
 impl LinkInfo {
     /// All links in the header, no creation order.
     pub(crate) const COMPACT: LinkInfo =
-        LinkInfo { version: 0, flags: 0, max_creation_order: None, heap: None, name_index: None };
+        LinkInfo { version: 0, flags: 0, max_creation_order: None, heap: None, name_index: None, order_index: None };
 }
 
 /// Group info: when links move from the header into a heap and back, and what to expect.
@@ -64,12 +67,21 @@ pub(crate) struct AttributeInfo {
     #[br(parse_with = Address::read_optional, args(w))]
     #[bw(write_with = Address::write_optional, args(w))]
     pub(crate) name_index: Option<Address>,
+    #[br(if(flags & 2 != 0), parse_with = Address::read_optional, args(w))]
+    #[bw(if(flags & 2 != 0), write_with = Address::write_optional, args(w))]
+    pub(crate) order_index: Option<Address>,
 }
 
 impl AttributeInfo {
     /// All attributes in the header, no creation order.
-    pub(crate) const COMPACT: AttributeInfo =
-        AttributeInfo { version: 0, flags: 0, max_creation_order: None, heap: None, name_index: None };
+    pub(crate) const COMPACT: AttributeInfo = AttributeInfo {
+        version: 0,
+        flags: 0,
+        max_creation_order: None,
+        heap: None,
+        name_index: None,
+        order_index: None,
+    };
 
     /// All attributes in a heap, no creation order.
     pub(crate) fn dense(heap: Address, name_index: Address) -> AttributeInfo {

@@ -100,7 +100,7 @@ impl RawData {
             return Ok(known);
         }
         let grid = Grid::new(&self.dims, &self.max, &layout.shape)?;
-        let table = ChunkTable::load(reader, layout, &grid)?;
+        let table = reader.settled(|| ChunkTable::load(reader, layout, &grid))?;
         Ok(self.chunks.get_or_init(|| (grid, table)))
     }
 

@@ -1,0 +1,248 @@
+//! Files that are split over several: which others belong to the one that the user names, and opening them all.
+//!
+//! Other files are only ever opened in the folder of the one that was named, under names that follow from its own: of a
+//! family another number, of a file split by use another short ending. A file cannot name another folder here.
+
+use super::start::read_drivers;
+use crate::error::{Error, Result};
+use crate::format::drivers::{Drivers, MultiMember};
+use crate::format::superblock::SIGNATURE;
+use crate::io::{FileSource, JoinedSource, Source};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The most files of a family: all are open at once.
+const MOST_MEMBERS: u64 = 1000;
+
+/// The whole that the file at `path` is a part of; `None` if it is whole, or its parts are not there.
+///
+/// `path` may be that of any member.
+pub(crate) fn join(path: &Path) -> Result<Option<Arc<dyn Source>>> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
+        return Ok(None);
+    };
+    let folder = Folder(folder);
+    // The file itself, if it is the one with the superblock, or one that should have it.
+    let mut firsts = vec![name.to_owned()];
+    firsts.extend(Pattern::all(name).iter().map(|p| p.member(0)));
+    firsts.extend(endings(name).flat_map(|stem| ["-m.h5", "-s.h5"].map(|e| format!("{stem}{e}"))));
+    for first in firsts {
+        if let Some(source) = folder.open(&first)?
+            && let Ok((drivers, end)) = read_drivers(source.clone())
+        {
+            let names = folder.names(&first, source.clone(), drivers, end)?;
+            let whole = names.iter().any(|(n, ..)| n == name) && names.len() > 1;
+            if !whole {
+                continue;
+            }
+            let members = names.into_iter().map(|(_, start, source)| (start, source)).collect();
+            return Ok(Some(Arc::new(JoinedSource::new(members)?)));
+        }
+    }
+    Ok(None)
+}
+
+/// What the name of a member may be short of an ending like `-r.h5`.
+fn endings(name: &str) -> impl Iterator<Item = &str> {
+    let stem = name.strip_suffix(".h5").and_then(|n| n.strip_suffix(|c: char| c.is_ascii_lowercase()));
+    stem.and_then(|n| n.strip_suffix('-')).into_iter()
+}
+
+/// The name of a member, where it begins, and its bytes.
+type Named = (String, u64, Arc<dyn Source>);
+
+/// The folder in which all members stand.
+struct Folder<'a>(&'a Path);
+
+impl Folder<'_> {
+    /// A regular file of this name; `None` if there is none that really stands here.
+    fn open(&self, name: &str) -> Result<Option<Arc<dyn Source>>> {
+        let path = self.0.join(name);
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        let here = if self.0.as_os_str().is_empty() { PathBuf::from(".") } else { self.0.to_owned() };
+        if !path.is_file() || real(&path).and_then(|p| p.parent().map(Path::to_owned)) != real(&here) {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(FileSource::open(path)?)))
+    }
+
+    /// All members of the whole whose first is `first`, itself included.
+    fn names(&self, first: &str, source: Arc<dyn Source>, drivers: Option<Drivers>, end: u64) -> Result<Vec<Named>> {
+        match drivers {
+            Some(Drivers::Multi(members)) => self.multi(first, &members),
+            Some(Drivers::Family { member_size }) => self.family(first, source, Some(member_size), end),
+            // Before HDF5 1.8 families did not say that they are one.
+            None if source.size()? < end => self.family(first, source, None, end),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The members of a family: as many as it takes to reach `end`.
+    fn family(&self, first: &str, source: Arc<dyn Source>, size: Option<u64>, end: u64) -> Result<Vec<Named>> {
+        let told = size.is_some();
+        let size = size.unwrap_or(source.size()?);
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        let number = end.div_ceil(size);
+        if number > MOST_MEMBERS {
+            return Err(Error::limit(format!("a family of {number} files, {MOST_MEMBERS} are possible")));
+        }
+        for pattern in Pattern::all(first).into_iter().filter(|p| p.member(0) == first) {
+            let mut found = vec![(first.to_owned(), 0, source.clone())];
+            while let Some((_, _, last)) = found.last()
+                && (found.len() as u64) < number
+            {
+                let full = last.size()? == size;
+                let name = pattern.member(found.len() as u64);
+                let Some(next) = self.open(&name)? else {
+                    break;
+                };
+                // Files that only look like a family, as run0.h5 and run1.h5, begin with a signature each.
+                if !told && (!full || begins_with_signature(&*next)?) {
+                    break;
+                }
+                if !full {
+                    let message = format!("the member before {name} has {} bytes and should have {size}", last.size()?);
+                    return Err(Error::damaged(message));
+                }
+                found.push((name, found.len() as u64 * size, next));
+            }
+            if found.len() as u64 == number {
+                return Ok(found);
+            }
+            if told && found.len() > 1 {
+                let (n, next) = (found.len(), pattern.member(found.len() as u64));
+                return Err(Error::not_found(format!("a family of {number} files of which {n} are here, {next} not")));
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The members of a file that is split by use: the name of the whole is what the first one's ending leaves.
+    fn multi(&self, first: &str, members: &[MultiMember]) -> Result<Vec<Named>> {
+        let endings: Option<Vec<&str>> = members.iter().map(|m| ending(&m.template)).collect();
+        let Some(endings) = endings else {
+            return Err(Error::unsupported("a file split over files with names that do not follow from its own"));
+        };
+        let stems = endings.iter().filter_map(|e| first.strip_suffix(e));
+        let Some(stem) = stems.filter(|s| !s.is_empty()).max_by_key(|s| s.len()) else {
+            return Err(Error::unsupported("a file split over files with names that do not follow from its own"));
+        };
+        let mut found = Vec::new();
+        for (member, ending) in members.iter().zip(endings) {
+            let name = format!("{stem}{ending}");
+            match self.open(&name)? {
+                Some(source) => found.push((name, member.start, source)),
+                // A member that nothing is in need not be there.
+                None if member.used == 0 => {}
+                None => return Err(Error::not_found(format!("the file is split, and its part {name} is not here"))),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The ending that a template gives to the name of the whole: short, and without anything that leads elsewhere.
+fn ending(template: &[u8]) -> Option<&str> {
+    let ending = std::str::from_utf8(template).ok()?.strip_prefix("%s")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let short = ending.starts_with(['-', '.', '_']) && ending.len() <= 16;
+    (short && ending.chars().all(plain)).then_some(ending)
+}
+
+fn begins_with_signature(source: &dyn Source) -> Result<bool> {
+    let mut start = [0; SIGNATURE.len()];
+    Ok(source.size()? >= start.len() as u64 && source.read_at(0, &mut start).map(|()| start == SIGNATURE)?)
+}
+
+/// A name with a number in it.
+struct Pattern<'a> {
+    before: &'a str,
+    digits: usize,
+    behind: &'a str,
+}
+
+impl Pattern<'_> {
+    /// All ways to see a number in a name, the last one first.
+    fn all(name: &str) -> Vec<Pattern<'_>> {
+        let mut found = Vec::new();
+        let mut end = name.len();
+        while let Some(last) = name[..end].rfind(|c: char| c.is_ascii_digit()) {
+            let start = name[..last]
+                .rfind(|c: char| !c.is_ascii_digit())
+                .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
+            found.push(Pattern { before: &name[..start], digits: last + 1 - start, behind: &name[last + 1..] });
+            end = start;
+        }
+        found
+    }
+
+    /// The name of a member.
+    fn member(&self, number: u64) -> String {
+        format!("{}{number:0width$}{}", self.before, self.behind, width = self.digits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_in_a_name_may_be_that_of_the_member() {
+        let first = |name: &str| Pattern::all(name).iter().map(|p| p.member(0)).collect::<Vec<_>>();
+        assert_eq!(first("tfamily00007.h5"), ["tfamily00007.h0", "tfamily00000.h5"]);
+        assert_eq!(first("größe12é3"), ["größe12é0", "größe00é3"]);
+        assert_eq!(first("none"), [""; 0]);
+        assert_eq!(Pattern::all("a0.h")[0].member(12), "a12.h");
+    }
+
+    #[test]
+    fn endings_lead_nowhere_else() {
+        assert_eq!(ending(b"%s-m.h5"), Some("-m.h5"));
+        assert_eq!(ending(b"%s.raw"), Some(".raw"));
+        for wrong in ["m.h5", "%s", "%s/../x", "%sx", "%s-%s", "%s-a-very-long-ending.h5", "/etc/%s", "%s-\u{e9}"] {
+            assert_eq!(ending(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    /// An empty root group: a superblock, an object header.
+    fn whole_file() -> Vec<u8> {
+        use crate::bytes::{Address, Widths};
+        use crate::format::superblock::{NodeRanks, Superblock};
+        let header = crate::format::object_header::encode(&[], None).unwrap();
+        let superblock = Superblock {
+            version: 2,
+            widths: Widths::EIGHT,
+            flags: 0,
+            base: 0,
+            end: 48 + header.len() as u64,
+            extension: None,
+            driver: None,
+            root: Address(48),
+            ranks: NodeRanks::DEFAULT,
+        };
+        [superblock.encode().unwrap(), header].concat()
+    }
+
+    #[test]
+    fn complete_files_with_numbers_in_their_names_are_no_family() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = whole_file();
+        let cut = &whole[..whole.len() - 8];
+        std::fs::write(folder.path().join("run0.h5"), cut).unwrap();
+        std::fs::write(folder.path().join("run1.h5"), cut).unwrap();
+        assert!(join(&folder.path().join("run0.h5")).unwrap().is_none());
+        assert!(join(&folder.path().join("run1.h5")).unwrap().is_none());
+        // The same bytes, cut in two, are one.
+        std::fs::write(folder.path().join("run0.h5"), &whole[..40]).unwrap();
+        assert!(join(&folder.path().join("run0.h5")).unwrap().is_none());
+        let half = 50;
+        std::fs::write(folder.path().join("run0.h5"), &whole[..half]).unwrap();
+        std::fs::write(folder.path().join("run1.h5"), &whole[half..]).unwrap();
+        for member in ["run0.h5", "run1.h5"] {
+            let joined = join(&folder.path().join(member)).unwrap().unwrap();
+            assert_eq!(joined.size().unwrap(), whole.len() as u64);
+        }
+    }
+}
