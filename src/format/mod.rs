@@ -11,6 +11,7 @@ pub(crate) mod global_heap;
 pub(crate) mod local_heap;
 pub(crate) mod message;
 pub(crate) mod object_header;
+pub(crate) mod selection;
 pub(crate) mod superblock;
 pub(crate) mod symbol_table;
 
@@ -48,6 +49,11 @@ pub(crate) fn decode_everything(data: &[u8]) {
     };
     round_trip!(unnamed, |f: &Vec<_>| filter_pipeline::encode(f));
     round_trip!(FillValue::decode, FillValue::encode);
+    round_trip!(|b: &[u8]| selection::decode(b).map(|(s, _)| s), selection::encode);
+    if let Ok((selection, _)) = selection::decode(data) {
+        let shape = vec![7; selection.rank().unwrap_or(2)];
+        let _ = (selection.len(&shape), selection.bounds(&shape), selection.blocks(&shape).map(|b| b.take(9).count()));
+    }
     if let Ok(prefix) = object_header::Prefix::decode(data) {
         let _ = prefix.envelopes(data, prefix.messages.start as usize..data.len());
     }
