@@ -2,6 +2,7 @@
 
 pub mod convert;
 pub mod digest;
+mod first_paths;
 pub mod ls;
 pub mod merge;
 pub mod open;

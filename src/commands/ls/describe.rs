@@ -1,5 +1,6 @@
 //! Objects in one line, or as JSON.
 
+use crate::commands::first_paths::FirstPaths;
 use crate::datatype::Name;
 use crate::error::Error;
 use crate::{Attribute, Dataset, LinkTarget, Object, Visited};
@@ -76,7 +77,7 @@ fn storage(dataset: &Dataset) -> String {
 }
 
 /// An attribute's values, as many as fit a line.
-pub(super) fn attribute_text(attribute: &Attribute) -> String {
+pub(super) fn attribute_text(attribute: &Attribute, paths: &FirstPaths<'_>) -> String {
     let Some(shape) = attribute.shape() else {
         return format!("null {}", attribute.datatype());
     };
@@ -85,7 +86,8 @@ pub(super) fn attribute_text(attribute: &Attribute) -> String {
         Err(e) => return error_text(&e),
     };
     let total: u64 = shape.iter().product();
-    let mut text = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let path_of = |address| paths.get(address).map(Name::to_string);
+    let mut text = values.iter().map(|v| v.with_paths(&path_of).to_string()).collect::<Vec<_>>().join(", ");
     if text.chars().count() > WIDTH {
         text = text.chars().take(WIDTH).chain(['…']).collect();
     } else if total > values.len() as u64 {
@@ -99,8 +101,8 @@ pub(super) fn error_text(e: &Error) -> String {
     Name::from(&*e.to_string()).to_string()
 }
 
-/// An object as a line of JSON.
-pub(super) fn json_record(path: &Name, what: &Visited, detail: Detail, attributes: bool) -> Value {
+/// An object as a line of JSON, with its attributes where `attributes` can say where their references lead.
+pub(super) fn json_record(path: &Name, what: &Visited, detail: Detail, attributes: Option<&FirstPaths<'_>>) -> Value {
     let mut record = Map::new();
     record.insert("path".into(), path.to_text().into());
     let mut set = |key: &str, value: Value| record.insert(key.into(), value);
@@ -127,8 +129,8 @@ pub(super) fn json_record(path: &Name, what: &Visited, detail: Detail, attribute
         }
         Visited::Object(object) => {
             json_object(&mut record, object, detail);
-            if attributes {
-                record.insert("attributes".into(), json_attributes(object));
+            if let Some(paths) = attributes {
+                record.insert("attributes".into(), json_attributes(object, paths));
             }
         }
     }
@@ -163,7 +165,7 @@ fn json_object(record: &mut Map<String, Value>, object: &Object, detail: Detail)
     }
 }
 
-fn json_attributes(object: &Object) -> Value {
+fn json_attributes(object: &Object, paths: &FirstPaths<'_>) -> Value {
     let found = match object.attributes() {
         Ok(found) => found,
         Err(e) => return json!({"error": error_text(&e)}),
@@ -173,7 +175,8 @@ fn json_attributes(object: &Object) -> Value {
         match attribute {
             Ok(a) => {
                 let shape = a.shape().map_or(Value::Null, Value::from);
-                let record = json!({"type": a.datatype().to_string(), "shape": shape, "value": attribute_text(&a)});
+                let record =
+                    json!({"type": a.datatype().to_string(), "shape": shape, "value": attribute_text(&a, paths)});
                 map.insert(a.name().to_text().into_owned(), record);
             }
             Err(e) => {
