@@ -9,10 +9,11 @@ use crate::data::selection::{Bounds, Select, Selection};
 use crate::data::value::Value;
 use crate::error::{Context, Error, Result};
 use crate::format::message::dataspace::Dataspace;
-use crate::format::message::datatype::Datatype;
+use crate::format::message::datatype::{Datatype, ReferenceKind};
 use crate::format::message::filter_pipeline::FilterInfo;
 use crate::format::message::kind;
 use crate::format::message::layout::Layout;
+use crate::format::reference::Reference;
 use crate::format::virtual_map;
 use crate::group::Node;
 use crate::index::global_heap::HeapView;
@@ -62,12 +63,12 @@ impl Heap<'_> {
         self.0.sequence(element, size)
     }
 
-    /// The address of the object header that an object reference leads to; `None` for a null reference.
+    /// Where an element of a reference datatype leads.
     ///
     /// # Errors
-    /// `Damaged` if the reference is too short.
-    pub fn object_address(&self, reference: &[u8]) -> Result<Option<u64>> {
-        self.0.object_address(reference)
+    /// As [`sequence`](Heap::sequence); `Unsupported` if it is of a kind that is newer than this version.
+    pub fn reference(&self, element: &[u8], kind: ReferenceKind) -> Result<Reference> {
+        self.0.reference(element, kind)
     }
 }
 

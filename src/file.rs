@@ -2,6 +2,7 @@
 
 use crate::bytes::{Address, Limits};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::reference::Reference;
 use crate::format::superblock::Superblock;
 use crate::group::Group;
 use crate::index::global_heap::GlobalHeap;
@@ -213,6 +214,48 @@ impl File {
     /// `NotFound` if there is nothing, `Mismatch` if it is something else.
     pub fn dataset(&self, path: &str) -> Result<Dataset> {
         self.root()?.dataset(path)
+    }
+
+    /// The object whose header is at an address, as hard links and references have it.
+    ///
+    /// Its path is unknown: [`Object::path`] says `<object at 0x320>`.
+    ///
+    /// # Errors
+    /// `Damaged` if no object is there.
+    pub fn object_at(&self, address: u64) -> Result<Object> {
+        self.load(&self.reader(), Address(address), format!("<object at {address:#x}>"))
+    }
+
+    /// The object that a reference leads to: where to read the region from, or what has the attribute.
+    ///
+    /// ```no_run
+    /// # fn main() -> h5manager::Result<()> {
+    /// use h5manager::{File, Object, Reference};
+    ///
+    /// let file = File::open("run42.h5")?;
+    /// for reference in file.dataset("regions")?.read::<Vec<Reference>>()? {
+    ///     if let Reference::Region { selection, .. } = &reference
+    ///         && let Object::Dataset(dataset) = file.dereference(&reference)?
+    ///     {
+    ///         let part: Vec<f64> = dataset.select(selection)?.read()?;
+    ///         println!("{reference}: {part:?}");
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` for a null reference and for one into another file that is not there, `Damaged` if no object is there;
+    /// where [`OpenOptions::external`] does not allow the other file, as for links.
+    pub fn dereference(&self, reference: &Reference) -> Result<Object> {
+        let nowhere = || Error::not_found("a null reference leads nowhere");
+        let address = reference.address().ok_or_else(nowhere)?;
+        let Some(name) = reference.file() else {
+            return self.object_at(address);
+        };
+        let other = self.neighbour(name.as_bytes())?;
+        other.ok_or_else(|| Error::not_found(format!("the other file {name} of a reference")))?.object_at(address)
     }
 
     /// Everything in the file, depth first, by name; every object once, whatever number of links lead to it.

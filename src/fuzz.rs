@@ -105,7 +105,9 @@ fn reader(data: &[u8]) -> Result<Reader> {
     Ok(Reader::new(Arc::new(MemorySource::new(data)), Limits::untrusted(), None)?.with_superblock(
         0,
         data.len() as u64,
-        Widths::EIGHT))
+        Widths::EIGHT,
+        false,
+    ))
 }
 
 /// The filters that are fuzzed: all there are.

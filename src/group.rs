@@ -90,6 +90,11 @@ impl Object {
         &self.node().path
     }
 
+    /// The file that it is in: another one where an external link led to it.
+    pub fn file(&self) -> &File {
+        &self.node().file
+    }
+
     /// The address of its header: the same for every path that leads to it.
     pub fn address(&self) -> u64 {
         self.node().header.address.get()

@@ -67,6 +67,7 @@ pub use dataset::{Dataset, FromElements, Heap, Part};
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, OpenOptions};
 pub use format::message::filter_pipeline::FilterInfo;
+pub use format::reference::Reference;
 pub use format::selection::{Blocks, StoredSelection, Strided};
 pub use group::{Group, Link, LinkTarget, Object};
 pub use io::External;

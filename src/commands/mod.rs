@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod digest;
 pub mod explain;
+mod first_paths;
 pub mod ls;
 pub mod merge;
 pub mod open;

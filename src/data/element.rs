@@ -2,7 +2,8 @@
 
 use super::number::{self, Numeric};
 use crate::error::{Error, Result};
-use crate::format::message::datatype::{Bits, ByteOrder, Charset, Datatype, Float, Name, Padding};
+use crate::format::message::datatype::{Bits, ByteOrder, Charset, Datatype, Float, Name, Padding, ReferenceKind};
+use crate::format::reference::Reference;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ pub(crate) trait HeapReader: Sync {
 
     /// The same for many elements of `element` bytes that stand one behind the other, without a copy.
     fn for_each(&self, elements: &[u8], element: usize, size: u64, each: Each<'_>) -> Result<()>;
+
+    /// Where an element of a reference datatype leads.
+    fn reference(&self, element: &[u8], kind: ReferenceKind) -> Result<Reference>;
 }
 
 /// Takes the number of elements of a sequence, and their bytes.
@@ -336,6 +340,24 @@ fn variable_strings(stored: Stored<'_>) -> Result<Vec<String>> {
     Ok(all)
 }
 
+/// References of every kind; they can be read only.
+impl Element for Reference {
+    fn datatype() -> Datatype {
+        Datatype::Reference { kind: ReferenceKind::Object, size: 8 }
+    }
+
+    fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
+        let Datatype::Reference { kind, .. } = *stored.datatype else {
+            return Err(stored.cannot_be("references"));
+        };
+        stored.elements().map(|e| stored.heap.reference(e, kind)).collect()
+    }
+
+    fn to_stored(_: &[Self], _: &Datatype, _: &mut dyn KeepHeap, _: &mut Vec<u8>) -> Result<()> {
+        Err(Error::unsupported("writing references"))
+    }
+}
+
 /// The bytes of one string element, without terminator and padding.
 pub(crate) fn string_bytes<'a>(stored: Stored<'a>, element: &'a [u8]) -> Result<Cow<'a, [u8]>> {
     match stored.datatype {
@@ -405,6 +427,10 @@ pub(super) mod tests {
         }
 
         fn for_each(&self, _: &[u8], _: usize, _: u64, _: Each<'_>) -> Result<()> {
+            Err(Error::damaged("no heap here"))
+        }
+
+        fn reference(&self, _: &[u8], _: ReferenceKind) -> Result<Reference> {
             Err(Error::damaged("no heap here"))
         }
     }

@@ -4,6 +4,7 @@ use super::element::{Stored, string_bytes};
 use super::{float, number};
 use crate::error::Result;
 use crate::format::message::datatype::{Datatype, Name};
+use crate::format::reference::Reference;
 use std::fmt;
 
 /// One element of whatever datatype.
@@ -26,11 +27,15 @@ pub enum Value {
     Sequence(Vec<Value>),
     /// Real and imaginary part.
     Complex(f64, f64),
-    /// A reference, as its bytes; all zero leads nowhere.
-    Reference(Vec<u8>),
+    /// A reference.
+    Reference {
+        /// Where it leads.
+        to: Reference,
+        /// Its bytes in the file.
+        stored: Vec<u8>,
+    },
 }
 
-/// How deep values are shown; deeper ones are cut by the datatype's own limit.
 impl Value {
     /// The first `limit` of the stored elements.
     pub(crate) fn from_stored(stored: Stored<'_>, limit: usize) -> Result<Vec<Value>> {
@@ -76,19 +81,35 @@ fn one(stored: Stored<'_>, element: &[u8]) -> Result<Value> {
                 _ => Value::Bytes(element.to_vec()),
             }
         }
-        Datatype::Reference { .. } => Value::Reference(element.to_vec()),
+        Datatype::Reference { kind, .. } => {
+            Value::Reference { to: stored.heap.reference(element, *kind)?, stored: element.to_vec() }
+        }
         _ => Value::Bytes(element.to_vec()),
     })
 }
 
-impl fmt::Display for Value {
+/// What an object is called, for a reference that has only its address.
+type PathOf<'a> = &'a dyn Fn(u64) -> Option<String>;
+
+/// See [`Value::with_paths`].
+struct WithPaths<'a> {
+    value: &'a Value,
+    path_of: PathOf<'a>,
+}
+
+impl fmt::Display for WithPaths<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |f: &mut fmt::Formatter<'_>, values: &[Value]| {
-            for (i, v) in values.iter().enumerate() {
-                write!(f, "{}{v}", if i == 0 { "" } else { ", " })?;
-            }
-            Ok(())
-        };
+        self.value.write(f, self.path_of)
+    }
+}
+
+impl Value {
+    /// The value as text, with paths for the addresses of references where `path_of` knows one.
+    pub fn with_paths<'a>(&'a self, path_of: &'a dyn Fn(u64) -> Option<String>) -> impl fmt::Display + 'a {
+        WithPaths { value: self, path_of }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, path_of: PathOf<'_>) -> fmt::Result {
         match self {
             Value::Integer(n) | Value::Enumeration(n, None) => write!(f, "{n}"),
             Value::Float(x) => write!(f, "{x}"),
@@ -101,18 +122,31 @@ impl fmt::Display for Value {
             Value::Compound(members) => {
                 f.write_str("{")?;
                 for (i, (name, v)) in members.iter().enumerate() {
-                    write!(f, "{}{name}: {v}", if i == 0 { "" } else { ", " })?;
+                    write!(f, "{}{name}: ", if i == 0 { "" } else { ", " })?;
+                    v.write(f, path_of)?;
                 }
                 f.write_str("}")
             }
             Value::Sequence(values) => {
                 f.write_str("[")?;
-                list(f, values)?;
+                for (i, v) in values.iter().enumerate() {
+                    f.write_str(if i == 0 { "" } else { ", " })?;
+                    v.write(f, path_of)?;
+                }
                 f.write_str("]")
             }
             Value::Complex(re, im) => write!(f, "{re}{im:+}i"),
-            Value::Reference(bytes) if bytes.iter().all(|&b| b == 0) => f.write_str("null reference"),
-            Value::Reference(_) => f.write_str("reference"),
+            // A path of this file says nothing about another one.
+            Value::Reference { to, .. } => match to.address().filter(|_| to.file().is_none()).and_then(path_of) {
+                Some(path) => to.write_with(f, &path),
+                None => write!(f, "{to}"),
+            },
         }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &|_| None)
     }
 }

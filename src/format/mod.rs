@@ -14,6 +14,7 @@ pub(crate) mod global_heap;
 pub(crate) mod local_heap;
 pub(crate) mod message;
 pub(crate) mod object_header;
+pub(crate) mod reference;
 pub(crate) mod selection;
 pub(crate) mod shared_messages;
 pub(crate) mod superblock;
@@ -24,10 +25,12 @@ pub(crate) mod virtual_map;
 #[cfg(fuzzing)]
 pub(crate) fn decode_everything(data: &[u8]) {
     use crate::bytes::{Address, Widths};
+    use datatype::ReferenceKind;
     use message::{
         attribute::Attribute, dataspace::Dataspace, datatype, fill_value::FillValue, filter_pipeline, layout,
         link::Link,
     };
+    use reference::Reference;
 
     /// Decoding what was encoded gives the same.
     macro_rules! round_trip {
@@ -55,7 +58,27 @@ pub(crate) fn decode_everything(data: &[u8]) {
     round_trip!(unnamed, |f: &Vec<_>| filter_pipeline::encode(f));
     round_trip!(FillValue::decode, FillValue::encode);
     round_trip!(|b: &[u8]| selection::decode(b).map(|(s, _)| s), selection::encode);
+    for kind in [2, 3, 4] {
+        for flags in [0, 1] {
+            let decode = |b: &[u8]| reference::Blob::Standard { kind, flags, size: b.len() as u32 }.decode(b, w);
+            let rank = |r: &Reference| match r {
+                Reference::Region { selection, .. } => selection.rank().unwrap_or(0) as u32,
+                _ => 0,
+            };
+            round_trip!(decode, |r: &Reference| {
+                reference::encode_standard(r, rank(r), w).map(|e| e.map(|(_, bytes)| bytes).unwrap_or_default())
+            });
+        }
+    }
+    round_trip!(|b: &[u8]| reference::Blob::Region.decode(b, w), |r: &Reference| match r {
+        Reference::Region { address, selection, .. } => reference::encode_region(*address, selection, w),
+        _ => unreachable!("a region"),
+    });
+    for kind in [ReferenceKind::Object, ReferenceKind::Region, ReferenceKind::Standard] {
+        let _ = reference::decode_element(kind, data, w);
+    }
     if let Ok((selection, _)) = selection::decode(data) {
+        let _ = selection.to_string();
         let shape = vec![7; selection.rank().unwrap_or(2)];
         let _ = (selection.len(&shape), selection.bounds(&shape), selection.blocks(&shape).map(|b| b.take(9).count()));
     }

@@ -4,6 +4,7 @@
 //! numbers are here; the extent of the dataset is not stored with them, so what depends on it asks for its shape.
 
 mod blocks;
+mod text;
 
 use crate::bytes::{self, Length, Widths, malformed, read_sized, write_sized};
 use crate::error::{Context, Error, Result};
@@ -234,7 +235,7 @@ impl Front<'_> {
 }
 
 /// Encodes `selection` in the oldest version that holds it, which is the one that the most programs read.
-#[cfg_attr(not(any(test, fuzzing)), expect(dead_code, reason = "references and virtual datasets are not written yet"))]
+#[allow(dead_code, reason = "references and virtual datasets are not written yet")]
 pub(crate) fn encode(selection: &StoredSelection) -> Result<Vec<u8>> {
     selection.check().in_structure(STRUCTURE)?;
     let narrow = |numbers: &[u64], rank: usize| {

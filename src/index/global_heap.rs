@@ -1,10 +1,12 @@
 //! Reading the global heap: collections are parsed once and kept, for many elements share one.
 
-use crate::bytes::{Address, Length, Widths, decode};
+use crate::bytes::Address;
 use crate::data::convert::unmark;
 use crate::data::element::{Each, HeapBytes, HeapReader};
 use crate::error::{Context, Error, Result};
 use crate::format::global_heap::{HeapId, decode_objects, decode_size, header_size};
+use crate::format::message::datatype::ReferenceKind;
+use crate::format::reference::{Element, Reference, decode_element};
 use crate::io::Reader;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -123,14 +125,15 @@ impl<'a> HeapView<'a> {
         Some(self.others?.object(file?, HeapId { collection: Some(Address(address)), ..id }))
     }
 
-    /// Where an object reference leads. All ones, which some writers mean as null, is an address that nothing has.
-    pub(crate) fn object_address(&self, reference: &[u8]) -> Result<Option<u64>> {
-        let (address, _) = decode::<Length>(
-            reference,
-            Widths { length: self.reader.widths().offset, ..Widths::EIGHT },
-            "object reference",
-        )?;
-        Ok(Some(address.0.unwrap_or(u64::MAX)).filter(|&a| a != 0))
+    /// Refuses what is more than one call may give out.
+    fn check_given(&self, given: u64) -> Result<()> {
+        let most = self.reader.limits().max_vlen_bytes;
+        if given > most {
+            return Err(Error::limit(format!(
+                "max_vlen_bytes: more than {most} bytes of variable-length data in one call"
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -182,13 +185,8 @@ impl HeapView<'_> {
         let bytes = count.checked_mul(size).filter(|&n| n <= range.len() as u64);
         let bytes = bytes.ok_or_else(|| wrong(format!("{count} elements of {size} bytes in {}", range.len())))?;
         range.end = range.start + bytes as usize;
-        let most = self.reader.limits().max_vlen_bytes;
         *given = given.saturating_add(bytes);
-        if *given > most {
-            return Err(Error::limit(format!(
-                "max_vlen_bytes: more than {most} bytes of variable-length data in one call"
-            )));
-        }
+        self.check_given(*given)?;
         Ok(Some((count, place)))
     }
 }
@@ -220,5 +218,22 @@ impl HeapReader for HeapView<'_> {
         }
         self.given.fetch_add(given - before, Relaxed);
         Ok(())
+    }
+
+    fn reference(&self, element: &[u8], kind: ReferenceKind) -> Result<Reference> {
+        let w = self.reader.widths();
+        match decode_element(kind, element, w)? {
+            Element::Whole(reference) => Ok(reference),
+            Element::InHeap(id, blob) => {
+                let nowhere = || Error::damaged("no collection").in_structure("reference");
+                let at = id.collection.ok_or_else(nowhere)?;
+                let collection = self.heap.collection(self.reader, at)?;
+                let range = collection.range(id.index).ok_or_else(|| not_there(id, at))?;
+                // Coordinates of two bytes in the file have eight in memory.
+                let bytes = 4 * range.len() as u64;
+                self.check_given(self.given.fetch_add(bytes, Relaxed).saturating_add(bytes))?;
+                blob.decode(&collection.bytes[range], w).at(at.get())
+            }
+        }
     }
 }

@@ -3,7 +3,6 @@
 pub(crate) mod attributes;
 pub(crate) mod chunks;
 pub(crate) mod dense;
-pub(crate) mod extension;
 pub(crate) mod header;
 pub(crate) mod links;
 pub(crate) mod members;

@@ -1,50 +1,122 @@
 //! Elements as canonical bytes: little-endian, without padding, references as paths.
 
 use super::type_name::text;
-use crate::datatype::{ByteOrder, Datatype, Padding, ReferenceKind};
-use crate::error::{Error, Result};
-use crate::{File, Heap, Visited};
+use crate::commands::first_paths::FirstPaths;
+use crate::datatype::{ByteOrder, Datatype, Name, Padding, ReferenceKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::{File, Heap, Object, Reference, StoredSelection};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
-/// The first path of every object, for references. Found by a walk of its own when the first reference is met.
-pub(super) struct Names<'a> {
-    file: &'a File,
-    paths: OnceLock<HashMap<u64, String>>,
+/// The targets of references: their paths, and the shapes of datasets that regions lie in.
+pub(super) struct Targets<'a> {
+    paths: FirstPaths<'a>,
+    opened: Mutex<HashMap<Place, Opened>>,
 }
 
-impl<'a> Names<'a> {
-    pub(super) fn new(file: &'a File) -> Names<'a> {
-        Names { file, paths: OnceLock::new() }
+/// The other file, if it is in one, and the address.
+type Place = (Option<Name>, u64);
+
+/// What is at a place: `None` where nothing can be opened, no shape for what is no dataset.
+type Opened = Option<Option<Vec<u64>>>;
+
+/// Opened targets that are kept.
+const KEPT: usize = 10_000;
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(file: &'a File) -> Targets<'a> {
+        Targets { paths: FirstPaths::new(file), opened: Mutex::default() }
     }
 
-    /// The path in the form of the digest; `?` where the walk does not come.
-    fn path(&self, address: u64) -> &str {
-        let paths = self.paths.get_or_init(|| {
-            let objects = self.file.walk().flatten().filter_map(|visit| match visit.what() {
-                Visited::Object(object) => Some((object.address(), text(visit.path().as_bytes()))),
-                _ => None,
-            });
-            objects.collect()
-        });
-        paths.get(&address).map_or("?", String::as_str)
+    fn open(&self, reference: &Reference) -> Result<Opened> {
+        let place = (reference.file().cloned(), reference.address().unwrap_or(0));
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = opened.get(&place) {
+            return Ok(known.clone());
+        }
+        let found = match self.paths.file().dereference(reference) {
+            Ok(Object::Dataset(d)) => Some(if d.is_null() { None } else { Some(d.shape().to_vec()) }),
+            Ok(_) => Some(None),
+            Err(e) if nothing_there(&e) => None,
+            Err(e) => return Err(e),
+        };
+        if opened.len() >= KEPT {
+            opened.clear();
+        }
+        opened.insert(place, found.clone());
+        Ok(found)
     }
+
+    /// The canonical bytes of a reference that is not null: path, selection, name of an attribute; `?` alone for what leads
+    /// nowhere, `?` as the path of what can be opened but is not reached by the walk.
+    fn push(&self, reference: &Reference, out: &mut Vec<u8>) -> Result<()> {
+        let start = out.len();
+        match self.try_push(reference, out) {
+            Err(e) if nothing_there(&e) => {
+                out.truncate(start);
+                push_counted(b"?", out);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn try_push(&self, reference: &Reference, out: &mut Vec<u8>) -> Result<()> {
+        let nowhere = || Error::new(ErrorKind::NotFound, "leads nowhere");
+        // By the address alone, as libhdf5's tokens are compared: one into another file, too.
+        let path = reference.address().and_then(|a| self.paths.get(a)).map(|path| text(path.as_bytes()));
+        let reached = path.is_some() && reference.file().is_none();
+        push_counted(path.as_deref().unwrap_or("?").as_bytes(), out);
+        match reference {
+            Reference::Region { selection, .. } => {
+                let shape = self.open(reference)?.flatten().ok_or_else(nowhere)?;
+                // libhdf5 does not count the points of what has no end.
+                if selection.is_unlimited() {
+                    return Err(nowhere());
+                }
+                push_selection(selection, &shape, out)?;
+            }
+            // Nothing there and not reached are the same.
+            Reference::Object { .. } if path.is_none() => {}
+            _ if reached => {}
+            _ => drop(self.open(reference)?.ok_or_else(nowhere)?),
+        }
+        if let Reference::Attribute { name, .. } = reference {
+            push_counted(text(name.as_bytes()).as_bytes(), out);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a reference leads nowhere, other than to what we cannot read.
+fn nothing_there(e: &Error) -> bool {
+    matches!(e.kind(), ErrorKind::Damaged | ErrorKind::NotFound)
+}
+
+/// The number of points and, unless that is 0, their bounding box.
+fn push_selection(selection: &StoredSelection, shape: &[u64], out: &mut Vec<u8>) -> Result<()> {
+    out.extend(selection.len(shape)?.to_le_bytes());
+    for (low, high) in selection.bounds(shape)?.into_iter().flatten() {
+        out.extend(low.to_le_bytes());
+        out.extend(high.to_le_bytes());
+    }
+    Ok(())
 }
 
 /// Turns elements of one datatype into canonical bytes.
 pub(super) struct Canonical<'a> {
     datatype: &'a Datatype,
     heap: &'a Heap<'a>,
-    names: &'a Names<'a>,
+    targets: &'a Targets<'a>,
 }
 
 /// Canonical bytes that are gathered before they are hashed.
 const GATHER: usize = 64 << 10;
 
 impl<'a> Canonical<'a> {
-    pub(super) fn new(datatype: &'a Datatype, heap: &'a Heap<'a>, names: &'a Names<'a>) -> Canonical<'a> {
-        Canonical { datatype, heap, names }
+    pub(super) fn new(datatype: &'a Datatype, heap: &'a Heap<'a>, targets: &'a Targets<'a>) -> Canonical<'a> {
+        Canonical { datatype, heap, targets }
     }
 
     /// Hashes the canonical bytes of stored elements.
@@ -102,20 +174,17 @@ impl<'a> Canonical<'a> {
                 out.extend(count.to_le_bytes());
                 self.push_all(base, &bytes, out)?;
             }
-            Datatype::Reference { kind: ReferenceKind::Object, .. } => match self.heap.object_address(element)? {
-                None => push_counted(b"", out),
-                Some(address) => push_counted(self.names.path(address).as_bytes(), out),
-            },
-            Datatype::Reference { kind: ReferenceKind::Region, .. } => {
-                if element.iter().all(|&b| b == 0) {
-                    push_counted(b"", out);
-                    return Ok(());
+            Datatype::Reference { kind, .. } => match self.heap.reference(element, *kind) {
+                // libhdf5 opens what is not all zero, and finds nothing; a null reference of the newest kind, too.
+                Ok(Reference::Null) => {
+                    let null = *kind != ReferenceKind::Standard && element.iter().all(|&b| b == 0);
+                    push_counted(if null { b"" } else { b"?" }, out);
                 }
-                return Err(Error::new(crate::ErrorKind::Unsupported, "region references"));
-            }
-            Datatype::Reference { .. } => {
-                return Err(Error::new(crate::ErrorKind::Unsupported, "references of HDF5 1.12"));
-            }
+                Ok(reference) => self.targets.push(&reference, out)?,
+                // Old regions are followed only when somebody asks.
+                Err(e) if *kind == ReferenceKind::Region && nothing_there(&e) => push_counted(b"?", out),
+                Err(e) => return Err(e),
+            },
             Datatype::Opaque { .. } | Datatype::FixedString { .. } => out.extend_from_slice(element),
         }
         Ok(())

@@ -8,7 +8,7 @@ use super::{Command, Outcome, Progress, open::Opening};
 use crate::datatype::Datatype;
 use crate::error::{ErrorKind, Result};
 use crate::{Attribute, Dataset, File, LinkTarget, Object, Visit, Visited};
-use canonical::{Canonical, Names};
+use canonical::{Canonical, Targets};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -87,13 +87,13 @@ fn hex(bytes: &[u8]) -> String {
 
 impl Digest {
     fn records(&self, file: &File, progress: &dyn Progress, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
-        let names = Names::new(file);
+        let targets = Targets::new(file);
         for step in file.walk() {
             if progress.stopped() {
                 return Err(crate::Error::new(ErrorKind::Interrupted, "stopped"));
             }
             emit(match step {
-                Ok(visit) => self.record(&visit, &names),
+                Ok(visit) => self.record(&visit, &targets),
                 Err(e) => {
                     json!({"path": e.object().unwrap_or("/"), "kind": "error", "error": e.to_string()})
                 }
@@ -102,7 +102,7 @@ impl Digest {
         Ok(())
     }
 
-    fn record(&self, visit: &Visit, names: &Names<'_>) -> Value {
+    fn record(&self, visit: &Visit, targets: &Targets<'_>) -> Value {
         let path = text(visit.path().as_bytes());
         match visit.what() {
             Visited::Again(first) => json!({"path": path, "same_as": text(first.as_bytes())}),
@@ -117,11 +117,11 @@ impl Digest {
                 json!({"path": path, "kind": "user", "class": class})
             }
             Visited::Link(_) => json!({"path": path, "kind": "error"}),
-            Visited::Object(object) => Value::Object(self.object(path, object, names)),
+            Visited::Object(object) => Value::Object(self.object(path, object, targets)),
         }
     }
 
-    fn object(&self, path: String, object: &Object, names: &Names<'_>) -> Map<String, Value> {
+    fn object(&self, path: String, object: &Object, targets: &Targets<'_>) -> Map<String, Value> {
         let mut record = Map::new();
         record.insert("path".into(), path.into());
         match object {
@@ -134,7 +134,7 @@ impl Digest {
             }
             Object::Dataset(dataset) => {
                 record.insert("kind".into(), "dataset".into());
-                self.dataset(&mut record, dataset, names);
+                self.dataset(&mut record, dataset, targets);
             }
         }
         let mut attributes = Map::new();
@@ -146,7 +146,7 @@ impl Digest {
                 for attribute in found {
                     match attribute {
                         Ok(a) => {
-                            let described = self.attribute(&a, names);
+                            let described = self.attribute(&a, targets);
                             attributes.insert(text(a.name().as_bytes()), Value::Object(described));
                         }
                         Err(e) => {
@@ -160,7 +160,7 @@ impl Digest {
         record
     }
 
-    fn dataset(&self, record: &mut Map<String, Value>, dataset: &Dataset, names: &Names<'_>) {
+    fn dataset(&self, record: &mut Map<String, Value>, dataset: &Dataset, targets: &Targets<'_>) {
         record.insert("type".into(), type_name(dataset.datatype()).into());
         if dataset.is_null() {
             record.insert("shape".into(), Value::Null);
@@ -175,10 +175,10 @@ impl Digest {
             record.insert("data".into(), Value::Null);
             return;
         }
-        insert_data(record, hash_dataset(dataset, names));
+        insert_data(record, hash_dataset(dataset, targets));
     }
 
-    fn attribute(&self, attribute: &Attribute, names: &Names<'_>) -> Map<String, Value> {
+    fn attribute(&self, attribute: &Attribute, targets: &Targets<'_>) -> Map<String, Value> {
         let mut record = Map::new();
         record.insert("type".into(), type_name(attribute.datatype()).into());
         let Some(shape) = attribute.shape() else {
@@ -188,7 +188,7 @@ impl Digest {
         record.insert("shape".into(), shape.into());
         let heap = attribute.heap();
         let mut hasher = Sha256::new();
-        let hashed = Canonical::new(attribute.datatype(), &heap, names).feed(attribute.stored(), &mut hasher);
+        let hashed = Canonical::new(attribute.datatype(), &heap, targets).feed(attribute.stored(), &mut hasher);
         insert_data(&mut record, hashed.map(|()| hex(&hasher.finalize())));
         record
     }
@@ -205,13 +205,13 @@ fn insert_data(record: &mut Map<String, Value>, hash: Result<String>) {
     };
 }
 
-fn hash_dataset(dataset: &Dataset, names: &Names<'_>) -> Result<String> {
+fn hash_dataset(dataset: &Dataset, targets: &Targets<'_>) -> Result<String> {
     let mut hasher = Sha256::new();
     for block in dataset.blocks(BLOCK) {
         let bytes = dataset.select(block)?.read_stored()?;
         // A heap for each block: the limit is meant for one call.
         let heap = dataset.heap();
-        Canonical::new(dataset.datatype(), &heap, names).feed(&bytes, &mut hasher)?;
+        Canonical::new(dataset.datatype(), &heap, targets).feed(&bytes, &mut hasher)?;
     }
     Ok(hex(&hasher.finalize()))
 }

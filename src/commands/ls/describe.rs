@@ -1,6 +1,7 @@
 //! Objects in one line, or as JSON.
 
 use crate::anatomy::time_text;
+use crate::commands::first_paths::FirstPaths;
 use crate::datatype::Name;
 use crate::error::{Error, Result};
 use crate::{Attribute, Dataset, FilterInfo, LinkTarget, Object, Visited};
@@ -125,7 +126,7 @@ fn filter_text(filter: &FilterInfo) -> String {
 }
 
 /// An attribute's values, as many as fit a line.
-pub(super) fn attribute_text(attribute: &Attribute) -> String {
+pub(super) fn attribute_text(attribute: &Attribute, paths: &FirstPaths<'_>) -> String {
     let Some(shape) = attribute.shape() else {
         return format!("null {}", attribute.datatype());
     };
@@ -134,7 +135,8 @@ pub(super) fn attribute_text(attribute: &Attribute) -> String {
         Err(e) => return error_text(&e),
     };
     let total: u64 = shape.iter().product();
-    let mut text = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let path_of = |address| paths.get(address).map(Name::to_string);
+    let mut text = values.iter().map(|v| v.with_paths(&path_of).to_string()).collect::<Vec<_>>().join(", ");
     if text.chars().count() > WIDTH {
         text = text.chars().take(WIDTH).chain(['…']).collect();
     } else if total > values.len() as u64 {
@@ -156,8 +158,8 @@ pub(super) fn has_error(record: &Value) -> bool {
     }
 }
 
-/// An object as a line of JSON.
-pub(super) fn json_record(path: &Name, what: &Visited, detail: Detail, attributes: bool) -> Value {
+/// An object as a line of JSON, with its attributes where `attributes` can say where their references lead.
+pub(super) fn json_record(path: &Name, what: &Visited, detail: Detail, attributes: Option<&FirstPaths<'_>>) -> Value {
     let mut record = Map::new();
     record.insert("path".into(), path.to_text().into());
     let mut set = |key: &str, value: Value| record.insert(key.into(), value);
@@ -184,8 +186,8 @@ pub(super) fn json_record(path: &Name, what: &Visited, detail: Detail, attribute
         }
         Visited::Object(object) => {
             json_object(&mut record, object, detail);
-            if attributes {
-                record.insert("attributes".into(), json_attributes(object));
+            if let Some(paths) = attributes {
+                record.insert("attributes".into(), json_attributes(object, paths));
             }
         }
     }
@@ -249,7 +251,7 @@ fn json_storage(record: &mut Map<String, Value>, dataset: &Dataset) {
     }
 }
 
-fn json_attributes(object: &Object) -> Value {
+fn json_attributes(object: &Object, paths: &FirstPaths<'_>) -> Value {
     let found = match object.attributes() {
         Ok(found) => found,
         Err(e) => return json!({"error": error_text(&e)}),
@@ -259,7 +261,8 @@ fn json_attributes(object: &Object) -> Value {
         match attribute {
             Ok(a) => {
                 let shape = a.shape().map_or(Value::Null, Value::from);
-                let record = json!({"type": a.datatype().to_string(), "shape": shape, "value": attribute_text(&a)});
+                let record =
+                    json!({"type": a.datatype().to_string(), "shape": shape, "value": attribute_text(&a, paths)});
                 map.insert(a.name().to_text().into_owned(), record);
             }
             Err(e) => {

@@ -2,6 +2,7 @@
 
 mod describe;
 
+use super::first_paths::FirstPaths;
 use super::{Command, Outcome, Progress, open::Opening};
 use crate::datatype::Name;
 use crate::error::{Error, ErrorKind, Result};
@@ -59,8 +60,9 @@ impl Command for Ls {
             }
             let (path, inside) = split_path(path);
             let file = self.opening.open(&path)?;
-            let mut listing = Listing { options: self, out, damaged: false };
-            listing.list(&file, &path, inside.as_deref().unwrap_or("/"), progress)?;
+            let top = file.object(inside.as_deref().unwrap_or("/"))?;
+            let mut listing = Listing::new(self, out, &top);
+            listing.list(&path, &top, progress)?;
             if listing.damaged {
                 outcome = Outcome::Finding;
             }
@@ -90,19 +92,25 @@ pub(crate) fn tree(file: &File, name: &Path, out: &mut dyn Write) -> Result<()> 
         json: false,
         opening,
     };
-    Listing { options: &options, out, damaged: false }.list(file, name, "/", &super::Silent)
+    let top = file.object("/")?;
+    Listing::new(&options, out, &top).list(name, &top, &super::Silent)
 }
 
 struct Listing<'a> {
     options: &'a Ls,
     out: &'a mut dyn Write,
     damaged: bool,
+    /// What references lead to.
+    paths: FirstPaths<'a>,
 }
 
-impl Listing<'_> {
-    fn list(&mut self, file: &File, name: &Path, from: &str, progress: &dyn Progress) -> Result<()> {
-        let top = file.object(from)?;
-        let walk = match &top {
+impl<'a> Listing<'a> {
+    fn new(options: &'a Ls, out: &'a mut dyn Write, top: &'a Object) -> Listing<'a> {
+        Listing { options, out, damaged: false, paths: FirstPaths::new(top.file()) }
+    }
+
+    fn list(&mut self, name: &Path, top: &Object, progress: &dyn Progress) -> Result<()> {
+        let walk = match top {
             Object::Group(group) => group.walk(),
             other => return self.single(other),
         };
@@ -114,7 +122,7 @@ impl Listing<'_> {
                 return Err(Error::new(ErrorKind::Interrupted, "stopped"));
             }
             match step {
-                Ok(visit) => self.step(&visit, &shown, &top, &mut open)?,
+                Ok(visit) => self.step(&visit, &shown, top, &mut open)?,
                 Err(e) => self.broken(&e, &mut open)?,
             }
         }
@@ -207,7 +215,7 @@ impl Listing<'_> {
         };
         for attribute in found {
             match attribute {
-                Ok(a) => writeln!(self.out, "{lead}@{} = {}", a.name(), describe::attribute_text(&a))?,
+                Ok(a) => writeln!(self.out, "{lead}@{} = {}", a.name(), describe::attribute_text(&a, &self.paths))?,
                 Err(e) => {
                     self.damaged = true;
                     writeln!(self.out, "{lead}@ {}", describe::error_text(&e))?;
@@ -218,7 +226,8 @@ impl Listing<'_> {
     }
 
     fn json(&mut self, path: &Name, what: &Visited, creation_order: Option<i64>) -> Result<()> {
-        let mut record = json_record(path, what, self.detail(), self.options.attributes);
+        let paths = self.options.attributes.then_some(&self.paths);
+        let mut record = json_record(path, what, self.detail(), paths);
         if let (Some(record), Some(order)) = (record.as_object_mut(), creation_order) {
             record.insert("creation_order".into(), order.into());
         }

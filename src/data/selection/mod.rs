@@ -3,6 +3,7 @@
 mod axis;
 mod scattered;
 mod select;
+mod stored;
 
 pub(crate) use axis::{Axis, Cut, Run};
 pub(crate) use scattered::Scattered;

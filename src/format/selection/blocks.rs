@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use std::ops::Range;
 
 /// So many blocks in no order are compared pair by pair; libhdf5 writes them in order.
-const MAX_UNORDERED: usize = 4096;
+const MAX_UNORDERED: usize = 64;
 
 impl StoredSelection {
     /// The number of dimensions, where the selection itself says it.
@@ -15,6 +15,12 @@ impl StoredSelection {
             StoredSelection::Points { rank, .. } | StoredSelection::Blocks { rank, .. } => Some(*rank),
             StoredSelection::Regular(dimensions) => Some(dimensions.len()),
         }
+    }
+
+    /// Whether it goes on as far as the dataset does, whatever its size.
+    pub fn is_unlimited(&self) -> bool {
+        let endless = |d: &Strided| d.count.is_none() || d.block.is_none();
+        matches!(self, StoredSelection::Regular(dimensions) if dimensions.iter().any(endless))
     }
 
     /// The number of elements that it selects in a dataset of `shape`.
@@ -152,7 +158,7 @@ impl StoredSelection {
 
 impl Strided {
     /// How many blocks begin inside the extent; all of them where their number is limited.
-    fn blocks(&self, extent: u64) -> u64 {
+    pub(crate) fn blocks(&self, extent: u64) -> u64 {
         let room = extent.saturating_sub(self.start);
         match (self.count, self.block) {
             (_, Some(0)) => 0,
@@ -163,7 +169,7 @@ impl Strided {
     }
 
     /// The range of block `i`, one of [`blocks`](Strided::blocks).
-    fn range(&self, i: u64, extent: u64) -> Range<u64> {
+    pub(crate) fn range(&self, i: u64, extent: u64) -> Range<u64> {
         let start = self.start.saturating_add(i.saturating_mul(self.stride));
         match (self.count, self.block) {
             (Some(_), Some(n)) => start..start.saturating_add(n),
