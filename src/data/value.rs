@@ -150,3 +150,24 @@ impl fmt::Display for Value {
         self.write(f, &|_| None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_shown_with_paths_where_they_are_known() {
+        let reference =
+            |address, file| Value::Reference { to: Reference::Object { address, file }, stored: Vec::new() };
+        let value = Value::Sequence(vec![
+            reference(0x60, None),
+            reference(0x70, None),
+            reference(0x60, Some("b.h5".into())),
+            Value::Reference { to: Reference::Null, stored: Vec::new() },
+        ]);
+        let path_of = |address| (address == 0x60).then(|| "/group".to_owned());
+        let shown = "[-> /group, -> object at 0x70, -> object at 0x60 in b.h5, null reference]";
+        assert_eq!(value.with_paths(&path_of).to_string(), shown);
+        assert_eq!(value.to_string(), shown.replace("/group", "object at 0x60"));
+    }
+}

@@ -318,23 +318,21 @@ mod tests {
         assert_eq!(element(ReferenceKind::Standard, &[0; 18]), Element::Whole(Reference::Null));
     }
 
-    /// The region of the test is as libhdf5 1.14 wrote it with its newest format.
+    /// As libhdf5 2.0 wrote it. It reserves room for the selection's older and longer form and leaves it zero.
+    const STORED: &[u8] = b"\x08\x36\x01\0\0\0\0\0\0\x1e\0\0\0\x02\0\0\0\x02\0\0\0\x03\0\0\0\x01\x02\x02\0\0\0\
+        \x01\0\x01\0\x01\0\x03\0\x02\0\x01\0\x01\0\x04\0\0\0\0\0\0\0\0\0\0\0";
+
     #[test]
     fn a_region_of_the_kind_of_1_12_has_a_size_and_a_rank_before_its_selection() {
-        let bytes = [3, 0, 0x2b, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
-        let blob = Blob::Standard { kind: 3, flags: 0, size: 43 };
-        assert_eq!(element(ReferenceKind::Standard, &bytes), Element::InHeap(heap(0x800, 1), blob));
-        let stored = b"\x08\x20\x03\0\0\0\0\0\0\x1e\0\0\0\x02\0\0\0\x02\0\0\0\x03\0\0\0\x01\x02\x02\0\0\0\
-            \x01\0\x01\0\x01\0\x02\0\0\0\x01\0\x01\0\x03\0";
-        let Reference::Region { address: 0x320, selection, file: None } =
-            Blob::Standard { kind: 3, flags: 0, size: stored.len() as u32 }.decode(stored, W).unwrap()
-        else {
+        let blob = Blob::Standard { kind: 3, flags: 0, size: 57 };
+        let bytes = [3, 0, 57, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0];
+        assert_eq!(element(ReferenceKind::Standard, &bytes), Element::InHeap(heap(0x800, 12), blob));
+        let Reference::Region { address: 0x136, selection, file: None } = blob.decode(STORED, W).unwrap() else {
             panic!("a region");
         };
-        assert_eq!(selection.bounds(&[9, 9]).unwrap(), Some(vec![(1, 2), (0, 2)]));
-        let mut other_rank = stored.to_vec();
+        assert_eq!(selection.bounds(&[6, 10]).unwrap(), Some(vec![(1, 3), (2, 5)]));
+        let mut other_rank = STORED.to_vec();
         other_rank[13] = 3;
-        let blob = Blob::Standard { kind: 3, flags: 0, size: stored.len() as u32 };
         assert_eq!(blob.decode(&other_rank, W).unwrap_err().kind(), ErrorKind::Damaged);
     }
 

@@ -136,6 +136,7 @@ fn read_numbers(count: u64, each: u64, width: usize) -> BinResult<Vec<u64>> {
 }
 
 /// The counterpart of [`read_numbers`].
+#[allow(clippy::ptr_arg)] // binrw hands on what the field is
 #[binrw::writer(writer, endian)]
 fn write_numbers(numbers: &Vec<u64>, width: usize) -> BinResult<()> {
     numbers.iter().try_for_each(|n| write_sized(n, writer, endian, (width,)))

@@ -7,6 +7,9 @@ use std::ops::Range;
 /// So many blocks in no order are compared pair by pair; libhdf5 writes them in order.
 const MAX_UNORDERED: usize = 64;
 
+/// The first and the last element of a block.
+type Corners<'a> = (&'a [u64], &'a [u64]);
+
 impl StoredSelection {
     /// The number of dimensions, where the selection itself says it.
     pub fn rank(&self) -> Option<usize> {
@@ -138,7 +141,7 @@ impl StoredSelection {
     fn check_disjoint(&self) -> Result<()> {
         let StoredSelection::Blocks { rank, corners } = self else { return Ok(()) };
         let blocks = || corners.chunks_exact(2 * rank).map(|b| b.split_at(*rank));
-        let behind = |((first, last), (next, next_last)): ((&[u64], &[u64]), (&[u64], &[u64]))| {
+        let behind = |((first, last), (next, next_last)): (Corners<'_>, Corners<'_>)| {
             let changed = (0..*rank).find(|&d| (first[d], last[d]) != (next[d], next_last[d]));
             changed.is_some_and(|d| last[d] < next[d])
         };
@@ -148,7 +151,7 @@ impl StoredSelection {
         if blocks().len() > MAX_UNORDERED {
             return Err(Error::unsupported("so many blocks in no order").in_structure(STRUCTURE));
         }
-        let meet = |a: (&[u64], &[u64]), b: (&[u64], &[u64])| (0..*rank).all(|d| a.0[d] <= b.1[d] && b.0[d] <= a.1[d]);
+        let meet = |a: Corners<'_>, b: Corners<'_>| (0..*rank).all(|d| a.0[d] <= b.1[d] && b.0[d] <= a.1[d]);
         if blocks().enumerate().any(|(i, a)| blocks().skip(i + 1).any(|b| meet(a, b))) {
             return Err(Error::unsupported("a list of blocks that overlap").in_structure(STRUCTURE));
         }
@@ -296,6 +299,7 @@ fn too_many() -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // lists of one block
 mod tests {
     use super::*;
     use crate::ErrorKind;
