@@ -165,11 +165,43 @@ impl Prefix {
                 let message = format!("a message of type {kind:#x} and {size} bytes runs past its chunk");
                 return Err(Error::damaged(message).in_structure(STRUCTURE));
             }
+            check_flags(kind, flags)?;
+            // Reading on from anywhere but a multiple of 8 would read something else than what was written.
+            if self.version == 1 && size % 8 != 0 {
+                let message = format!("a message of type {kind:#x} and {size} bytes, no multiple of 8");
+                return Err(Error::damaged(message).in_structure(STRUCTURE));
+            }
             found.push(Envelope { kind, flags, order, body: start..end });
             at = end;
         }
         Ok(found)
     }
+}
+
+/// Flags that contradict each other, or their message, are damage: who trusts them takes one thing for another.
+fn check_flags(kind: u16, flags: u8) -> Result<()> {
+    const SHARED: u8 = 1 << 1;
+    const NOT_SHAREABLE: u8 = 1 << 2;
+    const FAIL_ON_WRITING: u8 = 1 << 3;
+    const MARK: u8 = 1 << 4;
+    const MARKED: u8 = 1 << 5;
+    const SHAREABLE: u8 = 1 << 6;
+    /// Dataspace, datatype, both fill values, filter pipeline, attribute.
+    const SHAREABLE_KINDS: [u16; 6] = [0x01, 0x03, 0x04, 0x05, 0x0b, 0x0c];
+    /// Those that have a meaning.
+    const KINDS: u16 = 0x19;
+    let has = |all: u8| flags & all == all;
+    let wrong = if has(SHARED | NOT_SHAREABLE) {
+        "shared and not to be shared"
+    } else if has(MARKED | FAIL_ON_WRITING) || (has(MARKED) && !has(MARK)) {
+        "marked as not understood by somebody who should not have"
+    } else if flags & (SHARED | SHAREABLE) != 0 && kind < KINDS && !SHAREABLE_KINDS.contains(&kind) {
+        "shared, which this type cannot be"
+    } else {
+        return Ok(());
+    };
+    Err(Error::damaged(format!("a message of type {kind:#x} that is {wrong}: flags {flags:#x}"))
+        .in_structure(STRUCTURE))
 }
 
 /// A message to be encoded: its type, its flags and its body.
@@ -242,6 +274,33 @@ mod tests {
         bytes.extend([0; 8]);
         let prefix = Prefix::decode(&bytes).unwrap();
         assert!(prefix.envelopes(&bytes, 16..32).is_err());
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_damage() {
+        let with = |kind: u16, flags: u8| {
+            let bytes = encode(&[Outgoing { kind, flags, body: vec![0; 8] }], None).unwrap();
+            let prefix = Prefix::decode(&bytes).unwrap();
+            prefix.envelopes(&bytes, prefix.messages.start as usize..prefix.messages.end as usize)
+        };
+        // A shared datatype; a constant layout; a message of the future, marked or not; attribute info, not to be shared.
+        for (kind, flags) in [(3, 0x42), (8, 1), (0x30, 0x10), (0x30, 0x30), (0x30, 0x42), (0x15, 4)] {
+            with(kind, flags).unwrap();
+        }
+        for (kind, flags) in [(3, 6), (0x30, 0x20), (0x30, 0x38), (8, 2), (6, 0x40), (0x15, 2)] {
+            assert!(with(kind, flags).is_err(), "{kind:#x} {flags:#x}");
+        }
+    }
+
+    #[test]
+    fn messages_of_version_1_are_multiples_of_8_long() {
+        let mut bytes = vec![1, 0, 2, 0, 1, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0];
+        bytes.extend([1, 0, 8, 0, 0, 0, 0, 0]);
+        bytes.extend([0; 16]);
+        let prefix = Prefix::decode(&bytes).unwrap();
+        assert_eq!(prefix.envelopes(&bytes, 16..40).unwrap().len(), 2);
+        bytes[18] = 12;
+        assert!(prefix.envelopes(&bytes, 16..40).is_err());
     }
 
     #[test]

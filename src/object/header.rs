@@ -110,7 +110,7 @@ impl ObjectHeader {
                 kind::REFERENCE_COUNT if self.prefix.version == 1 => {
                     return Err(Error::damaged("a reference count message, which version 1 cannot have"));
                 }
-                unknown if unknown >= kind::UNASSIGNED && envelope.flags & 0x80 != 0 => {
+                unknown if (unknown >= kind::UNASSIGNED || unknown == kind::BOGUS) && envelope.flags & 0x80 != 0 => {
                     return Err(Error::unsupported(format!("message type {unknown:#x}, which must be understood")));
                 }
                 _ => {}

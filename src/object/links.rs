@@ -80,12 +80,12 @@ pub(crate) fn all(
         }
         Place::Header => Box::new(header.all(kind::LINK).map(|body| Ok(body.bytes.to_vec()))),
         Place::Heap { heap, order_index: Some(index), .. } if order == Order::Creation => {
-            return Ok(Links::Heap(InHeap::indexed(reader, heap, open(reader, index, BY_ORDER, 8 + ID)?)?));
+            return Ok(Links::Heap(Box::new(InHeap::indexed(reader, heap, open(reader, index, BY_ORDER, 8 + ID)?)?)));
         }
         Place::Heap { heap, name_index, .. } => {
             let stored = InHeap::stored(reader, heap, &mut open(reader, name_index, BY_NAME, 4 + ID)?.records())?;
             if order == Order::Stored {
-                return Ok(Links::Heap(stored));
+                return Ok(Links::Heap(Box::new(stored)));
             }
             Box::new(stored.messages())
         }
@@ -239,7 +239,7 @@ pub(crate) fn find(
 pub(crate) enum Links {
     Symbols(Symbols),
     Sorted(Sorted),
-    Heap(InHeap),
+    Heap(Box<InHeap>),
 }
 
 impl Iterator for Links {

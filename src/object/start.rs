@@ -140,3 +140,133 @@ fn shared_heaps(reader: &Reader, message: &[u8]) -> Result<Vec<SharedMessages>> 
     let indexes = shared_messages::decode_table(&bytes, w).at(at.get())?;
     Ok(indexes.iter().map(|i| SharedMessages { kinds: i.messages, heap: i.heap }).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::bytes::{Address, Limits, Widths, encode, seal};
+    use crate::format::message::dataspace::Dataspace;
+    use crate::format::message::datatype::{self, Charset, Datatype};
+    use crate::format::message::layout::Layout;
+    use crate::format::message::link::{Link, Target};
+    use crate::format::message::small::LinkInfo;
+    use crate::format::object_header::{self, Outgoing};
+    use crate::format::superblock::{NodeRanks, Superblock};
+    use crate::{ErrorKind, File};
+
+    fn message(kind: u16, body: Vec<u8>) -> Outgoing {
+        Outgoing { kind, flags: 0, body }
+    }
+
+    /// A superblock, `extra` messages in its extension, a root group, a dataset `a` of `values`; then what `behind` makes
+    /// of the address where it stands.
+    fn file(w: Widths, values: &[u8], extra: &dyn Fn(u64) -> Vec<Outgoing>, behind: &[u8]) -> Vec<u8> {
+        let build = |root: u64, dataset: u64, data: u64, extension: u64, tail: u64, end: u64| {
+            let space = Dataspace::Simple { dims: vec![values.len() as u64], max: None };
+            let layout = Layout::Contiguous { address: Some(Address(data)), size: Some(values.len() as u64) };
+            let target = Target::Hard(Address(dataset));
+            let link = Link { name: "a".into(), charset: Charset::Ascii, creation_order: None, target };
+            let superblock = Superblock {
+                version: 3,
+                widths: w,
+                flags: 0,
+                base: 0,
+                end,
+                extension: Some(Address(extension)),
+                driver: None,
+                root: Address(root),
+                ranks: NodeRanks::DEFAULT,
+            };
+            let group =
+                [message(2, encode(&LinkInfo::COMPACT, w, "test").unwrap()), message(6, link.encode(w).unwrap())];
+            let dataset = [
+                message(1, space.encode(w).unwrap()),
+                message(3, datatype::encode(&Datatype::integer(1, false)).unwrap()),
+                message(8, layout.encode(w).unwrap()),
+            ];
+            let headers = [&extra(tail)[..], &group, &dataset].map(|m| object_header::encode(m, None).unwrap());
+            [vec![superblock.encode().unwrap()], headers.to_vec(), vec![values.to_vec(), behind.to_vec()]].concat()
+        };
+        let parts = build(0, 0, 0, 0, 0, 0);
+        let at: Vec<u64> = parts
+            .iter()
+            .scan(0, |at, p| {
+                *at += p.len() as u64;
+                Some(*at)
+            })
+            .collect();
+        build(at[1], at[2], at[3], at[0], at[4], at[5]).concat()
+    }
+
+    #[test]
+    fn addresses_and_lengths_may_have_any_legal_width() {
+        for offset in [2, 4, 8, 16, 32] {
+            for length in [2, 4, 8, 16, 32] {
+                let bytes = file(Widths { offset, length }, &[1, 2, 3], &|_| Vec::new(), &[]);
+                let file = File::from_bytes(bytes).unwrap();
+                assert_eq!(file.dataset("a").unwrap().read::<Vec<u8>>().unwrap(), [1, 2, 3]);
+            }
+        }
+    }
+
+    /// An image that says of the elements that they are 7, 8, 9; they stand just before it.
+    fn image(at: u64, size: u64) -> Vec<u8> {
+        let mut out = b"MDCI\0\0".to_vec();
+        out.extend(62u64.to_le_bytes());
+        out.extend(1u32.to_le_bytes());
+        out.extend([5, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+        out.extend(at.to_le_bytes());
+        out.extend(size.to_le_bytes());
+        out.extend([7, 8, 9, 0][..size.min(4) as usize].iter());
+        let size = out.len() as u64 + 4;
+        out[6..14].copy_from_slice(&size.to_le_bytes());
+        seal(&mut out);
+        out
+    }
+
+    #[test]
+    fn what_a_cache_image_holds_counts_and_not_what_stands_there() {
+        let open = |at: u64, size: u64| {
+            let image = image(at, size);
+            let length = image.len() as u64;
+            let extra = move |tail: u64| {
+                let body = [&[0][..], &tail.to_le_bytes(), &length.to_le_bytes()].concat();
+                vec![message(0x18, body)]
+            };
+            File::from_bytes(file(Widths::EIGHT, &[1, 2, 3], &extra, &image))
+        };
+        // The elements stand where they do without the image: the message is as long.
+        let plain = file(Widths::EIGHT, &[1, 2, 3], &|_| vec![message(0x18, vec![0; 17])], &[]);
+        let data = plain.len() as u64 - 3;
+        let read = open(data, 3).unwrap().dataset("a").unwrap().read::<Vec<u8>>().unwrap();
+        assert_eq!(read, [7, 8, 9]);
+        for (at, size) in [(data, 5), (1 << 40, 3), (u64::MAX - 1, 3), (data, 0), (data, u64::MAX - 1)] {
+            assert_eq!(open(at, size).err().map(|e| e.kind()), Some(ErrorKind::Damaged), "{at} {size}");
+        }
+    }
+
+    #[test]
+    fn a_file_split_by_use_is_refused_where_its_parts_are_not() {
+        let mut data = vec![1, 1, 3, 1, 1, 1, 0, 0];
+        data.extend([0, 0x800, 0x7fff_ffff_ffff_ffff, 0x800u64].iter().flat_map(|n| n.to_le_bytes()));
+        data.extend(b"%s-m.h5\0%s-r.h5\0");
+        let body = [&[0][..], b"NCSAmult", &[data.len() as u8, 0], &data].concat();
+        let bytes = file(Widths::EIGHT, &[1, 2, 3], &|_| vec![message(0x14, body.clone())], &[]);
+        let error = File::from_bytes(bytes.clone()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alone-m.h5");
+        std::fs::write(&path, bytes).unwrap();
+        let error = File::open(&path).err().unwrap();
+        assert!(error.to_string().contains("alone-r.h5"), "{error}");
+    }
+
+    #[test]
+    fn a_table_of_shared_messages_is_bounded_by_the_file() {
+        for (count, table) in [(0u8, 48u64), (9, 48), (8, 48), (8, 1 << 40)] {
+            let body = [&[0][..], &table.to_le_bytes(), &[count]].concat();
+            let bytes = file(Widths::EIGHT, &[1, 2, 3], &|_| vec![message(0x0f, body.clone())], &[]);
+            let opened = File::from_source(std::sync::Arc::new(crate::io::MemorySource::new(bytes)), Limits::default());
+            assert_eq!(opened.err().map(|e| e.kind()), Some(ErrorKind::Damaged), "{count} {table}");
+        }
+    }
+}

@@ -22,6 +22,8 @@ pub(crate) mod kind {
     pub(crate) const LINK: u16 = 0x06;
     pub(crate) const EXTERNAL_FILES: u16 = 0x07;
     pub(crate) const LAYOUT: u16 = 0x08;
+    /// Has no meaning but in libhdf5's own tests.
+    pub(crate) const BOGUS: u16 = 0x09;
     pub(crate) const GROUP_INFO: u16 = 0x0a;
     pub(crate) const FILTER_PIPELINE: u16 = 0x0b;
     pub(crate) const ATTRIBUTE: u16 = 0x0c;
