@@ -96,12 +96,8 @@ impl Pixels {
             1..32 => (bits, 1),
             _ => return Err(call.damaged(format!("pixels of {bits} bits"))),
         };
-        let coding = Coding {
-            bits,
-            block,
-            blocks: scanline.div_ceil(block),
-            differences: options & NEAREST_NEIGHBOUR != 0,
-        };
+        let coding =
+            Coding { bits, block, blocks: scanline.div_ceil(block), differences: options & NEAREST_NEIGHBOUR != 0 };
         let size = match bits {
             ..=8 => 1,
             ..=16 => 2,
