@@ -6,6 +6,8 @@
 //! Deflate, shuffle and Fletcher-32 are stages of their own, which work in place where they can. Every other filter is a
 //! [`Filter`]: one file, one line in [`registry`]; users [`register`] theirs.
 
+#[cfg(test)]
+mod against_libhdf5;
 mod bit_planes;
 mod bits;
 mod bitshuffle;

@@ -144,7 +144,7 @@ impl Tree<'_> {
             NUMBER => self.number(size),
             ARRAY => {
                 let base = self.packed(depth)?;
-                // libhdf5 stores an array's size here for what is as it is, too, where it is no multiple.
+                // An array of what is stored as it is, is stored as it is: libhdf5 does not look at the size of the base.
                 let base = if let Packed::AsItIs { .. } = base { Packed::AsItIs { size } } else { base };
                 if !size.is_multiple_of(base.size()) {
                     return Err(self.call.damaged(format!("an array of {size} bytes, of {} each", base.size())));
@@ -296,6 +296,68 @@ fn describe_number(bits: &Bits, tree: &mut Vec<u32>) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::round_trips::call;
     use super::*;
+
+    fn call(parameters: &[u32], most: usize) -> Call<'_> {
+        Call { parameters, most, name: "nbit" }
+    }
+
+    #[test]
+    fn only_significant_bits_are_stored() {
+        let parameters = [8, 0, 8, 1, 4, 0, 12, 4];
+        let values = [1, -2, 3, 2047, -2048, 0, 5, 6];
+        let chunk: Vec<u8> = values.iter().flat_map(|n: &i32| (n << 4 & 0xfff0).to_le_bytes()).collect();
+        let (mut stored, mut back) = (Vec::new(), Vec::new());
+        assert!(Nbit.encode(&chunk, &call(&parameters, 32), &mut stored).unwrap());
+        assert_eq!(stored, [0, 0x1f, 0xfe, 0, 0x37, 0xff, 0x80, 0, 0, 0, 0x50, 6, 0]);
+        // The spare byte is not needed.
+        Nbit.decode(&stored[..12], &call(&parameters, 32), &mut back).unwrap();
+        assert_eq!(back, chunk);
+        assert!(Nbit.decode(&stored[..11], &call(&parameters, 32), &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn parameters_that_make_no_sense_are_damage() {
+        for bad in [
+            &[][..],
+            &[3, 0, 1],
+            &[8, 0, 8, 1, 4, 0, 12],
+            &[9, 0, 8, 1, 4, 0, 12, 4],
+            &[8, 0, 8, 1, 0, 0, 0, 0],
+            &[8, 0, 8, 1, 4, 0, 0, 4],
+            &[8, 0, 8, 1, 4, 2, 12, 4],
+            &[8, 0, 8, 1, 4, 0, 12, 21],
+            &[8, 0, 8, 1, 4, 0, u32::MAX, u32::MAX],
+            &[8, 0, 9, 1, 4, 0, 12, 4],
+            &[8, 0, u32::MAX, 1, u32::MAX, 0, 12, 4],
+            &[10, 0, 1, 2, 7, 1, 4, 0, 12, 4],
+            &[10, 0, 1, 2, 7, 1, 0, 0, 12, 4],
+            &[6, 0, 1, 3, 8, 0],
+            &[6, 0, 1, 3, 8, u32::MAX],
+            &[9, 0, 1, 3, 8, 1, 5, 4, 4],
+            &[9, 0, 1, 3, 8, 1, u32::MAX, 4, 4],
+            &[12, 0, 1, 3, 8, 2, 0, 4, 5, 0, 4, 4],
+            &[5, 0, 1, 5, 4],
+        ] {
+            let error = Nbit.decode(&[0xff; 64], &call(bad, 32), &mut Vec::new()).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Damaged, "{bad:?}");
+            assert!(!matches!(Nbit.encode(&[0; 32], &call(bad, 32), &mut Vec::new()), Ok(true)), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn arrays_in_arrays_without_end_are_a_limit() {
+        let mut parameters = vec![203, 0, 1];
+        parameters.extend([2, 4].repeat(100));
+        let error = Nbit.decode(&[0xff; 64], &call(&parameters, 32), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Limit);
+    }
+
+    #[test]
+    fn nothing_to_do_is_left_as_it_is() {
+        let mut out = Vec::new();
+        Nbit.decode(b"abc", &call(&[3, 1, 100], 3), &mut out).unwrap();
+        assert_eq!(out, b"abc");
+        assert!(Nbit.decode(b"abc", &call(&[3, 1, 100], 2), &mut Vec::new()).is_err());
+    }
 }

@@ -366,4 +366,120 @@ pub(super) fn set_local(user: &[u32], target: &Target<'_>) -> Result<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn call(parameters: &[u32], most: usize) -> Call<'_> {
+        Call { parameters, most, name: "scale-offset" }
+    }
+
+    fn parameters(first: &[u32]) -> Vec<u32> {
+        let mut all = first.to_vec();
+        all.resize(PARAMETERS, 0);
+        all
+    }
+
+    /// Encodes to these bytes, all but the zeros behind the least value.
+    fn stores(parameters: &[u32], chunk: &[u8], header: &[u8], codes: &[u8]) {
+        let (mut stored, mut back) = (Vec::new(), Vec::new());
+        let call = call(parameters, chunk.len());
+        assert!(ScaleOffset.encode(chunk, &call, &mut stored).unwrap());
+        assert_eq!(stored[..13], *header);
+        assert_eq!(stored[13..HEADER], [0; 8]);
+        assert_eq!(stored[HEADER..], *codes);
+        ScaleOffset.decode(&stored, &call, &mut back).unwrap();
+        assert_eq!(back, chunk);
+        let end = stored.len() - 2;
+        assert!(ScaleOffset.decode(&stored[..end], &call, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn integers_are_stored_above_the_least() {
+        let chunk: Vec<u8> =
+            [100, 105, 97, 300, 250, 101, 99, 102].iter().flat_map(|n: &i32| n.to_le_bytes()).collect();
+        let header = [8, 0, 0, 0, 8, 97, 0, 0, 0, 0, 0, 0, 0];
+        stores(&parameters(&[2, 0, 8, 0, 4, 1, 0, 1]), &chunk, &header, &[3, 8, 0, 0xcb, 0x99, 4, 2, 5, 0]);
+        let chunk: Vec<u8> = [5, 6, 7, 8, 9, 10, -1, -1].iter().flat_map(|n: &i16| n.to_le_bytes()).collect();
+        let header = [3, 0, 0, 0, 8, 5, 0, 0, 0, 0, 0, 0, 0];
+        stores(&parameters(&[2, 0, 8, 0, 2, 1, 0, 1, 0xffff]), &chunk, &header, &[5, 0x39, 0x7f, 0]);
+    }
+
+    #[test]
+    fn floats_are_stored_in_decimal_digits() {
+        let values = [1.25, 2.5, -3.75, 10.0, 0.0, 0.0, 7.5, 8.25f64];
+        let chunk: Vec<u8> = values.iter().flat_map(|n| n.to_le_bytes()).collect();
+        let mut header = [11, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+        header[5..].copy_from_slice(&(-3.75f64).to_le_bytes());
+        // 500, 625, 0, 1375, fill, fill, 1125, 1200 of 11 bits.
+        let codes = [0x3e, 0x89, 0xc4, 0x00, 0x55, 0xff, 0xff, 0xfe, 0x32, 0xcb, 0x00, 0];
+        stores(&parameters(&[0, 2, 8, 1, 8, 0, 0, 1]), &chunk, &header, &codes);
+    }
+
+    #[test]
+    fn what_would_not_come_back_is_not_stored() {
+        let encode = |first: &[u32], chunk: &[u8]| {
+            ScaleOffset.encode(chunk, &call(&parameters(first), chunk.len()), &mut Vec::new()).unwrap()
+        };
+        // More bits than the user allows; the fill value takes the highest code.
+        assert!(encode(&[2, 3, 2, 0, 1, 0, 0, 0], &[1, 8]));
+        assert!(!encode(&[2, 3, 2, 0, 1, 0, 0, 0], &[1, 9]));
+        assert!(!encode(&[2, 3, 2, 0, 1, 0, 0, 1], &[1, 8]));
+        assert!(!encode(
+            &[2, 63, 2, 0, 8, 1, 0, 1],
+            &[1, 0, 0, 0, 0, 0, 0, 0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]
+        ));
+        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let chunk = [1f32.to_le_bytes(), odd.to_le_bytes()].concat();
+            assert!(!encode(&[0, 2, 2, 1, 4, 0, 0, 0], &chunk));
+            assert!(!encode(&[0, 2, 2, 1, 4, 0, 0, 1, 0x7fc0_0000], &chunk));
+        }
+        // Ten to the thousandth is no float.
+        assert!(!encode(&[0, 1000, 2, 1, 4, 0, 0, 0], &[1, 2, 3, 4, 5, 6, 7, 8]));
+        // A chunk of another size.
+        assert!(!encode(&[2, 0, 3, 0, 1, 0, 0, 0], &[1, 8]));
+    }
+
+    #[test]
+    fn parameters_that_make_no_sense_are_damage() {
+        for bad in [
+            &[2, 0, 2, 0, 3, 0, 0, 0][..],
+            &[2, 0, 2, 0, 4, 2, 0, 0],
+            &[2, 0, 2, 0, 4, 0, 2, 0],
+            &[2, 33, 2, 0, 4, 0, 0, 0],
+            &[0, 0, 2, 0, 4, 0, 0, 0],
+            &[2, 0, 2, 1, 4, 0, 0, 0],
+            &[0, 0, 2, 1, 2, 0, 0, 0],
+            &[2, 0, 2, 2, 4, 0, 0, 0],
+            &[2, 0, 3, 0, 4, 0, 0, 0],
+            &[2, 0, u32::MAX, 0, 8, 0, 0, 0],
+        ] {
+            let error = ScaleOffset.decode(&[0; 64], &call(&parameters(bad), 8), &mut Vec::new()).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Damaged, "{bad:?}");
+        }
+        assert!(ScaleOffset.decode(&[0; 64], &call(&[2, 0, 2, 0, 4], 8), &mut Vec::new()).is_err());
+        assert!(ScaleOffset.decode(&[0; 64], &call(&[2; 21], 8), &mut Vec::new()).is_err());
+        let error = ScaleOffset.decode(&[0; 64], &call(&parameters(&[1, 5, 2, 1, 4]), 8), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "not supported: E-scaling of the filter scale-offset");
+    }
+
+    #[test]
+    fn every_width_of_code_is_bounded() {
+        let parameters = parameters(&[2, 0, 4, 0, 8, 1, 1, 1, 5, 6]);
+        for bits in (0..=64).chain([65, 1000, u32::MAX]) {
+            for length in 0..64 {
+                let stored = [&bits.to_le_bytes()[..], &[200; 60]].concat();
+                let mut out = Vec::new();
+                let decoded = ScaleOffset.decode(&stored[..length], &call(&parameters, 32), &mut out).is_ok();
+                let needed = if bits == 0 { 13 } else { HEADER + (4 * bits as usize).div_ceil(8) };
+                assert_eq!(decoded, bits <= 64 && length >= needed, "{bits} bits, {length} bytes");
+                assert!(out.len() <= 32);
+            }
+        }
+    }
+
+    #[test]
+    fn powers_of_ten_are_the_nearest_floats() {
+        assert_eq!(f32::ten_to(-2), 0.01);
+        assert_eq!(f64::ten_to(22), 1e22);
+        assert_eq!(f32::ten_to(39), f32::INFINITY);
+        assert_eq!(f64::ten_to(i64::from(i32::MIN)), 0.0);
+    }
 }

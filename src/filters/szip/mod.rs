@@ -52,7 +52,7 @@ impl Coding {
     fn id_bits(self) -> u32 {
         match self.bits {
             ..=8 => 3,
-            ..=16 => 4,
+            9..=16 => 4,
             _ => 5,
         }
     }
@@ -100,7 +100,7 @@ impl Pixels {
             Coding { bits, block, blocks: scanline.div_ceil(block), differences: options & NEAREST_NEIGHBOUR != 0 };
         let size = match bits {
             ..=8 => 1,
-            ..=16 => 2,
+            9..=16 => 2,
             _ => 4,
         };
         Ok(Pixels { coding, scanline, size, big_endian: options & BIG_ENDIAN != 0, planes })
@@ -224,7 +224,7 @@ pub(super) fn set_local(user: &[u32], target: &Target<'_>) -> Result<Vec<u32>> {
     let precision = if offset != 0 { 8 * size as u32 } else { precision.into() };
     let bits = match precision {
         ..=24 => precision,
-        ..=32 => 32,
+        25..=32 => 32,
         _ => 64,
     };
     // libaec's pixels of 17 to 24 bits have 4 bytes: it would mangle elements of 3.
