@@ -11,13 +11,13 @@ fn example() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.h5");
     let mut out = File::create(&path).unwrap();
-    out.build("plain").write(&(0..1000).collect::<Vec<i32>>()).unwrap();
+    out.build("plain").write((0..1000).collect::<Vec<i32>>()).unwrap();
     let pixels: Vec<u8> = (0..200 * 30).map(|n| (n / 7) as u8).collect();
     out.build("deep/er/images").shape([200, 30]).chunks([10, 30]).shuffle().deflate(4).write(&pixels).unwrap();
     out.build("names").write(&["eins", "zwei", "drei"].map(String::from)[..]).unwrap();
     let mut deep = out.root().group("deep").unwrap();
     for i in 0..20 {
-        deep.set_attribute(&format!("a{i}"), i).unwrap();
+        deep.set_attribute(format!("a{i}"), i).unwrap();
     }
     out.commit().unwrap();
     std::fs::read(&path).unwrap()

@@ -12,9 +12,9 @@ fn file(dir: &tempfile::TempDir, shape: &[u64], chunks: Option<&[u64]>, gzip: bo
     let mut out = File::create(&path).unwrap();
     let n = shape.iter().product::<u64>() as u32;
     let values: Vec<u32> = (0..n).collect();
-    let mut builder = out.build("d").shape(shape.to_vec());
+    let mut builder = out.build("d").shape(shape);
     if let Some(chunks) = chunks {
-        builder = builder.chunks(chunks.to_vec());
+        builder = builder.chunks(chunks);
         if gzip {
             builder = builder.shuffle().deflate(1);
         }
@@ -70,11 +70,11 @@ proptest! {
         let mut slab = Hyperslab { start: vec![], stride: vec![], count: vec![], block: vec![] };
         let mut axes = Vec::new();
         let mut ranges = Vec::new();
-        for d in 0..rank {
-            let start = seed(d, 0, shape[d]);
-            let block = 1 + seed(d, 1, (shape[d] - start).min(3));
+        for (d, &n) in shape.iter().enumerate() {
+            let start = seed(d, 0, n);
+            let block = 1 + seed(d, 1, (n - start).min(3));
             let stride = block + seed(d, 2, 3);
-            let count = 1 + seed(d, 3, (shape[d] - start - block) / stride + 1);
+            let count = 1 + seed(d, 3, (n - start - block) / stride + 1);
             axes.push((0..count).flat_map(|i| (0..block).map(move |b| start + i * stride + b)).collect::<Vec<_>>());
             slab.start.push(start);
             slab.stride.push(stride);

@@ -121,7 +121,7 @@ fn a_slab_is_read_straight_into_its_place() {
 #[test]
 fn numbers_of_elements_that_differ_are_refused() {
     let (target, source) = (Region::all(&[4]), Region::all(&[5]));
-    let part = Bounds(vec![0..4]);
+    let part = Bounds::all(&[4]);
     let mut read = |_: &Bounds, _: &mut [u8]| Ok(());
     let mut out = [0; 4];
     let mut transfer =
