@@ -1,4 +1,5 @@
 //! References of every kind that libhdf5 writes, followed by us: where they lead, and what they select.
+#![cfg(feature = "cli")] // its parser of JSON
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
 use h5manager::{File, Object, Reference};
