@@ -57,8 +57,10 @@ impl<'a> Vector<'a> {
         let mut found = Vec::new();
         let (datatype, _) = datatype::decode(&self.datatype).unwrap();
         let target = Target { datatype: &datatype, chunk: &self.shape, fill: self.fill.as_deref() };
+        let loses_members = self.name.contains("get lost");
         match set_local(self.filter, &self.user, &target) {
             Ok(ours) if ours == self.parameters => {}
+            Err(e) if loses_members && e.kind() == crate::ErrorKind::Unsupported => {}
             other => found.push(format!("parameters {other:?}, libhdf5 has {:?}", self.parameters)),
         }
         if self.raw.is_empty() {
@@ -72,13 +74,14 @@ impl<'a> Vector<'a> {
         let call = Call { parameters: &self.parameters, most: self.raw.len(), name: &name };
         let mut out = Vec::new();
         let encoded = filter.encode(&self.raw, &call, &mut out).unwrap();
-        if encoded == self.skipped || (encoded && out != self.stored) {
+        if encoded == (self.skipped || loses_members) || (encoded && out != self.stored) {
             found.push(format!("encoded {encoded} {out:02x?}, libhdf5 {:02x?}", self.stored));
         }
         if !self.skipped {
             out.clear();
             match filter.decode(&self.stored, &call, &mut out) {
                 Ok(()) if out == self.read => {}
+                Err(_) if self.read.is_empty() => {}
                 other => found.push(format!("decoded {other:?} {out:02x?}, libhdf5 {:02x?}", self.read)),
             }
         }

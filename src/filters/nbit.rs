@@ -34,6 +34,7 @@ const MOST: usize = 4096;
 pub(super) struct Nbit;
 
 /// What an element, or a part of one, is made of.
+#[derive(PartialEq)]
 enum Packed {
     Number {
         size: usize,
@@ -122,9 +123,16 @@ fn bytes(size: usize, big_endian: bool, significant: &Range<usize>) -> impl Iter
 }
 
 /// Reads the tree of parameters.
+///
+/// libhdf5 has an error here that became part of the format: behind an array of arrays or compounds it goes on with the
+/// parameters of the inner type, as if they were the next member's. It writes and reads so, and what chunks then lack
+/// (the last members) it reads as zeros. Chunks must be decoded as they were encoded; ours we leave unfiltered.
 struct Tree<'a> {
     call: &'a Call<'a>,
     at: usize,
+    as_libhdf5: bool,
+    /// Whether the place may be wrong by now.
+    astray: bool,
 }
 
 impl Tree<'_> {
@@ -142,15 +150,7 @@ impl Tree<'_> {
         }
         match class {
             NUMBER => self.number(size),
-            ARRAY => {
-                let base = self.packed(depth)?;
-                // An array of what is stored as it is, is stored as it is: libhdf5 does not look at the size of the base.
-                let base = if let Packed::AsItIs { .. } = base { Packed::AsItIs { size } } else { base };
-                if !size.is_multiple_of(base.size()) {
-                    return Err(self.call.damaged(format!("an array of {size} bytes, of {} each", base.size())));
-                }
-                Ok(Packed::Array { size, base: Box::new(base) })
-            }
+            ARRAY => self.array(size, depth),
             COMPOUND => self.compound(size, depth),
             AS_IT_IS => Ok(Packed::AsItIs { size }),
             _ => Err(self.call.damaged(format!("class {class}"))),
@@ -167,12 +167,33 @@ impl Tree<'_> {
         Ok(Packed::Number { size, big_endian: order == 1, significant: offset..end })
     }
 
+    fn array(&mut self, size: usize, depth: usize) -> Result<Packed> {
+        let inner = self.at + 1;
+        let base = match self.packed(depth)? {
+            // libhdf5 does not look at the size of the base.
+            Packed::AsItIs { .. } => Packed::AsItIs { size },
+            base => base,
+        };
+        if !size.is_multiple_of(base.size()) {
+            return Err(self.call.damaged(format!("an array of {size} bytes, of {} each", base.size())));
+        }
+        if self.as_libhdf5 && matches!(base, Packed::Array { .. } | Packed::Compound { .. }) {
+            (self.at, self.astray) = (inner, true);
+        }
+        Ok(Packed::Array { size, base: Box::new(base) })
+    }
+
     fn compound(&mut self, size: usize, depth: usize) -> Result<Packed> {
         let count = self.next()?;
         let mut members = Vec::new();
         let mut used = 0usize;
         for _ in 0..count {
             let offset = self.next()?;
+            if self.astray && self.call.parameter(self.at)? > AS_IT_IS {
+                // libhdf5 neither stores nor skips what has no such class.
+                self.at += 1;
+                continue;
+            }
             let member = self.packed(depth)?;
             used = used.saturating_add(member.size());
             if used > size || offset.saturating_add(member.size()) > size {
@@ -187,27 +208,36 @@ impl Tree<'_> {
     }
 }
 
-/// How a chunk is packed, and its size; `None` if it is stored as it is.
-fn layout(call: &Call<'_>) -> Result<Option<(Packed, u64)>> {
+/// How an element is packed, as it is meant or as libhdf5 does it; `None` if chunks are stored as they are.
+fn element(call: &Call<'_>, as_libhdf5: bool) -> Result<Option<Packed>> {
     if call.parameter(0)? as usize != call.parameters.len() {
         return Err(call.damaged(format!("{} parameters", call.parameters.len())));
     }
     if call.parameter(1)? != 0 {
         return Ok(None);
     }
-    let element = Tree { call, at: FIRST }.packed(Limits::MAX_NESTING)?;
-    let size = u64::from(call.parameter(2)?).saturating_mul(element.size() as u64);
-    Ok(Some((element, size)))
+    let mut tree = Tree { call, at: FIRST, as_libhdf5, astray: false };
+    tree.packed(Limits::MAX_NESTING).map(Some)
+}
+
+/// Whether libhdf5 does what is meant, so that nothing is lost.
+fn is_whole(call: &Call<'_>, meant: &Packed) -> bool {
+    element(call, true).is_ok_and(|done| done.as_ref() == Some(meant))
+}
+
+/// Bytes of a chunk.
+fn size(call: &Call<'_>, element: &Packed) -> Result<u64> {
+    Ok(u64::from(call.parameter(2)?).saturating_mul(element.size() as u64))
 }
 
 impl Filter for Nbit {
     fn decode(&self, stored: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<()> {
-        let Some((element, size)) = layout(call)? else {
+        let Some(element) = element(call, true)? else {
             call.check_size(stored.len() as u64)?;
             out.extend_from_slice(stored);
             return Ok(());
         };
-        out.resize(call.check_size(size)?, 0);
+        out.resize(call.check_size(size(call, &element)?)?, 0);
         let mut bits = BitReader::new(stored);
         for item in out.chunks_exact_mut(element.size()) {
             element.decode(&mut bits, item).ok_or_else(|| call.damaged("ends before its elements"))?;
@@ -216,11 +246,11 @@ impl Filter for Nbit {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
-        let Some((element, size)) = layout(call)? else {
+        let Some(element) = element(call, false)? else {
             out.extend_from_slice(chunk);
             return Ok(true);
         };
-        if size != chunk.len() as u64 {
+        if size(call, &element)? != chunk.len() as u64 || !is_whole(call, &element) {
             return Ok(false);
         }
         let mut bits = BitWriter::new(out);
@@ -244,6 +274,12 @@ pub(super) fn set_local(target: &Target<'_>) -> Result<Vec<u32>> {
         return Err(Error::unsupported("nbit: a datatype of so many parts"));
     }
     (tree[0], tree[1]) = (tree.len() as u32, nothing_to_do.into());
+    let call = Call { parameters: &tree, most: usize::MAX, name: "nbit" };
+    if element(&call, false)?.is_some_and(|meant| !is_whole(&call, &meant)) {
+        return Err(Error::unsupported(
+            "nbit of compounds with arrays of arrays or compounds, as libhdf5 loses members",
+        ));
+    }
     Ok(tree)
 }
 
@@ -343,6 +379,18 @@ mod tests {
             assert_eq!(error.kind(), crate::ErrorKind::Damaged, "{bad:?}");
             assert!(!matches!(Nbit.encode(&[0; 32], &call(bad, 32), &mut Vec::new()), Ok(true)), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn behind_an_array_of_arrays_libhdf5_goes_astray() {
+        // Two arrays of one array of a byte of 4 bits, then a byte of which nothing is stored: in its place the array's
+        // "size, class" is taken for "offset, class".
+        let parameters = [22, 0, 1, 3, 3, 2, 0, 2, 1, 2, 1, 1, 1, 0, 4, 0, 2, 1, 1, 0, 4, 0];
+        let call = call(&parameters, 3);
+        let mut out = Vec::new();
+        Nbit.decode(&[0x5a, 0xff], &call, &mut out).unwrap();
+        assert_eq!(out, [5, 10, 0]);
+        assert!(!Nbit.encode(&out, &call, &mut Vec::new()).unwrap());
     }
 
     #[test]

@@ -178,11 +178,11 @@ impl Numbers {
         let (min, max) = range.unwrap_or((F::of_bits(0), F::of_bits(0)));
         let above = |n: F| (n * factor - min * factor).rounded().wide();
         let spread = above(max);
-        if !spread.is_finite() {
-            return None;
-        }
         if spread > 2f64.powi(F::WIDTH as i32 - 1) {
             return Some(Coded { bits: F::WIDTH, least: 0, codes: None });
+        }
+        if spread.is_nan() {
+            return None;
         }
         let highest = spread as u64 + u64::from(fill.is_some());
         let (bits, least) = (64 - highest.leading_zeros(), min.bits());
@@ -409,7 +409,7 @@ mod tests {
         let mut header = [11, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
         header[5..].copy_from_slice(&(-3.75f64).to_le_bytes());
         // 500, 625, 0, 1375, fill, fill, 1125, 1200 of 11 bits.
-        let codes = [0x3e, 0x89, 0xc4, 0x00, 0x55, 0xff, 0xff, 0xfe, 0x32, 0xcb, 0x00, 0];
+        let codes = [0x3e, 0x89, 0xc4, 0x00, 0x55, 0xff, 0xff, 0xff, 0xe3, 0x2c, 0xb0, 0];
         stores(&parameters(&[0, 2, 8, 1, 8, 0, 0, 1]), &chunk, &header, &codes);
     }
 

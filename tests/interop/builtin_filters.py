@@ -2,7 +2,7 @@
 
 Usage: builtin_filters.py FILE. Writes a line for each chunk, its fields separated by tabs: name, filter, options of the
 user, parameters stored, datatype (as H5Tencode gives it, without its first two bytes), shape, fill value, the chunk as it
-was written, as it is read, as it is stored, filter mask. Lists have commas, bytes are hexadecimal; "-" is none.
+was written, as it is read (none if libhdf5 cannot), as it is stored, filter mask. Lists have commas, bytes are hexadecimal; "-" is none.
 `src/filters/against_libhdf5.rs` holds our filters against them.
 """
 import ctypes
@@ -68,8 +68,11 @@ class Vectors:
             h5f.flush(self.file)
             mask, stored = dataset.read_direct_chunk((0,) * len(shape))
             back = np.zeros(len(raw), "u1")
-            dataset.read(h5s.ALL, h5s.ALL, back, mtype=datatype)
-            read = back.tobytes()
+            try:
+                dataset.read(h5s.ALL, h5s.ALL, back, mtype=datatype)
+                read = back.tobytes()
+            except OSError:
+                assert "get lost" in name, name
         fill = "-" if fill == "undefined" else (fill or bytes(datatype.get_size())).hex()
         fields = [name, filter_id, listed(user), listed(parameters), datatype.encode()[2:].hex(), listed(shape), fill]
         fields += [raw.hex() or "-", read.hex() or "-", bytes(stored).hex() or "-", mask]
@@ -218,12 +221,23 @@ def nbit(vectors):
         ("arrays", h5t.array_create(twelve, (3, 2))), ("arrays of arrays", grid),
         ("arrays of text", h5t.array_create(text, (3,))), ("arrays of compounds", h5t.array_create(inner, (2,))),
         ("compounds", inner), ("compounds of full numbers", compound(8, (0, integer(4)), (4, integer(2)))),
-        ("compounds of all", compound(80, (0, small), (5, text), (10, grid), (40, inner), (60, bits), (70, opaque))),
+        ("compounds of all", compound(80, (0, small), (5, text), (40, inner), (60, bits), (70, opaque), (10, grid))),
         ("compounds of compounds", compound(30, (2, compound(20, (3, inner), (16, enumeration))), (24, twelve))),
         ("compounds out of order", compound(16, (8, twelve), (0, small), (12, short_float(BIG)))),
         ("arrays of full numbers", h5t.array_create(integer(4), (2,))),
     ]:
         add(name, datatype)
+    # libhdf5 loses members behind such arrays; what it stores must be read as it reads it.
+    pairs = h5t.array_create(compound(4, (0, twelve), (2, integer(1, True, LITTLE, 4))), (3,))
+    fives = [(0, twelve), (2, twelve), (4, twelve), (6, enumeration), (7, enumeration)]
+    fives = h5t.array_create(compound(8, *fives), (2,))
+    for name, datatype in [
+        ("arrays of arrays", compound(80, (0, small), (10, grid), (40, inner), (60, bits), (70, opaque))),
+        ("arrays of arrays inside", compound(60, (0, compound(30, (2, small), (6, grid))), (40, small), (50, twelve))),
+        ("arrays of five", compound(40, (0, fives), (20, small), (26, twelve), (30, text))),
+        ("arrays of pairs", compound(40, (0, pairs), (20, small), (26, twelve), (30, text))),
+    ]:
+        add(f"members that get lost, {name}", datatype)
     variable = compound(40, (0, twelve), (8, h5t.vlen_create(integer(4))), (32, small))
     vectors.add("nbit of variable length", NBIT, (), variable, (3,), None)
 

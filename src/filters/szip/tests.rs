@@ -19,6 +19,7 @@ fn encode(parameters: &[u32], chunk: &[u8]) -> Option<Vec<u8>> {
 fn every_coding_comes_back() {
     let ramp: Vec<u8> = (0..4096u32).flat_map(|n| (n * n / 31).to_le_bytes()).collect();
     let sparse: Vec<u8> = (0..16384u32).map(|n| u8::from(n % 97 == 3)).collect();
+    let mut made = 0;
     for chunk in [vec![0; 16384], ramp, sparse] {
         for coding in [4, 32] {
             for order in [LITTLE_ENDIAN, BIG_ENDIAN] {
@@ -27,15 +28,15 @@ fn every_coding_comes_back() {
                         let parameters = [coding | order | RAW, block, bits, scanline];
                         if let Some(stored) = encode(&parameters, &chunk) {
                             assert!(decode(&parameters, &stored, 16384).unwrap() == chunk, "{parameters:?}");
-                        } else {
-                            // Only where scanlines are mostly filling.
-                            assert!(scanline < block.max(8), "{parameters:?}");
+                            made += 1;
                         }
                     }
                 }
             }
         }
     }
+    // The others become larger.
+    assert!(made > 250, "{made}");
 }
 
 #[test]
