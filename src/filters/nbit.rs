@@ -30,6 +30,8 @@ const AS_IT_IS: u32 = 4;
 const FIRST: usize = 3;
 /// The most that libhdf5 stores.
 const MOST: usize = 4096;
+/// Parts of an element that are read: many more than so many parameters make.
+const MOST_PARTS: u32 = 1 << 16;
 
 pub(super) struct Nbit;
 
@@ -125,14 +127,15 @@ fn bytes(size: usize, big_endian: bool, significant: &Range<usize>) -> impl Iter
 /// Reads the tree of parameters.
 ///
 /// libhdf5 has an error here that became part of the format: behind an array of arrays or compounds it goes on with the
-/// parameters of the inner type, as if they were the next member's. It writes and reads so, and what chunks then lack
-/// (the last members) it reads as zeros. Chunks must be decoded as they were encoded; ours we leave unfiltered.
+/// parameters of the inner type, as if they were the next member's. It writes so; what chunks then lack (the last
+/// members) it reads as zeros, or it cannot read them. Chunks must be decoded as they were encoded; ours we leave
+/// unfiltered.
 struct Tree<'a> {
     call: &'a Call<'a>,
     at: usize,
     as_libhdf5: bool,
-    /// Whether the place may be wrong by now.
-    astray: bool,
+    /// Parts that may still come: by the error some are read twice, and twice again inside of these.
+    left: u32,
 }
 
 impl Tree<'_> {
@@ -144,6 +147,7 @@ impl Tree<'_> {
 
     fn packed(&mut self, depth: usize) -> Result<Packed> {
         let depth = depth.checked_sub(1).ok_or_else(|| Error::limit("nbit: datatypes nested more than 64 deep"))?;
+        self.left = self.left.checked_sub(1).ok_or_else(|| Error::limit("nbit: elements of more than 65536 parts"))?;
         let (class, size) = (self.next()? as u32, self.next()?);
         if size == 0 {
             return Err(self.call.damaged("a part of 0 bytes"));
@@ -178,7 +182,7 @@ impl Tree<'_> {
             return Err(self.call.damaged(format!("an array of {size} bytes, of {} each", base.size())));
         }
         if self.as_libhdf5 && matches!(base, Packed::Array { .. } | Packed::Compound { .. }) {
-            (self.at, self.astray) = (inner, true);
+            self.at = inner;
         }
         Ok(Packed::Array { size, base: Box::new(base) })
     }
@@ -189,11 +193,6 @@ impl Tree<'_> {
         let mut used = 0usize;
         for _ in 0..count {
             let offset = self.next()?;
-            if self.astray && self.call.parameter(self.at)? > AS_IT_IS {
-                // libhdf5 neither stores nor skips what has no such class.
-                self.at += 1;
-                continue;
-            }
             let member = self.packed(depth)?;
             used = used.saturating_add(member.size());
             if used > size || offset.saturating_add(member.size()) > size {
@@ -216,7 +215,7 @@ fn element(call: &Call<'_>, as_libhdf5: bool) -> Result<Option<Packed>> {
     if call.parameter(1)? != 0 {
         return Ok(None);
     }
-    let mut tree = Tree { call, at: FIRST, as_libhdf5, astray: false };
+    let mut tree = Tree { call, at: FIRST, as_libhdf5, left: MOST_PARTS };
     tree.packed(Limits::MAX_NESTING).map(Some)
 }
 
@@ -399,6 +398,30 @@ mod tests {
         parameters.extend([2, 4].repeat(100));
         let error = Nbit.decode(&[0xff; 64], &call(&parameters, 32), &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Limit);
+    }
+
+    #[test]
+    fn parts_that_are_read_again_and_again_are_a_limit() {
+        // Taken for "offset, class, size" and for "class, size, count" these are arrays of compounds of arrays …
+        let mut parameters = vec![0, 0, 1];
+        parameters.extend([3, 2, 3, 2].repeat(8000));
+        parameters[0] = parameters.len() as u32;
+        for big in [3, 1 << 20, u32::MAX] {
+            let parameters: Vec<u32> = parameters.iter().map(|&n| if n == 3 { big } else { n }).collect();
+            let _ = Nbit.decode(&[0xff; 64], &call(&parameters, 32), &mut Vec::new());
+        }
+        for seed in 0..2000u32 {
+            let mut n = seed.wrapping_mul(2_654_435_761) | 1;
+            let mut parameters = vec![0, 0, 1, 3, 1 << 16];
+            parameters.extend((0..400).map(|_| {
+                n ^= n << 13;
+                n ^= n >> 17;
+                n ^= n << 5;
+                [1, 2, 3, 4, 2, 3, 2, 3][n as usize % 8]
+            }));
+            parameters[0] = parameters.len() as u32;
+            let _ = Nbit.decode(&[0xff; 64], &call(&parameters, 1 << 16), &mut Vec::new());
+        }
     }
 
     #[test]

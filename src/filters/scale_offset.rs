@@ -410,7 +410,16 @@ mod tests {
         header[5..].copy_from_slice(&(-3.75f64).to_le_bytes());
         // 500, 625, 0, 1375, fill, fill, 1125, 1200 of 11 bits.
         let codes = [0x3e, 0x89, 0xc4, 0x00, 0x55, 0xff, 0xff, 0xff, 0xe3, 0x2c, 0xb0, 0];
-        stores(&parameters(&[0, 2, 8, 1, 8, 0, 0, 1]), &chunk, &header, &codes);
+        let parameters = parameters(&[0, 2, 8, 1, 8, 0, 0, 1]);
+        stores(&parameters, &chunk, &header, &codes);
+        // Others are rounded.
+        let (mut stored, mut back) = (Vec::new(), Vec::new());
+        let values = [1.234, 2.5, -3.75, 10.01, 0.0, 0.0, 7.5, 8.25f64];
+        let chunk: Vec<u8> = values.iter().flat_map(|n| n.to_le_bytes()).collect();
+        assert!(ScaleOffset.encode(&chunk, &call(&parameters, 64), &mut stored).unwrap());
+        assert_eq!(stored[HEADER..], [0x3e, 0x49, 0xc4, 0, 0x56, 0x0f, 0xff, 0xff, 0xe3, 0x2c, 0xb0, 0]);
+        ScaleOffset.decode(&stored, &call(&parameters, 64), &mut back).unwrap();
+        assert_eq!(back[..8], (4.98f64 - 3.75).to_le_bytes());
     }
 
     #[test]
