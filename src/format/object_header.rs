@@ -174,6 +174,10 @@ impl Prefix {
             found.push(Envelope { kind, flags, order, body: start..end });
             at = end;
         }
+        if self.version == 1 && at != range.end {
+            let message = format!("{} bytes behind its last message, which version 1 cannot have", range.end - at);
+            return Err(Error::damaged(message).in_structure(STRUCTURE));
+        }
         Ok(found)
     }
 }
@@ -188,14 +192,15 @@ fn check_flags(kind: u16, flags: u8) -> Result<()> {
     const SHAREABLE: u8 = 1 << 6;
     /// Dataspace, datatype, both fill values, filter pipeline, attribute.
     const SHAREABLE_KINDS: [u16; 6] = [0x01, 0x03, 0x04, 0x05, 0x0b, 0x0c];
-    /// Those that have a meaning.
+    /// Those that have a meaning: all below but one.
     const KINDS: u16 = 0x19;
+    const BOGUS: u16 = 0x09;
     let has = |all: u8| flags & all == all;
     let wrong = if has(SHARED | NOT_SHAREABLE) {
         "shared and not to be shared"
     } else if has(MARKED | FAIL_ON_WRITING) || (has(MARKED) && !has(MARK)) {
         "marked as not understood by somebody who should not have"
-    } else if flags & (SHARED | SHAREABLE) != 0 && kind < KINDS && !SHAREABLE_KINDS.contains(&kind) {
+    } else if flags & (SHARED | SHAREABLE) != 0 && (kind < KINDS && kind != BOGUS) && !SHAREABLE_KINDS.contains(&kind) {
         "shared, which this type cannot be"
     } else {
         return Ok(());
@@ -284,7 +289,7 @@ mod tests {
             prefix.envelopes(&bytes, prefix.messages.start as usize..prefix.messages.end as usize)
         };
         // A shared datatype; a constant layout; a message of the future, marked or not; attribute info, not to be shared.
-        for (kind, flags) in [(3, 0x42), (8, 1), (0x30, 0x10), (0x30, 0x30), (0x30, 0x42), (0x15, 4)] {
+        for (kind, flags) in [(3, 0x42), (8, 1), (0x30, 0x10), (0x30, 0x30), (0x30, 0x42), (9, 0x40), (0x15, 4)] {
             with(kind, flags).unwrap();
         }
         for (kind, flags) in [(3, 6), (0x30, 0x20), (0x30, 0x38), (8, 2), (6, 0x40), (0x15, 2)] {
@@ -299,6 +304,7 @@ mod tests {
         bytes.extend([0; 16]);
         let prefix = Prefix::decode(&bytes).unwrap();
         assert_eq!(prefix.envelopes(&bytes, 16..40).unwrap().len(), 2);
+        assert!(prefix.envelopes(&bytes, 16..38).is_err());
         bytes[18] = 12;
         assert!(prefix.envelopes(&bytes, 16..40).is_err());
     }

@@ -54,6 +54,14 @@ impl Source for PatchedSource {
         Ok(())
     }
 
+    fn wants_plan(&self) -> bool {
+        self.below.wants_plan()
+    }
+
+    fn announce(&self, ranges: &[std::ops::Range<u64>]) -> Result<()> {
+        self.below.announce(ranges)
+    }
+
     fn gaps(&self) -> Vec<std::ops::Range<u64>> {
         self.below.gaps()
     }

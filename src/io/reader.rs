@@ -25,6 +25,8 @@ struct Shared {
     widths: Widths,
     /// Whether a writer is at work: then nothing is kept, and what does not fit together is read again.
     live: bool,
+    /// How often something may still be read again.
+    retries: AtomicU64,
     pages: PageCache,
     chunks: ChunkCache,
     blocks: ChunkCache,
@@ -34,6 +36,10 @@ struct Shared {
 
 /// What checked blocks of heaps may take.
 const BLOCK_BYTES: u64 = 32 << 20;
+
+/// How often something is read again until the file is refreshed: one that is damaged, and not just being written, shall not
+/// keep its reader waiting for each of its structures.
+const MOST_RETRIES: u64 = 1000;
 
 /// A heap of messages that many objects have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +79,7 @@ impl Shared {
             base: 0,
             widths: Widths::EIGHT,
             live,
+            retries: MOST_RETRIES.into(),
             pages: PageCache::default(),
             chunks: kept(limits.chunk_cache_bytes),
             blocks: kept(BLOCK_BYTES),
@@ -136,8 +143,13 @@ impl Reader {
         /// As in libhdf5.
         const TRIES: u32 = 100;
         for tried in 1.. {
+            let retries = &self.shared.retries;
             match read() {
-                Err(e) if self.shared.live && e.kind() == crate::ErrorKind::Damaged && tried < TRIES => {}
+                Err(e)
+                    if self.shared.live
+                        && e.kind() == crate::ErrorKind::Damaged
+                        && tried < TRIES
+                        && retries.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() => {}
                 done => return done,
             }
             #[cfg(not(target_family = "wasm"))]
@@ -299,5 +311,50 @@ impl Reader {
             .collect::<Result<Vec<_>>>()?;
         ranges.sort_unstable_by_key(|r| r.start);
         self.shared.source.announce(&ranges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::{FaultSource, MemorySource};
+    use std::cell::Cell;
+
+    fn live() -> Reader {
+        // One whose bytes do not lie in memory, as far as it says.
+        let source = FaultSource::new(MemorySource::new(vec![0; 64]), u64::MAX);
+        let reader = Reader::new(Arc::new(source), Limits::default(), None).unwrap();
+        reader.with_superblock(0, 64, Widths::EIGHT, true)
+    }
+
+    #[test]
+    fn what_a_writer_is_halfway_through_is_read_again_but_not_for_ever() {
+        let reader = live();
+        let tried = Cell::new(0);
+        let after = |good: u32| {
+            tried.set(0);
+            reader.settled(|| {
+                tried.set(tried.get() + 1);
+                if tried.get() > good { Ok(tried.get()) } else { Err(Error::damaged("torn")) }
+            })
+        };
+        assert_eq!(after(0).unwrap(), 1);
+        assert_eq!(after(5).unwrap(), 6);
+        assert!(after(1000).is_err());
+        assert_eq!(tried.get(), 100);
+        // Other errors do not pass by waiting.
+        tried.set(0);
+        let refused: Result<()> = reader.settled(|| {
+            tried.set(tried.get() + 1);
+            Err(Error::unsupported("something"))
+        });
+        assert!(refused.is_err() && tried.get() == 1);
+        // All of it has an end, too.
+        let mut all = 0;
+        for _ in 0..100 {
+            assert!(after(1000).is_err());
+            all += tried.get();
+        }
+        assert!(all < 1200, "{all}");
     }
 }
