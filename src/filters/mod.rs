@@ -16,6 +16,7 @@ mod blosc2;
 mod bzip2;
 mod deflate;
 mod fletcher32;
+mod jpeg_ls;
 mod lz4;
 mod lz77;
 mod lzf;

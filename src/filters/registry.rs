@@ -1,7 +1,9 @@
 //! The filters by their registered numbers: those that come with the crate, those that users add, and the names of all.
 
 use super::{DEFLATE, FLETCHER32, Filter, LZF, SHUFFLE};
-use super::{bitshuffle, blosc, blosc2, bzip2, lz4, lzf, nbit, rounded, scale_offset, snappy, szip, zfp, zstd};
+use super::{
+    bitshuffle, blosc, blosc2, bzip2, jpeg_ls, lz4, lzf, nbit, rounded, scale_offset, snappy, szip, zfp, zstd,
+};
 use crate::format::message::filter_pipeline::FilterInfo;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -41,6 +43,7 @@ fn included(id: u16) -> Option<Arc<dyn Filter>> {
         32003 => Arc::new(snappy::Snappy),
         32004 => Arc::new(lz4::Lz4),
         32008 => Arc::new(bitshuffle::Bitshuffle),
+        32012 | 32018 => Arc::new(jpeg_ls::JpegLs),
         32013 => Arc::new(zfp::Zfp),
         32015 => Arc::new(zstd::Zstandard),
         32026 => Arc::new(blosc2::Blosc2),
