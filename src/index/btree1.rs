@@ -1,6 +1,6 @@
 //! Walking version 1 B-trees, by an iterator that keeps one node a level in memory.
 
-use crate::bytes::{Address, Limits};
+use crate::bytes::Address;
 use crate::error::{Context, Error, Result};
 use crate::format::btree1::{Key, Node, header_size};
 use crate::io::Reader;
@@ -31,9 +31,6 @@ impl<K: Key> Entries<K> {
         match level {
             Some(level) if node.level != level => {
                 return wrong(format!("level {} below level {}", node.level, level + 1));
-            }
-            None if usize::from(node.level) > Limits::MAX_NESTING => {
-                return wrong(format!("level {}", node.level));
             }
             _ => {}
         }
