@@ -69,8 +69,9 @@ impl Conversion {
             return of(Step::Copy);
         }
         match (from, to) {
-            (Datatype::Integer { bits: a, signed: x }, Datatype::Integer { bits: b, signed: y })
-                if x == y && a.is_full() && b.is_full() && a.size == b.size =>
+            // libhdf5 looks for this first, and at nothing but sizes and orders: a sign that differs is taken as it is.
+            (Datatype::Integer { bits: a, .. }, Datatype::Integer { bits: b, .. })
+                if a.size == b.size && a.order != b.order && a.size > 1 && a.offset == 0 && b.offset == 0 =>
             {
                 of(Step::Reverse)
             }
@@ -292,6 +293,8 @@ mod tests {
         assert_eq!(convert(&big, &Datatype::integer(1, true), &bytes), [255, 7, 127]);
         let little: Vec<u8> = [-1i32, 7, 300].iter().flat_map(|n| n.to_le_bytes()).collect();
         assert_eq!(convert(&big, &Datatype::integer(4, true), &bytes), little);
+        // Of the same size, they are only turned round, as in libhdf5: a sign is then no sign.
+        assert_eq!(convert(&big, &Datatype::integer(4, false), &(-2i32).to_be_bytes()), (-2i32).to_le_bytes());
         let wide: Vec<u8> = [-1i64, 7, 300].iter().flat_map(|n| n.to_be_bytes()).collect();
         assert_eq!(convert(&big, &integer(8, true, ByteOrder::Big), &bytes), wide);
         let most = convert(&Datatype::integer(8, false), &Datatype::integer(8, true), &[255; 8]);

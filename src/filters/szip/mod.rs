@@ -176,11 +176,10 @@ impl Filter for Szip {
         let (size, stream) = stored.split_first_chunk::<4>().ok_or_else(|| call.damaged("ends before its size"))?;
         let size = call.check_size(u32::from_le_bytes(*size).into())?;
         if !pixels.are_whole(size) {
-            if matches!(pixels.coding.bits, 17..=24) {
-                // libaec takes 4 bytes for each, and loses what does not fit.
-                return Err(Error::unsupported("szip of elements of 3 bytes, whose bits libhdf5 does not keep"));
-            }
-            return Err(call.damaged(format!("{size} bytes are not whole pixels")));
+            // libaec takes elements of 3 or 5 bytes for pixels of 4 or 8, and drops what does not fill one.
+            return Err(Error::unsupported(format!(
+                "szip of {size} bytes that are not whole pixels, which libhdf5 cuts"
+            )));
         }
         out.reserve(size);
         if pixels.planes == 1 {
