@@ -16,10 +16,13 @@ mod blosc2;
 mod bzip2;
 mod deflate;
 mod fletcher32;
+#[cfg(feature = "jpeg")]
+mod jpeg;
 mod jpeg_ls;
 mod lz4;
 mod lz77;
 mod lzf;
+mod lzo;
 mod nbit;
 mod registry;
 #[cfg(test)]
@@ -31,6 +34,7 @@ mod shuffle;
 mod snappy;
 mod szip;
 mod transpose;
+mod vbz;
 mod zfp;
 mod zstd;
 

@@ -2,7 +2,7 @@
 
 use super::{DEFLATE, FLETCHER32, Filter, LZF, SHUFFLE};
 use super::{
-    bitshuffle, blosc, blosc2, bzip2, jpeg_ls, lz4, lzf, nbit, rounded, scale_offset, snappy, szip, zfp, zstd,
+    bitshuffle, blosc, blosc2, bzip2, jpeg_ls, lz4, lzf, lzo, nbit, rounded, scale_offset, snappy, szip, vbz, zfp, zstd,
 };
 use crate::format::message::filter_pipeline::FilterInfo;
 use std::collections::HashMap;
@@ -37,6 +37,7 @@ fn included(id: u16) -> Option<Arc<dyn Filter>> {
         4 => Arc::new(szip::Szip),
         5 => Arc::new(nbit::Nbit),
         6 => Arc::new(scale_offset::ScaleOffset),
+        305 => Arc::new(lzo::Lzo),
         307 => Arc::new(bzip2::Bzip2),
         LZF => Arc::new(lzf::Lzf),
         32001 => Arc::new(blosc::Blosc),
@@ -46,6 +47,9 @@ fn included(id: u16) -> Option<Arc<dyn Filter>> {
         32012 | 32018 => Arc::new(jpeg_ls::JpegLs),
         32013 => Arc::new(zfp::Zfp),
         32015 => Arc::new(zstd::Zstandard),
+        #[cfg(feature = "jpeg")]
+        32019 => Arc::new(super::jpeg::Jpeg),
+        32020 => Arc::new(vbz::Vbz),
         32026 => Arc::new(blosc2::Blosc2),
         32022 | 32023 | 32032 => Arc::new(rounded::Rounded),
         _ => return None,
