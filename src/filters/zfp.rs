@@ -8,8 +8,9 @@
 
 use super::{Call, Filter};
 use crate::error::{Error, Result};
-use zfp_rs::{ZfpBitStream, ZfpConfig, ZfpField, ZfpFieldMetadata, ZfpFieldMut, ZfpHeaderError, ZfpHeaderMask};
-use zfp_rs::{ZfpMode, ZfpScalar, ZfpScalarType};
+use zfp_rs::codec::block::decode_block;
+use zfp_rs::{ZfpBitStream, ZfpConfig, ZfpField, ZfpFieldMetadata, ZfpHeaderError, ZfpHeaderMask};
+use zfp_rs::{ZfpDimensionality, ZfpScalar, ZfpScalarType};
 
 pub(super) struct Zfp;
 
@@ -100,29 +101,24 @@ impl Header {
         self.dims().fold(size, |bytes: u64, n| bytes.saturating_mul(n as u64))
     }
 
-    /// The bits that all blocks together must have, where each has the same number.
-    fn fixed_bits(&self) -> Option<u64> {
-        if self.config.mode() != ZfpMode::FixedRate {
-            return None;
-        }
-        let blocks = self.dims().fold(1u64, |blocks, n| blocks.saturating_mul(n.div_ceil(4) as u64));
-        Some(blocks.saturating_mul(u64::from(self.config.max_bits())))
-    }
-
-    /// Decodes numbers of the type of `zero`.
+    /// Decodes numbers of the type of `zero`, block by block: so it is known how many bits were used. (The crate's own
+    /// loop over a field counts words, and takes the zeros behind the last one for what is missing of it.)
     fn decode<T: ZfpScalar + Bytes>(&self, stored: &[u8], call: &Call<'_>, zero: T, out: &mut Vec<u8>) -> Result<()> {
-        let cut = |needed: u64| call.damaged(format!("a stream of {} bytes, {needed} are needed", stored.len()));
-        // The zeros behind its last word would else stand for what is missing of it.
-        if let Some(bits) = self.fixed_bits()
-            && bits.div_ceil(8) > stored.len() as u64
-        {
-            return Err(cut(bits.div_ceil(8)));
-        }
+        let mut stream = stream(stored, call)?;
+        let mut left = 8 * stored.len();
+        let rank = match self.dims().count() {
+            1 => ZfpDimensionality::D1,
+            2 => ZfpDimensionality::D2,
+            3 => ZfpDimensionality::D3,
+            _ => ZfpDimensionality::D4,
+        };
+        let mut block = vec![zero; rank.block_size()];
         let mut numbers = vec![zero; self.bytes() as usize / size_of::<T>()];
-        let mut field = ZfpFieldMut::new(&mut numbers, self.field.dims).map_err(|e| call.damaged(e))?;
-        let used = stream(stored, call)?.decompress(&self.config, &mut field).map_err(|e| call.damaged(e))?;
-        if used > stored.len().next_multiple_of(WORD) {
-            return Err(cut(used as u64));
+        let dims = self.field.dims.map(|n| n.max(1));
+        for first in block_origins(dims) {
+            let bits = decode_block(&mut stream, &self.config, &mut block, rank).map_err(|e| call.damaged(e))?;
+            left = left.checked_sub(bits).ok_or_else(|| call.damaged("the stream is cut off"))?;
+            place(&block, &mut numbers, dims, first);
         }
         out.reserve(size_of_val(&numbers[..]));
         for number in numbers {
@@ -142,6 +138,29 @@ impl Header {
         stream.compress(&self.config, &field).map_err(|e| refused(e.to_string()))?;
         out.extend(stream.into_words().iter().flat_map(|w| w.to_le_bytes()));
         Ok(true)
+    }
+}
+
+/// Where the blocks of an array begin, in the order of the stream: the first dimension is the fastest.
+fn block_origins(dims: [usize; 4]) -> impl Iterator<Item = [usize; 4]> {
+    let [nx, ny, nz, nw] = dims;
+    let starts = |n: usize| (0..n).step_by(4);
+    let planes = starts(nw).flat_map(move |w| starts(nz).map(move |z| (z, w)));
+    let rows = planes.flat_map(move |(z, w)| starts(ny).map(move |y| (y, z, w)));
+    rows.flat_map(move |(y, z, w)| starts(nx).map(move |x| [x, y, z, w]))
+}
+
+/// Copies a block to its place in the array, as far as it is inside.
+fn place<T: Copy>(block: &[T], numbers: &mut [T], dims: [usize; 4], first: [usize; 4]) {
+    let [nx, ny, nz, nw] = dims;
+    let [x, y, z, w] = first;
+    let length = (nx - x).min(4);
+    for (i, row) in block.chunks_exact(4).enumerate() {
+        let (y, z, w) = (y + i % 4, z + i / 4 % 4, w + i / 16);
+        if y < ny && z < nz && w < nw {
+            let start = ((w * nz + z) * ny + y) * nx + x;
+            numbers[start..start + length].copy_from_slice(&row[..length]);
+        }
     }
 }
 
@@ -182,3 +201,102 @@ macro_rules! bytes {
 }
 
 bytes!(i32, i64, f32, f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parameters of chunks of this type and shape, fastest dimension first.
+    fn parameters(config: ZfpConfig, scalar_type: ZfpScalarType, dims: [usize; 4]) -> Vec<u32> {
+        let mut stream = ZfpBitStream::new(64).unwrap();
+        stream.write_header(&config, &ZfpFieldMetadata { scalar_type, dims }, ZfpHeaderMask::FULL).unwrap();
+        let words = stream.into_words();
+        let halves = words.iter().flat_map(|w| [*w as u32, (*w >> 32) as u32]);
+        [0x1010_5111].into_iter().chain(halves).collect()
+    }
+
+    fn decode(stored: &[u8], parameters: &[u32], most: usize) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        Zfp.decode(stored, &Call { parameters, most, name: "ZFP" }, &mut out).map(|()| out)
+    }
+
+    fn encode(chunk: &[u8], parameters: &[u32]) -> Vec<u8> {
+        let mut stored = Vec::new();
+        assert!(Zfp.encode(chunk, &Call { parameters, most: chunk.len(), name: "ZFP" }, &mut stored).unwrap());
+        stored
+    }
+
+    /// 5 by 6 numbers as bytes.
+    fn chunk() -> Vec<u8> {
+        (0..30).flat_map(|n| (n as f32 * 1.37 - 9.0).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn the_reversible_mode_gives_back_every_bit_in_either_byte_order() {
+        let own = parameters(ZfpConfig::reversible(), ZfpScalarType::F32, [5, 6, 0, 0]);
+        let stored = encode(&chunk(), &own);
+        assert_eq!(decode(&stored, &own, 120).unwrap(), chunk());
+        // A big-endian machine writes the same stream, its own order of bytes in the header, and numbers in that order.
+        let other: Vec<u32> = own.iter().enumerate().map(|(i, p)| if i == 0 { *p } else { p.swap_bytes() }).collect();
+        let swapped: Vec<u8> = chunk().chunks(4).flat_map(|n| n.iter().rev().copied()).collect();
+        assert_eq!(decode(&stored, &other, 120).unwrap(), swapped);
+        assert_eq!(encode(&swapped, &other), stored);
+    }
+
+    #[test]
+    fn what_is_cut_off_is_missed() {
+        let align = zfp_rs::ZfpStreamAlignment::Unaligned;
+        let rate = ZfpConfig::fixed_rate(11.0, ZfpScalarType::F32, zfp_rs::ZfpDimensionality::D2, align).unwrap();
+        let own = parameters(rate, ZfpScalarType::F32, [5, 6, 0, 0]);
+        // 4 blocks of 176 bits.
+        let stored = encode(&chunk(), &own);
+        assert!(decode(&stored[..88], &own, 120).is_ok());
+        for cut in 0..88 {
+            assert!(decode(&stored[..cut], &own, 120).is_err(), "cut at {cut}");
+        }
+        let own = parameters(ZfpConfig::fixed_accuracy(0.1), ZfpScalarType::F32, [5, 6, 0, 0]);
+        let stored = encode(&chunk(), &own);
+        let whole = decode(&stored, &own, 120).unwrap();
+        for cut in 0..stored.len() {
+            // The last bytes may be there to fill a word only.
+            match decode(&stored[..cut], &own, 120) {
+                Ok(out) => assert!(cut > stored.len() - 8 && out == whole, "cut at {cut}"),
+                Err(e) => assert!(e.to_string().contains("cut off")),
+            }
+        }
+    }
+
+    #[test]
+    fn headers_are_held_against_the_chunk() {
+        let own = parameters(ZfpConfig::reversible(), ZfpScalarType::F32, [5, 6, 0, 0]);
+        let stored = encode(&chunk(), &own);
+        assert!(decode(&stored, &own, 119).is_err());
+        let huge = parameters(ZfpConfig::reversible(), ZfpScalarType::F64, [1 << 11, 1 << 11, 1 << 11, 1 << 11]);
+        assert!(decode(&stored, &huge, 120).is_err());
+        for length in 0..3 {
+            assert!(decode(&stored, &own[..length], 120).is_err());
+        }
+        let newer = [&[0x1010_6111], &own[1..]].concat();
+        assert!(decode(&stored, &newer, 120).unwrap_err().to_string().contains("version 6"));
+        assert!(Zfp.encode(&[0; 8], &Call { parameters: &own, most: 8, name: "ZFP" }, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn no_damage_makes_it_panic_or_swell() {
+        let config = ZfpConfig::expert(1, 500, 40, -100).unwrap();
+        for config in [config, ZfpConfig::reversible(), ZfpConfig::fixed_precision(20)] {
+            let own = parameters(config, ZfpScalarType::F32, [5, 6, 0, 0]);
+            let stored = encode(&chunk(), &own);
+            for at in 0..stored.len() {
+                let mut damaged = stored.clone();
+                damaged[at] ^= 0x5a;
+                assert!(decode(&damaged, &own, 120).map_or(true, |out| out.len() == 120));
+            }
+            for bit in 32..32 * own.len() {
+                let mut damaged = own.clone();
+                damaged[bit / 32] ^= 1 << (bit % 32);
+                assert!(decode(&stored, &damaged, 120).map_or(true, |out| out.len() <= 120));
+            }
+        }
+    }
+}
