@@ -50,7 +50,8 @@ impl Filter for Vbz {
         let mut coded = Cow::Borrowed(coded);
         if options.level != 0 {
             // No integer takes more than 4 bytes and 2 bits.
-            let most = if options.size == 0 { size } else { size / options.size * 4 + size + 1 };
+            let integers = size.checked_div(options.size).unwrap_or(0);
+            let most = size.saturating_add(integers.saturating_mul(4)).saturating_add(1);
             let mut unpacked = Vec::new();
             zstd::unpack(&coded, most, call, &mut unpacked)?;
             coded = Cow::Owned(unpacked);
@@ -69,7 +70,7 @@ impl Filter for Vbz {
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
         let options = Options::read(call)?;
         let Ok(size) = u32::try_from(chunk.len()) else { return Ok(false) };
-        if options.size != 0 && chunk.len() % options.size != 0 {
+        if options.size != 0 && !chunk.len().is_multiple_of(options.size) {
             return Err(Error::mismatch(format!("{}: a chunk that is no whole number of integers", call.name)));
         }
         let coded = if options.size == 0 { Cow::Borrowed(chunk) } else { Cow::Owned(encode(chunk, &options)) };
