@@ -85,13 +85,13 @@ impl fmt::Display for Datatype {
                 let order = big(float.bits.order, float.bits.size);
                 write!(f, "float of {bits} bits, {exponent} of exponent, {mantissa} of mantissa{order}")
             }
-            Datatype::Time(bits) => write!(f, "time{}", bits.size * 8),
+            Datatype::Time(bits) => write!(f, "time{}", u64::from(bits.size) * 8),
             Datatype::FixedString { size, charset, .. } => {
                 write!(f, "string of {size} bytes{}", encoding(*charset))
             }
             Datatype::VariableString { charset, .. } => write!(f, "string{}", encoding(*charset)),
             Datatype::BitField(bits) => {
-                write!(f, "bits{}{}", bits.size * 8, big(bits.order, bits.size))
+                write!(f, "bits{}{}", u64::from(bits.size) * 8, big(bits.order, bits.size))
             }
             Datatype::Opaque { size, tag } if tag.0.is_empty() => {
                 write!(f, "opaque of {size} bytes")
@@ -144,6 +144,17 @@ fn is_boolean(members: &[(Name, Vec<u8>)]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_that_nobody_has_is_told_all_the_same() {
+        let huge = crate::format::message::datatype::Bits {
+            size: u32::MAX,
+            order: crate::format::message::datatype::ByteOrder::Little,
+            offset: 0,
+            precision: 8,
+        };
+        assert_eq!(Datatype::Time(huge).to_string(), "time34359738360");
+    }
 
     #[test]
     fn names_cannot_steer_the_terminal() {
