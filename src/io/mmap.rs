@@ -1,8 +1,8 @@
 //! A file mapped into memory.
 //!
-//! `unsafe` here, and here alone in the library. The advice on huge pages changes no byte. A map is a promise that nobody cuts the file while it is mapped (the
-//! process would get SIGBUS), and the compiler cannot check that. So a map is never the default: the caller asks for it
-//! with `OpenOptions::mmap`, whose documentation says what it means.
+//! `unsafe` here, and here alone in the library. The advice on huge pages changes no byte. A map is a promise that nobody
+//! cuts the file while it is mapped (the process would get SIGBUS), and the compiler cannot check that. So a map is never
+//! the default: the caller asks for it with `OpenOptions::map`, whose documentation says what it means.
 #![allow(unsafe_code)]
 
 use super::{FileSource, Source, too_short};
