@@ -75,7 +75,14 @@ impl Visit {
 
 impl Walk {
     pub(crate) fn new(file: &File, reader: Reader, path: Name, start: Address) -> Walk {
-        Walk { file: file.clone(), reader, start: Some((path, start)), stack: Vec::new(), seen: HashMap::new(), entered: false }
+        Walk {
+            file: file.clone(),
+            reader,
+            start: Some((path, start)),
+            stack: Vec::new(),
+            seen: HashMap::new(),
+            entered: false,
+        }
     }
 
     /// Leaves out what is in the group that came last: the walk goes on behind it.
