@@ -123,6 +123,13 @@ impl GroupMut {
         self.place(path.as_ref(), |tree, group, name| tree.link_again(group, name, target).map(|()| group)).map(drop)
     }
 
+    /// Makes a further hard link to the object at `target` below `base`.
+    pub(crate) fn link_hard_to(&mut self, name: &[u8], base: &GroupMut, target: &[u8]) -> Result<()> {
+        let names = tree::names(target).on(&base.path)?;
+        let target = self.session.with(|open| open.tree.find(base.node, &names)).on(&base.path)?;
+        self.place(name, |tree, group, name| tree.link_again(group, name, target).map(|()| group)).map(drop)
+    }
+
     fn link(&mut self, path: &[u8], to: LinkTo) -> Result<()> {
         let made = self.place(path, |tree, group, name| tree.link(group, name, to).map(|()| group));
         made.map(drop)

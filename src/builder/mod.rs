@@ -18,6 +18,7 @@ mod writer;
 
 pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape};
 pub use copied::CopiedElements;
+pub(crate) use copied::MapReferences;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use group::GroupMut;
 

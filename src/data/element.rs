@@ -126,6 +126,12 @@ pub trait Element: Sized + Clone + Send + Sync {
 pub trait KeepHeap {
     /// Keeps `data` (`count` elements) and returns the element that stands for them.
     fn keep(&mut self, count: u32, data: &[u8]) -> Result<[u8; 16]>;
+
+    /// The element that leads where `to` does.
+    fn keep_reference(&mut self, to: &Reference, kind: ReferenceKind) -> Result<Vec<u8>> {
+        let _ = (to, kind);
+        Err(Error::unsupported("writing references"))
+    }
 }
 
 impl<'a> Stored<'a> {

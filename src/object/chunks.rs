@@ -190,6 +190,15 @@ impl ChunkTable {
         }
     }
 
+    /// The numbers of the chunks that are stored, in order.
+    pub(crate) fn numbers<'a>(&'a self, grid: &Grid) -> Box<dyn Iterator<Item = u64> + 'a> {
+        match self {
+            ChunkTable::Dense(table) => Box::new((0u64..).zip(table).filter(|(_, r)| r.is_some()).map(|(n, _)| n)),
+            ChunkTable::Sparse(table) => Box::new(table.iter().map(|(n, _)| *n)),
+            ChunkTable::Implicit { .. } => Box::new(0..grid.len()),
+        }
+    }
+
     /// The smallest and the largest number of bytes that a stored chunk takes; nothing where none is stored.
     pub(crate) fn extremes(&self) -> Option<(u64, u64)> {
         let ends = |records: &mut dyn Iterator<Item = &ChunkRecord>| {

@@ -89,6 +89,11 @@ impl RawData {
         &self.fill
     }
 
+    /// Whether the elements are in external files.
+    pub(crate) fn is_external(&self) -> bool {
+        self.external.is_some()
+    }
+
     /// Says how large a virtual dataset has become.
     pub(crate) fn resize(&mut self, dims: &[u64]) {
         self.dims = dims.to_vec();
