@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, check::Check, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge,
-    stat::Stat, visualize::Visualize,
+    Command, Outcome, check::Check, convert::Convert, copy::Copy, digest::Digest, explain::Explain, ls::Ls,
+    merge::Merge, repack::Repack, stat::Stat, visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -46,6 +46,8 @@ enum Verb {
     Explain(Explain),
     Check(Check),
     Stat(Stat),
+    Repack(Box<Repack>),
+    Copy(Copy),
     /// Prints the completions for a shell, or the manual pages.
     #[command(hide = true)]
     Generate {
@@ -83,6 +85,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
     let report = match &arguments.verb {
         Verb::Convert(c) => !c.json,
         Verb::Merge(c) => !c.json,
+        Verb::Repack(c) => !c.json,
+        Verb::Copy(_) => true,
         _ => false,
     };
     let out: &mut dyn Write = if arguments.quiet && report { &mut nowhere } else { out };
@@ -95,6 +99,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Explain(c) => c,
         Verb::Check(c) => c,
         Verb::Stat(c) => c,
+        Verb::Repack(c) => c.as_ref(),
+        Verb::Copy(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };
     let progress = Bar::new(arguments.quiet);

@@ -187,11 +187,16 @@ impl CopiedElements<'_> {
             (Datatype::Compound { members: from, size: old }, Datatype::Compound { members: to, size }) => {
                 let start = out.len();
                 // Holes stay as they are where the layout does.
-                if old == size { out.extend_from_slice(element) } else { out.resize(start + *size as usize, 0) }
+                if old == size {
+                    out.extend_from_slice(element)
+                } else {
+                    out.resize(start + *size as usize, 0)
+                }
                 for (from, to) in from.iter().zip(to) {
                     let place = |m: &Member| m.offset as usize..m.offset as usize + m.datatype.size() as usize;
                     let mut member = Vec::with_capacity(to.datatype.size() as usize);
-                    let bytes = element.get(place(from)).ok_or_else(|| Error::damaged("a member beyond its element"))?;
+                    let bytes =
+                        element.get(place(from)).ok_or_else(|| Error::damaged("a member beyond its element"))?;
                     self.copy((&from.datatype, &to.datatype), bytes, heap, &mut member)?;
                     let room = out.get_mut(start..).and_then(|e| e.get_mut(place(to)));
                     match room.filter(|room| room.len() == member.len()) {

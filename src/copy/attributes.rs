@@ -1,6 +1,6 @@
 //! Attributes of copied objects.
 
-use super::CopyOptions;
+use super::Job;
 use super::references::Places;
 use crate::attribute::Attribute;
 use crate::builder::ArrayLike;
@@ -11,11 +11,11 @@ use crate::object::attributes::tracks_order;
 /// Sets all attributes of `object` with `set`, in the order in which they were made where that is known.
 pub(super) fn copy(
     object: &Object,
-    options: &CopyOptions,
+    job: &Job<'_>,
     places: &Places<'_>,
     set: &mut dyn FnMut(&[u8], &dyn ArrayLike) -> Result<()>,
 ) -> Result<()> {
-    if options.without_attributes {
+    if job.options.without_attributes {
         return Ok(());
     }
     let tracked = tracks_order(&object.node().header);

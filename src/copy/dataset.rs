@@ -1,7 +1,7 @@
 //! Datasets of copied trees: how the new one is stored, and getting the elements there.
 
 use super::references::{Places, PlacesOf};
-use super::{CopyOptions, NewLayout, Storage};
+use super::{Job, NewLayout, Storage};
 use crate::builder::{DatasetBuilder, DatasetMut, GroupMut};
 use crate::bytes::zeroed;
 use crate::dataset::Dataset;
@@ -30,26 +30,26 @@ pub(super) fn copy(
     from: &Dataset,
     to: &mut GroupMut,
     name: &[u8],
-    options: &CopyOptions,
+    job: &Job<'_>,
     places: &Places<'_>,
 ) -> Result<DatasetMut> {
-    copy_parts(from, to, name, options, &places.of(&from.node().file)).on(from.path())
+    copy_parts(from, to, name, job, &places.of(&from.node().file)).on(from.path())
 }
 
 fn copy_parts(
     from: &Dataset,
     to: &mut GroupMut,
     name: &[u8],
-    options: &CopyOptions,
+    job: &Job<'_>,
     references: &PlacesOf<'_>,
 ) -> Result<DatasetMut> {
-    let plan = Plan::new(from, options.storage_of(from)?)?;
+    let plan = Plan::new(from, job.options.storage_of(from)?)?;
     let mut made = plan.build(from, to.build(name))?.create()?;
     match (&from.raw().layout, plan.raw) {
-        (Layout::Chunked(layout), true) => copy_chunks(from, layout, &mut made, options)?,
+        (Layout::Chunked(layout), true) => copy_chunks(from, layout, &mut made, job)?,
         (Layout::Contiguous { address: None, .. }, _) if !from.raw().is_external() => {}
         (Layout::Chunked(Chunked { address: None, .. }), _) => {}
-        _ => copy_elements(from, &mut made, options, references)?,
+        _ => copy_elements(from, &mut made, job, references)?,
     }
     Ok(made)
 }
@@ -102,7 +102,7 @@ fn cut(from: &Dataset, mut chunk: Vec<u64>) -> Result<Vec<u64>> {
 }
 
 /// Copies the chunks that are stored, as they are.
-fn copy_chunks(from: &Dataset, layout: &Chunked, made: &mut DatasetMut, options: &CopyOptions) -> Result<()> {
+fn copy_chunks(from: &Dataset, layout: &Chunked, made: &mut DatasetMut, job: &Job<'_>) -> Result<()> {
     let reader = &from.node().reader;
     let (grid, table) = from.raw().chunks(reader, layout)?;
     let pipeline = Pipeline::new(from.filters());
@@ -124,7 +124,7 @@ fn copy_chunks(from: &Dataset, layout: &Chunked, made: &mut DatasetMut, options:
         reader.raw_into(record.address, &mut bytes)?;
         let offset: Vec<u64> = position.iter().zip(&grid.chunk).map(|(p, c)| p * c).collect();
         made.write_chunk(&offset, &bytes, mask)?;
-        options.advance(whole)?;
+        (job.watch)(size)?;
     }
     Ok(())
 }
@@ -135,19 +135,16 @@ fn every_filter(count: usize) -> u32 {
 }
 
 /// Copies all elements through memory.
-fn copy_elements(
-    from: &Dataset,
-    made: &mut DatasetMut,
-    options: &CopyOptions,
-    references: &PlacesOf<'_>,
-) -> Result<()> {
+fn copy_elements(from: &Dataset, made: &mut DatasetMut, job: &Job<'_>, references: &PlacesOf<'_>) -> Result<()> {
     let refers = from.datatype().has_references_to_file();
+    let total = from.len().saturating_mul(from.datatype().size()).max(1);
+    let stored = u128::from(from.stored_size()?);
     for block in from.blocks(if refers { BLOCK_OF_REFERENCES } else { BLOCK }) {
         let part = from.select(block)?;
         let copied = part.to_copy_with(Some(references))?;
-        let bytes = copied.bytes();
+        let share = u128::from(copied.bytes()) * stored / u128::from(total);
         made.append(copied)?;
-        options.advance(bytes)?;
+        (job.watch)(share as u64)?;
     }
     Ok(())
 }

@@ -11,8 +11,7 @@ mod tree;
 
 use crate::builder::FileMut;
 use crate::dataset::Dataset;
-use crate::error::{Context, Result};
-use crate::format::message::datatype::Name;
+use crate::error::Result;
 use crate::format::message::filter_pipeline::FilterInfo;
 use crate::group::Object;
 use std::sync::Arc;
@@ -25,12 +24,16 @@ pub struct CopyOptions {
     shallow: bool,
     without_attributes: bool,
     storage: Option<Arc<ChooseStorage>>,
-    watch: Option<Arc<Watch>>,
 }
 
 type ChooseStorage = dyn Fn(&Dataset) -> Result<Storage> + Send + Sync;
 
-type Watch = dyn Fn(u64) -> Result<()> + Send + Sync;
+/// A copy: how it is made, and who is told how far it is.
+struct Job<'a> {
+    options: &'a CopyOptions,
+    /// Hears of bytes of the file that is copied from.
+    watch: &'a dyn Fn(u64) -> Result<()>,
+}
 
 /// What of a dataset's storage is to be another than in the file that is copied from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,19 +96,8 @@ impl CopyOptions {
         self
     }
 
-    /// Tells `watch` of bytes of elements that were copied, piece by piece. Its error ends the copy.
-    #[must_use]
-    pub fn watch(mut self, watch: impl Fn(u64) -> Result<()> + Send + Sync + 'static) -> Self {
-        self.watch = Some(Arc::new(watch));
-        self
-    }
-
     fn storage_of(&self, dataset: &Dataset) -> Result<Storage> {
         self.storage.as_ref().map_or_else(|| Ok(Storage::default()), |choose| choose(dataset))
-    }
-
-    fn advance(&self, bytes: u64) -> Result<()> {
-        self.watch.as_ref().map_or(Ok(()), |watch| watch(bytes))
     }
 }
 
@@ -141,7 +133,21 @@ impl FileMut {
     /// and of writing the other; [`Unsupported`](crate::ErrorKind::Unsupported), by name, for what this version cannot
     /// write. After an error the file should be given up: a part may be copied.
     pub fn copy_from(&mut self, object: &Object, path: impl AsRef<[u8]>, options: &CopyOptions) -> Result<()> {
-        let path = path.as_ref();
-        tree::copy(self.root(), object, path, options).on(&Name(path.to_vec()).to_text())
+        self.copy_from_watched(object, path, options, &|_| Ok(()))
+    }
+
+    /// As [`copy_from`](FileMut::copy_from), and tells `watch` how many bytes of the file that is copied from are done,
+    /// piece by piece. Its error ends the copy.
+    ///
+    /// # Errors
+    /// As [`copy_from`](FileMut::copy_from), and that of `watch`.
+    pub fn copy_from_watched(
+        &mut self,
+        object: &Object,
+        path: impl AsRef<[u8]>,
+        options: &CopyOptions,
+        watch: &dyn Fn(u64) -> Result<()>,
+    ) -> Result<()> {
+        tree::copy(self.root(), object, path.as_ref(), &Job { options, watch })
     }
 }

@@ -1,6 +1,6 @@
 //! Where objects are in the new file, for the references that lead to them.
 
-use super::CopyOptions;
+use super::Job;
 use super::tree::{self, Source, Step};
 use crate::builder::{GroupMut, MapReferences};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ pub(super) struct Places<'a> {
     root: GroupMut,
     start: &'a Object,
     path: Vec<u8>,
-    options: &'a CopyOptions,
+    job: &'a Job<'a>,
     paths: OnceLock<Result<HashMap<Source, Vec<u8>>>>,
 }
 
@@ -27,8 +27,8 @@ pub(super) struct PlacesOf<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn new(root: GroupMut, start: &'a Object, path: &[u8], options: &'a CopyOptions) -> Places<'a> {
-        Places { root, start, path: path.to_vec(), options, paths: OnceLock::new() }
+    pub(super) fn new(root: GroupMut, start: &'a Object, path: &[u8], job: &'a Job<'a>) -> Places<'a> {
+        Places { root, start, path: path.to_vec(), job, paths: OnceLock::new() }
     }
 
     pub(super) fn of(&'a self, file: &File) -> PlacesOf<'a> {
@@ -55,14 +55,14 @@ impl<'a> Places<'a> {
                 continue;
             };
             let link = link?;
-            let Step::Object(object) = tree::step(group, &link, self.options)? else { continue };
+            let Step::Object(object) = tree::step(group, &link, self.job)? else { continue };
             let path = tree::join(path, link.name());
             if paths.contains_key(&tree::source(&object)) {
                 continue;
             }
             paths.insert(tree::source(&object), path.clone());
             if let Object::Group(group) = object
-                && !self.options.shallow
+                && !self.job.options.shallow
             {
                 stack.push((tree::links(&group)?, group, path));
             }
@@ -79,7 +79,8 @@ impl MapReferences for PlacesOf<'_> {
         let Some(path) = self.places.get((self.file.inner.number, address))? else {
             return Ok(Reference::Null);
         };
-        let address: u64 = Err(Error::unsupported(format!("writing references to {} in {}", path.len(), self.places.root.path())))?;
+        let address: u64 =
+            Err(Error::unsupported(format!("writing references to {} in {}", path.len(), self.places.root.path())))?;
         Ok(match reference.clone() {
             Reference::Region { selection, file, .. } => Reference::Region { address, selection, file },
             Reference::Attribute { name, file, .. } => Reference::Attribute { address, name, file },

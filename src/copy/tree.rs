@@ -1,11 +1,10 @@
 //! Going through the groups that are copied: every link, every object once.
 
 use super::references::Places;
-use super::{CopyOptions, attributes, dataset};
+use super::{Job, attributes, dataset};
 use crate::builder::GroupMut;
 use crate::bytes::Address;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::file::File;
 use crate::format::message::datatype::Name;
 use crate::group::{Group, Link, LinkTarget, Object};
 use std::collections::HashMap;
@@ -21,16 +20,16 @@ pub(super) fn source(object: &Object) -> Source {
 const MOST_DEEP: usize = 1024;
 
 /// Copies `object` to `path` below `root`.
-pub(super) fn copy(root: GroupMut, object: &Object, path: &[u8], options: &CopyOptions) -> Result<()> {
+pub(super) fn copy(root: GroupMut, object: &Object, path: &[u8], job: &Job<'_>) -> Result<()> {
     let at: Vec<&[u8]> = path.split(|&b| b == b'/').filter(|n| !n.is_empty()).collect();
-    let places = Places::new(root.clone(), object, &at.join(&b'/'), options);
-    let mut copier = Copier { root, options, places, copied: HashMap::new() };
+    let places = Places::new(root.clone(), object, &at.join(&b'/'), job);
+    let mut copier = Copier { root, job, places, copied: HashMap::new() };
     copier.run(object, &at)
 }
 
 struct Copier<'a> {
     root: GroupMut,
-    options: &'a CopyOptions,
+    job: &'a Job<'a>,
     places: Places<'a>,
     /// The path in the new file of every object that is there.
     copied: HashMap<Source, Vec<u8>>,
@@ -53,15 +52,15 @@ pub(super) enum Step {
 }
 
 /// What a link means to a copy; `known` tells which objects need not be loaded.
-pub(super) fn step(from: &Group, link: &Link, options: &CopyOptions) -> Result<Step> {
+pub(super) fn step(from: &Group, link: &Link, job: &Job<'_>) -> Result<Step> {
     let follow = match link.target() {
         LinkTarget::Hard(address) => {
             let node = &from.node;
             let path = crate::group::join(from.path(), link.name());
             return node.file.load(&node.reader, Address(*address), path).map(Step::Object);
         }
-        LinkTarget::Soft(_) => options.follow_soft,
-        LinkTarget::External { .. } => options.follow_external,
+        LinkTarget::Soft(_) => job.options.follow_soft,
+        LinkTarget::External { .. } => job.options.follow_external,
         LinkTarget::User { .. } => false,
     };
     if !follow {
@@ -116,9 +115,9 @@ impl Copier<'_> {
                 stack.pop();
                 continue;
             };
-            self.options.advance(0)?;
+            (self.job.watch)(0)?;
             let below = self.link(level, &link?)?;
-            if let Some(below) = below.filter(|_| !self.options.shallow) {
+            if let Some(below) = below.filter(|_| !self.job.options.shallow) {
                 if stack.len() >= MOST_DEEP {
                     return Err(Error::limit(format!("max_depth: groups nested more than {MOST_DEEP} deep")));
                 }
@@ -138,7 +137,7 @@ impl Copier<'_> {
         {
             return level.to.link_hard_to(name, &self.root, known).map(|()| None);
         }
-        match step(&level.from, link, self.options)? {
+        match step(&level.from, link, self.job)? {
             Step::Object(object) => self.object(&object, &mut level.to, link.name(), path),
             Step::Keep => {
                 keep(&mut level.to, link).on(&crate::group::join(level.from.path(), link.name()))?;
@@ -158,8 +157,8 @@ impl Copier<'_> {
                 self.group(group, made, &path)
             }
             Object::Dataset(from) => {
-                let mut made = dataset::copy(from, to, &name.0, self.options, &self.places)?;
-                attributes::copy(object, self.options, &self.places, &mut |name, value| made.set_attribute(name, value))?;
+                let mut made = dataset::copy(from, to, &name.0, self.job, &self.places)?;
+                attributes::copy(object, self.job, &self.places, &mut |name, value| made.set_attribute(name, value))?;
                 Ok(None)
             }
             Object::Datatype(_) => Err(Error::unsupported("copying committed datatypes").on(object.path())),
@@ -168,7 +167,7 @@ impl Copier<'_> {
 
     fn group(&mut self, from: &Group, mut to: GroupMut, path: &[u8]) -> Result<Option<Level>> {
         let object = Object::Group(from.clone());
-        attributes::copy(&object, self.options, &self.places, &mut |name, value| to.set_attribute(name, value))?;
+        attributes::copy(&object, self.job, &self.places, &mut |name, value| to.set_attribute(name, value))?;
         Ok(Some(Level { from: from.clone(), to, path: path.to_vec(), links: links(from)? }))
     }
 }
@@ -182,9 +181,4 @@ fn keep(to: &mut GroupMut, link: &Link) -> Result<()> {
         LinkTarget::User { class } => Err(Error::unsupported(format!("copying a user-defined link of class {class}"))),
         LinkTarget::Hard(_) => Ok(()),
     }
-}
-
-/// The file that an object is in.
-pub(super) fn file(object: &Object) -> &File {
-    object.file()
 }

@@ -6,13 +6,11 @@ mod verify;
 use super::open::Opening;
 use super::{Command, Outcome, Progress, output};
 use crate::copy::CopyOptions;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::{CreateOptions, File, LibVer, Object};
 use spec::{Chunk, Filters, For, Layout, Wishes};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Writes a file anew: other filters, chunks, layouts or format versions, and no space lost. What is in it stays the
 /// same.
@@ -94,11 +92,15 @@ impl Repack {
         let (filters, minimum) = (self.filters.clone(), self.minimum);
         let wishes = Wishes { filters, layouts: layouts.collect(), minimum };
         let root = Object::Group(file.root()?);
-        with_bar(file, "repacking", progress, |watch| {
-            let options = CopyOptions::new().storage(move |dataset| wishes.of(dataset));
-            new.copy_from(&root, "/", &watch(options))
+        let options = CopyOptions::new().storage(move |dataset| wishes.of(dataset));
+        progress.start("repacking", Some(file.size()));
+        new.copy_from_watched(&root, "/", &options, &|bytes| {
+            progress.advance(bytes);
+            output::stop_if_asked(progress)
         })?;
-        new.commit()
+        new.commit()?;
+        progress.finish();
+        Ok(())
     }
 
     fn report(&self, before: u64, after: u64, out: &mut dyn Write) -> Result<()> {

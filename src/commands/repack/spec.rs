@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// Something asked for some datasets, or for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct For<T> {
+pub(super) struct For<T> {
     /// Paths from the root, without the slash; none for all.
     objects: Vec<String>,
     what: T,
@@ -47,7 +47,7 @@ impl<T: FromStr<Err = String>> FromStr for For<T> {
 
 /// Filters in the order of writing, each with the numbers that a user gives it; none for no filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filters(Vec<(u16, bool, Vec<u32>)>);
+pub(super) struct Filters(Vec<(u16, bool, Vec<u32>)>);
 
 /// What can be written, for messages.
 const KNOWN: &str = "gzip[:LEVEL], shuffle, fletcher32, szip=PIXELS,nn|ec, nbit, scaleoffset=DIGITS,in|ds, lzf, lz4, \
@@ -135,7 +135,7 @@ impl Filters {
 
 /// A layout: contiguous, compact, or chunks of a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout(NewLayout);
+pub(super) struct Layout(NewLayout);
 
 impl FromStr for Layout {
     type Err = String;
@@ -155,7 +155,7 @@ impl FromStr for Layout {
 
 /// A chunk's shape: `64x64`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk(Vec<u64>);
+pub(super) struct Chunk(Vec<u64>);
 
 impl From<Chunk> for Layout {
     fn from(chunk: Chunk) -> Layout {
@@ -169,7 +169,9 @@ impl FromStr for Chunk {
     fn from_str(text: &str) -> Result<Self, String> {
         let side = |side: &str| side.trim().parse::<u64>().ok().filter(|&n| n > 0);
         let shape: Option<Vec<u64>> = text.split(['x', 'X', '×']).map(side).collect();
-        shape.map(Chunk).ok_or_else(|| format!("{text} is no chunk's shape; write the elements of each dimension: 64x64"))
+        shape
+            .map(Chunk)
+            .ok_or_else(|| format!("{text} is no chunk's shape; write the elements of each dimension: 64x64"))
     }
 }
 
@@ -258,7 +260,10 @@ mod tests {
         assert_eq!(filters("none").what.0, []);
         assert_eq!(filters("UD=307,0,1,9").what.0, [(307, false, vec![9])]);
         let named = filters("/a/b,c:GZIP=3");
-        assert_eq!((&named.objects[..], &named.what.0[..]), (&["a/b".into(), "c".into()][..], &[(1, true, vec![3])][..]));
+        assert_eq!(
+            (&named.objects[..], &named.what.0[..]),
+            (&["a/b".into(), "c".into()][..], &[(1, true, vec![3])][..])
+        );
         assert_eq!(filters("x:gzip:3").objects, ["x"]);
         for wrong in ["gzip:10", "zip", "a:zip", "ud=1,0,2,3", "shuffle:3", ""] {
             assert!(wrong.parse::<For<Filters>>().is_err(), "{wrong}");

@@ -1,9 +1,9 @@
 //! Whether a copy holds what the file does that it was made of.
 
+use crate::File;
 use crate::commands::Progress;
 use crate::commands::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::File;
 use std::collections::HashMap;
 
 /// Reads both files as a whole, and refuses a copy that differs, or of which something cannot be read.
