@@ -368,6 +368,10 @@ mod tests {
         fn keep(&mut self, _: u32, _: &[u8]) -> Result<[u8; 16]> {
             Err(Error::invalid("no heap here"))
         }
+
+        fn keep_reference(&mut self, _: &crate::Reference, _: crate::datatype::ReferenceKind) -> Result<Vec<u8>> {
+            Err(Error::invalid("no heap here"))
+        }
     }
 
     fn stored(array: impl ArrayLike) -> (Vec<u64>, Vec<u8>) {

@@ -5,10 +5,12 @@ use super::tree::{Kind, NodeId, Tree};
 use super::writer::DatasetWriter;
 use crate::bytes::{Address, Widths};
 use crate::error::{Context, Error, Result};
+use crate::format::object_header;
 use crate::format::superblock::{NodeRanks, Superblock};
 use crate::index::space::METADATA;
 use crate::object::store::{self, Common};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Where the header of each object is.
@@ -26,6 +28,7 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
         unused(dataset)?.finish(session)?;
     }
     let mut open = session.close()?;
+    open.tree.settle_promises()?;
     open.heap.flush(&mut open.space)?;
     let mut addresses = Addresses::new();
     write_datasets(&mut open, &datasets, &mut addresses)?;
@@ -56,7 +59,7 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
 fn datasets(tree: &Tree) -> Datasets {
     let dataset = |(id, node): (NodeId, &super::tree::Node)| match &node.kind {
         Kind::Dataset(writer) => Some((id, writer.clone())),
-        Kind::Group(_) => None,
+        Kind::Group(_) | Kind::Promised => None,
     };
     tree.nodes().filter_map(dataset).collect()
 }
@@ -78,19 +81,36 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
         let common = Common { attributes: node.attributes(), reference_count: node.links };
         let header = dataset.header(&layout, |d| store::encode_dataset(&mut open.space, d, &common));
         let header = header.on(&dataset.plan().path)?;
-        addresses.insert(*id, open.space.append(&header, METADATA)?);
+        addresses.insert(*id, place(open, *id, &header)?);
     }
     Ok(())
+}
+
+/// Writes an object's header: behind everything else, or where somebody was told that it would be.
+fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
+    let Some(early) = open.tree.early(id)? else {
+        return open.space.append(header, METADATA);
+    };
+    let divided = object_header::divide(header, |bytes| open.space.allocate(bytes, METADATA))?;
+    open.space.write(divided.at, &divided.second)?;
+    open.space.write(early, &divided.first)?;
+    Ok(early)
 }
 
 /// Writes the groups, each behind those below it, and returns where the root is.
 fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
     for id in open.tree.groups_from_below()? {
+        // A group that leads back to one above it cannot wait for the other's header.
+        for child in open.tree.children(id)? {
+            if let Entry::Vacant(unknown) = addresses.entry(child) {
+                unknown.insert(open.address_of(child)?);
+            }
+        }
         let links = open.tree.messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
         let common = Common { attributes: node.attributes(), reference_count: node.links };
         let header = store::encode_group(&mut open.space, &links, &common)?;
-        addresses.insert(id, open.space.append(&header, METADATA)?);
+        addresses.insert(id, place(open, id, &header)?);
     }
     let root = addresses.get(&Tree::ROOT).copied();
     root.ok_or_else(|| Error::not_found("no root group"))

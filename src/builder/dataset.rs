@@ -179,11 +179,14 @@ impl DatasetBuilder {
         if let Some(values) = values {
             writer.check(&self.session, values)?;
         }
+        let rank = writer.plan().shape.len();
         let writer = Arc::new(Mutex::new(writer));
         let kind = Kind::Dataset(writer.clone());
         let node = self.session.with(|open| {
             let group = open.tree.make_groups(self.group, parents)?;
-            open.tree.add(group, name, kind)
+            let node = open.tree.add(group, name, kind)?;
+            open.tree.set_rank(node, rank)?;
+            Ok(node)
         })?;
         Ok(DatasetMut { session: self.session, node, path, writer })
     }
@@ -323,6 +326,11 @@ pub struct DatasetMut {
 }
 
 impl DatasetMut {
+    /// The file, the object in it, and what writes to it.
+    pub(super) fn place_of(&self) -> (&Session, NodeId, &Arc<Mutex<DatasetWriter>>) {
+        (&self.session, self.node, &self.writer)
+    }
+
     fn writer(&self) -> Result<MutexGuard<'_, DatasetWriter>> {
         let panicked = |_| Error::conflict("a thread panicked while it wrote to the dataset");
         self.writer.lock().map_err(panicked).on(&self.path)

@@ -12,6 +12,7 @@ mod commit;
 mod copied;
 mod dataset;
 mod group;
+mod reference;
 mod session;
 mod tree;
 mod writer;

@@ -236,7 +236,6 @@ impl Front<'_> {
 }
 
 /// Encodes `selection` in the oldest version that holds it, which is the one that the most programs read.
-#[allow(dead_code, reason = "references and virtual datasets are not written yet")]
 pub(crate) fn encode(selection: &StoredSelection) -> Result<Vec<u8>> {
     selection.check().in_structure(STRUCTURE)?;
     let narrow = |numbers: &[u64], rank: usize| {

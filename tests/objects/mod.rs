@@ -1,0 +1,3 @@
+//! What `interop_objects` writes and checks.
+
+pub mod references;
