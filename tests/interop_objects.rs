@@ -5,7 +5,7 @@
 mod objects;
 
 use h5manager::anatomy::{Anatomy, MapOptions};
-use h5manager::{File, FileMut, Visit};
+use h5manager::{File, FileMut, Object, Selection, Visited};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -41,8 +41,10 @@ fn read_all(file: &File) {
     for visited in file.walk() {
         let visited = visited.unwrap();
         seen += 1;
-        if let Visit::Dataset(dataset) = visited.visit() {
-            dataset.values(usize::MAX).unwrap();
+        if let Visited::Object(Object::Dataset(dataset)) = visited.what()
+            && !dataset.is_null()
+        {
+            dataset.select(Selection::all(dataset.shape())).unwrap().values().unwrap();
         }
     }
     assert!(seen > 0);
