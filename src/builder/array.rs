@@ -23,6 +23,12 @@ pub trait ArrayLike {
     fn store(&self, range: Range<usize>, datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>)
     -> Result<()>;
 
+    /// Whether there are no elements and no shape either: a null dataspace.
+    #[doc(hidden)]
+    fn is_null(&self) -> bool {
+        false
+    }
+
     /// The bytes of all elements, where they are just what elements of `datatype` look like.
     #[doc(hidden)]
     fn as_stored(&self, _datatype: &Datatype) -> Option<&[u8]> {
@@ -167,6 +173,10 @@ macro_rules! delegate {
         fn as_stored(&$self, datatype: &Datatype) -> Option<&[u8]> {
             $inner.as_stored(datatype)
         }
+
+        fn is_null(&$self) -> bool {
+            $inner.is_null()
+        }
     };
 }
 
@@ -258,6 +268,28 @@ impl ArrayLike for FixedString<'_> {
     }
 
     delegate!(self => self.0; store);
+}
+
+/// No element and no shape, only a datatype: an attribute or dataset with a null dataspace, h5py's `Empty`.
+#[derive(Clone, Debug)]
+pub struct Empty(pub Datatype);
+
+impl ArrayLike for Empty {
+    fn shape(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn element_datatype(&self) -> Datatype {
+        self.0.clone()
+    }
+
+    fn store(&self, _: Range<usize>, _: &Datatype, _: &mut dyn KeepHeap, _: &mut Vec<u8>) -> Result<()> {
+        Err(Error::mismatch("there are no elements; datasets without any are made with `create_null`"))
+    }
+
+    fn is_null(&self) -> bool {
+        true
+    }
 }
 
 /// Elements as a file stores them: for copying what no Rust type stands for.

@@ -126,7 +126,7 @@ impl KeepHeap for Open {
     fn keep_reference(&mut self, to: &Reference, kind: ReferenceKind) -> Result<Vec<u8>> {
         self.check_reference(to)?;
         let rank = self.rank_of(to).unwrap_or(0) as u32;
-        match reference::encode(to, kind, rank, Widths::EIGHT)? {
+        match reference::encode(to, kind, rank, self.libver)? {
             Outgoing::Whole(bytes) => Ok(bytes),
             Outgoing::InHeap(mut front, data) => {
                 let id = self.heap.keep(&mut self.space, &data)?;

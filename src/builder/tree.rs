@@ -1,9 +1,10 @@
 //! The objects of a new file and the links between them, in memory until the file is committed.
 
+use super::elsewhere::Elsewhere;
 use super::writer::DatasetWriter;
 use crate::bytes::Address;
 use crate::error::{Error, Result};
-use crate::format::message::datatype::{Charset, Name};
+use crate::format::message::datatype::{Charset, Datatype, Name};
 use crate::format::message::link::{Link, Target};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -28,8 +29,12 @@ pub(super) struct Tree {
 pub(super) struct Node {
     /// Names, and encoded messages, in the order in which they were set.
     attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The committed datatypes of those that have one, by name.
+    attribute_types: HashMap<Vec<u8>, NodeId>,
+    /// A dataset's committed datatype.
+    pub(super) committed: Option<NodeId>,
     pub(super) kind: Kind,
-    /// How many hard links lead here.
+    /// How many hard links lead here; for a committed datatype also how many use it.
     pub(super) links: u32,
     /// Where its header will be, if somebody had to know that before the header was written.
     early: Option<Address>,
@@ -45,6 +50,10 @@ pub(super) enum Kind {
     Group(BTreeMap<Vec<u8>, LinkTo>),
     /// A dataset.
     Dataset(Arc<Mutex<DatasetWriter>>),
+    /// A dataset that has no elements in this file.
+    Elsewhere(Box<Elsewhere>),
+    /// A committed datatype.
+    Committed(Box<Datatype>),
     /// Not made yet.
     Promised,
 }
@@ -54,7 +63,8 @@ impl Kind {
     fn noun(&self) -> &'static str {
         match self {
             Kind::Group(_) => "group",
-            Kind::Dataset(_) => "dataset",
+            Kind::Dataset(_) | Kind::Elsewhere(_) => "dataset",
+            Kind::Committed(_) => "committed datatype",
             Kind::Promised => "promised object",
         }
     }
@@ -278,13 +288,37 @@ impl Tree {
         Ok(())
     }
 
-    /// Sets an attribute to an encoded message, in place of one of the same name.
-    pub(super) fn set_attribute(&mut self, id: NodeId, name: &[u8], message: Vec<u8>) -> Result<()> {
-        let attributes = &mut self.node_mut(id)?.attributes;
-        match attributes.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = message,
-            None => attributes.push((name.to_vec(), message)),
+    /// Sets an attribute to an encoded message, in place of one of the same name. `committed` is its datatype, if that is
+    /// one of its own.
+    pub(super) fn set_attribute(
+        &mut self,
+        id: NodeId,
+        name: &[u8],
+        message: Vec<u8>,
+        committed: Option<NodeId>,
+    ) -> Result<()> {
+        if let Some(datatype) = committed {
+            self.node_mut(datatype)?.links += 1;
         }
+        let node = self.node_mut(id)?;
+        match node.attributes.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = message,
+            None => node.attributes.push((name.to_vec(), message)),
+        }
+        let before = match committed {
+            Some(datatype) => node.attribute_types.insert(name.to_vec(), datatype),
+            None => node.attribute_types.remove(name),
+        };
+        if let Some(before) = before {
+            self.node_mut(before)?.links -= 1;
+        }
+        Ok(())
+    }
+
+    /// Says which committed datatype a dataset uses.
+    pub(super) fn set_committed(&mut self, id: NodeId, datatype: NodeId) -> Result<()> {
+        self.node_mut(id)?.committed = Some(datatype);
+        self.node_mut(datatype)?.links += 1;
         Ok(())
     }
 
@@ -345,7 +379,7 @@ pub(super) fn charset(name: &[u8]) -> Charset {
 
 impl Node {
     fn new(kind: Kind) -> Node {
-        Node { attributes: Vec::new(), kind, links: 1, early: None, rank: None, made_in: None }
+        Node { attributes: Vec::new(), attribute_types: HashMap::new(), committed: None, kind, links: 1, early: None, rank: None, made_in: None }
     }
 
     /// The attributes: names, and encoded messages.
