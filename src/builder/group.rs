@@ -47,6 +47,11 @@ impl GroupMut {
         (&self.session, self.node)
     }
 
+    /// The same, for another handle.
+    pub(super) fn shared_place(&self) -> (Arc<Session>, NodeId) {
+        (self.session.clone(), self.node)
+    }
+
     /// The path in the file.
     pub fn path(&self) -> &str {
         &self.path
@@ -134,7 +139,7 @@ impl GroupMut {
     }
 
     /// Does something with the last name of a path, in its group.
-    fn place(
+    pub(super) fn place(
         &mut self,
         path: &[u8],
         work: impl FnOnce(&mut Tree, NodeId, &[u8]) -> Result<NodeId>,

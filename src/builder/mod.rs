@@ -11,16 +11,20 @@ mod chunks;
 mod commit;
 mod copied;
 mod dataset;
+mod elsewhere;
 mod group;
+mod object;
 mod reference;
 mod session;
 mod tree;
 mod writer;
 
-pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape};
+pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
 pub use copied::CopiedElements;
 pub use dataset::{DatasetBuilder, DatasetMut};
+pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
+pub use object::ObjectMut;
 
 use crate::error::{Error, Result};
 use crate::file::File;
