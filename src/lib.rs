@@ -57,7 +57,7 @@ mod walk;
 pub use attribute::Attribute;
 pub use builder::{
     ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece, FileMut, FixedString,
-    GroupMut, ObjectMut, StoredElements, VirtualSource, WithDatatype, WithShape,
+    GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype, WithShape,
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;

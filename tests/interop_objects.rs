@@ -18,11 +18,25 @@ struct Case {
     check: fn(&File) -> h5manager::Result<()>,
 }
 
-const CASES: &[Case] = &[
-    Case { name: "cycles", write: objects::references::cycles, check: objects::references::check_cycles },
-    Case { name: "references", write: objects::references::old, check: objects::references::check_old },
-    Case { name: "new_references", write: objects::references::new, check: objects::references::check_new },
-];
+macro_rules! cases {
+    ($($name:literal, $module:ident, $write:ident, $check:ident;)*) => {
+        &[$(Case { name: $name, write: objects::$module::$write, check: objects::$module::$check }),*]
+    };
+}
+
+const CASES: &[Case] = cases! {
+    "cycles", references, cycles, check_cycles;
+    "references", references, old, check_old;
+    "new_references", references, new, check_new;
+    "committed", datatypes, committed, check_committed;
+    "every_class", datatypes, every_class, check_every_class;
+    "nothing", datatypes, nothing, check_nothing;
+    "virtual_data", elsewhere, virtual_data, check_virtual_data;
+    "external_data", elsewhere, external_data, check_external_data;
+    "scales", conventions, scales, check_scales;
+    "images", conventions, images, check_images;
+    "netcdf", conventions, netcdf, check_netcdf;
+};
 
 /// No gap, no overlap, no finding.
 fn assert_sound(path: &Path) {

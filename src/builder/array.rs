@@ -4,11 +4,12 @@ use crate::data::Element;
 use crate::data::element::{KeepHeap, push_string};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::{Charset, Datatype, Padding};
+use crate::format::reference::Reference;
 use std::ops::Range;
 
 /// A shape, and elements in row-major order (the last dimension varies fastest).
 ///
-/// Implemented for numbers, `bool`, `&str` and [`String`] as single values; for slices, arrays and vectors of anything
+/// Implemented for numbers, `bool`, `&str`, [`String`] and [`Reference`] as single values; for slices, arrays and vectors of anything
 /// that is an [`Element`], and of `&str`, as arrays of one dimension; for references to all of them. [`WithShape`] gives
 /// them another shape, [`WithDatatype`] another datatype; [`FixedString`] and [`StoredElements`] are for special cases.
 pub trait ArrayLike {
@@ -76,7 +77,7 @@ macro_rules! single {
     )*};
 }
 
-single!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 bool String);
+single!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 bool String Reference);
 
 impl ArrayLike for str {
     fn shape(&self) -> Vec<u64> {

@@ -41,7 +41,9 @@ pub(super) fn set_as(
             None => Held::Here(datatype.clone()),
             Some(node) => {
                 if !matches!(&open.tree.node(node)?.kind, Kind::Committed(known) if **known == datatype) {
-                    return Err(Error::mismatch(format!("attribute {shown}: {datatype} is not the committed datatype")));
+                    return Err(Error::mismatch(format!(
+                        "attribute {shown}: {datatype} is not the committed datatype"
+                    )));
                 }
                 Held::Shared(Shared::Committed(open.address_of(node)?))
             }

@@ -1,5 +1,6 @@
 //! Finishing a new file: the last data, then indexes, then object headers from below, then the superblock.
 
+use super::scales;
 use super::session::{Open, Session};
 use super::tree::{Kind, Node, NodeId, Tree};
 use super::writer::DatasetWriter;
@@ -27,6 +28,7 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
     for (_, dataset) in &datasets {
         unused(dataset)?.finish(session)?;
     }
+    scales::write(session)?;
     let mut open = session.close()?;
     open.tree.settle_promises()?;
     open.heap.flush(&mut open.space)?;

@@ -17,6 +17,8 @@ pub struct CopiedElements<'a> {
     source: &'a Datatype,
     datatype: Datatype,
     shape: Vec<u64>,
+    /// Whether there are no elements at all, and no shape.
+    null: bool,
     bytes: Cow<'a, [u8]>,
     heap: Heap<'a>,
     references: Option<Translate<'a>>,
@@ -32,18 +34,25 @@ impl Part<'_> {
     /// # Errors
     /// As [`Part::read_stored`]; `Unsupported` if there are references among them.
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
-        let source = self.dataset().datatype();
-        let (shape, bytes, heap) = (self.shape(), self.read_stored()?.into(), self.dataset().heap());
-        Ok(CopiedElements { source, datatype: source.in_new_file()?, shape, bytes, heap, references: None })
+        self.copied(self.dataset().datatype().in_new_file()?, None)
     }
 
     /// As [`to_copy`](Part::to_copy), with references.
     #[allow(dead_code, reason = "for copies of whole objects")]
     pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
-        let source = self.dataset().datatype();
-        let (shape, bytes, heap) = (self.shape(), self.read_stored()?.into(), self.dataset().heap());
-        let references = Some(references);
-        Ok(CopiedElements { source, datatype: source.with_references_in_new_file()?, shape, bytes, heap, references })
+        self.copied(self.dataset().datatype().with_references_in_new_file()?, Some(references))
+    }
+
+    fn copied<'a>(&'a self, datatype: Datatype, references: Option<Translate<'a>>) -> Result<CopiedElements<'a>> {
+        Ok(CopiedElements {
+            source: self.dataset().datatype(),
+            datatype,
+            shape: self.shape(),
+            null: self.dataset().is_null(),
+            bytes: self.read_stored()?.into(),
+            heap: self.dataset().heap(),
+            references,
+        })
     }
 }
 
@@ -51,20 +60,27 @@ impl Attribute {
     /// The elements, to be written to another file.
     ///
     /// # Errors
-    /// `Unsupported` if there are references among them, or no elements at all (a null dataspace).
+    /// `Unsupported` if there are references among them.
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
-        let shape = self.shape().ok_or_else(|| Error::unsupported("writing attributes without elements"))?.to_vec();
-        let (source, bytes, heap) = (self.datatype(), self.stored().into(), self.heap());
-        Ok(CopiedElements { source, datatype: source.in_new_file()?, shape, bytes, heap, references: None })
+        Ok(self.copied(self.datatype().in_new_file()?, None))
     }
 
     /// As [`to_copy`](Attribute::to_copy), with references.
     #[allow(dead_code, reason = "for copies of whole objects")]
     pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
-        let shape = self.shape().ok_or_else(|| Error::unsupported("writing attributes without elements"))?.to_vec();
-        let (source, bytes, heap) = (self.datatype(), self.stored().into(), self.heap());
-        let references = Some(references);
-        Ok(CopiedElements { source, datatype: source.with_references_in_new_file()?, shape, bytes, heap, references })
+        Ok(self.copied(self.datatype().with_references_in_new_file()?, Some(references)))
+    }
+
+    fn copied<'a>(&'a self, datatype: Datatype, references: Option<Translate<'a>>) -> CopiedElements<'a> {
+        CopiedElements {
+            source: self.datatype(),
+            datatype,
+            shape: self.shape().unwrap_or_default().to_vec(),
+            null: self.shape().is_none(),
+            bytes: self.stored().into(),
+            heap: self.heap(),
+            references,
+        }
     }
 }
 
@@ -155,6 +171,10 @@ impl ArrayLike for CopiedElements<'_> {
         let bytes = bytes.and_then(|(start, end)| self.bytes.get(start..end));
         let bytes = bytes.ok_or_else(|| Error::invalid("elements beyond the end of an array"))?;
         self.copy(self.source, &self.datatype, bytes, heap, out)
+    }
+
+    fn is_null(&self) -> bool {
+        self.null
     }
 
     fn as_stored(&self, datatype: &Datatype) -> Option<&[u8]> {

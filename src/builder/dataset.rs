@@ -338,6 +338,16 @@ impl DatasetMut {
         (&self.session, self.node, &self.writer)
     }
 
+    /// The file and the object in it.
+    pub(super) fn object_of(&self) -> (&Session, NodeId) {
+        (&self.session, self.node)
+    }
+
+    /// The datatype of the elements.
+    pub(super) fn datatype(&self) -> Result<Datatype> {
+        Ok(self.writer()?.plan().datatype.clone())
+    }
+
     fn writer(&self) -> Result<MutexGuard<'_, DatasetWriter>> {
         let panicked = |_| Error::conflict("a thread panicked while it wrote to the dataset");
         self.writer.lock().map_err(panicked).on(&self.path)

@@ -27,7 +27,7 @@ impl ObjectMut {
         ObjectMut { session, node, path, datatype }
     }
 
-    pub(super) fn place_of(&self) -> (&Session, NodeId) {
+    pub(super) fn object_of(&self) -> (&Session, NodeId) {
         (&self.session, self.node)
     }
 
@@ -78,11 +78,7 @@ fn committed_in(session: &Session, datatype: &ObjectMut) -> Result<NodeId> {
         return Err(Error::invalid(format!("{} is a datatype of another file", datatype.path)));
     }
     let is_one = session.with(|open| Ok(matches!(open.tree.node(datatype.node)?.kind, Kind::Committed(_))))?;
-    if is_one {
-        Ok(datatype.node)
-    } else {
-        Err(Error::invalid(format!("{} is no committed datatype", datatype.path)))
-    }
+    if is_one { Ok(datatype.node) } else { Err(Error::invalid(format!("{} is no committed datatype", datatype.path))) }
 }
 
 fn set_as(session: &Session, object: NodeId, name: &[u8], value: &dyn ArrayLike, datatype: &ObjectMut) -> Result<()> {

@@ -4,6 +4,7 @@
 //! takes long, filtering chunks, happens outside. Once a write has failed nothing more is written, and the file cannot
 //! be committed.
 
+use super::scales::Scales;
 use super::tree::{NodeId, Tree};
 use crate::bytes::{self, Address, Widths};
 use crate::data::element::KeepHeap;
@@ -34,11 +35,12 @@ pub(super) struct Open {
     pub(super) tree: Tree,
     /// The oldest library that is to read the file.
     pub(super) libver: LibVer,
+    pub(super) scales: Scales,
 }
 
 impl Session {
     pub(super) fn new(space: Space, libver: LibVer) -> Session {
-        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver };
+        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver, scales: Scales::default() };
         Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 

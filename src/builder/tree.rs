@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 const MAX_NAME: usize = 65_000;
 
 /// An object of the file, by its number in the order of creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(usize);
 
 /// All objects of a new file; the first is the root group.
@@ -384,7 +384,16 @@ pub(super) fn charset(name: &[u8]) -> Charset {
 
 impl Node {
     fn new(kind: Kind) -> Node {
-        Node { attributes: Vec::new(), attribute_types: HashMap::new(), committed: None, kind, links: 1, early: None, rank: None, made_in: None }
+        Node {
+            attributes: Vec::new(),
+            attribute_types: HashMap::new(),
+            committed: None,
+            kind,
+            links: 1,
+            early: None,
+            rank: None,
+            made_in: None,
+        }
     }
 
     /// The attributes: names, and encoded messages.

@@ -432,7 +432,8 @@ mod tests {
 
     #[test]
     fn the_fullest_prefix_of_version_2_has_room_for_the_way_on() {
-        let prefix = PrefixV2 { version: 2, flags: 0x34, times: Some([1; 4]), phase_change: Some([9, 0]), chunk_size: 6 };
+        let prefix =
+            PrefixV2 { version: 2, flags: 0x34, times: Some([1; 4]), phase_change: Some([9, 0]), chunk_size: 6 };
         let mut whole = bytes::encode(&prefix, (), STRUCTURE).unwrap();
         whole.extend([3, 0, 0, 0, 7, 0]);
         bytes::seal(&mut whole);

@@ -276,7 +276,8 @@ fn encode_region(address: u64, selection: &StoredSelection, libver: LibVer) -> R
 fn encode_standard(to: &Reference, rank: u32, libver: LibVer) -> Result<Outgoing> {
     let ([kind, flags], body) = encode_body(to, rank, libver)?;
     if (kind, flags) != (OBJECT, 0) {
-        let size = u32::try_from(body.len()).map_err(|_| Error::limit("a reference of 4 GiB").in_structure(STRUCTURE))?;
+        let size =
+            u32::try_from(body.len()).map_err(|_| Error::limit("a reference of 4 GiB").in_structure(STRUCTURE))?;
         let front = [&[kind, flags][..], &size.to_le_bytes()].concat();
         return Ok(Outgoing::InHeap(front, body));
     }

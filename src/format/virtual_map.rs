@@ -70,7 +70,8 @@ fn encode_as(version: u8, mappings: &[Mapping], libver: LibVer) -> Result<Vec<u8
                 return Err(Error::invalid("the name of a source is empty or contains a NUL").in_structure(STRUCTURE));
             }
         }
-        let first = (*files.entry(&mapping.file).or_insert(number), *datasets.entry(&mapping.dataset).or_insert(number));
+        let first =
+            (*files.entry(&mapping.file).or_insert(number), *datasets.entry(&mapping.dataset).or_insert(number));
         if version == 0 {
             push_name(&mapping.file, &mut out);
             push_name(&mapping.dataset, &mut out);

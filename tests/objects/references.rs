@@ -5,7 +5,7 @@ use h5manager::{ErrorKind, File, FileMut, Object, Reference, Result, VarLen, Wit
 use std::path::Path;
 
 /// A group in itself, a group above itself, two that hold each other.
-pub fn cycles(out: &mut FileMut, _: &Path) -> Result<()> {
+pub(crate) fn cycles(out: &mut FileMut, _: &Path) -> Result<()> {
     out.create_group("a/b/c")?;
     out.root().link_hard("a/b/c/top", "/")?;
     out.root().link_hard("a/self", "a")?;
@@ -21,7 +21,7 @@ pub fn cycles(out: &mut FileMut, _: &Path) -> Result<()> {
     Ok(())
 }
 
-pub fn check_cycles(file: &File) -> Result<()> {
+pub(crate) fn check_cycles(file: &File) -> Result<()> {
     let same = |a: &str, b: &str| assert_eq!(file.object(a).unwrap().address(), file.object(b).unwrap().address());
     same("/", "a/b/c/top/a/b/c/top");
     same("a", "a/self/self/self");
@@ -33,11 +33,11 @@ pub fn check_cycles(file: &File) -> Result<()> {
 }
 
 h5manager::compound! {
-    pub struct Entry {
-        pub number: i32,
-        pub object: Reference,
-        pub pair: [Reference; 2],
-        pub list: VarLen<Reference>,
+    pub(crate) struct Entry {
+        pub(crate) number: i32,
+        pub(crate) object: Reference,
+        pub(crate) pair: [Reference; 2],
+        pub(crate) list: VarLen<Reference>,
     }
 }
 
@@ -46,14 +46,14 @@ fn references(kind: ReferenceKind) -> Datatype {
 }
 
 /// The kinds that HDF5 has always had, everywhere where elements can be.
-pub fn old(out: &mut FileMut, _: &Path) -> Result<()> {
+pub(crate) fn old(out: &mut FileMut, _: &Path) -> Result<()> {
     let (group, later) = (out.reference("group")?, out.reference("group/deep/later")?);
     let root = out.reference("/")?;
     out.build("objects").write([group.clone(), later.clone(), root.clone(), Reference::Null])?;
     out.build("chunks").chunks([2]).deflate(1).write([later.clone(), later.clone(), root.clone()])?;
     out.create_group("group")?;
     out.build("group/deep/later").write([1.5f64, 2.5])?;
-    out.root().create_group("group")?.set_attribute("to", &later)?;
+    out.root().group("group")?.set_attribute("to", &later)?;
     let grid: Vec<i32> = (0..200).collect();
     let grid = out.build("grid").shape([10, 20]).write(&grid)?;
     let parts = vec![
@@ -75,9 +75,9 @@ pub fn old(out: &mut FileMut, _: &Path) -> Result<()> {
     out.build("entries").write([entry.clone(), entry])?;
     // What comes from elsewhere, and what cannot be such an element.
     let foreign = Reference::Object { address: 0x1234, file: None };
-    assert_eq!(out.build("foreign").write([foreign]).map(drop).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(out.set_attribute("foreign", [foreign]).unwrap_err().kind(), ErrorKind::Invalid);
     let attribute = out.attribute_reference("/", "region")?;
-    assert_eq!(out.build("wrong").write([attribute]).map(drop).unwrap_err().kind(), ErrorKind::Mismatch);
+    assert_eq!(out.set_attribute("wrong", [attribute]).unwrap_err().kind(), ErrorKind::Mismatch);
     Ok(())
 }
 
@@ -96,7 +96,7 @@ fn selected(file: &File, reference: &Reference) -> Vec<i32> {
 
 const SELECTED: [&[i32]; 3] = [&[41, 44, 47, 61, 64, 67, 81, 84, 87], &[199, 0, 64], &[23, 24, 43, 44, 143, 144]];
 
-pub fn check_old(file: &File) -> Result<()> {
+pub(crate) fn check_old(file: &File) -> Result<()> {
     let objects: Vec<Reference> = file.dataset("objects")?.read()?;
     leads_to(file, &objects[0], "group");
     leads_to(file, &objects[1], "group/deep/later");
@@ -121,7 +121,7 @@ pub fn check_old(file: &File) -> Result<()> {
 }
 
 /// The kind of HDF5 1.12.
-pub fn new(out: &mut FileMut, folder: &Path) -> Result<()> {
+pub(crate) fn new(out: &mut FileMut, folder: &Path) -> Result<()> {
     let standard = || references(ReferenceKind::Standard);
     let mut other = File::create(folder.join("other_file.h5"))?;
     other.build("there").write([5i32, 6])?;
@@ -146,7 +146,7 @@ pub fn new(out: &mut FileMut, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-pub fn check_new(file: &File) -> Result<()> {
+pub(crate) fn check_new(file: &File) -> Result<()> {
     let all: Vec<Reference> = file.dataset("all")?.read()?;
     leads_to(file, &all[0], "grid");
     assert_eq!(selected(file, &all[1]), SELECTED[0]);
@@ -159,7 +159,7 @@ pub fn check_new(file: &File) -> Result<()> {
     assert_eq!(selected(file, &all[6]).len(), 200);
     let list: Vec<VarLen<Reference>> = file.dataset("list")?.read()?;
     assert_eq!(list, [VarLen(all.clone()), VarLen(vec![])]);
-    let attribute: Vec<Reference> = file.attribute("all")?.expect("an attribute").read()?;
+    let attribute: Vec<Reference> = file.root()?.attribute("all")?.expect("an attribute").read()?;
     assert_eq!(attribute, all[..5]);
     Ok(())
 }

@@ -9,10 +9,10 @@ use crate::format::message::datatype::{self, Datatype};
 use crate::format::message::external_files::ExternalFiles;
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, FilterInfo};
-use crate::format::message::{Shared, kind};
 use crate::format::message::layout::Layout;
 use crate::format::message::link::Link;
 use crate::format::message::small::{AttributeInfo, GroupInfo, LinkInfo, ReferenceCount};
+use crate::format::message::{Shared, kind};
 use crate::format::object_header::{self, Outgoing};
 use crate::index::space::Space;
 
