@@ -6,7 +6,7 @@ use crate::bytes::Widths;
 use crate::data::element::KeepHeap;
 use crate::dataset::{Heap, Part};
 use crate::error::{Error, Result};
-use crate::format::message::datatype::{Datatype, Member, ReferenceKind, variable_size};
+use crate::format::message::datatype::{Datatype, Member, variable_size};
 use crate::format::reference::Reference;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,16 +17,16 @@ pub struct CopiedElements<'a> {
     source: &'a Datatype,
     datatype: Datatype,
     shape: Vec<u64>,
+    /// Whether there are no elements at all, and no shape.
+    null: bool,
     bytes: Cow<'a, [u8]>,
     heap: Heap<'a>,
-    references: Option<&'a dyn MapReferences>,
+    references: Option<Translate<'a>>,
 }
 
-/// Where the references among copied elements lead in the new file.
-pub(crate) trait MapReferences {
-    /// The reference to write for one of the file that is copied from.
-    fn map(&self, reference: &Reference) -> Result<Reference>;
-}
+/// Where the object at an address of the source has its header in the new file; nothing if it is not there, and
+/// references to it become null.
+pub(crate) type Translate<'a> = &'a (dyn Fn(u64) -> Result<Option<u64>> + Sync);
 
 impl Part<'_> {
     /// The elements, to be written to another file.
@@ -34,15 +34,25 @@ impl Part<'_> {
     /// # Errors
     /// As [`Part::read_stored`]; `Unsupported` if there are references among them.
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
-        self.to_copy_with(None)
+        self.copied(self.dataset().datatype().in_new_file()?, None)
     }
 
-    /// The same, with references that are mapped.
-    pub(crate) fn to_copy_with<'a>(&'a self, references: Option<&'a dyn MapReferences>) -> Result<CopiedElements<'a>> {
-        let source = self.dataset().datatype();
-        let datatype = source.rehomed(references.is_some())?;
-        let (shape, bytes, heap) = (self.shape(), self.read_stored()?.into(), self.dataset().heap());
-        Ok(CopiedElements { source, datatype, shape, bytes, heap, references })
+    /// As [`to_copy`](Part::to_copy), with references.
+    #[allow(dead_code, reason = "for copies of whole objects")]
+    pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
+        self.copied(self.dataset().datatype().with_references_in_new_file()?, Some(references))
+    }
+
+    fn copied<'a>(&'a self, datatype: Datatype, references: Option<Translate<'a>>) -> Result<CopiedElements<'a>> {
+        Ok(CopiedElements {
+            source: self.dataset().datatype(),
+            datatype,
+            shape: self.shape(),
+            null: self.dataset().is_null(),
+            bytes: self.read_stored()?.into(),
+            heap: self.dataset().heap(),
+            references,
+        })
     }
 }
 
@@ -50,79 +60,91 @@ impl Attribute {
     /// The elements, to be written to another file.
     ///
     /// # Errors
-    /// `Unsupported` if there are references among them, or no elements at all (a null dataspace).
+    /// `Unsupported` if there are references among them.
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
-        self.to_copy_with(None)
+        Ok(self.copied(self.datatype().in_new_file()?, None))
     }
 
-    /// The same, with references that are mapped.
-    pub(crate) fn to_copy_with<'a>(&'a self, references: Option<&'a dyn MapReferences>) -> Result<CopiedElements<'a>> {
-        let shape = self.shape().ok_or_else(|| Error::unsupported("writing attributes without elements"))?.to_vec();
-        let (source, bytes, heap) = (self.datatype(), self.stored().into(), self.heap());
-        Ok(CopiedElements { source, datatype: source.rehomed(references.is_some())?, shape, bytes, heap, references })
+    /// As [`to_copy`](Attribute::to_copy), with references.
+    #[allow(dead_code, reason = "for copies of whole objects")]
+    pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
+        Ok(self.copied(self.datatype().with_references_in_new_file()?, Some(references)))
+    }
+
+    fn copied<'a>(&'a self, datatype: Datatype, references: Option<Translate<'a>>) -> CopiedElements<'a> {
+        CopiedElements {
+            source: self.datatype(),
+            datatype,
+            shape: self.shape().unwrap_or_default().to_vec(),
+            null: self.shape().is_none(),
+            bytes: self.stored().into(),
+            heap: self.heap(),
+            references,
+        }
     }
 }
 
 impl Datatype {
-    /// The datatype as a new file stores it: variable-length elements take 16 bytes there.
+    /// The datatype as a new file stores it: variable-length elements take 16 bytes there. Where the source has narrower
+    /// addresses, members of compounds move apart.
     ///
     /// # Errors
     /// `Unsupported` for references, which mean nothing in another file.
     pub fn in_new_file(&self) -> Result<Datatype> {
-        self.rehomed(false)
+        if self.has_references() {
+            return Err(Error::unsupported("copying references to another file"));
+        }
+        self.with_references_in_new_file()
     }
 
-    /// The same; references are allowed if somebody maps them.
-    pub(crate) fn rehomed(&self, references: bool) -> Result<Datatype> {
+    fn has_references(&self) -> bool {
+        match self {
+            Datatype::Reference { .. } => true,
+            Datatype::Sequence { base, .. } | Datatype::Array { base, .. } => base.has_references(),
+            Datatype::Compound { members, .. } => members.iter().any(|m| m.datatype.has_references()),
+            _ => false,
+        }
+    }
+
+    /// As [`in_new_file`](Datatype::in_new_file), with references.
+    pub(crate) fn with_references_in_new_file(&self) -> Result<Datatype> {
         let size = variable_size(Widths::EIGHT);
-        let boxed = |base: &Datatype| base.rehomed(references).map(Box::new);
         Ok(match self {
             Datatype::VariableString { padding, charset, .. } => {
                 Datatype::VariableString { padding: *padding, charset: *charset, size }
             }
-            Datatype::Sequence { base, .. } => Datatype::Sequence { base: boxed(base)?, size },
-            Datatype::Array { dims, base } => Datatype::Array { dims: dims.clone(), base: boxed(base)? },
-            Datatype::Reference { .. } if !references => {
-                return Err(Error::unsupported("copying references to another file"));
+            Datatype::Sequence { base, .. } => {
+                Datatype::Sequence { base: Box::new(base.with_references_in_new_file()?), size }
             }
-            Datatype::Reference { kind, .. } => Datatype::Reference { kind: *kind, size: reference_size(*kind) },
-            Datatype::Compound { size, members } => rehomed_compound(*size, members, references)?,
+            Datatype::Array { dims, base } => {
+                Datatype::Array { dims: dims.clone(), base: Box::new(base.with_references_in_new_file()?) }
+            }
+            Datatype::Reference { kind, .. } => Datatype::reference(*kind),
+            Datatype::Compound { members, size } => compound_in_new_file(members, *size)?,
             _ => self.clone(),
         })
     }
 }
 
-/// Bytes of a reference in a file of 8-byte addresses.
-fn reference_size(kind: ReferenceKind) -> u32 {
-    match kind {
-        ReferenceKind::Object => 8,
-        ReferenceKind::Region => 12,
-        ReferenceKind::Standard => 18,
+/// Every member moves by as much as those before it grew.
+fn compound_in_new_file(members: &[Member], size: u32) -> Result<Datatype> {
+    let too_large = || Error::limit("an element of more than 4 GiB");
+    let mut new = Vec::with_capacity(members.len());
+    for member in members {
+        new.push(Member { datatype: member.datatype.with_references_in_new_file()?, ..member.clone() });
     }
-}
-
-/// Members that take more room than before (from a file of narrow addresses) push those behind them.
-fn rehomed_compound(size: u32, members: &[Member], references: bool) -> Result<Datatype> {
-    let mut by_offset: Vec<usize> = (0..members.len()).collect();
-    by_offset.sort_by_key(|&i| members.get(i).map(|m| m.offset));
-    let (mut members, mut growth) = (members.to_vec(), 0i64);
-    let too_large = || Error::limit("a compound datatype of 4 GiB");
-    for i in by_offset {
-        let Some(m) = members.get_mut(i) else { continue };
-        let datatype = m.datatype.rehomed(references)?;
-        m.offset = u32::try_from(i64::from(m.offset) + growth).map_err(|_| too_large())?;
-        growth += datatype.size() as i64 - m.datatype.size() as i64;
-        m.datatype = datatype;
+    let grown: Vec<(u32, u64)> = members
+        .iter()
+        .zip(&new)
+        .map(|(old, new)| (old.offset, new.datatype.size().saturating_sub(old.datatype.size())))
+        .collect();
+    let before = |offset: u32| grown.iter().filter(|(at, _)| *at < offset).map(|(_, by)| by).sum::<u64>();
+    for member in &mut new {
+        let offset = u64::from(member.offset) + before(member.offset);
+        member.offset = u32::try_from(offset).map_err(|_| too_large())?;
     }
-    let size = u32::try_from(i64::from(size) + growth).map_err(|_| too_large())?;
-    Ok(Datatype::Compound { size, members })
-}
-
-impl CopiedElements<'_> {
-    /// Bytes in the file that they come from.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.len() as u64
-    }
+    let size = u32::try_from(u64::from(size) + before(u32::MAX)).map_err(|_| too_large())?;
+    Ok(Datatype::Compound { members: new, size })
 }
 
 impl ArrayLike for CopiedElements<'_> {
@@ -148,7 +170,11 @@ impl ArrayLike for CopiedElements<'_> {
         let bytes = range.start.checked_mul(size).zip(range.end.checked_mul(size));
         let bytes = bytes.and_then(|(start, end)| self.bytes.get(start..end));
         let bytes = bytes.ok_or_else(|| Error::invalid("elements beyond the end of an array"))?;
-        self.copy((self.source, &self.datatype), bytes, heap, out)
+        self.copy(self.source, &self.datatype, bytes, heap, out)
+    }
+
+    fn is_null(&self) -> bool {
+        self.null
     }
 
     fn as_stored(&self, datatype: &Datatype) -> Option<&[u8]> {
@@ -157,61 +183,83 @@ impl ArrayLike for CopiedElements<'_> {
     }
 }
 
-/// A datatype in the file that is copied from, and in the one that is written.
-type Pair<'a> = (&'a Datatype, &'a Datatype);
-
 impl CopiedElements<'_> {
-    fn copy(&self, (from, to): Pair<'_>, bytes: &[u8], heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
+    /// Appends elements of the source's datatype `from` as those of `to`.
+    fn copy(
+        &self,
+        from: &Datatype,
+        to: &Datatype,
+        bytes: &[u8],
+        heap: &mut dyn KeepHeap,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         if !from.has_references_to_file() {
             out.extend_from_slice(bytes);
             return Ok(());
         }
-        bytes.chunks_exact((from.size() as usize).max(1)).try_for_each(|e| self.copy_one((from, to), e, heap, out))
+        bytes.chunks_exact((from.size() as usize).max(1)).try_for_each(|e| self.copy_one(from, to, e, heap, out))
     }
 
-    fn copy_one(&self, pair: Pair<'_>, element: &[u8], heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
-        match pair {
+    fn copy_one(
+        &self,
+        from: &Datatype,
+        to: &Datatype,
+        element: &[u8],
+        heap: &mut dyn KeepHeap,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match (from, to) {
             (Datatype::VariableString { .. }, _) => {
                 let (count, data) = self.heap.sequence(element, 1)?;
                 out.extend(heap.keep(count as u32, &data)?);
             }
-            (Datatype::Sequence { base: from, .. }, Datatype::Sequence { base: to, .. }) => {
-                let (count, data) = self.heap.sequence(element, from.size())?;
+            (Datatype::Sequence { base, .. }, Datatype::Sequence { base: new, .. }) => {
+                let (count, data) = self.heap.sequence(element, base.size())?;
                 let mut inner = Vec::with_capacity(data.len());
-                self.copy((from, to), &data, heap, &mut inner)?;
+                self.copy(base, new, &data, heap, &mut inner)?;
                 out.extend(heap.keep(count as u32, &inner)?);
             }
-            (Datatype::Array { base: from, .. }, Datatype::Array { base: to, .. }) => {
-                self.copy((from, to), element, heap, out)?;
+            (Datatype::Array { base, .. }, Datatype::Array { base: new, .. }) => {
+                self.copy(base, new, element, heap, out)?;
             }
-            (Datatype::Compound { members: from, size: old }, Datatype::Compound { members: to, size }) => {
+            (Datatype::Compound { members, .. }, Datatype::Compound { members: new, size }) => {
                 let start = out.len();
-                // Holes stay as they are where the layout does.
-                if old == size {
-                    out.extend_from_slice(element)
-                } else {
-                    out.resize(start + *size as usize, 0)
+                // Holes stay as they are where nothing moves.
+                if from.size() == u64::from(*size) {
+                    out.extend_from_slice(element);
                 }
-                for (from, to) in from.iter().zip(to) {
+                out.resize(start + *size as usize, 0);
+                for (old, new) in members.iter().zip(new) {
                     let place = |m: &Member| m.offset as usize..m.offset as usize + m.datatype.size() as usize;
-                    let mut member = Vec::with_capacity(to.datatype.size() as usize);
-                    let bytes =
-                        element.get(place(from)).ok_or_else(|| Error::damaged("a member beyond its element"))?;
-                    self.copy((&from.datatype, &to.datatype), bytes, heap, &mut member)?;
-                    let room = out.get_mut(start..).and_then(|e| e.get_mut(place(to)));
-                    match room.filter(|room| room.len() == member.len()) {
-                        Some(room) => room.copy_from_slice(&member),
-                        None => return Err(Error::damaged("a member beyond its element")),
-                    }
+                    let mut member = Vec::with_capacity(place(new).len());
+                    self.copy(&old.datatype, &new.datatype, &element[place(old)], heap, &mut member)?;
+                    out[start..][place(new)].copy_from_slice(&member);
                 }
             }
             (Datatype::Reference { kind, .. }, _) => {
-                let mapper = self.references.ok_or_else(|| Error::unsupported("copying references to another file"))?;
-                let reference = mapper.map(&self.heap.reference(element, *kind)?)?;
+                let reference = self.translated(self.heap.reference(element, *kind)?)?;
                 out.extend(heap.keep_reference(&reference, *kind)?);
             }
-            (datatype, _) => return Err(Error::unsupported(format!("copying {datatype}"))),
+            _ => return Err(Error::unsupported(format!("copying {from}"))),
         }
         Ok(())
+    }
+
+    /// A reference of the source as one of the new file. Those to other files stay as they are.
+    fn translated(&self, mut reference: Reference) -> Result<Reference> {
+        let (Some(address), None) = (reference.address(), reference.file()) else {
+            return Ok(reference);
+        };
+        let translate = self.references.ok_or_else(|| Error::unsupported("copying references to another file"))?;
+        let Some(new) = translate(address)? else {
+            return Ok(Reference::Null);
+        };
+        match &mut reference {
+            Reference::Object { address, .. }
+            | Reference::Region { address, .. }
+            | Reference::Attribute { address, .. } => *address = new,
+            Reference::Null => {}
+        }
+        Ok(reference)
     }
 }

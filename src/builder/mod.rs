@@ -9,18 +9,26 @@ mod attribute;
 mod chunking;
 mod chunks;
 mod commit;
+mod conventions;
 mod copied;
 mod dataset;
+mod elsewhere;
 mod group;
+mod object;
+mod reference;
+mod scales;
 mod session;
 mod tree;
 mod writer;
 
-pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape};
+pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
+pub use conventions::ImageClass;
 pub use copied::CopiedElements;
 pub(crate) use copied::MapReferences;
 pub use dataset::{DatasetBuilder, DatasetMut};
+pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
+pub use object::ObjectMut;
 
 use crate::error::{Error, Result};
 use crate::file::File;
