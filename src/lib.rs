@@ -56,8 +56,8 @@ mod walk;
 
 pub use attribute::Attribute;
 pub use builder::{
-    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FixedString, GroupMut,
-    StoredElements, WithDatatype, WithShape,
+    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FillTime,
+    FixedString, GroupMut, StoredElements, WithDatatype, WithShape,
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;
@@ -66,6 +66,7 @@ pub use data::{Clamped, Element, Value, VarLen};
 pub use dataset::{Dataset, FromElements, Heap, Part};
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, OpenOptions};
+pub use format::libver::LibVer;
 pub use format::message::filter_pipeline::FilterInfo;
 pub use format::reference::Reference;
 pub use format::selection::{Blocks, StoredSelection, Strided};
@@ -76,7 +77,7 @@ pub use walk::{Visit, Visited, Walk};
 
 /// Filters: what is done to chunks before they are stored, and how to add one.
 pub mod filter {
-    pub use crate::filters::{Call, Filter, register};
+    pub use crate::filters::{BitshuffleCodec, BloscCodec, Call, Filter, FilterSpec, SzipCoding, register};
 }
 
 /// What [`compound!`] needs; nothing for users.

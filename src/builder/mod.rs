@@ -10,8 +10,12 @@ mod chunking;
 mod chunks;
 mod commit;
 mod copied;
+mod copy_chunks;
 mod dataset;
 mod group;
+mod open_chunks;
+mod plan;
+mod scattered;
 mod session;
 mod tree;
 mod writer;
@@ -20,9 +24,11 @@ pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape}
 pub use copied::CopiedElements;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use group::GroupMut;
+pub use plan::{AllocationTime, FillTime};
 
 use crate::error::{Error, Result};
 use crate::file::File;
+use crate::format::libver::LibVer;
 use crate::index::space::Space;
 use crate::io::{StagedFile, Store};
 use session::Session;
@@ -33,6 +39,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct CreateOptions {
     overwrite: bool,
+    libver: LibVer,
 }
 
 impl CreateOptions {
@@ -46,6 +53,22 @@ impl CreateOptions {
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
+    }
+
+    /// The oldest libhdf5 that is to read the file: the newer it is, the more compact are the structures that may be
+    /// used. Without it that is 1.8.
+    #[must_use]
+    pub fn libver(mut self, libver: LibVer) -> Self {
+        self.libver = libver;
+        self
+    }
+
+    /// Older structures than those of libhdf5 1.8 are not written yet.
+    fn check(&self) -> Result<()> {
+        if self.libver < LibVer::V18 {
+            return Err(Error::unsupported(format!("writing files of the bound {}", self.libver)));
+        }
+        Ok(())
     }
 }
 
@@ -64,8 +87,9 @@ impl File {
     /// # Errors
     /// As [`create`](File::create).
     pub fn create_with(path: impl AsRef<Path>, options: CreateOptions) -> Result<FileMut> {
+        options.check()?;
         let staged = Arc::new(StagedFile::create(path.as_ref(), options.overwrite)?);
-        let session = new_session(staged.clone());
+        let session = new_session(staged.clone(), &options);
         Ok(FileMut { session, staged: Some(staged) })
     }
 }
@@ -99,15 +123,24 @@ pub struct FileMut {
     staged: Option<Arc<StagedFile>>,
 }
 
-fn new_session(store: Arc<dyn Store>) -> Arc<Session> {
-    Arc::new(Session::new(Space::new(store, commit::SUPERBLOCK)))
+fn new_session(store: Arc<dyn Store>, options: &CreateOptions) -> Arc<Session> {
+    Arc::new(Session::new(Space::new(store, commit::SUPERBLOCK), options.libver))
 }
 
 impl FileMut {
     /// Writes a new file to `store`, which holds nothing yet. Before the commit it holds no HDF5 file: its first bytes
     /// are written last.
     pub fn on_store(store: impl Store + 'static) -> FileMut {
-        FileMut { session: new_session(Arc::new(store)), staged: None }
+        FileMut { session: new_session(Arc::new(store), &CreateOptions::new()), staged: None }
+    }
+
+    /// As [`on_store`](FileMut::on_store), with options.
+    ///
+    /// # Errors
+    /// Of kind [`Unsupported`](crate::ErrorKind::Unsupported) for a format bound that is not written.
+    pub fn on_store_with(store: impl Store + 'static, options: &CreateOptions) -> Result<FileMut> {
+        options.check()?;
+        Ok(FileMut { session: new_session(Arc::new(store), options), staged: None })
     }
 
     /// The root group.
