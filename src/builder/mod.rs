@@ -55,20 +55,19 @@ impl CreateOptions {
         self
     }
 
-    /// The oldest libhdf5 that is to read the file: the newer it is, the more compact are the structures that may be
-    /// used. Without it that is 1.8.
+    /// The oldest libhdf5 that is to read the file; [`LibVer::V18`] where nothing is said.
     #[must_use]
     pub fn libver(mut self, libver: LibVer) -> Self {
         self.libver = libver;
         self
     }
 
-    /// Older structures than those of libhdf5 1.8 are not written yet.
-    fn check(&self) -> Result<()> {
-        if self.libver < LibVer::V18 {
-            return Err(Error::unsupported(format!("writing files of the bound {}", self.libver)));
+    /// Refuses what cannot be written yet.
+    fn checked(&self) -> Result<()> {
+        match self.libver {
+            other if other >= LibVer::V18 => Ok(()),
+            other => Err(Error::unsupported(format!("writing files for the library version bound {other}"))),
         }
-        Ok(())
     }
 }
 
@@ -87,7 +86,7 @@ impl File {
     /// # Errors
     /// As [`create`](File::create).
     pub fn create_with(path: impl AsRef<Path>, options: CreateOptions) -> Result<FileMut> {
-        options.check()?;
+        options.checked()?;
         let staged = Arc::new(StagedFile::create(path.as_ref(), options.overwrite)?);
         let session = new_session(staged.clone(), &options);
         Ok(FileMut { session, staged: Some(staged) })
@@ -134,13 +133,13 @@ impl FileMut {
         FileMut { session: new_session(Arc::new(store), &CreateOptions::new()), staged: None }
     }
 
-    /// As [`on_store`](FileMut::on_store), with options.
+    /// The same with options. A store has no name, so nothing is ever overwritten.
     ///
     /// # Errors
-    /// Of kind [`Unsupported`](crate::ErrorKind::Unsupported) for a format bound that is not written.
-    pub fn on_store_with(store: impl Store + 'static, options: &CreateOptions) -> Result<FileMut> {
-        options.check()?;
-        Ok(FileMut { session: new_session(Arc::new(store), options), staged: None })
+    /// Of kind [`Unsupported`](crate::ErrorKind::Unsupported) for what cannot be written yet.
+    pub fn on_store_with(store: impl Store + 'static, options: CreateOptions) -> Result<FileMut> {
+        options.checked()?;
+        Ok(FileMut { session: new_session(Arc::new(store), &options), staged: None })
     }
 
     /// The root group.

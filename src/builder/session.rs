@@ -29,14 +29,14 @@ pub(super) struct Open {
     pub(super) space: Space,
     pub(super) heap: HeapWriter,
     pub(super) tree: Tree,
-    /// The oldest libhdf5 that is to read the file.
+    /// The oldest library that is to read the file.
     pub(super) libver: LibVer,
 }
 
 impl Session {
     pub(super) fn new(space: Space, libver: LibVer) -> Session {
-        let (heap, tree) = (HeapWriter::new(), Tree::new());
-        Session(Mutex::new(Phase::Open(Box::new(Open { space, heap, tree, libver }))))
+        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver };
+        Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 
     /// Does something with the open file. If the store fails meanwhile, the file has failed.
