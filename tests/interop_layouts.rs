@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
 use h5manager::filter::{BitshuffleCodec, BloscCodec, SzipCoding};
-use h5manager::{AllocationTime, CreateOptions, DatasetBuilder, DatasetMut, File, FileMut, FillTime, LibVer, WithShape};
+use h5manager::{
+    AllocationTime, CreateOptions, DatasetBuilder, DatasetMut, File, FileMut, FillTime, LibVer, WithShape,
+};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -212,7 +214,11 @@ fn checked(path: &Path, lost: bool) {
         command.arg("--lost");
     }
     let done = command.output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    let out = String::from_utf8_lossy(&done.stdout).into_owned();
+    // Fewer than 8 bytes lie between metadata and what is before it.
+    let aligns = |line: &str| (1..8).any(|n| line.contains(&format!(": {n} bytes that nothing leads to: zeros")));
+    let found: Vec<&str> = out.lines().filter(|l| l.starts_with("!!") && !aligns(l)).collect();
+    assert!(done.status.code().is_some_and(|code| code < 2) && found.is_empty(), "{}", found.join("\n"));
 }
 
 fn python(script: &str, folder: &Path) -> bool {
@@ -370,7 +376,8 @@ fn what_is_said_of_storage_and_fill_values_libhdf5_reads_as_it_was_meant() {
         let data: Vec<u8> = (0..bytes).map(|i| (i * 7 % 251) as u8).collect();
         out.build(format!("compact {bytes}")).compact().write(data).unwrap();
     }
-    let mut compact = out.build("compact in part").element::<i16>().shape([10]).compact().fill_value(-7i16).create().unwrap();
+    let mut compact =
+        out.build("compact in part").element::<i16>().shape([10]).compact().fill_value(-7i16).create().unwrap();
     compact.write_selection(2..4, [1i16, 2]).unwrap();
     out.commit().unwrap();
     checked(&path, true);

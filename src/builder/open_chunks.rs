@@ -8,6 +8,9 @@ use crate::object::runs::{self, Place};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
+/// A patch of fewer bytes than this is likely to be followed by its neighbours, or by the same again: it waits.
+const SMALL: u64 = 1 << 20;
+
 /// Bytes of chunks that wait.
 const BUDGET: usize = 64 << 20;
 
@@ -58,15 +61,16 @@ impl OpenChunks {
 }
 
 impl Chunks {
-    /// Writes a patch of a dataset of shape `shape`. Chunks of which it covers everything are filtered at once.
+    /// Writes a patch of a dataset of shape `shape`. Chunks of which a large one covers everything are filtered at once.
     pub(super) fn patch(&mut self, session: &Session, shape: &[u64], patch: &Patch<'_>) -> Result<()> {
         self.open.get_or_insert_default();
+        let bytes = patch.extent.iter().fold(self.element_size(), |n, &d| n.saturating_mul(d));
         let mut whole = Vec::new();
         let mut at: Vec<u64> = patch.start.iter().zip(&self.chunking.chunk).map(|(s, c)| s / c).collect();
         let first = at.clone();
         loop {
             let (piece, is_whole) = self.piece(&at, shape, patch)?;
-            if is_whole {
+            if is_whole && bytes >= SMALL {
                 whole.push(piece);
                 if whole.len() >= (BATCH / self.chunking.chunk_bytes.max(1)).max(2) {
                     self.put_whole(session, shape, patch, std::mem::take(&mut whole))?;

@@ -56,7 +56,7 @@ impl DatasetWriter {
         let mut others = shape.iter().enumerate().filter(|(d, _)| *d != dimension).map(|(_, n)| n);
         let others = others.try_fold(1u64, |n, &d| n.checked_mul(d)).unwrap_or(u64::MAX);
         let elements = array::count(&values.shape())? as u64;
-        if others == 0 || elements % others != 0 {
+        if others == 0 || !elements.is_multiple_of(others) {
             return Err(Error::mismatch(format!(
                 "{elements} elements, which are no multiple of the {others} at an index of dimension {dimension}"
             )));
@@ -97,9 +97,9 @@ impl DatasetWriter {
         if bytes.is_none() {
             return Err(Error::limit(format!("a dataset of shape {shape:?} has more than 2^64 bytes")));
         }
-        if shape[1..] == old[1..] && !self.plan.plain_edges() {
-            self.cover(shape[0]);
-            return Ok(());
+        if shape[1..] == old[1..] {
+            let grown = self.grow_to(session, shape[0]);
+            return self.give_up_on_error(session, grown);
         }
         let grown = self.scatter(session).and_then(|()| {
             if let Storage::Chunked(chunks) = &mut self.storage {

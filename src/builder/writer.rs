@@ -175,7 +175,7 @@ impl DatasetWriter {
             if let Some(first) = start.first_mut() {
                 *first = self.next_row;
             }
-            self.cover(self.next_row + count);
+            self.grow_to(session, self.next_row + count)?;
             let mut extent = self.plan.shape.clone();
             if let Some(first) = extent.first_mut() {
                 *first = count;
@@ -304,6 +304,23 @@ impl DatasetWriter {
         self.store_waiting(session)
     }
 
+    /// As [`cover`](Self::cover), where a chunk at the edge may be stored already: without filters, it is to get them.
+    pub(super) fn grow_to(&mut self, session: &Session, rows: u64) -> Result<()> {
+        let old = self.plan.shape.clone();
+        if self.plan.plain_edges() && old.first().is_some_and(|first| *first < rows) {
+            self.scatter(session)?;
+            let mut new = old.clone();
+            if let Some(first) = new.first_mut() {
+                *first = rows;
+            }
+            if let Storage::Chunked(chunks) = &mut self.storage {
+                chunks.grow(session, &old, &new)?;
+            }
+        }
+        self.cover(rows);
+        Ok(())
+    }
+
     /// What was written reaches to `rows`.
     pub(super) fn reach(&mut self, rows: u64) {
         self.next_row = self.next_row.max(rows);
@@ -365,7 +382,8 @@ impl DatasetWriter {
         if !self.waiting.is_empty() && first >= appended && first < self.next_row {
             return Err(Error::conflict(format!("the rows of the chunk at {offset:?} were appended already")));
         }
-        self.cover(end);
+        let grown = self.grow_to(session, end);
+        self.give_up_on_error(session, grown)?;
         if !self.waiting.is_empty() && first >= self.next_row {
             self.store_waiting(session).inspect_err(|e| session.fail(e))?;
         }

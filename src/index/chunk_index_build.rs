@@ -57,8 +57,8 @@ impl Facts<'_> {
 
     /// How many chunks there can be.
     pub(crate) fn most_chunks(&self) -> Result<u64> {
-        let counts = self.max.iter().zip(self.chunk).map(|(m, c)| m.map_or(1, |m| m.div_ceil(*c)));
-        let most = counts.fold(Some(1u64), |n, count| n.and_then(|n| n.checked_mul(count)));
+        let mut counts = self.max.iter().zip(self.chunk).map(|(m, c)| m.map_or(1, |m| m.div_ceil(*c)));
+        let most = counts.try_fold(1u64, |n, count| n.checked_mul(count));
         most.filter(|&n| n <= u32::MAX.into()).ok_or_else(too_many)
     }
 
