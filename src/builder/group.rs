@@ -6,6 +6,7 @@ use super::dataset::DatasetBuilder;
 use super::session::Session;
 use super::tree::{self, LinkTo, NodeId, Tree};
 use crate::error::{Context, Error, Result};
+use crate::format::libver::LibVer;
 use crate::format::message::datatype::Name;
 use std::sync::Arc;
 
@@ -50,6 +51,11 @@ impl GroupMut {
     /// The same, for another handle.
     pub(super) fn shared_place(&self) -> (Arc<Session>, NodeId) {
         (self.session.clone(), self.node)
+    }
+
+    /// The bound of the file.
+    pub(crate) fn libver(&self) -> Result<LibVer> {
+        self.session.with(|open| Ok(open.libver))
     }
 
     /// The path in the file.

@@ -11,12 +11,16 @@ mod chunks;
 mod commit;
 mod conventions;
 mod copied;
+mod copy_chunks;
 mod dataset;
 mod elsewhere;
 mod group;
 mod object;
+mod open_chunks;
+mod plan;
 mod reference;
 mod scales;
+mod scattered;
 mod session;
 mod tree;
 mod writer;
@@ -24,11 +28,11 @@ mod writer;
 pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
 pub use conventions::ImageClass;
 pub use copied::CopiedElements;
-pub(crate) use copied::MapReferences;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
 pub use object::ObjectMut;
+pub use plan::{AllocationTime, FillTime};
 
 use crate::error::{Error, Result};
 use crate::file::File;
@@ -69,7 +73,7 @@ impl CreateOptions {
     /// Refuses what cannot be written yet.
     fn checked(&self) -> Result<()> {
         match self.libver {
-            LibVer::V18 => Ok(()),
+            other if other >= LibVer::V18 => Ok(()),
             other => Err(Error::unsupported(format!("writing files for the library version bound {other}"))),
         }
     }

@@ -12,7 +12,7 @@ mod tree;
 use crate::builder::FileMut;
 use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::format::message::filter_pipeline::FilterInfo;
+use crate::filters::FilterSpec;
 use crate::group::Object;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub struct Storage {
     /// How elements are laid out; `None` as before.
     pub layout: Option<NewLayout>,
     /// The filters that chunks go through; `None` as before. A dataset without chunks gets some.
-    pub filters: Option<Vec<FilterInfo>>,
+    pub filters: Option<Vec<FilterSpec>>,
 }
 
 /// How the elements of a copied dataset are laid out.

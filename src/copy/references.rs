@@ -1,10 +1,9 @@
 //! Where objects are in the new file, for the references that lead to them.
 
-use super::Job;
+use super::CopyOptions;
 use super::tree::{self, Source, Step};
-use crate::builder::{GroupMut, MapReferences};
+use crate::builder::GroupMut;
 use crate::error::{Error, Result};
-use crate::file::File;
 use crate::format::reference::Reference;
 use crate::group::Object;
 use std::collections::HashMap;
@@ -16,29 +15,29 @@ pub(super) struct Places<'a> {
     root: GroupMut,
     start: &'a Object,
     path: Vec<u8>,
-    job: &'a Job<'a>,
+    options: &'a CopyOptions,
     paths: OnceLock<Result<HashMap<Source, Vec<u8>>>>,
 }
 
-/// The same for references in one of the files that are copied from.
-pub(super) struct PlacesOf<'a> {
-    places: &'a Places<'a>,
-    file: File,
-}
-
 impl<'a> Places<'a> {
-    pub(super) fn new(root: GroupMut, start: &'a Object, path: &[u8], job: &'a Job<'a>) -> Places<'a> {
-        Places { root, start, path: path.to_vec(), job, paths: OnceLock::new() }
+    pub(super) fn new(root: GroupMut, start: &'a Object, path: &[u8], options: &'a CopyOptions) -> Places<'a> {
+        Places { root, start, path: path.to_vec(), options, paths: OnceLock::new() }
     }
 
-    pub(super) fn of(&'a self, file: &File) -> PlacesOf<'a> {
-        PlacesOf { places: self, file: file.clone() }
-    }
-
-    fn get(&self, object: Source) -> Result<Option<&[u8]>> {
+    /// The path that an object has or will have; nothing if it is not copied.
+    pub(super) fn get(&self, object: Source) -> Result<Option<&[u8]>> {
         match self.paths.get_or_init(|| self.find()) {
             Ok(paths) => Ok(paths.get(&object).map(Vec::as_slice)),
             Err(e) => Err(Error::new(e.kind(), e.to_string())),
+        }
+    }
+
+    /// The address that an object's header has or will have; nothing if it is not copied.
+    pub(super) fn address(&self, object: Source) -> Result<Option<u64>> {
+        let Some(path) = self.get(object)? else { return Ok(None) };
+        match self.root.reference(path)? {
+            Reference::Object { address, .. } => Ok(Some(address)),
+            _ => Ok(None),
         }
     }
 
@@ -55,36 +54,19 @@ impl<'a> Places<'a> {
                 continue;
             };
             let link = link?;
-            let Step::Object(object) = tree::step(group, &link, self.job)? else { continue };
+            let Step::Object(object) = tree::step(group, &link, self.options)? else { continue };
             let path = tree::join(path, link.name());
             if paths.contains_key(&tree::source(&object)) {
                 continue;
             }
             paths.insert(tree::source(&object), path.clone());
             if let Object::Group(group) = object
-                && !self.job.options.shallow
+                && !self.options.shallow
             {
+                tree::check_depth(stack.len())?;
                 stack.push((tree::links(&group)?, group, path));
             }
         }
         Ok(paths)
-    }
-}
-
-impl MapReferences for PlacesOf<'_> {
-    fn map(&self, reference: &Reference) -> Result<Reference> {
-        let Some(address) = reference.address().filter(|_| reference.file().is_none()) else {
-            return Ok(reference.clone());
-        };
-        let Some(path) = self.places.get((self.file.inner.number, address))? else {
-            return Ok(Reference::Null);
-        };
-        let address: u64 =
-            Err(Error::unsupported(format!("writing references to {} in {}", path.len(), self.places.root.path())))?;
-        Ok(match reference.clone() {
-            Reference::Region { selection, file, .. } => Reference::Region { address, selection, file },
-            Reference::Attribute { name, file, .. } => Reference::Attribute { address, name, file },
-            _ => Reference::Object { address, file: None },
-        })
     }
 }

@@ -1,12 +1,12 @@
 //! Going through the groups that are copied: every link, every object once.
 
 use super::references::Places;
-use super::{Job, attributes, dataset};
-use crate::builder::GroupMut;
+use super::{CopyOptions, Job, attributes, dataset};
+use crate::builder::{GroupMut, ObjectMut};
 use crate::bytes::Address;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::format::message::datatype::Name;
-use crate::group::{Group, Link, LinkTarget, Object};
+use crate::group::{Group, Link, LinkTarget, NamedDatatype, Object};
 use std::collections::HashMap;
 
 /// An object of the files that are copied from: the number of the file, the address of its header.
@@ -19,20 +19,30 @@ pub(super) fn source(object: &Object) -> Source {
 /// Groups inside one another, at most.
 const MOST_DEEP: usize = 1024;
 
+pub(super) fn check_depth(deep: usize) -> Result<()> {
+    if deep >= MOST_DEEP {
+        return Err(Error::limit(format!("max_depth: groups nested more than {MOST_DEEP} deep")));
+    }
+    Ok(())
+}
+
 /// Copies `object` to `path` below `root`.
 pub(super) fn copy(root: GroupMut, object: &Object, path: &[u8], job: &Job<'_>) -> Result<()> {
     let at: Vec<&[u8]> = path.split(|&b| b == b'/').filter(|n| !n.is_empty()).collect();
-    let places = Places::new(root.clone(), object, &at.join(&b'/'), job);
-    let mut copier = Copier { root, job, places, copied: HashMap::new() };
+    let places = Places::new(root.clone(), object, &at.join(&b'/'), job.options);
+    let mut copier = Copier { root, job, places: &places, copied: HashMap::new(), types: HashMap::new() };
     copier.run(object, &at)
 }
 
-struct Copier<'a> {
+/// A copy at work.
+pub(super) struct Copier<'a> {
     root: GroupMut,
-    job: &'a Job<'a>,
-    places: Places<'a>,
+    pub(super) job: &'a Job<'a>,
+    pub(super) places: &'a Places<'a>,
     /// The path in the new file of every object that is there.
     copied: HashMap<Source, Vec<u8>>,
+    /// The committed datatypes that are there.
+    types: HashMap<Source, ObjectMut>,
 }
 
 /// A group whose links are being copied.
@@ -51,16 +61,16 @@ pub(super) enum Step {
     Object(Object),
 }
 
-/// What a link means to a copy; `known` tells which objects need not be loaded.
-pub(super) fn step(from: &Group, link: &Link, job: &Job<'_>) -> Result<Step> {
+/// What a link means to a copy.
+pub(super) fn step(from: &Group, link: &Link, options: &CopyOptions) -> Result<Step> {
     let follow = match link.target() {
         LinkTarget::Hard(address) => {
-            let node = &from.node;
             let path = crate::group::join(from.path(), link.name());
-            return node.file.load(&node.reader, Address(*address), path).map(Step::Object);
+            let node = &from.node;
+            return Object::load_as_stored(&node.file, &node.reader, Address(*address), path).map(Step::Object);
         }
-        LinkTarget::Soft(_) => job.options.follow_soft,
-        LinkTarget::External { .. } => job.options.follow_external,
+        LinkTarget::Soft(_) => options.follow_soft,
+        LinkTarget::External { .. } => options.follow_external,
         LinkTarget::User { .. } => false,
     };
     if !follow {
@@ -87,10 +97,10 @@ pub(super) fn join(path: &[u8], name: &Name) -> Vec<u8> {
     if path.is_empty() { name.0.clone() } else { [path, &name.0].join(&b'/') }
 }
 
-/// The group's reader with a full tank: one for all that is read of it.
+/// An object with a reader whose tank is full: one for all that is read of it.
 pub(super) fn refuelled(object: &Object) -> Result<Object> {
     let node = object.node();
-    node.file.load(&node.reader.refuelled(), node.header.address, node.path.clone())
+    Object::load_as_stored(&node.file, &node.reader.refuelled(), node.header.address, node.path.clone())
 }
 
 impl Copier<'_> {
@@ -118,9 +128,7 @@ impl Copier<'_> {
             (self.job.watch)(0)?;
             let below = self.link(level, &link?)?;
             if let Some(below) = below.filter(|_| !self.job.options.shallow) {
-                if stack.len() >= MOST_DEEP {
-                    return Err(Error::limit(format!("max_depth: groups nested more than {MOST_DEEP} deep")));
-                }
+                check_depth(stack.len())?;
                 stack.push(below);
             }
         }
@@ -130,14 +138,13 @@ impl Copier<'_> {
     /// Copies a link, and what it leads to if that is new; returns the group whose links are next.
     fn link(&mut self, level: &mut Level, link: &Link) -> Result<Option<Level>> {
         let path = join(&level.path, link.name());
-        let name = &link.name().0;
         // Hard links to what is known need no object loaded.
         if let LinkTarget::Hard(address) = link.target()
             && let Some(known) = self.copied.get(&(level.from.node.file.inner.number, *address))
         {
-            return level.to.link_hard_to(name, &self.root, known).map(|()| None);
+            return again(&mut level.to, link.name(), &self.root, &path, known).map(|()| None);
         }
-        match step(&level.from, link, self.job)? {
+        match step(&level.from, link, self.job.options)? {
             Step::Object(object) => self.object(&object, &mut level.to, link.name(), path),
             Step::Keep => {
                 keep(&mut level.to, link).on(&crate::group::join(level.from.path(), link.name()))?;
@@ -148,28 +155,56 @@ impl Copier<'_> {
 
     fn object(&mut self, object: &Object, to: &mut GroupMut, name: &Name, path: Vec<u8>) -> Result<Option<Level>> {
         if let Some(known) = self.copied.get(&source(object)) {
-            return to.link_hard_to(&name.0, &self.root, known).map(|()| None);
+            return again(to, name, &self.root, &path, known).map(|()| None);
         }
         self.copied.insert(source(object), path.clone());
         match object {
             Object::Group(group) => {
-                let made = to.create_group(&name.0)?;
+                // It may be there already: for a committed datatype in it that something earlier uses.
+                let made = to.group(&name.0)?;
                 self.group(group, made, &path)
             }
-            Object::Dataset(from) => {
-                let mut made = dataset::copy(from, to, &name.0, self.job, &self.places)?;
-                attributes::copy(object, self.job, &self.places, &mut |name, value| made.set_attribute(name, value))?;
-                Ok(None)
-            }
-            Object::Datatype(_) => Err(Error::unsupported("copying committed datatypes").on(object.path())),
+            Object::Dataset(from) => dataset::copy(self, from, to, &name.0).map(|()| None),
+            Object::Datatype(from) => self.datatype(from, &path).map(|_| None),
         }
     }
 
     fn group(&mut self, from: &Group, mut to: GroupMut, path: &[u8]) -> Result<Option<Level>> {
-        let object = Object::Group(from.clone());
-        attributes::copy(&object, self.job, &self.places, &mut |name, value| to.set_attribute(name, value))?;
+        attributes::copy(self, &Object::Group(from.clone()), &mut to)?;
         Ok(Some(Level { from: from.clone(), to, path: path.to_vec(), links: links(from)? }))
     }
+
+    fn datatype(&mut self, from: &NamedDatatype, path: &[u8]) -> Result<ObjectMut> {
+        let object = Object::Datatype(from.clone());
+        let datatype = from.datatype().with_references_in_new_file()?;
+        let mut made = self.root.commit_datatype(path, datatype)?;
+        self.copied.insert(source(&object), path.to_vec());
+        self.types.insert(source(&object), made.clone());
+        attributes::copy(self, &object, &mut made)?;
+        Ok(made)
+    }
+
+    /// The committed datatype that something of `user` uses, which is copied if it is not yet; nothing if it is not among
+    /// what is copied.
+    pub(super) fn committed(&mut self, user: &Object, address: Option<u64>) -> Result<Option<ObjectMut>> {
+        let Some(address) = address else { return Ok(None) };
+        let at = (user.file().inner.number, address);
+        if let Some(known) = self.types.get(&at) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(path) = self.places.get(at)? else { return Ok(None) };
+        let node = user.node();
+        let object = Object::load_as_stored(&node.file, &node.reader, Address(address), node.path.clone())?;
+        match &object {
+            Object::Datatype(from) => self.datatype(from, path).map(Some),
+            _ => Err(Error::damaged("a datatype that is committed as something else").at(address)),
+        }
+    }
+}
+
+/// Makes a further hard link to what is at the path `known`; nothing if it is the one that was made with it.
+fn again(to: &mut GroupMut, name: &Name, root: &GroupMut, path: &[u8], known: &[u8]) -> Result<()> {
+    if path == known { Ok(()) } else { to.link_hard_to(&name.0, root, known) }
 }
 
 /// Makes the link that there is.

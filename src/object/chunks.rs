@@ -8,6 +8,7 @@ use crate::index::arrays;
 use crate::index::btree1::Entries;
 use crate::index::btree2::Tree;
 use crate::io::Reader;
+use std::ops::Range;
 
 /// Where a chunk is stored, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -190,12 +191,42 @@ impl ChunkTable {
         }
     }
 
-    /// The numbers of the chunks that are stored, in order.
-    pub(crate) fn numbers<'a>(&'a self, grid: &Grid) -> Box<dyn Iterator<Item = u64> + 'a> {
+    /// Whether any chunk of a box of elements is stored.
+    pub(crate) fn any_in(&self, grid: &Grid, block: &[Range<u64>]) -> Result<bool> {
+        if matches!(self, ChunkTable::Implicit { .. }) {
+            return Ok(true);
+        }
+        let ends = block.iter().zip(&grid.chunk).map(|(r, c)| (r.start / c, r.end.div_ceil(*c)));
+        let ends: Vec<(u64, u64)> = ends.collect();
+        let mut position: Vec<u64> = ends.iter().map(|(first, _)| *first).collect();
+        if ends.iter().any(|(first, end)| first >= end) {
+            return Ok(false);
+        }
+        loop {
+            if self.get(grid.number(&position), grid)?.is_some() {
+                return Ok(true);
+            }
+            // The next one, like the digits of a counter.
+            let mut next = position.iter_mut().zip(&ends).rev();
+            let moved = next.any(|(p, (first, end))| {
+                *p = if *p + 1 < *end { *p + 1 } else { *first };
+                *p > *first
+            });
+            if !moved {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// All chunks that are stored, with their numbers.
+    pub(crate) fn records<'a>(&'a self, grid: &'a Grid) -> Box<dyn Iterator<Item = Result<(u64, ChunkRecord)>> + 'a> {
         match self {
-            ChunkTable::Dense(table) => Box::new((0u64..).zip(table).filter(|(_, r)| r.is_some()).map(|(n, _)| n)),
-            ChunkTable::Sparse(table) => Box::new(table.iter().map(|(n, _)| *n)),
-            ChunkTable::Implicit { .. } => Box::new(0..grid.len()),
+            ChunkTable::Dense(table) => Box::new((0..).zip(table).filter_map(|(n, r)| r.map(|r| Ok((n, r))))),
+            ChunkTable::Sparse(table) => Box::new(table.iter().map(|r| Ok(*r))),
+            ChunkTable::Implicit { .. } => {
+                let record = |number| Ok(self.get(number, grid)?.map(|r| (number, r)));
+                Box::new((0..grid.len()).filter_map(move |number| record(number).transpose()))
+            }
         }
     }
 
@@ -215,8 +246,9 @@ impl ChunkTable {
 
     /// The number of chunks that are stored, and their bytes.
     pub(crate) fn stored(&self, grid: &Grid) -> (u64, u64) {
-        let sum =
-            |records: &mut dyn Iterator<Item = &ChunkRecord>| records.fold((0, 0), |(n, b), r| (n + 1, b + r.size));
+        let sum = |records: &mut dyn Iterator<Item = &ChunkRecord>| {
+            records.fold((0, 0u64), |(n, b), r| (n + 1, b.saturating_add(r.size)))
+        };
         match self {
             ChunkTable::Dense(table) => sum(&mut table.iter().flatten()),
             ChunkTable::Sparse(table) => sum(&mut table.iter().map(|(_, r)| r)),

@@ -32,7 +32,8 @@ pub struct Repack {
     #[arg(value_name = "OUT")]
     output: PathBuf,
     /// Filters for some datasets (paths of datasets or groups before a colon) or for all: gzip[:LEVEL], shuffle,
-    /// fletcher32, lzf, lz4, zstd[:LEVEL], bzip2[:LEVEL], ud=NUMBER,FLAG,COUNT,VALUE..., or none; several joined by +.
+    /// fletcher32, szip[=PIXELS,nn|ec], nbit, scaleoffset[=DIGITS], lzf, lz4, zstd[:LEVEL], bzip2[:LEVEL], blosc[:LEVEL],
+    /// bitshuffle, ud=NUMBER,FLAG,COUNT,VALUE..., or none; several joined by +.
     #[arg(short, long = "filter", value_name = "[PATH,...:]FILTER+...")]
     filters: Vec<For<Filters>>,
     /// The shape of chunks, such as 64x64, for some datasets or for all of as many dimensions.

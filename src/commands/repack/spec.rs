@@ -1,8 +1,10 @@
 //! How copies of datasets are to be stored, as it is written on the command line: `OBJECT,OBJECT:WHAT` or just `WHAT`.
 
+use crate::Dataset;
 use crate::copy::{NewLayout, Storage};
 use crate::error::{Error, Result};
-use crate::{Dataset, FilterInfo};
+use crate::filter::{BitshuffleCodec, BloscCodec, FilterSpec, SzipCoding};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Something asked for some datasets, or for all.
@@ -45,13 +47,13 @@ impl<T: FromStr<Err = String>> FromStr for For<T> {
     }
 }
 
-/// Filters in the order of writing, each with the numbers that a user gives it; none for no filters.
+/// Filters in the order of writing; none for no filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Filters(Vec<(u16, bool, Vec<u32>)>);
+pub(super) struct Filters(Vec<FilterSpec>);
 
 /// What can be written, for messages.
-const KNOWN: &str = "gzip[:LEVEL], shuffle, fletcher32, szip=PIXELS,nn|ec, nbit, scaleoffset=DIGITS,in|ds, lzf, lz4, \
-                     zstd[:LEVEL], bzip2[:LEVEL], ud=NUMBER,FLAG,COUNT,VALUE,..., or none";
+const KNOWN: &str = "gzip[:LEVEL], shuffle, fletcher32, szip[=PIXELS,nn|ec], nbit, scaleoffset[=DIGITS], lzf, lz4, \
+                     zstd[:LEVEL], bzip2[:LEVEL], blosc[:LEVEL], bitshuffle, ud=NUMBER,FLAG,COUNT,VALUE,..., or none";
 
 impl FromStr for Filters {
     type Err = String;
@@ -64,72 +66,56 @@ impl FromStr for Filters {
     }
 }
 
-fn one_filter(text: &str) -> Result<(u16, bool, Vec<u32>), String> {
+fn one_filter(text: &str) -> Result<FilterSpec, String> {
     let (name, values) = text.split_once(['=', ':']).map_or((text, None), |(name, values)| (name, Some(values)));
     let unknown = || format!("{text} is no filter; there are {KNOWN}");
     let parts: Vec<&str> = values.into_iter().flat_map(|v| v.split(',')).collect();
     let number = |i: usize| parts.get(i).and_then(|p| p.parse::<u32>().ok()).ok_or_else(unknown);
-    let level = |usual: u32, most: u32| match parts[..] {
+    let level = |usual: u32, possible: RangeInclusive<u32>| match parts[..] {
         [] => Ok(usual),
-        [level] => level.parse().ok().filter(|l| *l <= most).ok_or_else(|| format!("{text}: levels are 0 to {most}")),
+        [level] => level.parse().ok().filter(|l| possible.contains(l)).ok_or_else(|| {
+            let (least, most) = possible.into_inner();
+            format!("{text}: levels are {least} to {most}")
+        }),
         _ => Err(unknown()),
     };
-    let no_values = |id, optional| if parts.is_empty() { Ok((id, optional, Vec::new())) } else { Err(unknown()) };
+    let plain = |filter| if parts.is_empty() { Ok(filter) } else { Err(unknown()) };
+    let word = |i: usize| parts.get(i).map(|p| p.to_ascii_lowercase());
     match &*name.to_ascii_lowercase() {
-        "gzip" | "deflate" => Ok((1, true, vec![level(4, 9)?])),
-        "shuf" | "shuffle" => no_values(2, true),
-        "flet" | "fletcher32" => no_values(3, false),
+        "gzip" | "deflate" => Ok(FilterSpec::deflate(level(4, 0..=9)?)),
+        "shuf" | "shuffle" => plain(FilterSpec::shuffle()),
+        "flet" | "fletcher32" => plain(FilterSpec::fletcher32()),
         "szip" => {
             let pixels = if parts.is_empty() { 8 } else { number(0)? };
-            let coding = match parts.get(1).map(|c| c.to_ascii_lowercase()).as_deref() {
-                None | Some("nn") => 32,
-                Some("ec") => 4,
-                _ => return Err(unknown()),
-            };
-            Ok((4, true, vec![coding, pixels]))
+            match word(1).as_deref() {
+                None | Some("nn") => Ok(FilterSpec::szip(SzipCoding::NearestNeighbour, pixels)),
+                Some("ec") => Ok(FilterSpec::szip(SzipCoding::Entropy, pixels)),
+                _ => Err(unknown()),
+            }
         }
-        "nbit" => no_values(5, true),
-        "soff" | "scaleoffset" | "scale-offset" => {
-            let kind = match parts.get(1).map(|c| c.to_ascii_lowercase()).as_deref() {
-                None | Some("in") => 2,
-                Some("ds") => 0,
-                _ => return Err(unknown()),
-            };
-            Ok((6, true, vec![kind, if parts.is_empty() { 0 } else { number(0)? }]))
-        }
-        "bzip2" => Ok((307, true, vec![level(9, 9)?])),
-        "lzf" => no_values(32000, true),
-        "lz4" => no_values(32004, true),
-        "zstd" | "zstandard" => Ok((32015, true, vec![level(3, 22)?])),
+        "nbit" => plain(FilterSpec::nbit()),
+        // Integers or floats: the dataset knows.
+        "soff" | "scaleoffset" | "scale-offset" => match word(1).as_deref() {
+            None | Some("in" | "ds") => Ok(FilterSpec::scale_offset(if parts.is_empty() { 0 } else { number(0)? })),
+            _ => Err(unknown()),
+        },
+        "bzip2" => Ok(FilterSpec::bzip2(level(9, 1..=9)?)),
+        "lzf" => plain(FilterSpec::lzf()),
+        "lz4" => plain(FilterSpec::lz4()),
+        "zstd" | "zstandard" => Ok(FilterSpec::zstd(level(3, 1..=22)? as i32)),
+        "blosc" => Ok(FilterSpec::blosc(BloscCodec::Lz4, level(5, 1..=9)?)),
+        "bitshuffle" => plain(FilterSpec::bitshuffle(BitshuffleCodec::Lz4)),
         "ud" => {
             let id = u16::try_from(number(0)?).map_err(|_| unknown())?;
-            let count = number(2)? as usize;
+            let (required, count) = (number(1)? == 0, number(2)? as usize);
             let values: Vec<u32> = (3..parts.len()).map(number).collect::<Result<_, _>>()?;
             if values.len() != count {
                 return Err(format!("{text}: {count} values are announced, {} follow", values.len()));
             }
-            Ok((id, number(1)? != 0, values))
+            let filter = FilterSpec::new(id, values);
+            Ok(if required { filter.required() } else { filter })
         }
         _ => Err(unknown()),
-    }
-}
-
-impl Filters {
-    /// As a dataset's pipeline names them.
-    fn of(&self, dataset: &Dataset) -> Result<Vec<FilterInfo>> {
-        let one = |(id, optional, values): &(u16, bool, Vec<u32>)| {
-            let mut parameters = values.clone();
-            match id {
-                2 => parameters = vec![u32::try_from(dataset.datatype().size()).unwrap_or(1)],
-                4..=6 => {
-                    let message = "adding the filters szip, nbit and scale-offset";
-                    return Err(Error::unsupported(message).on(dataset.path()));
-                }
-                _ => {}
-            }
-            Ok(FilterInfo { id: *id, name: Default::default(), optional: *optional, parameters })
-        };
-        self.0.iter().map(one).collect()
     }
 }
 
@@ -203,7 +189,7 @@ impl Wishes {
         // All filters that are asked for, one behind the other; those that name the dataset go before those for all.
         let named = self.filters.iter().any(|f| f.names(dataset));
         let wanted = self.filters.iter().filter(|f| if named { f.names(dataset) } else { f.objects.is_empty() });
-        let wanted: Vec<Vec<FilterInfo>> = wanted.map(|f| f.what.of(dataset)).collect::<Result<_>>()?;
+        let wanted: Vec<&[FilterSpec]> = wanted.map(|f| &f.what.0[..]).collect();
         if !wanted.is_empty() && (large || named) {
             storage.filters = Some(wanted.concat());
         }
@@ -254,15 +240,15 @@ mod tests {
     #[test]
     fn filters_are_written_as_in_h5repack_or_plainly() {
         assert_eq!(filters("GZIP=6"), filters("gzip:6"));
-        assert_eq!(filters("gzip").what.0, [(1, true, vec![4])]);
-        assert_eq!(filters("SHUF+gzip=1").what.0, [(2, true, vec![]), (1, true, vec![1])]);
-        assert_eq!(filters("szip=8,NN").what.0, [(4, true, vec![32, 8])]);
+        assert_eq!(filters("gzip").what.0, [FilterSpec::deflate(4)]);
+        assert_eq!(filters("SHUF+gzip=1").what.0, [FilterSpec::shuffle(), FilterSpec::deflate(1)]);
+        assert_eq!(filters("szip=8,NN").what.0, [FilterSpec::szip(SzipCoding::NearestNeighbour, 8)]);
         assert_eq!(filters("none").what.0, []);
-        assert_eq!(filters("UD=307,0,1,9").what.0, [(307, false, vec![9])]);
+        assert_eq!(filters("UD=307,0,1,9").what.0, [FilterSpec::new(307, [9]).required()]);
         let named = filters("/a/b,c:GZIP=3");
         assert_eq!(
             (&named.objects[..], &named.what.0[..]),
-            (&["a/b".into(), "c".into()][..], &[(1, true, vec![3])][..])
+            (&["a/b".into(), "c".into()][..], &[FilterSpec::deflate(3)][..])
         );
         assert_eq!(filters("x:gzip:3").objects, ["x"]);
         for wrong in ["gzip:10", "zip", "a:zip", "ud=1,0,2,3", "shuffle:3", ""] {

@@ -6,7 +6,7 @@ mod piece;
 mod span;
 
 use super::ObjectHeader;
-use super::chunks::{ChunkTable, Grid};
+use super::chunks::{ChunkRecord, ChunkTable, Grid};
 use super::runs;
 use crate::bytes::{Address, zeroed};
 use crate::data::selection::{Axis, Bounds, Kind, Run, Scattered, Selection};
@@ -19,6 +19,7 @@ use crate::format::message::filter_pipeline::{self, FilterInfo};
 use crate::format::message::kind;
 use crate::format::message::layout::{Chunked, Layout};
 use crate::io::Reader;
+use external::ExternalPiece;
 use span::Span;
 use std::sync::{Arc, OnceLock};
 
@@ -40,12 +41,13 @@ pub(crate) struct RawData {
 }
 
 impl RawData {
-    /// Reads what the header says of a dataset of this shape.
+    /// Reads what the header says of a dataset of this shape. External files are looked for if `open_files`.
     pub(crate) fn load(
         header: &ObjectHeader,
         reader: &Reader,
         dataspace: &Dataspace,
         element_size: u64,
+        open_files: bool,
     ) -> Result<RawData> {
         let layout = header.find(kind::LAYOUT).ok_or_else(|| Error::damaged("a dataset without a layout"))?;
         let layout = Layout::decode(layout.bytes, reader.widths())?;
@@ -61,8 +63,8 @@ impl RawData {
             return Err(Error::damaged(message).in_structure("fill value"));
         }
         let external = match header.find(kind::EXTERNAL_FILES) {
-            Some(body) => Some(open_external(body.bytes, reader)?),
-            None => None,
+            Some(body) if open_files => Some(open_external(body.bytes, reader)?),
+            _ => None,
         };
         if let Layout::Chunked(c) = &layout
             && c.element_size != element_size
@@ -172,6 +174,25 @@ impl RawData {
         let mut bytes = zeroed(record.size)?;
         reader.raw_into(record.address, &mut bytes)?;
         Ok(Some((bytes, record.mask)))
+    }
+
+    /// All chunks that are stored: the first element of each, and where it is; nothing for other layouts.
+    pub(crate) fn stored_chunks(&self, reader: &Reader) -> Result<Vec<(Vec<u64>, ChunkRecord)>> {
+        let Layout::Chunked(layout) = &self.layout else {
+            return Ok(Vec::new());
+        };
+        let (grid, table) = self.chunks(reader, layout)?;
+        // A copy of chunks that share their bytes would become more than the file that they come from.
+        if table.stored(grid).1 > reader.size() {
+            return Err(Error::damaged("chunks that lie upon each other").in_structure("chunk index"));
+        }
+        let offset = |number| grid.position(number).iter().zip(&grid.chunk).map(|(p, c)| p * c).collect();
+        table.records(grid).map(|r| r.map(|(number, record)| (offset(number), record))).collect()
+    }
+
+    /// Whether chunks that reach beyond the dataset are stored without filters.
+    pub(crate) fn has_plain_edges(&self) -> bool {
+        matches!(&self.layout, Layout::Chunked(layout) if layout.plain_edges)
     }
 
     fn total_bytes(&self) -> Result<u64> {
@@ -291,6 +312,14 @@ impl RawData {
 }
 
 /// The external files as one; none of them is opened yet.
+/// The parts of other files that hold a dataset's elements: names, first bytes, and how many; nothing if it has none.
+pub(crate) fn external_pieces(header: &ObjectHeader, reader: &Reader) -> Result<Option<Vec<ExternalPiece>>> {
+    let Some(body) = header.find(kind::EXTERNAL_FILES) else {
+        return Ok(None);
+    };
+    external::pieces(&ExternalFiles::decode(body.bytes, reader.widths())?, reader).map(Some)
+}
+
 fn open_external(body: &[u8], reader: &Reader) -> Result<Reader> {
     let files = ExternalFiles::decode(body, reader.widths())?;
     let slots = external::Slots::new(&files, reader)?;
