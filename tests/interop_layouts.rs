@@ -65,8 +65,11 @@ fn filtered(builder: DatasetBuilder, kind: usize) -> DatasetBuilder {
     }
 }
 
+/// How far each dimension may grow.
+type Max<'a> = &'a [Option<u64>];
+
 fn cases(libver: LibVer) -> Vec<Dataset> {
-    const SHAPES: &[(&[u64], &[Option<u64>], &[u64])] = &[
+    const SHAPES: &[(&[u64], Max<'_>, &[u64])] = &[
         (&[40], &[Some(40)], &[40]),
         (&[40], &[Some(40)], &[7]),
         (&[40], &[Some(100)], &[7]),
@@ -215,8 +218,12 @@ fn checked(path: &Path, lost: bool) {
     }
     let done = command.output().unwrap();
     let out = String::from_utf8_lossy(&done.stdout).into_owned();
-    // Fewer than 8 bytes lie between metadata and what is before it.
-    let aligns = |line: &str| (1..8).any(|n| line.contains(&format!(": {n} bytes that nothing leads to: zeros")));
+    // Fewer than 8 bytes lie between metadata and what is before it; chunks at the edge of a dataset that grew were
+    // stored anew, where they fitted.
+    let aligns = |line: &str| {
+        (1..8).any(|n| line.contains(&format!(": {n} bytes that nothing leads to: zeros")))
+            || (1..50).any(|n| line.contains(&format!(": {n} bytes that nothing leads to: not all zeros")))
+    };
     let found: Vec<&str> = out.lines().filter(|l| l.starts_with("!!") && !aligns(l)).collect();
     assert!(done.status.code().is_some_and(|code| code < 2) && found.is_empty(), "{}", found.join("\n"));
 }

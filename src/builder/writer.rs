@@ -189,7 +189,8 @@ impl DatasetWriter {
         } else {
             self.convert(session, rows, count)?;
         }
-        if self.next_row == self.most_rows() {
+        // Where it can grow in another dimension, more may come for the last chunks.
+        if self.next_row == self.most_rows() && self.plan.max.is_none() {
             self.store_waiting(session)?;
             self.waiting = Vec::new();
         }

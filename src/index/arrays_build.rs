@@ -84,6 +84,10 @@ impl Elements<'_> {
 pub(crate) fn fixed(space: &mut Space, elements: &Elements<'_>, count: u64) -> Result<Address> {
     let mut header = fixed::Header::new(elements.client, elements.size as u8, count);
     let at = space.allocate(fixed::Header::size(W), METADATA)?;
+    if elements.indices.is_empty() {
+        space.write(at, &header.encode(W)?)?;
+        return Ok(at);
+    }
     let (pages, all) = (header.pages(), 0..count);
     let bitmap = pages.div_ceil(8);
     let prefix = fixed::block_prefix_size(W) + bitmap;
@@ -110,7 +114,9 @@ pub(crate) fn extensible(
     let header = extensible::Header::new(elements.client, elements.size as u8, parameters);
     let at = space.allocate(extensible::Header::size(W), METADATA)?;
     let mut building = Extensible { space, elements, header, at, statistics: [0; 6] };
-    building.index_block()?;
+    if !elements.indices.is_empty() {
+        building.index_block()?;
+    }
     let Extensible { mut header, statistics, .. } = building;
     header.set_statistics(statistics);
     space.write(at, &header.encode(W)?)?;
@@ -255,8 +261,18 @@ mod tests {
     #[test]
     fn every_element_is_found_again_and_no_other() {
         let dense: Vec<u64> = (0..300_000).collect();
-        let cases: [&[u64]; 9] =
-            [&[0], &[3], &[4], &[5, 19, 20, 21], &[100, 200, 7_000], &[200_000], &[1 << 31], &dense[..5_000], &dense];
+        let cases: [&[u64]; 10] = [
+            &[],
+            &[0],
+            &[3],
+            &[4],
+            &[5, 19, 20, 21],
+            &[100, 200, 7_000],
+            &[200_000],
+            &[1 << 31],
+            &dense[..5_000],
+            &dense,
+        ];
         for indices in cases {
             let expected: Vec<u64> = indices.to_vec();
             for count in [None, Some(1024), Some(1025), Some(300_000)] {

@@ -81,6 +81,9 @@ impl Facts<'_> {
     }
 }
 
+/// Stands for the first of no chunks.
+const NO_CHUNK: PlacedChunk = PlacedChunk { number: 0, address: Address(0), size: 0, mask: 0 };
+
 fn too_many() -> Error {
     Error::limit("more than 2³² chunks in an array of chunks; make the chunks larger")
 }
@@ -94,7 +97,9 @@ pub(crate) fn build(
     offset: impl Fn(u64) -> Vec<u64>,
 ) -> Result<Chunked> {
     let mut layout = facts.layout();
-    let Some(first) = chunks.first() else {
+    // Where no chunk is stored there is no index, but for one case: libhdf5 looks for chunks that were at the edge when a
+    // dataset grows, and does not see that there is no index.
+    let Some(first) = chunks.first().copied().or_else(|| layout.plain_edges.then_some(NO_CHUNK)) else {
         return Ok(layout);
     };
     let position =
@@ -102,13 +107,14 @@ pub(crate) fn build(
     let record = Record::new(facts, &layout)?;
     layout.address = match &mut layout.index {
         ChunkIndex::BTree1 => btree1_build::build(space, chunks, facts.chunk, facts.element_size, offset)?,
+        ChunkIndex::Single { .. } | ChunkIndex::Implicit if chunks.is_empty() => None,
         ChunkIndex::Single { filtered } => {
             *filtered = facts.filtered.then_some((first.size.into(), first.mask));
             Some(first.address)
         }
         // Chunks have their places by their numbers, so the first place is where the first of them would be.
         ChunkIndex::Implicit => {
-            let before = facts.array_index(&position(first))?.checked_mul(u64::from(first.size));
+            let before = facts.array_index(&position(&first))?.checked_mul(u64::from(first.size));
             let start = before.and_then(|before| first.address.get().checked_sub(before));
             Some(Address(start.ok_or_else(|| Error::invalid("a chunk that is not in its place"))?))
         }
@@ -119,7 +125,9 @@ pub(crate) fn build(
         ChunkIndex::ExtensibleArray(parameters) => Some(
             record.array(chunks, facts, position, |elements| arrays_build::extensible(space, elements, parameters))?,
         ),
-        ChunkIndex::BTree2 { node_size } => Some(record.tree(space, *node_size, chunks, position)?),
+        ChunkIndex::BTree2 { node_size } => {
+            Some(record.tree(space, *node_size, facts.chunk.len(), chunks, position)?)
+        }
     };
     Ok(layout)
 }
@@ -188,6 +196,7 @@ impl Record {
         &self,
         space: &mut Space,
         node_size: u32,
+        rank: usize,
         chunks: &[PlacedChunk],
         position: impl Fn(&PlacedChunk) -> Vec<u64>,
     ) -> Result<Address> {
@@ -199,7 +208,7 @@ impl Record {
             out
         };
         let records: Vec<Vec<u8>> = chunks.iter().map(record).collect();
-        let size = records.first().map_or(0, Vec::len) as u16;
+        let size = (self.bytes() + 8 * rank) as u16;
         btree2_build::build_in(space, if self.filtered { 11 } else { 10 }, node_size, size, &records)
     }
 }
