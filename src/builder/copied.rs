@@ -95,7 +95,7 @@ impl Datatype {
         self.with_references_in_new_file()
     }
 
-    fn has_references(&self) -> bool {
+    pub(crate) fn has_references(&self) -> bool {
         match self {
             Datatype::Reference { .. } => true,
             Datatype::Sequence { base, .. } | Datatype::Array { base, .. } => base.has_references(),

@@ -1,5 +1,6 @@
 //! Attributes of copied objects.
 
+use super::references::Translator;
 use super::tree::Copier;
 use crate::attribute::Attribute;
 use crate::builder::{ArrayLike, DatasetMut, GroupMut, ObjectMut};
@@ -43,8 +44,9 @@ pub(super) fn copy(copier: &mut Copier<'_>, from: &Object, to: &mut dyn Owner) -
 
 fn one(copier: &mut Copier<'_>, from: &Object, attribute: &Attribute, to: &mut dyn Owner) -> Result<()> {
     let committed = copier.committed(from, attribute.committed_datatype())?;
-    let (places, file) = (copier.places, from.file().inner.number);
-    let translate = |address| places.address((file, address));
+    let translator = Translator::new(copier.places, from.file().inner.number);
+    let translate = |address| translator.address(address);
     let value = attribute.to_copy_with(&translate)?;
+    translator.prepare(&value)?;
     to.set(attribute.name().as_bytes(), &value, committed.as_ref())
 }

@@ -1,5 +1,6 @@
 //! Datasets of copied trees: how the new one is stored, and getting the elements there.
 
+use super::references::Translator;
 use super::tree::Copier;
 use super::{Job, NewLayout, Storage, attributes};
 use crate::builder::{
@@ -262,8 +263,8 @@ impl Plan {
 
     /// Copies all elements through memory. Where neither has a chunk nothing is written.
     fn copy_elements(&self, copier: &Copier<'_>, from: &Dataset, made: &mut DatasetMut) -> Result<()> {
-        let file = from.node().file.inner.number;
-        let translate = |address| copier.places.address((file, address));
+        let translator = Translator::new(copier.places, from.node().file.inner.number);
+        let translate = |address| translator.address(address);
         let total = u128::from(from.len()) * u128::from(from.datatype().size());
         let stored = u128::from(from.stored_size()?);
         let refers = from.datatype().has_references_to_file();
@@ -273,6 +274,7 @@ impl Plan {
             }
             let part = from.select(block.clone())?;
             let copied = part.to_copy_with(&translate)?;
+            translator.prepare(&copied)?;
             let share = u128::from(copied.stored_len()) * stored / total.max(1);
             made.write_selection(block, copied)?;
             (copier.job.watch)(share as u64)?;

@@ -2,12 +2,14 @@
 
 use super::CopyOptions;
 use super::tree::{self, Source, Step};
-use crate::builder::GroupMut;
+use crate::builder::{ArrayLike, CopiedElements, GroupMut};
+use crate::data::element::KeepHeap;
 use crate::error::{Error, Result};
+use crate::format::message::datatype::{Datatype, ReferenceKind};
 use crate::format::reference::Reference;
 use crate::group::Object;
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The path in the new file of every object that is or will be copied: found by going through all groups when the first
 /// reference asks, for references may lead to what comes later.
@@ -68,5 +70,58 @@ impl<'a> Places<'a> {
             }
         }
         Ok(paths)
+    }
+}
+
+/// Where the references among some elements lead: found before the elements are written, for the file is locked then.
+pub(super) struct Translator<'a> {
+    places: &'a Places<'a>,
+    /// The file that the elements are in.
+    file: u16,
+    known: Mutex<HashMap<u64, Option<u64>>>,
+}
+
+impl<'a> Translator<'a> {
+    pub(super) fn new(places: &'a Places<'a>, file: u16) -> Translator<'a> {
+        Translator { places, file, known: Mutex::default() }
+    }
+
+    /// The new address of an object; those that are asked for first are only noted.
+    pub(super) fn address(&self, old: u64) -> Result<Option<u64>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(*known.entry(old).or_default())
+    }
+
+    /// Finds the addresses that `elements` need.
+    pub(super) fn prepare(&self, elements: &CopiedElements<'_>) -> Result<()> {
+        let datatype = elements.element_datatype();
+        if !datatype.has_references() {
+            return Ok(());
+        }
+        let count = elements.shape().iter().product::<u64>();
+        let count = if elements.is_null() { 0 } else { count as usize };
+        elements.store(0..count, &datatype, &mut Nowhere, &mut Vec::new())?;
+        let asked: Vec<u64> = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.iter().filter(|(_, new)| new.is_none()).map(|(old, _)| *old).collect()
+        };
+        for old in asked {
+            let new = self.places.address((self.file, old))?;
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(old, new);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps nothing.
+struct Nowhere;
+
+impl KeepHeap for Nowhere {
+    fn keep(&mut self, _: u32, _: &[u8]) -> Result<[u8; 16]> {
+        Ok([0; 16])
+    }
+
+    fn keep_reference(&mut self, _: &Reference, kind: ReferenceKind) -> Result<Vec<u8>> {
+        Ok(vec![0; Datatype::reference(kind).size() as usize])
     }
 }

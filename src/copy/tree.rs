@@ -116,7 +116,14 @@ impl Copier<'_> {
             (None, _) => return Err(Error::conflict("the root is a group; give the copy a name")),
             (Some((name, parents)), _) => {
                 let mut parent = self.root.clone().group(parents.join(&b'/'))?;
-                self.object(&object, &mut parent, &Name(name.to_vec()), path)?
+                match &object {
+                    Object::Group(group) => {
+                        self.copied.insert(source(&object), path.clone());
+                        let made = parent.create_group(name)?;
+                        self.group(group, made, &path)?
+                    }
+                    _ => self.object(&object, &mut parent, &Name(name.to_vec()), path)?,
+                }
             }
         };
         let mut stack: Vec<Level> = first.into_iter().collect();
