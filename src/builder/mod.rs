@@ -20,12 +20,13 @@ pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape}
 pub use copied::CopiedElements;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use group::GroupMut;
+pub(crate) use session::{Open, Session};
+pub(crate) use tree::charset;
 
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::index::space::Space;
 use crate::io::{StagedFile, Store};
-use session::Session;
 use std::path::Path;
 use std::sync::Arc;
 
