@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge, stat::Stat,
+    Command, Outcome, convert::Convert, digest::Digest, edit::Edit, explain::Explain, ls::Ls, merge::Merge, stat::Stat,
     visualize::Visualize,
 };
 use h5manager::progress::Bar;
@@ -43,6 +43,7 @@ enum Verb {
     Visualize(Visualize),
     Ls(Ls),
     Digest(Digest),
+    Edit(Edit),
     Explain(Explain),
     Stat(Stat),
     /// Prints the completions for a shell, or the manual pages.
@@ -82,6 +83,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
     let report = match &arguments.verb {
         Verb::Convert(c) => !c.json,
         Verb::Merge(c) => !c.json,
+        Verb::Edit(_) => true,
         _ => false,
     };
     let out: &mut dyn Write = if arguments.quiet && report { &mut nowhere } else { out };
@@ -91,6 +93,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Visualize(c) => c,
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,
+        Verb::Edit(c) => c,
         Verb::Explain(c) => c,
         Verb::Stat(c) => c,
         Verb::Generate { what } => return generate(what, out),

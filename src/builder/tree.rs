@@ -16,7 +16,7 @@ const MAX_NAME: usize = 65_000;
 pub(super) struct NodeId(usize);
 
 /// All objects of a new file; the first is the root group.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     nodes: Vec<Node>,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod convert;
 pub mod digest;
+pub mod edit;
 pub mod explain;
 mod first_paths;
 pub mod ls;

@@ -170,7 +170,8 @@ fn renamed(body: &[u8], to: &[u8]) -> Result<Vec<u8>> {
     let old = usize::from(u16::from_le_bytes([name_size[0], name_size[1]]));
     let start = if version == 3 { 9 } else { 8 };
     let place = |n: usize| if version == 1 { n.next_multiple_of(8) } else { n };
-    let size = u16::try_from(to.len() + 1).map_err(|_| Error::limit("an attribute's name of more than 65,534 bytes"))?;
+    let size =
+        u16::try_from(to.len() + 1).map_err(|_| Error::limit("an attribute's name of more than 65,534 bytes"))?;
     let mut out = body.get(..start).ok_or_else(damaged)?.to_vec();
     out[2..4].copy_from_slice(&size.to_le_bytes());
     if version == 3 {

@@ -33,6 +33,8 @@ pub(super) struct Header {
     pub(super) version: u8,
     /// The first chunk as it is stored: prefix, messages, and in version 2 the checksum.
     old: Vec<u8>,
+    /// Version 1: how many hard links lead here; version 2 has a message for it.
+    old_count: u32,
     /// Where messages begin in it, and where they end.
     start: usize,
     end: usize,
@@ -71,7 +73,8 @@ impl Header {
         if version == 1 && (end - start) % 8 != 0 {
             return Err(Error::unsupported("changing a version 1 header that is no multiple of 8 bytes long"));
         }
-        Ok(Header { address, version, old, start, end, flags, phase_change, messages })
+        let old_count = prefix.reference_count.unwrap_or(1);
+        Ok(Header { address, version, old, old_count, start, end, flags, phase_change, messages })
     }
 
     /// Whether attributes remember in which order they were made.
@@ -103,8 +106,7 @@ impl Header {
     /// How many hard links lead here.
     pub(super) fn reference_count(&self) -> Result<u32> {
         if self.version == 1 {
-            let count = self.old.get(4..8).and_then(|b| b.first_chunk::<4>());
-            return Ok(count.map_or(1, |b| u32::from_le_bytes(*b)));
+            return Ok(self.old_count);
         }
         let stored = self.find(kind::REFERENCE_COUNT);
         let decode = |m: &Message| bytes::decode::<ReferenceCount>(&m.body, (), "reference count");
@@ -113,9 +115,7 @@ impl Header {
 
     pub(super) fn set_reference_count(&mut self, count: u32) -> Result<()> {
         if self.version == 1 {
-            if let Some(place) = self.old.get_mut(4..8) {
-                place.copy_from_slice(&count.to_le_bytes());
-            }
+            self.old_count = count;
         } else if count == 1 {
             self.remove(kind::REFERENCE_COUNT);
         } else {
@@ -127,6 +127,11 @@ impl Header {
 
     /// The first chunk as it is to be, behind a continuation chunk in new space where it is too small.
     pub(super) fn encode(&self, space: &mut Space) -> Result<Vec<u8>> {
+        self.encode_with(&mut |chunk| space.append(chunk, METADATA))
+    }
+
+    /// The same with the continuation chunk put wherever `place` puts it.
+    pub(super) fn encode_with(&self, place: &mut dyn FnMut(&[u8]) -> Result<Address>) -> Result<Vec<u8>> {
         let messages = self.messages.iter().map(|m| self.enveloped(m)).collect::<Result<Vec<_>>>()?;
         let room = self.end - self.start;
         let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -140,10 +145,11 @@ impl Header {
                     .at(self.address.get())
             })?;
             for message in messages {
-                let place = if first.len() + message.len() <= room { &mut first } else { &mut second };
-                place.extend(message);
+                let chunk = if first.len() + message.len() <= room { &mut first } else { &mut second };
+                chunk.extend(message);
             }
-            let (address, length) = self.continue_at(space, second)?;
+            let second = self.continuation(second);
+            let (address, length) = (place(&second)?, second.len() as u64);
             let body = bytes::encode(&Continuation { address, length }, Widths::EIGHT, "continuation message")?;
             first.extend(self.enveloped(&Message { kind: kind::CONTINUATION, flags: 0, order: 0, body })?);
             count += 1;
@@ -152,14 +158,13 @@ impl Header {
         self.chunk(&first, count)
     }
 
-    /// Writes a continuation chunk; returns where it is and how long.
-    fn continue_at(&self, space: &mut Space, messages: Vec<u8>) -> Result<(Address, u64)> {
-        let mut chunk = messages;
+    /// A continuation chunk around its messages.
+    fn continuation(&self, mut chunk: Vec<u8>) -> Vec<u8> {
         if self.version == 2 {
             chunk.splice(0..0, *b"OCHK");
             bytes::seal(&mut chunk);
         }
-        Ok((space.append(&chunk, METADATA)?, chunk.len() as u64))
+        chunk
     }
 
     /// Fills what is left of the first chunk with messages that hold nothing; returns how many.
@@ -189,8 +194,10 @@ impl Header {
         out.get_mut(self.start..self.end).filter(|p| p.len() == messages.len()).ok_or_else(short)?;
         out.splice(self.start..self.end, messages.iter().copied());
         if self.version == 1 {
-            let count = u16::try_from(count).map_err(|_| Error::limit("an object header of more than 65,535 messages"))?;
+            let count =
+                u16::try_from(count).map_err(|_| Error::limit("an object header of more than 65,535 messages"))?;
             out.get_mut(2..4).ok_or_else(short)?.copy_from_slice(&count.to_le_bytes());
+            out.get_mut(4..8).ok_or_else(short)?.copy_from_slice(&self.old_count.to_le_bytes());
         } else {
             out.truncate(self.end);
             bytes::seal(&mut out);

@@ -5,6 +5,7 @@ use crate::bytes::{Address, Widths};
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::message::kind;
+use crate::index::space::Space;
 use crate::object::ObjectHeader;
 
 /// The file space information of a file, as far as it binds a writer.
@@ -40,10 +41,19 @@ impl FileSpace {
         Ok(FileSpace { persists, paged, page_size })
     }
 
+    /// Lets the file end with a whole page, if it is made of pages.
+    pub(super) fn fill_page(&self, space: &mut Space) -> Result<()> {
+        if self.paged {
+            space.allocate(0, self.page_size)?;
+        }
+        Ok(())
+    }
+
     /// Takes the addresses of the lists of free space out of the message, and puts the new end of the file in.
     pub(super) fn forget(&self, body: &mut [u8], end: u64) -> Result<()> {
         let lists = body.get_mut(END..).filter(|b| b.len() >= 13 * 8);
-        let lists = lists.ok_or_else(|| Error::damaged("ends before its last field").in_structure("file space info"))?;
+        let lists =
+            lists.ok_or_else(|| Error::damaged("ends before its last field").in_structure("file space info"))?;
         let (place, lists) = lists.split_at_mut(8);
         place.copy_from_slice(&end.to_le_bytes());
         lists[..12 * 8].fill(0xff);
@@ -55,7 +65,8 @@ impl FileSpace {
 pub(super) fn check(file: &File, options: &EditOptions) -> Result<Option<FileSpace>> {
     let superblock = &file.inner.superblock;
     if file.is_open_for_writing() && !options.ignore_marks {
-        let message = "a writer has the file open, or had when it died; if none has, say that the mark is to be ignored";
+        let message =
+            "a writer has the file open, or had when it died; if none has, say that the mark is to be ignored";
         return Err(Error::conflict(message));
     }
     if superblock.widths != Widths::EIGHT {

@@ -88,8 +88,7 @@ impl Links {
         if self.by_name.contains_key(name) {
             return Err(Error::conflict(format!("{} exists already", shown())));
         }
-        let mut link =
-            Link { name: shown(), charset: crate::builder::charset(name), creation_order: None, target };
+        let mut link = Link { name: shown(), charset: crate::builder::charset(name), creation_order: None, target };
         match (&self.form, &link.target) {
             (_, Target::User { class }) => {
                 return Err(Error::unsupported(format!("writing links of class {class}")));

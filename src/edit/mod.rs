@@ -264,6 +264,14 @@ impl FileEdit {
     }
 }
 
+impl Drop for FileEdit {
+    fn drop(&mut self) {
+        if let Phase::Open(work) = &mut self.phase {
+            work.give_up(&*self.device);
+        }
+    }
+}
+
 /// A path for people.
 fn shown(path: &impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(path.as_ref()).into_owned()

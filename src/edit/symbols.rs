@@ -96,7 +96,13 @@ impl Symbols {
     }
 
     /// Writes the nodes of one level below the root, side by side.
-    fn level(&self, space: &mut Space, height: u8, below: &[(Address, u64)], most: usize) -> Result<Vec<(Address, u64)>> {
+    fn level(
+        &self,
+        space: &mut Space,
+        height: u8,
+        below: &[(Address, u64)],
+        most: usize,
+    ) -> Result<Vec<(Address, u64)>> {
         let size = node_size::<NameKey>((), W, self.ranks.group_internal);
         let nodes: Vec<&[(Address, u64)]> = even(below, most).collect();
         let start = space.allocate(size * nodes.len() as u64, METADATA)?;

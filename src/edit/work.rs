@@ -1,11 +1,11 @@
 //! The changes between two commits: edited objects by the address of their header, and new space behind the old end.
 
+use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
 use super::header::Header;
 use super::limits::{self, FileSpace};
 use super::links::Links;
 use super::superblock::Stored;
-use super::EditOptions;
 use crate::builder::{ArrayLike, Open, Session};
 use crate::bytes::{Address, Limits, Widths};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::file::File;
 use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
-use crate::index::space::Space;
+use crate::index::space::{METADATA, Space};
 use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
 use std::collections::BTreeMap;
@@ -300,6 +300,13 @@ impl Work {
         }
     }
 
+    /// Cuts off what was written behind the end for a commit that will not be. What stays is harmless.
+    pub(super) fn give_up(&mut self, device: &dyn Device) {
+        if self.tail.is_used() {
+            let _ = device.resize(self.superblock.position + self.superblock.end());
+        }
+    }
+
     /// Makes all changes.
     pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<()> {
         let mut open = self.session.close()?;
@@ -350,21 +357,23 @@ impl Work {
         let (Some(at), Some(info)) = (self.file.inner.superblock.extension, self.file_space) else {
             return Ok(None);
         };
-        if info.paged {
-            space.allocate(0, info.page_size)?;
-        }
         if !info.persists {
+            info.fill_page(space)?;
             return Ok(None);
         }
         let mut header = Header::load(&self.file.reader(), at)?;
+        // Where the file ends is known when the header has its room, and the header says where the file ends.
+        let mut place = None;
+        header.encode_with(&mut |chunk| Ok(*place.insert(space.allocate(chunk.len() as u64, METADATA)?)))?;
+        info.fill_page(space)?;
         let end = space.end();
         if let Some(message) = header.messages.iter_mut().find(|m| m.kind == kind::FILE_SPACE_INFO) {
             info.forget(&mut message.body, end)?;
         }
-        let bytes = header.encode(space)?;
-        if space.end() != end {
-            return Err(Error::unsupported("editing a file whose superblock extension is in several pieces"));
-        }
+        let bytes = header.encode_with(&mut |chunk| {
+            let at = place.ok_or_else(|| Error::damaged("an object header that grows while it is written"))?;
+            space.write(at, chunk).map(|()| at)
+        })?;
         Ok(self.superblock.patch(at, header.stored(), &bytes))
     }
 }

@@ -31,6 +31,11 @@ impl Tail {
         Tail { device, base, extents: Mutex::default() }
     }
 
+    /// Whether anything was written.
+    pub(crate) fn is_used(&self) -> bool {
+        !self.extents().is_empty()
+    }
+
     fn extents(&self) -> Vec<Extent> {
         self.extents.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

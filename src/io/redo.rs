@@ -14,14 +14,13 @@
 //! | 4, 4 | version 1; number of the commit |
 //! | 8, 4, 8, 8 | position and size of the superblock, its old hash, its new hash |
 //! | 8 | where the file ends afterwards |
-//! | 4, 4 | number of extents, number of pieces |
+//! | 4, 4 | number of extents, number of patches |
 //! | 24 each | extents of new bytes: position, size, hash |
-//! | 16 + n each | pieces of patches: position, size n, `lookup3` of the old bytes, the new bytes |
+//! | 12 + 2n each | patches: position, size n, the old bytes, the new bytes |
 //! | 8, 8, 8 | hash of all of that; size of the whole record; magic |
 //!
-//! A piece lies within 512 bytes that begin at a multiple of 512, so a disk has written it or has not. A record counts
-//! only if the superblock is the old or the new one, every piece is old or new, and every extent is as it was written:
-//! then nobody else has changed the file since. Else it is ignored.
+//! A record counts only if the superblock is the old or the new one, every byte that is replaced is the old or the new
+//! one, and every extent is as it was written: then nobody else has changed the file since. Else it is ignored.
 
 use super::Source;
 use crate::bytes::{lookup3, zeroed};
@@ -32,7 +31,7 @@ const MAGIC: [u8; 8] = *b"\x89H5redo\n";
 const VERSION: u32 = 1;
 const HEADER: usize = 8 + 4 + 4 + 8 + 4 + 8 + 8 + 8 + 4 + 4;
 const TRAILER: usize = 8 + 8 + 8;
-/// What a disk writes as a whole.
+/// The most bytes of a superblock: what a disk writes as a whole.
 const SECTOR: u64 = 512;
 
 /// The most bytes of new extents that a record vouches for; more are synced before the record is written.
@@ -69,11 +68,11 @@ pub(crate) struct Redo {
     pub(crate) pieces: Vec<Piece>,
 }
 
-/// A patch, or a part of one, within a sector.
+/// A patch with what it replaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) position: u64,
-    old: u32,
+    old: Vec<u8>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -94,19 +93,12 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
 }
 
 impl Redo {
-    /// Cuts `patches`, in the order in which they are to be made, into pieces; looks up what stands there now.
+    /// Takes in `patches`, in the order in which they are to be made; looks up what stands there now.
     pub(crate) fn add(&mut self, source: &dyn Source, patches: &[Patch]) -> Result<()> {
-        for patch in patches {
-            let mut old = zeroed(patch.bytes.len() as u64)?;
-            source.read_at(patch.position, &mut old)?;
-            let mut at = 0;
-            while at < old.len() {
-                let position = patch.position + at as u64;
-                let end = (at + (SECTOR - position % SECTOR) as usize).min(old.len());
-                let old = lookup3(&old[at..end], 0);
-                self.pieces.push(Piece { position, old, bytes: patch.bytes[at..end].to_vec() });
-                at = end;
-            }
+        for Patch { position, bytes } in patches {
+            let mut old = zeroed(bytes.len() as u64)?;
+            source.read_at(*position, &mut old)?;
+            self.pieces.push(Piece { position: *position, old, bytes: bytes.clone() });
         }
         Ok(())
     }
@@ -130,7 +122,7 @@ impl Redo {
         for p in &self.pieces {
             eight(&mut out, p.position);
             four(&mut out, p.bytes.len() as u32);
-            four(&mut out, p.old);
+            out.extend_from_slice(&p.old);
             out.extend_from_slice(&p.bytes);
         }
         let sum = hash(&out);
@@ -165,8 +157,8 @@ impl Redo {
             redo.extents.push(Extent { position, size, hash });
         }
         for _ in 0..pieces {
-            let (position, size, old) = (eight(take(8)?)?, four(take(4)?)?, four(take(4)?)?);
-            redo.pieces.push(Piece { position, old, bytes: take(size as usize)?.to_vec() });
+            let (position, size) = (eight(take(8)?)?, four(take(4)?)? as usize);
+            redo.pieces.push(Piece { position, old: take(size)?.to_vec(), bytes: take(size)?.to_vec() });
         }
         Some(redo)
     }
@@ -204,7 +196,7 @@ pub(crate) fn find(source: &dyn Source, superblock: u64) -> Result<Found> {
         return Ok(Found::Nothing);
     };
     let length = length.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
-    let fits = (HEADER + TRAILER) as u64 <= length && length <= size && length <= 4 * MOST_PATCHED;
+    let fits = (HEADER + TRAILER) as u64 <= length && length <= size && length <= 3 * MOST_PATCHED;
     if !trailer.ends_with(&MAGIC) || !fits {
         return Ok(Found::Nothing);
     }
@@ -241,12 +233,11 @@ fn judge(source: &dyn Source, redo: Redo) -> Result<Found> {
     for piece in &redo.pieces {
         let mut there = vec![0; piece.bytes.len()];
         source.read_at(piece.position, &mut there)?;
-        if there != piece.bytes {
-            if lookup3(&there, 0) != piece.old {
-                return Ok(Found::Nothing);
-            }
-            done = false;
+        let mut bytes = there.iter().zip(&piece.old).zip(&piece.bytes);
+        if !bytes.all(|((now, old), new)| now == old || now == new) {
+            return Ok(Found::Nothing);
         }
+        done &= there == piece.bytes;
     }
     Ok(if done { Found::Done(redo) } else { Found::Pending(redo) })
 }
