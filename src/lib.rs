@@ -68,6 +68,7 @@ pub use dataset::{Dataset, FromElements, Heap, Part};
 pub use edit::{EditOptions, FileEdit};
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, OpenOptions};
+pub use format::libver::LibVer;
 pub use format::message::filter_pipeline::FilterInfo;
 pub use format::reference::Reference;
 pub use format::selection::{Blocks, StoredSelection, Strided};

@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, convert::Convert, digest::Digest, edit::Edit, explain::Explain, ls::Ls, merge::Merge, stat::Stat,
-    visualize::Visualize,
+    Command, Outcome, check::Check, convert::Convert, digest::Digest, edit::Edit, explain::Explain, ls::Ls,
+    merge::Merge, stat::Stat, visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -45,6 +45,7 @@ enum Verb {
     Digest(Digest),
     Edit(Edit),
     Explain(Explain),
+    Check(Check),
     Stat(Stat),
     /// Prints the completions for a shell, or the manual pages.
     #[command(hide = true)]
@@ -95,6 +96,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Digest(c) => c,
         Verb::Edit(c) => c,
         Verb::Explain(c) => c,
+        Verb::Check(c) => c,
         Verb::Stat(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };

@@ -20,6 +20,7 @@ use h5manager::{EditOptions, File, Limits, Result};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use workloads::Workload;
 
@@ -75,14 +76,16 @@ fn run(workload: &Workload) -> Run {
 }
 
 impl Run {
-    /// Which commits a file may hold of which `durable` operations are certainly done.
-    fn allowed(&self, durable: usize) -> std::ops::RangeInclusive<usize> {
-        let returned = self.commits.iter().filter(|&&n| n <= durable).count();
-        returned..=(returned + 1).min(self.commits.len())
+    /// Which commits a file may hold when `done` operations are done and `begun` have begun: all that have returned, and
+    /// none that has not begun.
+    fn allowed(&self, done: usize, begun: usize) -> RangeInclusive<usize> {
+        let returned = self.commits.iter().filter(|&&n| n <= done).count();
+        let started = self.commits.iter().filter(|&&n| n < begun).count() + usize::from(begun > 0);
+        returned..=started.clamp(returned, self.commits.len())
     }
 
     /// What is wrong with a state, if something is.
-    fn verdict(&self, bytes: &[u8], allowed: std::ops::RangeInclusive<usize>) -> Result<(), String> {
+    fn verdict(&self, bytes: &[u8], allowed: RangeInclusive<usize>) -> Result<(), String> {
         let fits = |found: &String| self.contents[allowed.clone()].contains(found);
         let settled = settled(bytes).map_err(|e| format!("cannot be edited: {e}"))?;
         if self.files[allowed.clone()].contains(&settled) {
@@ -96,7 +99,7 @@ impl Run {
     }
 
     /// The same for who only reads.
-    fn seen(&self, bytes: &[u8], allowed: std::ops::RangeInclusive<usize>) -> Result<(), String> {
+    fn seen(&self, bytes: &[u8], allowed: RangeInclusive<usize>) -> Result<(), String> {
         let seen = content(bytes).map_err(|e| format!("cannot be read: {e}"))?;
         match self.contents[allowed.clone()].contains(&seen) {
             true => Ok(()),
@@ -107,19 +110,19 @@ impl Run {
     /// Goes through all states of `ops`; returns how many there were, and what is wrong with the first bad one.
     fn check(&self, ops: &[Op], commits: &[usize], reads: u64) -> (u64, Option<String>) {
         let (mut count, mut wrong) = (0, None);
-        let mut known: HashMap<(u64, usize), ()> = HashMap::new();
+        let mut known: HashMap<(u64, usize, usize), ()> = HashMap::new();
         let whole = Run { ops: ops.to_vec(), commits: commits.to_vec(), start: Vec::new(), ..self.clone_contents() };
         states::all(&self.start, ops, &mut |state| {
             count += 1;
-            let allowed = whole.allowed(state.durable);
+            let allowed = whole.allowed(state.done, state.begun);
             let mut hasher = DefaultHasher::new();
             state.bytes.hash(&mut hasher);
-            let key = (hasher.finish(), *allowed.start());
+            let key = (hasher.finish(), *allowed.start(), *allowed.end());
             if wrong.is_some() || known.insert(key, ()).is_some() {
                 return;
             }
             let mut verdict = whole.verdict(&state.bytes, allowed.clone());
-            if verdict.is_ok() && known.len() as u64 % reads == 0 {
+            if verdict.is_ok() && (known.len() as u64).is_multiple_of(reads) {
                 verdict = whole.seen(&state.bytes, allowed);
             }
             wrong = verdict.err().map(|e| format!("{}: {e}", state.what));

@@ -10,6 +10,7 @@ use crate::builder::{ArrayLike, Open, Session};
 use crate::bytes::{Address, Limits, Widths};
 use crate::error::{Error, Result};
 use crate::file::File;
+use crate::format::libver::LibVer;
 use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
@@ -17,6 +18,7 @@ use crate::index::space::{METADATA, Space};
 use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 pub(super) struct Work {
@@ -69,7 +71,8 @@ impl Work {
         let superblock = Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
-        let session = Arc::new(Session::new(Space::new(tail.clone(), superblock.end()).in_pages(page)));
+        let session =
+            Arc::new(Session::new(Space::new(tail.clone(), superblock.end()).in_pages(page), LibVer::default()));
         Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new() })
     }
 
@@ -82,11 +85,16 @@ impl Work {
     }
 
     fn edited(&mut self, address: Address, reader: &Reader) -> Result<&mut Edited> {
-        if !self.objects.contains_key(&address) {
-            let header = Header::load(reader, address)?;
-            self.objects.insert(address, Edited { header, attributes: None, links: None, raised: false, gone: false });
-        }
-        self.objects.get_mut(&address).ok_or_else(|| Error::not_found("an object that is being edited"))
+        Ok(match self.objects.entry(address) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => place.insert(Edited {
+                header: Header::load(reader, address)?,
+                attributes: None,
+                links: None,
+                raised: false,
+                gone: false,
+            }),
+        })
     }
 
     /// The object at a path, soft links followed; the last name first. Tells which objects lie on the way.

@@ -243,9 +243,11 @@ fn judge(source: &dyn Source, redo: Redo) -> Result<Found> {
 }
 
 /// The patches of a commit that was not finished, if the file ends with the record of one: what readers lay over it.
-pub(crate) fn pending(source: &dyn Source, superblock: u64) -> Result<Option<Vec<(u64, Vec<u8>)>>> {
+pub(crate) fn pending(source: &dyn Source, superblock: u64) -> Result<Option<Vec<Patch>>> {
     Ok(match find(source, superblock)? {
-        Found::Pending(redo) => Some(redo.pieces.into_iter().map(|p| (p.position, p.bytes)).collect()),
+        Found::Pending(redo) => {
+            Some(redo.pieces.into_iter().map(|p| Patch { position: p.position, bytes: p.bytes }).collect())
+        }
         Found::Nothing | Found::Done(_) => None,
     })
 }

@@ -76,6 +76,7 @@ fn with_interrupted(reader: &Reader, superblock: &Superblock, position: u64) -> 
     let Some(patches) = io::pending(&**source, position)? else {
         return Ok(None);
     };
+    let patches = patches.into_iter().map(|p| (p.position, p.bytes)).collect();
     // Patches on one another are not of our making.
     Ok(PatchedSource::new(source.clone(), patches).ok().map(|s| Arc::new(s) as Arc<dyn Source>))
 }

@@ -8,10 +8,11 @@ const PAGE: u64 = 4096;
 /// How many random choices of what reached the disk are tried at each point.
 const CHOICES: u64 = 24;
 
-/// A state: its bytes, how many operations were certainly done before it, and what it is.
+/// A state: its bytes, how many operations were done before it, whether another one had begun, and what it is.
 pub(crate) struct State {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) durable: usize,
+    pub(crate) done: usize,
+    pub(crate) begun: usize,
     pub(crate) what: String,
 }
 
@@ -37,12 +38,12 @@ pub(crate) fn all(start: &[u8], ops: &[Op], see: &mut dyn FnMut(State)) {
         let mut bytes = certain.clone();
         let pending = &ops[durable..stop];
         pending.iter().for_each(|op| apply(&mut bytes, op));
-        see(State { bytes: bytes.clone(), durable: stop, what: format!("stopped before operation {stop}") });
+        see(State { bytes: bytes.clone(), done: stop, begun: stop, what: format!("stopped before operation {stop}") });
         if let Some(op) = ops.get(stop) {
             torn(&bytes, op, stop, see);
         }
         // The power failed: what was not synced may have reached the disk, in any part and in any order.
-        unsynced(&certain, pending, durable, stop, &mut random, see);
+        unsynced(&certain, pending, stop, &mut random, see);
         if matches!(ops.get(stop), Some(Op::Sync)) {
             certain = bytes;
             durable = stop + 1;
@@ -58,26 +59,19 @@ fn torn(before: &[u8], op: &Op, stop: usize, see: &mut dyn FnMut(State)) {
         for (i, piece) in pieces.iter().enumerate().take(pieces.len().saturating_sub(1)) {
             apply(&mut bytes, piece);
             let what = format!("operation {stop} torn behind its {name} {i}");
-            see(State { bytes: bytes.clone(), durable: stop, what });
+            see(State { bytes: bytes.clone(), done: stop, begun: stop + 1, what });
         }
     }
 }
 
-fn unsynced(
-    certain: &[u8],
-    pending: &[Op],
-    durable: usize,
-    stop: usize,
-    random: &mut Random,
-    see: &mut dyn FnMut(State),
-) {
+fn unsynced(certain: &[u8], pending: &[Op], stop: usize, random: &mut Random, see: &mut dyn FnMut(State)) {
     if pending.is_empty() {
         return;
     }
     let mut give = |chosen: &[&Op], what: String| {
         let mut bytes = certain.to_vec();
         chosen.iter().for_each(|op| apply(&mut bytes, op));
-        see(State { bytes, durable, what });
+        see(State { bytes, done: stop, begun: stop, what });
     };
     let from = |mask: u64| -> Vec<&Op> {
         pending.iter().enumerate().filter(|(i, _)| mask >> (i % 64) & 1 == 1).map(|(_, op)| op).collect()
