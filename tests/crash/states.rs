@@ -6,7 +6,7 @@ const SECTOR: u64 = 512;
 const PAGE: u64 = 4096;
 
 /// How many random choices of what reached the disk are tried at each point.
-const CHOICES: u64 = 24;
+const CHOICES: u64 = 400;
 
 /// A state: its bytes, how many operations were done before it, whether another one had begun, and what it is.
 pub(crate) struct State {
