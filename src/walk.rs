@@ -19,6 +19,8 @@ pub struct Walk {
     stack: Vec<(Name, Links)>,
     /// The first path of every object, by the address of its header.
     seen: HashMap<u64, Name>,
+    /// Whether what came last is a group, whose links come next.
+    entered: bool,
 }
 
 /// What of a group's links is still to come; looking ahead tells which one is the last.
@@ -73,7 +75,22 @@ impl Visit {
 
 impl Walk {
     pub(crate) fn new(file: &File, reader: Reader, path: Name, start: Address) -> Walk {
-        Walk { file: file.clone(), reader, start: Some((path, start)), stack: Vec::new(), seen: HashMap::new() }
+        Walk {
+            file: file.clone(),
+            reader,
+            start: Some((path, start)),
+            stack: Vec::new(),
+            seen: HashMap::new(),
+            entered: false,
+        }
+    }
+
+    /// Leaves out what is in the group that came last: the walk goes on behind it.
+    pub fn skip_group(&mut self) {
+        if self.entered {
+            self.stack.pop();
+            self.entered = false;
+        }
     }
 
     fn visit(&mut self, path: Name, address: Address) -> Result<Visited> {
@@ -101,6 +118,7 @@ impl Walk {
             Err(e) => Box::new(std::iter::once(Err(e))),
         };
         self.stack.push((path, links.peekable()));
+        self.entered = true;
     }
 }
 
@@ -108,6 +126,7 @@ impl Iterator for Walk {
     type Item = Result<Visit>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.entered = false;
         if let Some((path, address)) = self.start.take() {
             let what = self.visit(path.clone(), address).on(&path.to_text());
             return Some(what.map(|what| Visit { path, what, depth: 0, last: true, creation_order: None }));

@@ -88,3 +88,31 @@ fn no_cut_and_no_flipped_byte_brings_the_reader_down() {
         }
     }
 }
+
+/// What a damaged group still lists may not be all that it held: `ls` shows it, a digest does not vouch for it.
+#[test]
+fn a_digest_does_not_vouch_for_what_is_left_of_a_group() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("group.h5");
+    let mut out = h5manager::File::create(&path).expect("created");
+    for i in 0..60 {
+        out.build(format!("group/member{i:02}")).write(i).expect("written");
+    }
+    out.build("other").write(1).expect("written");
+    out.commit().expect("committed");
+    let mut bytes = std::fs::read(&path).expect("read");
+    // One block of the heap no longer has its checksum; the others are whole.
+    let name = bytes.windows(8).position(|w| w == b"member07").expect("a link of this name");
+    bytes[name] = b'M';
+    std::fs::write(&path, bytes).expect("written");
+
+    let said = |command: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_h5manager")).args(command).arg(&path).output().expect("runs");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let digest = said(&["digest", "--json"]);
+    assert!(digest.contains(r#""kind":"error""#) && digest.contains(r#""path":"/other""#), "{digest}");
+    assert!(!digest.contains("member"), "{digest}");
+    let listed = said(&["ls"]);
+    assert!(listed.contains("member59"), "{listed}");
+}
