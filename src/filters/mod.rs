@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod against_libhdf5;
+mod best;
 mod bit_planes;
 mod bits;
 mod bitshuffle;
@@ -77,6 +78,14 @@ pub trait Filter: Send + Sync {
     /// # Errors
     /// `Damaged` if the bytes were not made by this filter or would become more, `Unsupported` for a variant it lacks.
     fn decode(&self, stored: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<()>;
+
+    /// As [`decode`](Filter::decode), straight into all of `chunk`. Whether it was done: `false` if the filter has no
+    /// such way, or what is stored is not as long.
+    #[doc(hidden)]
+    fn decode_into(&self, stored: &[u8], call: &Call<'_>, chunk: &mut [u8]) -> Result<bool> {
+        let _ = (stored, call, chunk);
+        Ok(false)
+    }
 
     /// Applies the filter: appends to `out`, which is empty, what is to be stored for `chunk`. `false` says that it is of
     /// no use for this chunk (it would become larger, say): where the filter is optional the chunk is stored without it.
@@ -331,6 +340,11 @@ impl Stage {
                 Ok(())
             }
             Stage::Fletcher32 => copy_start(fletcher32::verified(input)?, chunk, least),
+            Stage::Codec { name, parameters, filter }
+                if filter.decode_into(input, &Call { parameters, most: chunk.len(), name }, chunk)? =>
+            {
+                Ok(())
+            }
             _ => {
                 self.decode(input, spare, (chunk.len(), chunk.len()), inflater)?;
                 copy_start(spare, chunk, least)

@@ -1,14 +1,17 @@
 //! Repeating what was written before.
 
-/// Bytes behind the longest match that a copy may touch.
-pub(super) const OVERSHOOT: usize = 24;
-const LONGEST: usize = 258;
+/// The longest match of those that use this: 258 of deflate, 264 of LZF.
+pub(in crate::filters) const LONGEST: usize = 264;
 
-/// Copies `length` bytes, at most 258, from `distance` back to `at`; somewhat more may be written.
+/// Bytes behind the longest match that a copy may touch.
+pub(in crate::filters) const OVERSHOOT: usize = 24;
+
+/// Copies `length` bytes, at most [`LONGEST`], from `distance` back to `at`; up to [`OVERSHOOT`]
+/// more may be written. `out` must reach [`LONGEST`] and that beyond `at`.
 ///
 /// In words of eight: a larger one would often span several words that were just written, for which the processor waits.
 #[inline(always)]
-pub(super) fn copy(out: &mut [u8], at: usize, distance: usize, length: usize) {
+pub(in crate::filters) fn copy(out: &mut [u8], at: usize, distance: usize, length: usize) {
     let from = at - distance;
     if distance < 8 {
         return copy_near(&mut out[from..at + LONGEST + OVERSHOOT], distance, length);

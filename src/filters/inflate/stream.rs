@@ -1,12 +1,13 @@
 //! The two ends of inflating, bits of the input and bytes of the output, and the steps from one to the other.
 
-use super::copy::{OVERSHOOT, copy};
+use super::copy::{LONGEST, OVERSHOOT, copy};
 use super::table::*;
+use crate::filters::best::with_best_instructions;
 
 /// Input and output ahead with which a step needs to look at neither end: two words; the literals of a step, the longest
 /// match, and what copying may touch behind it.
 const INPUT_AHEAD: usize = 16;
-pub(super) const OUTPUT_AHEAD: usize = 16 + 258 + OVERSHOOT;
+pub(super) const OUTPUT_AHEAD: usize = 16 + LONGEST + OVERSHOOT;
 
 pub(super) struct Stream<'i, 'o> {
     /// What was not taken yet.
@@ -311,20 +312,4 @@ pub(super) fn fast_pair(a: &mut Stream<'_, '_>, ta: &Tables, b: &mut Stream<'_, 
             steps
         },
     )
-}
-
-/// Compiled a second time for processors with AVX2 and BMI2, whose shifts by a variable cost half.
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-#[inline(always)]
-fn with_best_instructions<R>(work: impl FnOnce() -> R) -> R {
-    match fearless_simd::Level::new().as_avx2() {
-        Some(avx2) => fearless_simd::Simd::vectorize(avx2, work),
-        None => work(),
-    }
-}
-
-#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-#[inline(always)]
-fn with_best_instructions<R>(work: impl FnOnce() -> R) -> R {
-    work()
 }
