@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, check::Check, convert::Convert, copy::Copy, digest::Digest, explain::Explain, ls::Ls,
+    Command, Outcome, check::Check, convert::Convert, copy::Copy, digest::Digest, edit::Edit, explain::Explain, ls::Ls,
     merge::Merge, repack::Repack, stat::Stat, visualize::Visualize,
 };
 use h5manager::progress::Bar;
@@ -43,6 +43,7 @@ enum Verb {
     Visualize(Visualize),
     Ls(Ls),
     Digest(Digest),
+    Edit(Edit),
     Explain(Explain),
     Check(Check),
     Stat(Stat),
@@ -87,6 +88,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Merge(c) => !c.json,
         Verb::Repack(c) => !c.json,
         Verb::Copy(_) => true,
+        Verb::Edit(_) => true,
         _ => false,
     };
     let out: &mut dyn Write = if arguments.quiet && report { &mut nowhere } else { out };
@@ -96,6 +98,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Visualize(c) => c,
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,
+        Verb::Edit(c) => c,
         Verb::Explain(c) => c,
         Verb::Check(c) => c,
         Verb::Stat(c) => c,

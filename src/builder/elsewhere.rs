@@ -208,7 +208,7 @@ impl DatasetBuilder {
                 [] => Dataspace::Scalar,
                 dims => Dataspace::Simple { dims: dims.to_vec(), max: plan.max.clone() },
             },
-            fill: plan.fill_message(),
+            fill: FillValue { allocation: Allocation::Late, ..plan.fill_message() },
             layout: Layout::Contiguous { address: None, size: Some(bytes) },
             external: None,
             datatype: plan.datatype,
@@ -251,6 +251,10 @@ fn check_source(source: &VirtualSource, shape: &[u64]) -> Result<()> {
     let numbered = virtual_map::has_block(&file.0)? || virtual_map::has_block(&dataset.0)?;
     own.check()?;
     source.check()?;
+    if [own, source].iter().any(|s| matches!(s, StoredSelection::Points { .. })) {
+        // Nor does libhdf5 know it.
+        return Err(Error::unsupported("points selected in a virtual dataset"));
+    }
     if own.rank().is_some_and(|rank| rank != shape.len()) {
         return Err(Error::mismatch(format!("a selection of another rank than that of the shape {shape:?}")));
     }

@@ -33,13 +33,14 @@ pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
 pub use object::ObjectMut;
 pub use plan::{AllocationTime, FillTime};
+pub(crate) use session::{Open, Session};
+pub(crate) use tree::charset;
 
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::libver::LibVer;
 use crate::index::space::Space;
 use crate::io::{StagedFile, Store};
-use session::Session;
 use std::path::Path;
 use std::sync::Arc;
 

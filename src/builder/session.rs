@@ -18,7 +18,7 @@ use crate::index::space::{METADATA, Space};
 use std::sync::Mutex;
 
 /// The state of a file that is being written.
-pub(super) struct Session(Mutex<Phase>);
+pub(crate) struct Session(Mutex<Phase>);
 
 enum Phase {
     Open(Box<Open>),
@@ -29,23 +29,23 @@ enum Phase {
 }
 
 /// What is written to.
-pub(super) struct Open {
-    pub(super) space: Space,
-    pub(super) heap: HeapWriter,
-    pub(super) tree: Tree,
+pub(crate) struct Open {
+    pub(crate) space: Space,
+    pub(crate) heap: HeapWriter,
+    pub(crate) tree: Tree,
     /// The oldest library that is to read the file.
-    pub(super) libver: LibVer,
+    pub(crate) libver: LibVer,
     pub(super) scales: Scales,
 }
 
 impl Session {
-    pub(super) fn new(space: Space, libver: LibVer) -> Session {
+    pub(crate) fn new(space: Space, libver: LibVer) -> Session {
         let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver, scales: Scales::default() };
         Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 
     /// Does something with the open file. If the store fails meanwhile, the file has failed.
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
         let mut phase = self
             .0
             .lock()
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// Declares the file failed: something was written in part.
-    pub(super) fn fail(&self, error: &Error) {
+    pub(crate) fn fail(&self, error: &Error) {
         if let Ok(mut phase) = self.0.lock()
             && matches!(*phase, Phase::Open(_))
         {
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// Takes what was open; every later call is refused.
-    pub(super) fn close(&self) -> Result<Open> {
+    pub(crate) fn close(&self) -> Result<Open> {
         let mut phase = self
             .0
             .lock()
@@ -103,6 +103,11 @@ impl Open {
         let address = self.space.allocate(object_header::STUB, METADATA)?;
         self.tree.set_early(id, address)?;
         Ok(address)
+    }
+
+    /// Says that the file has an object at `address` already, so that references may lead there.
+    pub(crate) fn know(&mut self, address: Address) {
+        self.tree.know(address);
     }
 
     /// Refuses what leads to an address of this file that was not given away as an object's: it comes from elsewhere.

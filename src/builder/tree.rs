@@ -17,7 +17,7 @@ const MAX_NAME: usize = 65_000;
 pub(super) struct NodeId(usize);
 
 /// All objects of a new file; the first is the root group.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// Objects that references lead to although they are not made yet, by the names of their paths.
     promised: BTreeMap<Vec<Vec<u8>>, NodeId>,
@@ -256,6 +256,11 @@ impl Tree {
         Ok(())
     }
 
+    /// Says that the file has an object at `address` already.
+    pub(super) fn know(&mut self, address: Address) {
+        self.early.insert(address.get(), Tree::ROOT);
+    }
+
     /// The object whose header will be at `address`.
     pub(super) fn at(&self, address: u64) -> Option<NodeId> {
         self.early.get(&address).copied()
@@ -378,7 +383,7 @@ impl Tree {
 }
 
 /// The character set that a name declares: ASCII if it is, UTF-8 if it must be. Bytes that are neither declare nothing.
-pub(super) fn charset(name: &[u8]) -> Charset {
+pub(crate) fn charset(name: &[u8]) -> Charset {
     if !name.is_ascii() && std::str::from_utf8(name).is_ok() { Charset::Utf8 } else { Charset::Ascii }
 }
 

@@ -4,6 +4,7 @@ pub mod check;
 pub mod convert;
 pub mod copy;
 pub mod digest;
+pub mod edit;
 pub mod explain;
 mod first_paths;
 pub mod ls;

@@ -29,6 +29,15 @@ impl LocalHeap {
         (8 + 2 * w.length() + w.offset()) as u64
     }
 
+    /// A heap without free blocks.
+    pub(crate) fn full(data: Address, data_size: u64) -> LocalHeap {
+        LocalHeap { version: 0, reserved: [0; 3], data_size, free_list: Length(Some(1)), data }
+    }
+
+    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+        bytes::encode(self, w, STRUCTURE)
+    }
+
     pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<LocalHeap> {
         Ok(bytes::decode(bytes, w, STRUCTURE)?.0)
     }

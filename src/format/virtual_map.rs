@@ -80,7 +80,8 @@ fn encode_as(version: u8, mappings: &[Mapping], libver: LibVer) -> Result<Vec<u8
             // A number takes 8 bytes: shorter names are not worth it.
             let shared = |first, name: &[u8]| first != number && name.len() + 1 >= 8;
             let (file, dataset) = (!same && shared(first.0, &mapping.file), shared(first.1, &mapping.dataset));
-            out.push(u8::from(file) * FILE_SHARED | u8::from(dataset) * DATASET_SHARED | u8::from(same) * FILE_SAME);
+            let flags = [(file, FILE_SHARED), (dataset, DATASET_SHARED), (same, FILE_SAME)];
+            out.push(flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum());
             match file {
                 _ if same => {}
                 true => out.extend(first.0.to_le_bytes()),

@@ -111,7 +111,7 @@ impl Store for StagedFile {
         write_all_at(&self.file, position, bytes).map_err(|e| explain(&self.target, e))
     }
 
-    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+    fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         read_all_at(&self.file, position, buffer).map_err(|e| explain(&self.target, e))
     }
 
@@ -121,12 +121,12 @@ impl Store for StagedFile {
 }
 
 #[cfg(unix)]
-fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, position)
 }
 
 #[cfg(windows)]
-fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> std::io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !bytes.is_empty() {
         let n = file.seek_write(bytes, position)?;
@@ -137,7 +137,7 @@ fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> st
 }
 
 #[cfg(not(any(unix, windows)))]
-fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 

@@ -45,16 +45,16 @@ h5manager::compound! {
 }
 
 pub(crate) fn images(out: &mut FileMut, _: &Path) -> Result<()> {
-    let mut gray = out.build("gray").shape([4, 5]).write(&[9u8; 20])?;
+    let mut gray = out.build("gray").shape([4, 5]).write([9u8; 20])?;
     gray.mark_image(ImageClass::Grayscale)?;
-    let mut color = out.build("color").shape([4, 5, 3]).write(&[9u8; 60])?;
+    let mut color = out.build("color").shape([4, 5, 3]).write([9u8; 60])?;
     color.mark_image(ImageClass::TrueColor)?;
-    let mut planes = out.build("planes").shape([3, 4, 5]).write(&[9u8; 60])?;
+    let mut planes = out.build("planes").shape([3, 4, 5]).write([9u8; 60])?;
     planes.mark_image(ImageClass::TrueColorPlanes)?;
     assert_eq!(planes.mark_image(ImageClass::TrueColor).unwrap_err().kind(), ErrorKind::Mismatch);
-    let mut palette = out.build("palette").shape([256, 3]).write(&[7u8; 768])?;
+    let mut palette = out.build("palette").shape([256, 3]).write([7u8; 768])?;
     palette.mark_palette()?;
-    let mut indexed = out.build("indexed").shape([4, 5]).write(&[9u8; 20])?;
+    let mut indexed = out.build("indexed").shape([4, 5]).write([9u8; 20])?;
     indexed.mark_image(ImageClass::Indexed)?;
     indexed.attach_palettes(&[&palette])?;
     let mut table = out.build("table").extendible().write([Row { time: 0.5, count: 1 }])?;

@@ -26,7 +26,7 @@ fn hit(i: u8) -> Hit {
         inner: inner(i),
         grid: [[1, 2], [3, 4], [5, i16::from(i)]],
         list: VarLen((0..i).map(inner).collect()),
-        good: i % 2 == 0,
+        good: i.is_multiple_of(2),
     }
 }
 
