@@ -18,9 +18,9 @@ pub(super) fn same(original: &File, copy: &File, progress: &dyn Progress) -> Res
     })?;
     digest.records(copy, progress, &mut |record| {
         progress.advance(1);
-        let path = path(&record);
+        let (path, record) = (path(&record), record.to_string());
         match expected.remove(&path) {
-            Some(original) if original == record.to_string() => Ok(()),
+            Some(original) if original == record => Ok(()),
             Some(_) => Err(differs(&path, "is not the same in the copy")),
             None => Err(differs(&path, "is only in the copy")),
         }
