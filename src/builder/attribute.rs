@@ -40,7 +40,7 @@ pub(super) fn set(session: &Session, object: NodeId, name: &[u8], value: &dyn Ar
             }),
             data,
         }
-        .encode(Widths::EIGHT)?;
+        .encode(Widths::EIGHT, open.libver)?;
         open.tree.set_attribute(object, name, message)
     })
 }

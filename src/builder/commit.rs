@@ -5,9 +5,11 @@ use super::tree::{Kind, NodeId, Tree};
 use super::writer::DatasetWriter;
 use crate::bytes::{Address, Widths};
 use crate::error::{Context, Error, Result};
+use crate::format::libver::LibVer;
+use crate::format::message::small::SymbolTable;
 use crate::format::superblock::{NodeRanks, Superblock};
 use crate::index::space::METADATA;
-use crate::object::store::{self, Common};
+use crate::object::store::{self, GroupLinks};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -17,7 +19,9 @@ type Addresses = HashMap<NodeId, Address>;
 type Datasets = Vec<(NodeId, Arc<Mutex<DatasetWriter>>)>;
 
 /// Bytes of the superblock, at the beginning of the file.
-pub(super) const SUPERBLOCK: u64 = 48;
+pub(super) fn superblock_size(libver: LibVer) -> u64 {
+    if libver == LibVer::Earliest { 96 } else { 48 }
+}
 
 /// Writes everything that is left. `barriers`: nothing but this call makes the file durable.
 pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
@@ -29,24 +33,31 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
     open.heap.flush(&mut open.space)?;
     let mut addresses = Addresses::new();
     write_datasets(&mut open, &datasets, &mut addresses)?;
-    let root = write_groups(&mut open, &mut addresses)?;
-    let end = open.space.end();
+    let (root, table) = write_groups(&mut open, &mut addresses)?;
+    let (base, end) = (open.space.base(), open.space.end());
+    let version = match open.libver {
+        LibVer::Earliest => 0,
+        LibVer::V18 => 2,
+        _ => 3,
+    };
     let store = open.space.into_store()?;
     if barriers {
         store.sync()?;
     }
     let superblock = Superblock {
-        version: 2,
+        version,
         widths: Widths::EIGHT,
         flags: 0,
-        base: 0,
-        end,
+        base,
+        // What is before the superblock counts, unlike in addresses.
+        end: base + end,
         extension: None,
         driver: None,
         root,
         ranks: NodeRanks::DEFAULT,
     };
-    store.write_at(0, &superblock.encode()?)?;
+    let superblock = if version == 0 { superblock.encode_old(table)? } else { superblock.encode()? };
+    store.write_at(base, &superblock)?;
     if barriers {
         store.sync()?;
     }
@@ -68,7 +79,7 @@ fn unused(dataset: &Mutex<DatasetWriter>) -> Result<MutexGuard<'_, DatasetWriter
 }
 
 fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresses) -> Result<()> {
-    let libver = open.libver;
+    let (libver, time) = (open.libver, open.time);
     let mut layouts = Vec::with_capacity(datasets.len());
     for (_, dataset) in datasets {
         layouts.push(unused(dataset)?.index(&mut open.space)?);
@@ -76,7 +87,7 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
     for ((id, dataset), layout) in datasets.iter().zip(layouts) {
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
-        let common = Common { attributes: node.attributes(), reference_count: node.links };
+        let common = node.common(time);
         let header = dataset.header(&layout, |d| store::encode_dataset(&mut open.space, libver, d, &common));
         let header = header.on(&dataset.plan().path)?;
         addresses.insert(*id, open.space.append(&header, METADATA)?);
@@ -84,15 +95,21 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
     Ok(())
 }
 
-/// Writes the groups, each behind those below it, and returns where the root is.
-fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
+/// Writes the groups, each behind those below it, and returns where the root is, and its links if it is an old-style
+/// group.
+fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<(Address, Option<SymbolTable>)> {
+    let mut tables = HashMap::new();
     for id in open.tree.groups_from_below()? {
         let links = open.tree.messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
-        let common = Common { attributes: node.attributes(), reference_count: node.links };
-        let header = store::encode_group(&mut open.space, open.libver, &links, &common)?;
-        addresses.insert(id, open.space.append(&header, METADATA)?);
+        let (track_order, phase_change) = (node.track_order, node.phase_change);
+        let group = GroupLinks { links: &links, track_order, phase_change, tables: &tables };
+        let group = store::encode_group(&mut open.space, open.libver, &group, &node.common(open.time))?;
+        let at = open.space.append(&group.header, METADATA)?;
+        addresses.insert(id, at);
+        tables.extend(group.table.map(|table| (at, table)));
     }
     let root = addresses.get(&Tree::ROOT).copied();
-    root.ok_or_else(|| Error::not_found("no root group"))
+    let root = root.ok_or_else(|| Error::not_found("no root group"))?;
+    Ok((root, tables.get(&root).copied()))
 }

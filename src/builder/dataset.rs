@@ -33,6 +33,7 @@ pub struct DatasetBuilder {
     fletcher32: bool,
     filters: Option<Vec<FilterInfo>>,
     fill: Option<Box<dyn ArrayLike + Send>>,
+    track_order: Option<bool>,
 }
 
 impl DatasetBuilder {
@@ -52,6 +53,7 @@ impl DatasetBuilder {
             fletcher32: false,
             filters: None,
             fill: None,
+            track_order: None,
         }
     }
 
@@ -127,6 +129,13 @@ impl DatasetBuilder {
         self
     }
 
+    /// Whether the order in which attributes are made is kept, so that readers can list them in it. Where nothing is said,
+    /// [`CreateOptions::track_order`](super::CreateOptions::track_order) counts.
+    pub fn track_order(mut self, track_order: bool) -> Self {
+        self.track_order = Some(track_order);
+        self
+    }
+
     /// Makes the dataset, without elements yet. Groups on the way to it are made as needed.
     ///
     /// # Errors
@@ -183,7 +192,11 @@ impl DatasetBuilder {
         let kind = Kind::Dataset(writer.clone());
         let node = self.session.with(|open| {
             let group = open.tree.make_groups(self.group, parents)?;
-            open.tree.add(group, name, kind)
+            let node = open.tree.add(group, name, kind)?;
+            if let Some(track_order) = self.track_order {
+                open.tree.set_track_order(node, track_order)?;
+            }
+            Ok(node)
         })?;
         Ok(DatasetMut { session: self.session, node, path, writer })
     }

@@ -31,11 +31,17 @@ pub(super) struct Open {
     pub(super) tree: Tree,
     /// The oldest library that is to read the file.
     pub(super) libver: LibVer,
+    /// What objects say of the time when they were made: seconds since 1970 UTC.
+    pub(super) time: Option<u32>,
 }
 
 impl Session {
-    pub(super) fn new(space: Space, libver: LibVer) -> Session {
-        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver };
+    pub(super) fn new(space: Space, libver: LibVer, track_order: bool, time: Option<u32>) -> Session {
+        let mut tree = Tree::new();
+        if track_order {
+            tree.track_order_of_all();
+        }
+        let open = Open { space, heap: HeapWriter::new(), tree, libver, time };
         Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 

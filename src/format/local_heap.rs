@@ -32,6 +32,37 @@ impl LocalHeap {
     pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<LocalHeap> {
         Ok(bytes::decode(bytes, w, STRUCTURE)?.0)
     }
+
+    /// The header of a heap without a free block, whose segment of `data_size` bytes is at `data`.
+    pub(crate) fn full(data_size: u64, data: Address) -> LocalHeap {
+        LocalHeap { version: 0, reserved: [0; 3], data_size, free_list: Length(Some(1)), data }
+    }
+
+    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+        bytes::encode(self, w, STRUCTURE)
+    }
+}
+
+/// The data segment of a new heap: strings, each with a NUL and padded to a multiple of 8.
+pub(crate) struct Segment(Vec<u8>);
+
+impl Segment {
+    /// The empty string at offset 0, which stands before all names, and nothing else.
+    pub(crate) fn new() -> Segment {
+        Segment(vec![0; 8])
+    }
+
+    /// Adds a string and returns its offset.
+    pub(crate) fn push(&mut self, string: &[u8]) -> u64 {
+        let offset = self.0.len();
+        self.0.extend_from_slice(string);
+        self.0.resize((offset + string.len() + 1).next_multiple_of(8), 0);
+        offset as u64
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// The string at `offset` of a data segment, without its NUL.
@@ -48,6 +79,21 @@ pub(crate) fn string_at(segment: &[u8], offset: u64) -> Result<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strings_are_found_where_they_were_pushed() {
+        let mut segment = Segment::new();
+        let names = ["images", "1234567", "12345678", ""];
+        let offsets = names.map(|n| segment.push(n.as_bytes()));
+        assert_eq!(offsets, [8, 16, 24, 40]);
+        for (name, offset) in names.iter().zip(offsets) {
+            assert_eq!(string_at(segment.bytes(), offset).unwrap(), name.as_bytes());
+        }
+        let heap = LocalHeap::full(48, Address(96));
+        let bytes = heap.encode(Widths::EIGHT).unwrap();
+        assert_eq!(bytes.len() as u64, LocalHeap::size(Widths::EIGHT));
+        assert_eq!(LocalHeap::decode(&bytes, Widths::EIGHT).unwrap(), heap);
+    }
 
     #[test]
     fn names_end_inside_the_segment() {

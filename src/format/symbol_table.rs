@@ -2,6 +2,7 @@
 
 use crate::bytes::{self, Address, Length, Widths};
 use crate::error::{Error, Result};
+use crate::format::message::small::SymbolTable;
 use binrw::binrw;
 
 const STRUCTURE: &str = "symbol table node";
@@ -25,11 +26,35 @@ pub(crate) struct SymbolTableEntry {
     scratch: [u8; 16],
 }
 
+/// What the scratch space of an entry holds.
+const TABLE: u32 = 1;
+const SOFT: u32 = 2;
+
 impl SymbolTableEntry {
+    /// A hard link to the object at `header`; for an old-style group `table` says where its links are.
+    pub(crate) fn hard(name_offset: u64, header: Address, table: Option<SymbolTable>) -> SymbolTableEntry {
+        let mut scratch = [0; 16];
+        if let Some(table) = &table {
+            let (btree, heap) = scratch.split_at_mut(8);
+            btree.copy_from_slice(&table.btree.get().to_le_bytes());
+            heap.copy_from_slice(&table.heap.get().to_le_bytes());
+        }
+        let cache_type = if table.is_some() { TABLE } else { 0 };
+        SymbolTableEntry { name_offset, header: Some(header), cache_type, reserved: 0, scratch }
+    }
+
+    /// A soft link whose target is at an offset of the local heap.
+    pub(crate) fn soft(name_offset: u64, target: u32) -> SymbolTableEntry {
+        let mut scratch = [0; 16];
+        let (value, _) = scratch.split_at_mut(4);
+        value.copy_from_slice(&target.to_le_bytes());
+        SymbolTableEntry { name_offset, header: None, cache_type: SOFT, reserved: 0, scratch }
+    }
+
     /// The offset in the local heap of a soft link's target.
     pub(crate) fn soft_target(&self) -> Option<u64> {
         let offset = u32::from_le_bytes([self.scratch[0], self.scratch[1], self.scratch[2], self.scratch[3]]);
-        (self.cache_type == 2).then_some(offset.into())
+        (self.cache_type == SOFT).then_some(offset.into())
     }
 
     /// Bytes that one entry takes.
@@ -60,6 +85,15 @@ pub(crate) fn decode_node(bytes: &[u8], w: Widths, leaf_rank: u16) -> Result<Vec
     Ok(node.entries)
 }
 
+/// Encodes a node of addresses of 8 bytes, its unused slots zero.
+pub(crate) fn encode_node(entries: &[SymbolTableEntry], leaf_rank: u16) -> Result<Vec<u8>> {
+    let w = Widths::EIGHT;
+    let node = Node { version: 1, reserved: 0, count: entries.len() as u16, entries: entries.to_vec() };
+    let mut out = bytes::encode(&node, w, STRUCTURE)?;
+    out.resize(node_size(w, leaf_rank) as usize, 0);
+    Ok(out)
+}
+
 /// Bytes that a node takes, used or not.
 pub(crate) fn node_size(w: Widths, leaf_rank: u16) -> u64 {
     8 + 2 * u64::from(leaf_rank) * SymbolTableEntry::size(w)
@@ -84,6 +118,23 @@ mod tests {
         let entries = decode_node(&bytes, Widths::EIGHT, 4).unwrap();
         assert_eq!((entries[0].header, entries[0].soft_target()), (None, Some(24)));
         assert!(decode_node(&bytes[..40], Widths::EIGHT, 4).is_err());
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_again() {
+        let table = SymbolTable { btree: Address(0x100), heap: Address(0x200) };
+        let entries = [
+            SymbolTableEntry::hard(8, Address(0x300), Some(table)),
+            SymbolTableEntry::hard(16, Address(0x400), None),
+            SymbolTableEntry::soft(24, 32),
+        ];
+        let bytes = encode_node(&entries, 4).unwrap();
+        assert_eq!(bytes.len(), 328);
+        // The first entry's cache: its type, then B-tree and heap.
+        assert_eq!((bytes[8 + 16], bytes[8 + 25], bytes[8 + 33]), (1, 1, 2));
+        let found = decode_node(&bytes, Widths::EIGHT, 4).unwrap();
+        assert_eq!(found, entries);
+        assert_eq!(found[2].soft_target(), Some(32));
     }
 
     #[test]

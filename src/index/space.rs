@@ -20,6 +20,8 @@ const LARGE: usize = 1 << 20;
 /// The space of a file that is being written from its beginning to its end.
 pub(crate) struct Space {
     store: Arc<dyn Store>,
+    /// Where address 0 is in the store.
+    base: u64,
     end: u64,
     /// Written, but still here; it belongs at `waiting_at`.
     waiting: Vec<u8>,
@@ -30,7 +32,17 @@ pub(crate) struct Space {
 impl Space {
     /// A file whose first `reserved` bytes are written by somebody else, at the end.
     pub(crate) fn new(store: Arc<dyn Store>, reserved: u64) -> Space {
-        Space { store, end: reserved, waiting: Vec::new(), waiting_at: reserved, broken: false }
+        Space { store, base: 0, end: reserved, waiting: Vec::new(), waiting_at: reserved, broken: false }
+    }
+
+    /// The same behind `base` bytes that do not belong to the file's addresses.
+    pub(crate) fn behind(self, base: u64) -> Space {
+        Space { base, ..self }
+    }
+
+    /// Where address 0 is in the store.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
     }
 
     /// Whether a write failed: the file is then not what it should be, and never will.
@@ -48,11 +60,11 @@ impl Space {
         let full = || Error::limit(format!("{bytes} more bytes in a file of {}", self.end));
         let start = self.end.checked_next_multiple_of(alignment);
         // Positions are signed in operating systems.
-        let end = start.and_then(|s| s.checked_add(bytes));
+        let end = start.and_then(|s| s.checked_add(bytes)?.checked_add(self.base));
         let (Some(start), Some(end)) = (start, end.filter(|&e| e <= i64::MAX as u64)) else {
             return Err(full());
         };
-        self.end = end;
+        self.end = end - self.base;
         Ok(Address(start))
     }
 
@@ -105,7 +117,7 @@ impl Space {
     }
 
     fn put(&mut self, position: u64, bytes: &[u8]) -> Result<()> {
-        let written = self.store.write_at(position, bytes);
+        let written = self.store.write_at(self.base + position, bytes);
         self.broken |= written.is_err();
         written
     }
@@ -173,6 +185,16 @@ mod tests {
         expected.extend([4; 20]);
         expected.extend([3; 10]);
         assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn addresses_count_from_the_base() {
+        let store = MemoryStore::default();
+        let mut space = Space::new(Arc::new(store.clone()), 48).behind(512);
+        assert_eq!(space.append(b"abc", 8).unwrap(), Address(48));
+        assert_eq!((space.end(), space.base()), (51, 512));
+        space.into_store().unwrap();
+        assert_eq!(&store.bytes()[512 + 48..], b"abc");
     }
 
     #[test]
