@@ -3,7 +3,7 @@
 mod attributes;
 mod group;
 
-pub(crate) use group::{EncodedGroup, GroupLinks, encode_group};
+pub(crate) use group::{GroupLinks, encode_group};
 
 use crate::bytes::{self, Widths};
 use crate::error::Result;
