@@ -123,7 +123,8 @@ fn before_and_times(folder: &Path) {
         assert!(std::fs::read(&path).unwrap().starts_with(text.as_bytes()));
         assert_eq!(File::open(&path).unwrap().dataset("g/d").unwrap().read::<Vec<u8>>().unwrap(), [1, 2, 3]);
     }
-    let wants = r#"{"superblock": 0, "user_block": 512, "objects": {"/": {"storage": 0}}, "values": {"x": [[1.5], [2.5]]}}"#;
+    let wants =
+        r#"{"superblock": 0, "user_block": 512, "objects": {"/": {"storage": 0}}, "values": {"x": [[1.5], [2.5]]}}"#;
     write(folder, "matlab", CreateOptions::new().matlab(), wants, |out| {
         let mut x = out.build("x").shape([2, 1]).write([1.5, 2.5]).unwrap();
         x.set_attribute("MATLAB_class", h5manager::FixedString("double")).unwrap();

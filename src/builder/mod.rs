@@ -23,13 +23,14 @@ pub use copied::CopiedElements;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use group::GroupMut;
 pub use options::CreateOptions;
+pub(crate) use session::{Open, Session};
+pub(crate) use tree::charset;
 
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::libver::LibVer;
 use crate::index::space::Space;
 use crate::io::{StagedFile, Store};
-use session::Session;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ use crate::index::space::Space;
 use std::sync::Mutex;
 
 /// The state of a file that is being written.
-pub(super) struct Session(Mutex<Phase>);
+pub(crate) struct Session(Mutex<Phase>);
 
 enum Phase {
     Open(Box<Open>),
@@ -25,18 +25,18 @@ enum Phase {
 }
 
 /// What is written to.
-pub(super) struct Open {
-    pub(super) space: Space,
-    pub(super) heap: HeapWriter,
-    pub(super) tree: Tree,
+pub(crate) struct Open {
+    pub(crate) space: Space,
+    pub(crate) heap: HeapWriter,
+    pub(crate) tree: Tree,
     /// The oldest library that is to read the file.
-    pub(super) libver: LibVer,
+    pub(crate) libver: LibVer,
     /// What objects say of the time when they were made: seconds since 1970 UTC.
-    pub(super) time: Option<u32>,
+    pub(crate) time: Option<u32>,
 }
 
 impl Session {
-    pub(super) fn new(space: Space, libver: LibVer, track_order: bool, time: Option<u32>) -> Session {
+    pub(crate) fn new(space: Space, libver: LibVer, track_order: bool, time: Option<u32>) -> Session {
         let mut tree = Tree::new();
         if track_order {
             tree.track_order_of_all();
@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Does something with the open file. If the store fails meanwhile, the file has failed.
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
         let mut phase = self
             .0
             .lock()
@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Declares the file failed: something was written in part.
-    pub(super) fn fail(&self, error: &Error) {
+    pub(crate) fn fail(&self, error: &Error) {
         if let Ok(mut phase) = self.0.lock()
             && matches!(*phase, Phase::Open(_))
         {
@@ -77,7 +77,7 @@ impl Session {
     }
 
     /// Takes what was open; every later call is refused.
-    pub(super) fn close(&self) -> Result<Open> {
+    pub(crate) fn close(&self) -> Result<Open> {
         let mut phase = self
             .0
             .lock()

@@ -17,7 +17,7 @@ const MAX_NAME: usize = 65_000;
 pub(super) struct NodeId(usize);
 
 /// All objects of a new file; the first is the root group.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// New objects keep the order of what is made in them.
     track_order: bool,
@@ -285,7 +285,7 @@ impl Tree {
 }
 
 /// The character set that a name declares: ASCII if it is, UTF-8 if it must be. Bytes that are neither declare nothing.
-pub(super) fn charset(name: &[u8]) -> Charset {
+pub(crate) fn charset(name: &[u8]) -> Charset {
     if !name.is_ascii() && std::str::from_utf8(name).is_ok() { Charset::Utf8 } else { Charset::Ascii }
 }
 

@@ -29,17 +29,17 @@ impl LocalHeap {
         (8 + 2 * w.length() + w.offset()) as u64
     }
 
-    pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<LocalHeap> {
-        Ok(bytes::decode(bytes, w, STRUCTURE)?.0)
-    }
-
-    /// The header of a heap without a free block, whose segment of `data_size` bytes is at `data`.
-    pub(crate) fn full(data_size: u64, data: Address) -> LocalHeap {
+    /// A heap without free blocks.
+    pub(crate) fn full(data: Address, data_size: u64) -> LocalHeap {
         LocalHeap { version: 0, reserved: [0; 3], data_size, free_list: Length(Some(1)), data }
     }
 
     pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
         bytes::encode(self, w, STRUCTURE)
+    }
+
+    pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<LocalHeap> {
+        Ok(bytes::decode(bytes, w, STRUCTURE)?.0)
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
         for (name, offset) in names.iter().zip(offsets) {
             assert_eq!(string_at(segment.bytes(), offset).unwrap(), name.as_bytes());
         }
-        let heap = LocalHeap::full(48, Address(96));
+        let heap = LocalHeap::full(Address(96), 48);
         let bytes = heap.encode(Widths::EIGHT).unwrap();
         assert_eq!(bytes.len() as u64, LocalHeap::size(Widths::EIGHT));
         assert_eq!(LocalHeap::decode(&bytes, Widths::EIGHT).unwrap(), heap);

@@ -197,12 +197,13 @@ impl Superblock {
             reserved3: None,
         };
         out.extend(bytes::encode(&fixed, (0,), STRUCTURE)?);
+        let root = SymbolTableEntry::hard(0, self.root);
         let addresses = OldAddresses {
             base: Address(self.base),
             free_space: None,
             end: Address(self.end),
             driver: self.driver,
-            root: SymbolTableEntry::hard(0, self.root, table),
+            root: table.map_or(root.clone(), |table| root.with_table(table)),
         };
         out.extend(bytes::encode(&addresses, self.widths, STRUCTURE)?);
         Ok(out)

@@ -31,23 +31,23 @@ const TABLE: u32 = 1;
 const SOFT: u32 = 2;
 
 impl SymbolTableEntry {
-    /// A hard link to the object at `header`; for an old-style group `table` says where its links are.
-    pub(crate) fn hard(name_offset: u64, header: Address, table: Option<SymbolTable>) -> SymbolTableEntry {
-        let mut scratch = [0; 16];
-        if let Some(table) = &table {
-            let (btree, heap) = scratch.split_at_mut(8);
-            btree.copy_from_slice(&table.btree.get().to_le_bytes());
-            heap.copy_from_slice(&table.heap.get().to_le_bytes());
-        }
-        let cache_type = if table.is_some() { TABLE } else { 0 };
-        SymbolTableEntry { name_offset, header: Some(header), cache_type, reserved: 0, scratch }
+    /// A hard link.
+    pub(crate) fn hard(name_offset: u64, header: Address) -> SymbolTableEntry {
+        SymbolTableEntry { name_offset, header: Some(header), cache_type: 0, reserved: 0, scratch: [0; 16] }
     }
 
-    /// A soft link whose target is at an offset of the local heap.
-    pub(crate) fn soft(name_offset: u64, target: u32) -> SymbolTableEntry {
+    /// The same for an old-style group, whose links are at `table`.
+    pub(crate) fn with_table(self, table: SymbolTable) -> SymbolTableEntry {
         let mut scratch = [0; 16];
-        let (value, _) = scratch.split_at_mut(4);
-        value.copy_from_slice(&target.to_le_bytes());
+        scratch[..8].copy_from_slice(&table.btree.get().to_le_bytes());
+        scratch[8..].copy_from_slice(&table.heap.get().to_le_bytes());
+        SymbolTableEntry { cache_type: TABLE, scratch, ..self }
+    }
+
+    /// A soft link, whose target's name is in the heap as well.
+    pub(crate) fn soft(name_offset: u64, target_offset: u32) -> SymbolTableEntry {
+        let mut scratch = [0; 16];
+        scratch[..4].copy_from_slice(&target_offset.to_le_bytes());
         SymbolTableEntry { name_offset, header: None, cache_type: SOFT, reserved: 0, scratch }
     }
 
@@ -85,12 +85,15 @@ pub(crate) fn decode_node(bytes: &[u8], w: Widths, leaf_rank: u16) -> Result<Vec
     Ok(node.entries)
 }
 
-/// Encodes a node of addresses of 8 bytes, its unused slots zero.
-pub(crate) fn encode_node(entries: &[SymbolTableEntry], leaf_rank: u16) -> Result<Vec<u8>> {
-    let w = Widths::EIGHT;
+/// Encodes a node, its unused slots zero.
+pub(crate) fn encode_node(entries: &[SymbolTableEntry], w: Widths, leaf_rank: u16) -> Result<Vec<u8>> {
     let node = Node { version: 1, reserved: 0, count: entries.len() as u16, entries: entries.to_vec() };
     let mut out = bytes::encode(&node, w, STRUCTURE)?;
-    out.resize(node_size(w, leaf_rank) as usize, 0);
+    let size = node_size(w, leaf_rank) as usize;
+    if out.len() > size {
+        return Err(Error::limit("more entries than a symbol table node has room for").in_structure(STRUCTURE));
+    }
+    out.resize(size, 0);
     Ok(out)
 }
 
@@ -124,17 +127,18 @@ mod tests {
     fn what_is_encoded_is_decoded_again() {
         let table = SymbolTable { btree: Address(0x100), heap: Address(0x200) };
         let entries = [
-            SymbolTableEntry::hard(8, Address(0x300), Some(table)),
-            SymbolTableEntry::hard(16, Address(0x400), None),
+            SymbolTableEntry::hard(8, Address(0x300)).with_table(table),
+            SymbolTableEntry::hard(16, Address(0x400)),
             SymbolTableEntry::soft(24, 32),
         ];
-        let bytes = encode_node(&entries, 4).unwrap();
+        let bytes = encode_node(&entries, Widths::EIGHT, 4).unwrap();
         assert_eq!(bytes.len(), 328);
         // The first entry's cache: its type, then B-tree and heap.
         assert_eq!((bytes[8 + 16], bytes[8 + 25], bytes[8 + 33]), (1, 1, 2));
         let found = decode_node(&bytes, Widths::EIGHT, 4).unwrap();
         assert_eq!(found, entries);
         assert_eq!(found[2].soft_target(), Some(32));
+        assert!(encode_node(&vec![entries[0].clone(); 9], Widths::EIGHT, 4).is_err());
     }
 
     #[test]

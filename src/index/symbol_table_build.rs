@@ -52,7 +52,10 @@ pub(crate) fn build(space: &mut Space, links: &[NamedTarget<'_>]) -> Result<Symb
 fn entry(names: &mut Segment, link: &NamedTarget<'_>) -> Result<SymbolTableEntry> {
     let name = names.push(link.name);
     Ok(match link.target {
-        OldTarget::Hard(header, table) => SymbolTableEntry::hard(name, header, table),
+        OldTarget::Hard(header, table) => {
+            let entry = SymbolTableEntry::hard(name, header);
+            table.map_or(entry.clone(), |table| entry.with_table(table))
+        }
         OldTarget::Soft(path) => {
             let target = u32::try_from(names.push(path));
             let too_many = |_| Error::limit("more than 4 GiB of names in an old-style group");
@@ -65,7 +68,7 @@ fn entry(names: &mut Segment, link: &NamedTarget<'_>) -> Result<SymbolTableEntry
 fn write_names(space: &mut Space, names: &Segment) -> Result<Address> {
     let (header, segment) = (LocalHeap::size(W), names.bytes());
     let at = space.allocate(header + segment.len() as u64, METADATA)?;
-    let heap = LocalHeap::full(segment.len() as u64, at.plus(header)?).encode(W)?;
+    let heap = LocalHeap::full(at.plus(header)?, segment.len() as u64).encode(W)?;
     space.write(at, &[&heap, segment].concat())?;
     Ok(at)
 }
@@ -75,7 +78,7 @@ fn write_entries(space: &mut Space, entries: &[SymbolTableEntry]) -> Result<Vec<
     let most = 2 * usize::from(RANKS.group_leaf);
     let mut nodes = Vec::with_capacity(entries.len().div_ceil(most));
     for entries in entries.chunks(most) {
-        let address = space.append(&symbol_table::encode_node(entries, RANKS.group_leaf)?, METADATA)?;
+        let address = space.append(&symbol_table::encode_node(entries, W, RANKS.group_leaf)?, METADATA)?;
         nodes.extend(entries.last().map(|last| Below { last: NameKey(last.name_offset), address }));
     }
     Ok(nodes)

@@ -36,6 +36,7 @@ pub(crate) mod kind {
     pub(crate) const DRIVER_INFO: u16 = 0x14;
     pub(crate) const ATTRIBUTE_INFO: u16 = 0x15;
     pub(crate) const REFERENCE_COUNT: u16 = 0x16;
+    pub(crate) const FILE_SPACE_INFO: u16 = 0x17;
     pub(crate) const METADATA_CACHE_IMAGE: u16 = 0x18;
     /// The first number that no version of the format has given a meaning.
     pub(crate) const UNASSIGNED: u16 = 0x19;

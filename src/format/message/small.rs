@@ -63,9 +63,11 @@ pub(crate) struct GroupInfo {
 pub(crate) struct AttributeInfo {
     #[br(assert(version == 0, "version {version}"))]
     version: u8,
+    /// Bit 0 creation order tracked, 1 indexed.
     flags: u8,
+    /// The creation order of the next attribute.
     #[br(if(flags & 1 != 0))]
-    max_creation_order: Option<u16>,
+    pub(crate) max_creation_order: Option<u16>,
     #[br(parse_with = Address::read_optional, args(w))]
     #[bw(write_with = Address::write_optional, args(w))]
     pub(crate) heap: Option<Address>,
@@ -91,6 +93,15 @@ impl AttributeInfo {
     /// All attributes in the header; the next one would be made as number `next`. They can be listed in that order.
     pub(crate) fn ordered(next: u16) -> AttributeInfo {
         AttributeInfo { flags: 3, max_creation_order: Some(next), ..AttributeInfo::COMPACT }
+    }
+
+    /// All attributes in the header, with their creation order where that is tracked, and indexed in a heap.
+    pub(crate) fn tracking(tracked: bool, indexed: bool) -> AttributeInfo {
+        AttributeInfo {
+            flags: u8::from(tracked) | u8::from(indexed) << 1,
+            max_creation_order: tracked.then_some(0),
+            ..AttributeInfo::COMPACT
+        }
     }
 }
 
