@@ -57,8 +57,8 @@ mod walk;
 
 pub use attribute::Attribute;
 pub use builder::{
-    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FixedString, GroupMut,
-    StoredElements, WithDatatype, WithShape,
+    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece, FileMut, FixedString,
+    GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype, WithShape,
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;

@@ -1,16 +1,19 @@
 //! Finishing a new file: the last data, then indexes, then object headers from below, then the superblock.
 
+use super::scales;
 use super::session::{Open, Session};
-use super::tree::{Kind, NodeId, Tree};
+use super::tree::{Kind, Node, NodeId, Tree};
 use super::writer::DatasetWriter;
 use crate::bytes::{Address, Widths};
 use crate::error::{Context, Error, Result};
 use crate::format::libver::LibVer;
 use crate::format::message::small::SymbolTable;
+use crate::format::object_header;
 use crate::format::superblock::{NodeRanks, Superblock};
 use crate::index::space::METADATA;
-use crate::object::store::{self, GroupLinks};
+use crate::object::store::{self, DatasetHeader, GroupLinks};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Where the header of each object is.
@@ -29,9 +32,13 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
     for (_, dataset) in &datasets {
         unused(dataset)?.finish(session)?;
     }
+    scales::write(session)?;
     let mut open = session.close()?;
+    open.tree.settle_promises()?;
     open.heap.flush(&mut open.space)?;
     let mut addresses = Addresses::new();
+    write_datatypes(&mut open, &mut addresses)?;
+    write_elsewhere(&mut open, &mut addresses)?;
     write_datasets(&mut open, &datasets, &mut addresses)?;
     let (root, table) = write_groups(&mut open, &mut addresses)?;
     let (base, end) = (open.space.base(), open.space.end());
@@ -65,9 +72,9 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
 }
 
 fn datasets(tree: &Tree) -> Datasets {
-    let dataset = |(id, node): (NodeId, &super::tree::Node)| match &node.kind {
+    let dataset = |(id, node): (NodeId, &Node)| match &node.kind {
         Kind::Dataset(writer) => Some((id, writer.clone())),
-        Kind::Group(_) => None,
+        _ => None,
     };
     tree.nodes().filter_map(dataset).collect()
 }
@@ -76,6 +83,32 @@ fn datasets(tree: &Tree) -> Datasets {
 /// chunks takes up other work meanwhile.
 fn unused(dataset: &Mutex<DatasetWriter>) -> Result<MutexGuard<'_, DatasetWriter>> {
     dataset.try_lock().map_err(|_| Error::conflict("a dataset is being written to; commit when that is done"))
+}
+
+/// Writes the committed datatypes, which datasets lead to.
+fn write_datatypes(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
+    for id in open.tree.ids() {
+        let node = open.tree.node(id)?;
+        if let Kind::Committed(datatype) = &node.kind {
+            let header = store::encode_datatype(&mut open.space, open.libver, datatype, &node.common(open.time))?;
+            addresses.insert(id, place(open, id, &header)?);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the datasets that have no elements in this file.
+fn write_elsewhere(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
+    for id in open.tree.ids() {
+        let node = open.tree.node(id)?;
+        if let Kind::Elsewhere(dataset) = &node.kind {
+            let committed = node.committed.and_then(|datatype| addresses.get(&datatype).copied());
+            let header = DatasetHeader { committed, ..dataset.header() };
+            let header = store::encode_dataset(&mut open.space, open.libver, &header, &node.common(open.time))?;
+            addresses.insert(id, place(open, id, &header)?);
+        }
+    }
+    Ok(())
 }
 
 fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresses) -> Result<()> {
@@ -87,12 +120,26 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
     for ((id, dataset), layout) in datasets.iter().zip(layouts) {
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
-        let common = node.common(time);
-        let header = dataset.header(&layout, |d| store::encode_dataset(&mut open.space, libver, d, &common));
+        let (common, committed) = (node.common(time), node.committed.and_then(|d| addresses.get(&d).copied()));
+        let header = dataset.header(&layout, |d| {
+            let header = DatasetHeader { committed, ..*d };
+            store::encode_dataset(&mut open.space, libver, &header, &common)
+        });
         let header = header.on(&dataset.plan().path)?;
-        addresses.insert(*id, open.space.append(&header, METADATA)?);
+        addresses.insert(*id, place(open, *id, &header)?);
     }
     Ok(())
+}
+
+/// Writes an object's header: behind everything else, or where somebody was told that it would be.
+fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
+    let Some(early) = open.tree.early(id)? else {
+        return open.space.append(header, METADATA);
+    };
+    let divided = object_header::divide(header, |bytes| open.space.allocate(bytes, METADATA))?;
+    open.space.write(divided.at, &divided.second)?;
+    open.space.write(early, &divided.first)?;
+    Ok(early)
 }
 
 /// Writes the groups, each behind those below it, and returns where the root is, and its links if it is an old-style
@@ -100,12 +147,18 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
 fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<(Address, Option<SymbolTable>)> {
     let mut tables = HashMap::new();
     for id in open.tree.groups_from_below()? {
+        // A group that leads back to one above it cannot wait for the other's header.
+        for child in open.tree.children(id)? {
+            if let Entry::Vacant(unknown) = addresses.entry(child) {
+                unknown.insert(open.address_of(child)?);
+            }
+        }
         let links = open.tree.messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
         let (track_order, phase_change) = (node.track_order, node.phase_change);
         let group = GroupLinks { links: &links, track_order, phase_change, tables: &tables };
         let group = store::encode_group(&mut open.space, open.libver, &group, &node.common(open.time))?;
-        let at = open.space.append(&group.header, METADATA)?;
+        let at = place(open, id, &group.header)?;
         addresses.insert(id, at);
         tables.extend(group.table.map(|table| (at, table)));
     }

@@ -41,28 +41,28 @@ impl LocalHeap {
     pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<LocalHeap> {
         Ok(bytes::decode(bytes, w, STRUCTURE)?.0)
     }
+
+    /// A full heap that lies at `at`: its header, with the data segment behind it.
+    pub(crate) fn encode_full(segment: &[u8], at: Address, w: Widths) -> Result<Vec<u8>> {
+        const NO_FREE_BLOCK: u64 = 1;
+        let header = LocalHeap {
+            version: 0,
+            reserved: [0; 3],
+            data_size: segment.len() as u64,
+            free_list: Length(Some(NO_FREE_BLOCK)),
+            data: at.plus(Self::size(w))?,
+        };
+        Ok([&bytes::encode(&header, w, STRUCTURE)?, segment].concat())
+    }
 }
 
-/// The data segment of a new heap: strings, each with a NUL and padded to a multiple of 8.
-pub(crate) struct Segment(Vec<u8>);
-
-impl Segment {
-    /// The empty string at offset 0, which stands before all names, and nothing else.
-    pub(crate) fn new() -> Segment {
-        Segment(vec![0; 8])
-    }
-
-    /// Adds a string and returns its offset.
-    pub(crate) fn push(&mut self, string: &[u8]) -> u64 {
-        let offset = self.0.len();
-        self.0.extend_from_slice(string);
-        self.0.resize((offset + string.len() + 1).next_multiple_of(8), 0);
-        offset as u64
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
+/// Appends a name to a data segment and returns its offset there.
+pub(crate) fn push_string(segment: &mut Vec<u8>, name: &[u8]) -> u64 {
+    let offset = segment.len();
+    segment.extend_from_slice(name);
+    segment.push(0);
+    segment.resize(segment.len().next_multiple_of(8), 0);
+    offset as u64
 }
 
 /// The string at `offset` of a data segment, without its NUL.
@@ -81,18 +81,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_found_where_they_were_pushed() {
-        let mut segment = Segment::new();
-        let names = ["images", "1234567", "12345678", ""];
-        let offsets = names.map(|n| segment.push(n.as_bytes()));
-        assert_eq!(offsets, [8, 16, 24, 40]);
-        for (name, offset) in names.iter().zip(offsets) {
-            assert_eq!(string_at(segment.bytes(), offset).unwrap(), name.as_bytes());
-        }
-        let heap = LocalHeap::full(Address(96), 48);
-        let bytes = heap.encode(Widths::EIGHT).unwrap();
-        assert_eq!(bytes.len() as u64, LocalHeap::size(Widths::EIGHT));
-        assert_eq!(LocalHeap::decode(&bytes, Widths::EIGHT).unwrap(), heap);
+    fn names_come_back() {
+        let mut segment = Vec::new();
+        let offsets = [&b""[..], b"seven b", b"eight by", b"x"].map(|n| push_string(&mut segment, n));
+        assert_eq!((offsets, segment.len()), ([0, 8, 16, 32], 40));
+        assert_eq!(string_at(&segment, 16).unwrap(), b"eight by");
+        let heap = LocalHeap::encode_full(&segment, Address(0x320), Widths::EIGHT).unwrap();
+        let header = LocalHeap::decode(&heap, Widths::EIGHT).unwrap();
+        assert_eq!((header.data, header.data_size), (Address(0x340), 40));
+        assert_eq!(heap[32..], segment);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::space::{METADATA, Space};
 use crate::bytes::{Address, Widths};
 use crate::error::{Error, Result};
 use crate::format::btree1::{NameKey, Node, node_size};
-use crate::format::local_heap::{LocalHeap, Segment};
+use crate::format::local_heap::{LocalHeap, push_string};
 use crate::format::message::small::SymbolTable;
 use crate::format::superblock::NodeRanks;
 use crate::format::symbol_table::{self, SymbolTableEntry};
@@ -34,7 +34,9 @@ struct Below {
 
 /// Writes the links, which are sorted by name, and returns where they are.
 pub(crate) fn build(space: &mut Space, links: &[NamedTarget<'_>]) -> Result<SymbolTable> {
-    let mut names = Segment::new();
+    // Before all names stands the empty one, at offset 0.
+    let mut names = Vec::new();
+    push_string(&mut names, b"");
     let entries = links.iter().map(|link| entry(&mut names, link)).collect::<Result<Vec<_>>>()?;
     let heap = write_names(space, &names)?;
     let mut level = 0;
@@ -49,15 +51,15 @@ pub(crate) fn build(space: &mut Space, links: &[NamedTarget<'_>]) -> Result<Symb
     Ok(SymbolTable { btree, heap })
 }
 
-fn entry(names: &mut Segment, link: &NamedTarget<'_>) -> Result<SymbolTableEntry> {
-    let name = names.push(link.name);
+fn entry(names: &mut Vec<u8>, link: &NamedTarget<'_>) -> Result<SymbolTableEntry> {
+    let name = push_string(names, link.name);
     Ok(match link.target {
         OldTarget::Hard(header, table) => {
             let entry = SymbolTableEntry::hard(name, header);
             table.map_or(entry.clone(), |table| entry.with_table(table))
         }
         OldTarget::Soft(path) => {
-            let target = u32::try_from(names.push(path));
+            let target = u32::try_from(push_string(names, path));
             let too_many = |_| Error::limit("more than 4 GiB of names in an old-style group");
             SymbolTableEntry::soft(name, target.map_err(too_many)?)
         }
@@ -65,11 +67,9 @@ fn entry(names: &mut Segment, link: &NamedTarget<'_>) -> Result<SymbolTableEntry
 }
 
 /// Writes the heap: its header, and the segment right behind.
-fn write_names(space: &mut Space, names: &Segment) -> Result<Address> {
-    let (header, segment) = (LocalHeap::size(W), names.bytes());
-    let at = space.allocate(header + segment.len() as u64, METADATA)?;
-    let heap = LocalHeap::full(at.plus(header)?, segment.len() as u64).encode(W)?;
-    space.write(at, &[&heap, segment].concat())?;
+fn write_names(space: &mut Space, names: &[u8]) -> Result<Address> {
+    let at = space.allocate(LocalHeap::size(W) + names.len() as u64, METADATA)?;
+    space.write(at, &LocalHeap::encode_full(names, at, W)?)?;
     Ok(at)
 }
 

@@ -5,21 +5,25 @@ mod group;
 
 pub(crate) use group::{GroupLinks, encode_group};
 
-use crate::bytes::{self, Widths};
+use crate::bytes::{self, Address, Widths};
 use crate::error::Result;
 use crate::format::libver::LibVer;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{self, Datatype};
+use crate::format::message::external_files::ExternalFiles;
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, FilterInfo};
-use crate::format::message::kind;
 use crate::format::message::layout::Layout;
 use crate::format::message::small::{ModificationTime, ReferenceCount};
+use crate::format::message::{Shared, kind};
 use crate::format::object_header::{self, Extras, MAX_MESSAGE_V1, Outgoing};
 use crate::index::space::Space;
 
 /// A message that never changes.
 const CONSTANT: u8 = 1;
+
+/// A message that stands elsewhere.
+const SHARED: u8 = 2;
 
 /// A message that is not to be shared.
 const UNSHARED: u8 = 4;
@@ -39,12 +43,17 @@ pub(crate) struct Common<'a> {
 }
 
 /// What makes up a dataset.
+#[derive(Clone, Copy)]
 pub(crate) struct DatasetHeader<'a> {
     pub(crate) dataspace: &'a Dataspace,
     pub(crate) datatype: &'a Datatype,
     pub(crate) fill: &'a FillValue,
     pub(crate) filters: &'a [FilterInfo],
     pub(crate) layout: &'a Layout,
+    /// Where the datatype is committed, if it is.
+    pub(crate) committed: Option<Address>,
+    /// The files beside this one that hold the elements, if there are any.
+    pub(crate) external: Option<&'a ExternalFiles>,
 }
 
 fn message(kind: u16, flags: u8, body: Vec<u8>) -> Outgoing {
@@ -62,7 +71,10 @@ pub(crate) fn encode_dataset(
     let fill = if old { dataset.fill.encode_v2()? } else { dataset.fill.encode()? };
     let mut messages = vec![
         message(kind::DATASPACE, 0, dataset.dataspace.encode(W, libver)?),
-        message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype, libver)?),
+        match dataset.committed {
+            None => message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype, libver)?),
+            Some(at) => message(kind::DATATYPE, CONSTANT | SHARED, Shared::encode_committed(at)),
+        },
         message(kind::FILL_VALUE, CONSTANT, fill),
     ];
     if let (true, Some(value)) = (old, &dataset.fill.value) {
@@ -73,8 +85,22 @@ pub(crate) fn encode_dataset(
         let encode = if old { filter_pipeline::encode_v1 } else { filter_pipeline::encode };
         messages.push(message(kind::FILTER_PIPELINE, CONSTANT, encode(dataset.filters)?));
     }
+    if let Some(files) = dataset.external {
+        messages.push(message(kind::EXTERNAL_FILES, 0, files.encode(W)?));
+    }
     messages.push(message(kind::LAYOUT, 0, dataset.layout.encode(W)?));
     encode(space, libver, messages, common)
+}
+
+/// The header of a committed datatype.
+pub(crate) fn encode_datatype(
+    space: &mut Space,
+    libver: LibVer,
+    datatype: &Datatype,
+    common: &Common<'_>,
+) -> Result<Vec<u8>> {
+    let body = datatype::encode(datatype, libver)?;
+    encode(space, libver, vec![message(kind::DATATYPE, CONSTANT | UNSHARED, body)], common)
 }
 
 /// The header of an object: its own messages, then what every object has.
