@@ -2,6 +2,7 @@
 
 use super::commit;
 use super::session::Session;
+use crate::bytes::MAX_PROBES;
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
 use crate::format::superblock::SIGNATURE;
@@ -39,8 +40,8 @@ pub struct CreateOptions {
 /// The smallest block before a superblock; others are this, doubled.
 const LEAST_USER_BLOCK: u64 = 512;
 
-/// The largest: readers look for the superblock only so far.
-const MOST_USER_BLOCK: u64 = 1 << 30;
+/// The largest: we look for the superblock only so far.
+const MOST_USER_BLOCK: u64 = LEAST_USER_BLOCK << (MAX_PROBES - 1);
 
 /// What stands first in the files that MATLAB saves with `-v7.3`, filled with spaces up to byte 116.
 const MATLAB: &[u8] = b"MATLAB 7.3 MAT-file, Platform: h5manager, HDF5 schema 1.00 .";
@@ -170,6 +171,9 @@ mod tests {
     fn user_blocks_are_powers_of_two() {
         let size = |n: usize| CreateOptions::new().user_block(vec![1; n]).user_block_size();
         assert_eq!([0, 1, 512, 513, 1025].map(size), [0, 512, 512, 1024, 2048]);
+        let large = |n: usize| CreateOptions::new().user_block(vec![1; n]).checked().map(drop).map_err(|e| e.kind());
+        assert_eq!(large(16 << 20), Ok(()));
+        assert_eq!(large((16 << 20) + 1), Err(crate::ErrorKind::Limit));
     }
 
     #[test]

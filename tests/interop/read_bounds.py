@@ -37,10 +37,13 @@ def look(object):
     info = h5py.h5o.get_info(object.id)
     seen = {"attributes": attributes_in_order(object), "header": info.hdr.version, "links_here": info.rc}
     if isinstance(object, h5py.Group):
-        seen["storage"] = h5py.h5g.get_info(object.id).storage_type
+        # Which messages there are: a symbol table, links, or neither.
+        present = info.hdr.mesg.present
+        seen["storage"] = 0 if present >> 0x11 & 1 else 1 if present >> 6 & 1 else 2
         seen["links"] = names_in_order(object)
         seen["count"] = len(object)
-    seen["time"] = info.mtime
+    # Of headers of version 1 only this one is told.
+    seen["time"] = info.ctime
     return seen
 
 
@@ -63,12 +66,12 @@ def check(path, wants, grown=0):
         assert version == wants["superblock"], f"{path}: superblock {version}"
 
 
-def edit(path, wants, grown):
-    """Adds to every object as much as is asked for."""
+def edit(path, wants, before, grown):
+    """Adds to every object until as much is new as is asked for."""
     with h5py.File(path, "r+") as file:
         for name in wants["objects"]:
             object = file[name]
-            for i in range(grown):
+            for i in range(before, grown):
                 object.attrs[f"later {i}"] = i
                 if isinstance(object, h5py.Group):
                     object[f"later {i}"] = np.arange(i)
@@ -86,8 +89,10 @@ def main(folder):
         wants = json.loads(path.with_suffix(".json").read_text())
         check(path, wants)
         h5dump(path)
+        before = 0
         for grown in wants.get("edit", []):
-            edit(path, wants, grown)
+            edit(path, wants, before, grown)
+            before = grown
             check(path, wants, grown)
             h5dump(path)
         print(f"{path.name}: {len(wants['objects'])} objects, {path.stat().st_size} bytes", flush=True)
