@@ -56,6 +56,10 @@ macro_rules! compound {
                 ])
             }
 
+            fn blank() -> ::std::option::Option<Self> {
+                ::std::option::Option::Some($name { $($field: <$type as $crate::Element>::blank()?,)* })
+            }
+
             fn from_stored(stored: $crate::compound::Stored<'_>) -> $crate::Result<::std::vec::Vec<Self>> {
                 let native = ($(stored.native::<$type>($crate::compound!(@name $field $($text)?)),)*);
                 if let ($(::std::option::Option::Some($field),)*) = native {
@@ -214,6 +218,11 @@ impl Datatype {
 impl<T: Element, const N: usize> Element for [T; N] {
     fn datatype() -> Datatype {
         Datatype::Array { dims: vec![N as u32], base: Box::new(T::datatype()) }
+    }
+
+    fn blank() -> Option<Self> {
+        let blank = T::blank()?;
+        Some(std::array::from_fn(|_| blank.clone()))
     }
 
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {

@@ -49,6 +49,9 @@ struct Fields {
 impl Dataspace {
     pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Dataspace> {
         let wrong = |what: String| Error::damaged(what).in_structure(STRUCTURE);
+        if let Some(plain) = Self::decode_plain(body, w) {
+            return Ok(plain);
+        }
         let (f, _) = bytes::decode::<Fields>(body, w, STRUCTURE)?;
         if f.flags & 2 != 0 {
             return Err(Error::unsupported("permuted dimensions").in_structure(STRUCTURE));
@@ -71,6 +74,17 @@ impl Dataspace {
             return Err(wrong(format!("shape {:?} of more than 2^64 elements", space.dims())));
         }
         Ok(space)
+    }
+
+    /// What most attributes have, without a detour: a scalar, or one dimension.
+    fn decode_plain(body: &[u8], w: Widths) -> Option<Dataspace> {
+        let (space, dims) = match *body {
+            [1, 0, 0, _, _, _, _, _, ..] | [2, 0, 0, 0, ..] => return Some(Dataspace::Scalar),
+            [1, 1, 0, _, _, _, _, _, ref dims @ ..] | [2, 1, 0, 1, ref dims @ ..] => (w.length, dims),
+            _ => return None,
+        };
+        let dim = dims.first_chunk().map(|d| u64::from_le_bytes(*d)).filter(|&d| space == 8 && d != u64::MAX)?;
+        Some(Dataspace::Simple { dims: vec![dim], max: None })
     }
 
     /// Encodes in version 2.
