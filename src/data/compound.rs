@@ -257,6 +257,7 @@ impl<T: Element, const N: usize> Element for [T; N] {
         }
     }
 
+    #[inline]
     fn from_native(bytes: &[u8]) -> Option<Self> {
         T::array_from_native(bytes)
     }

@@ -194,16 +194,20 @@ macro_rules! number_element {
                 *datatype == Self::datatype()
             }
 
+            #[inline]
             fn from_native(bytes: &[u8]) -> Option<Self> {
                 bytes.first_chunk().map(|b| <$t>::from_le_bytes(*b))
             }
 
+            #[inline]
             fn array_from_native<const N: usize>(bytes: &[u8]) -> Option<[Self; N]> {
                 let mut array = [<$t as Numeric>::ZERO; N];
                 let all: &mut [u8] = bytemuck::must_cast_slice_mut(&mut array);
                 all.copy_from_slice(bytes.get(..all.len())?);
-                // Nothing to do where the least byte comes first.
-                Some(array.map(|v| <$t>::from_le_bytes(v.to_ne_bytes())))
+                if cfg!(target_endian = "big") {
+                    array.iter_mut().for_each(|v| *v = <$t>::from_le_bytes(v.to_ne_bytes()));
+                }
+                Some(array)
             }
 
             fn bytes_mut(values: &mut [Self]) -> &mut [u8] {

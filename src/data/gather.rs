@@ -102,3 +102,52 @@ where
         Some(self.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(pieces: &[(u64, usize)], spoilt: Option<u64>) -> Result<Vec<u64>> {
+        let mut all = Vec::new();
+        gather(pieces, &0, &mut all, |&start, scratch| {
+            scratch.push(1);
+            match spoilt == Some(start) {
+                true => Err(Error::damaged("spoilt")),
+                false => Ok((start..).take(pieces.iter().find(|p| p.0 == start).map_or(0, |p| p.1)).collect()),
+            }
+        })?;
+        Ok(all)
+    }
+
+    #[test]
+    fn pieces_of_any_size_come_in_order() {
+        for number in [0, 1, 2, 7, 100, 1001] {
+            let mut start = 0;
+            let pieces: Vec<(u64, usize)> = (0..number)
+                .map(|n| {
+                    let piece = (start, if n % 5 == 3 { 0 } else { n % 11 + 1 });
+                    // A piece of nothing begins nowhere else.
+                    start += piece.1 as u64;
+                    piece
+                })
+                .filter(|p| p.1 > 0)
+                .collect();
+            let all = numbers(&pieces, None).unwrap();
+            assert_eq!(all, (0..start).collect::<Vec<u64>>());
+        }
+    }
+
+    #[test]
+    fn a_piece_that_fails_is_the_error_of_all() {
+        let pieces: Vec<(u64, usize)> = (0..50).map(|n| (n * 10, 10)).collect();
+        assert_eq!(numbers(&pieces, Some(310)).unwrap_err().message(), "spoilt");
+        assert!(numbers(&pieces, Some(311)).is_ok());
+    }
+
+    #[test]
+    fn too_few_values_are_an_error_and_no_panic() {
+        let mut all = Vec::new();
+        let error = gather(&[(0, 3), (1, 3)], &0, &mut all, |&n, _| Ok(vec![n; 3 - n])).unwrap_err();
+        assert_eq!(error.message(), "2 elements where 3 should be");
+    }
+}

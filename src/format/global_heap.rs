@@ -182,6 +182,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_decoded_by_hand_is_what_the_declaration_says() {
+        for (at, index) in [(0u64, 0u32), (4096, 7), (u64::MAX, 1 << 20)] {
+            let bytes = [&at.to_le_bytes()[..], &index.to_le_bytes(), &[9]].concat();
+            let (declared, _) = bytes::decode::<HeapId>(&bytes, Widths::EIGHT, "test").unwrap();
+            assert_eq!(HeapId::decode(&bytes, Widths::EIGHT).unwrap(), declared);
+            assert!(HeapId::decode(&bytes[..11], Widths::EIGHT).is_err());
+        }
+        for size in [0u64, 100, 1 << 40] {
+            let bytes = [&[7, 1, 2, 3, 0, 0, 0, 0][..], &size.to_le_bytes()].concat();
+            let (declared, _) = bytes::decode::<ObjectHeader>(&bytes, Widths::EIGHT, "test").unwrap();
+            assert_eq!(decode_object(&bytes, Widths::EIGHT).unwrap(), (declared.index, declared.size));
+        }
+        assert!(decode_object(&[0xff; 16], Widths::EIGHT).is_err());
+    }
+
+    #[test]
     fn an_object_may_not_run_past_its_collection() {
         let mut c = Collection::new();
         c.push(b"data").unwrap();

@@ -451,3 +451,26 @@ impl Iterator for Symbols {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_begin_alike_are_in_the_order_of_their_bytes() {
+        let names: Vec<String> = (0..500u32)
+            .map(|n| n.wrapping_mul(2_654_435_761) % 1000)
+            .flat_map(|n| [format!("beginning of a name {n}"), format!("beginning of a name {n}\0"), "begin".into()])
+            .collect();
+        let mut unsorted = Sorted::new(Widths::EIGHT);
+        for name in &names {
+            let (name, target) = (Name::from(&**name), Target::Hard(Address(1)));
+            let link = Link { name, charset: Charset::Ascii, creation_order: None, target };
+            unsorted.push(Ok(&link.encode(Widths::EIGHT).unwrap()));
+        }
+        let sorted = unsorted.finish(Order::Name).map(|l| l.unwrap().name.0);
+        let mut wanted: Vec<Vec<u8>> = names.into_iter().map(String::into_bytes).collect();
+        wanted.sort();
+        assert_eq!(sorted.collect::<Vec<_>>(), wanted);
+    }
+}

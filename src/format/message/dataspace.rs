@@ -172,6 +172,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_decoded_by_hand_is_no_more_than_is_there() {
+        let one = Dataspace::Simple { dims: vec![7], max: None }.encode(Widths::EIGHT).unwrap();
+        let w4 = Widths { offset: 4, length: 4 };
+        let narrow = Dataspace::Simple { dims: vec![7], max: None }.encode(w4).unwrap();
+        assert_eq!(Dataspace::decode(&narrow, w4).unwrap().dims(), [7]);
+        for (whole, w) in [(&one, Widths::EIGHT), (&narrow, w4)] {
+            for cut in 0..whole.len() {
+                assert!(Dataspace::decode(&whole[..cut], w).is_err());
+            }
+        }
+        let endless = [&one[..4], &[0xff; 8]].concat();
+        assert!(Dataspace::decode(&endless, Widths::EIGHT).is_err());
+        assert!(Dataspace::decode(&[1, 0, 0, 0, 0, 0, 0], Widths::EIGHT).is_err());
+    }
+
+    #[test]
     fn impossible_shapes_are_refused() {
         let bad = Dataspace::Simple { dims: vec![1 << 40, 1 << 40], max: None }.encode(Widths::EIGHT).unwrap();
         assert!(Dataspace::decode(&bad, Widths::EIGHT).is_err());

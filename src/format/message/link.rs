@@ -200,6 +200,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_decoded_by_hand_is_what_the_declaration_says() {
+        for charset in [Charset::Ascii, Charset::Utf8] {
+            let name = if charset == Charset::Ascii { "a" } else { "größe" };
+            let link = Link { name: name.into(), charset, creation_order: None, target: Target::Hard(Address(7)) };
+            let mut bytes = link.encode(Widths::EIGHT).unwrap();
+            assert!(Link::plain_name(&bytes).is_some());
+            let (f, used) = bytes::decode::<Fields>(&bytes, (), STRUCTURE).unwrap();
+            assert_eq!((Name(f.name), used), (link.name, bytes.len() - 8));
+            // An empty name, an unknown version, a character set that does not exist.
+            bytes.splice(used - name.len()..used, []);
+            bytes[used - name.len() - 1] = 0;
+            assert!(Link::decode(&bytes, Widths::EIGHT).is_err());
+            let mut bytes = link_bytes(charset);
+            bytes[0] = 2;
+            assert!(Link::decode(&bytes, Widths::EIGHT).is_err());
+        }
+        let mut bytes = link_bytes(Charset::Utf8);
+        bytes[2] = 2;
+        assert!(Link::decode(&bytes, Widths::EIGHT).is_err());
+    }
+
+    fn link_bytes(charset: Charset) -> Vec<u8> {
+        let link = Link { name: "a".into(), charset, creation_order: None, target: Target::Hard(Address(7)) };
+        link.encode(Widths::EIGHT).unwrap()
+    }
+
+    #[test]
     fn a_name_longer_than_memory_is_an_error_and_not_an_abort() {
         let mut bytes = vec![1, 3];
         bytes.extend(u64::MAX.to_le_bytes());
