@@ -66,6 +66,7 @@ pub use data::{Clamped, Element, Value, VarLen};
 pub use dataset::{Dataset, FromElements, Heap, Part};
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, OpenOptions};
+pub use format::libver::LibVer;
 pub use format::message::filter_pipeline::FilterInfo;
 pub use format::reference::Reference;
 pub use format::selection::{Blocks, StoredSelection, Strided};

@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge, stat::Stat,
-    visualize::Visualize,
+    Command, Outcome, check::Check, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge,
+    stat::Stat, visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -44,6 +44,7 @@ enum Verb {
     Ls(Ls),
     Digest(Digest),
     Explain(Explain),
+    Check(Check),
     Stat(Stat),
     /// Prints the completions for a shell, or the manual pages.
     #[command(hide = true)]
@@ -92,6 +93,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,
         Verb::Explain(c) => c,
+        Verb::Check(c) => c,
         Verb::Stat(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };

@@ -68,6 +68,7 @@ fn unused(dataset: &Mutex<DatasetWriter>) -> Result<MutexGuard<'_, DatasetWriter
 }
 
 fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresses) -> Result<()> {
+    let libver = open.libver;
     let mut layouts = Vec::with_capacity(datasets.len());
     for (_, dataset) in datasets {
         layouts.push(unused(dataset)?.index(&mut open.space)?);
@@ -76,7 +77,7 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
         let common = Common { attributes: node.attributes(), reference_count: node.links };
-        let header = dataset.header(&layout, |d| store::encode_dataset(&mut open.space, d, &common));
+        let header = dataset.header(&layout, |d| store::encode_dataset(&mut open.space, libver, d, &common));
         let header = header.on(&dataset.plan().path)?;
         addresses.insert(*id, open.space.append(&header, METADATA)?);
     }
@@ -89,7 +90,7 @@ fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
         let links = open.tree.messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
         let common = Common { attributes: node.attributes(), reference_count: node.links };
-        let header = store::encode_group(&mut open.space, &links, &common)?;
+        let header = store::encode_group(&mut open.space, open.libver, &links, &common)?;
         addresses.insert(id, open.space.append(&header, METADATA)?);
     }
     let root = addresses.get(&Tree::ROOT).copied();

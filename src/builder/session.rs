@@ -8,6 +8,7 @@ use super::tree::Tree;
 use crate::bytes::{self, Widths};
 use crate::data::element::KeepHeap;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::libver::LibVer;
 use crate::index::heap_writer::HeapWriter;
 use crate::index::space::Space;
 use std::sync::Mutex;
@@ -28,11 +29,14 @@ pub(super) struct Open {
     pub(super) space: Space,
     pub(super) heap: HeapWriter,
     pub(super) tree: Tree,
+    /// The oldest library that is to read the file.
+    pub(super) libver: LibVer,
 }
 
 impl Session {
-    pub(super) fn new(space: Space) -> Session {
-        Session(Mutex::new(Phase::Open(Box::new(Open { space, heap: HeapWriter::new(), tree: Tree::new() }))))
+    pub(super) fn new(space: Space, libver: LibVer) -> Session {
+        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver };
+        Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 
     /// Does something with the open file. If the store fails meanwhile, the file has failed.

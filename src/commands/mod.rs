@@ -1,5 +1,6 @@
 //! The program's verbs, each a struct whose fields are its options. They use the public API only.
 
+pub mod check;
 pub mod convert;
 pub mod digest;
 pub mod explain;

@@ -2,7 +2,8 @@
 
 use super::dense;
 use crate::bytes::{self, Widths};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::format::libver::LibVer;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{self, Datatype};
 use crate::format::message::fill_value::FillValue;
@@ -56,8 +57,22 @@ fn message(kind: u16, flags: u8, body: Vec<u8>) -> Outgoing {
     Outgoing { kind, flags, body }
 }
 
+/// Other bounds are not built yet.
+fn checked(libver: LibVer) -> Result<()> {
+    match libver {
+        LibVer::V18 => Ok(()),
+        other => Err(Error::unsupported(format!("object headers for the library version bound {other}"))),
+    }
+}
+
 /// The header of a dataset.
-pub(crate) fn encode_dataset(space: &mut Space, dataset: &DatasetHeader<'_>, common: &Common<'_>) -> Result<Vec<u8>> {
+pub(crate) fn encode_dataset(
+    space: &mut Space,
+    libver: LibVer,
+    dataset: &DatasetHeader<'_>,
+    common: &Common<'_>,
+) -> Result<Vec<u8>> {
+    checked(libver)?;
     let mut messages = vec![
         message(kind::DATASPACE, 0, dataset.dataspace.encode(W)?),
         message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype)?),
@@ -72,7 +87,8 @@ pub(crate) fn encode_dataset(space: &mut Space, dataset: &DatasetHeader<'_>, com
 }
 
 /// The header of a group, after its links where those are too many or too large for it.
-pub(crate) fn encode_group(space: &mut Space, links: &[Link], common: &Common<'_>) -> Result<Vec<u8>> {
+pub(crate) fn encode_group(space: &mut Space, libver: LibVer, links: &[Link], common: &Common<'_>) -> Result<Vec<u8>> {
+    checked(libver)?;
     let mut info = LinkInfo::COMPACT;
     let mut compact = Vec::new();
     let fits = |l: &Link| l.name.0.len() < MOST_BYTES / 2;
