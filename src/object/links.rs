@@ -72,7 +72,7 @@ pub(crate) fn all(
     if order == Order::Creation && !tracks_order(header, reader)? {
         return Err(Error::mismatch("the group does not track the order in which its links were made"));
     }
-    let mut sorted = Sorted::new(reader.widths());
+    let mut sorted = Unsorted::new(reader.widths());
     match place(header, reader)? {
         // Symbol tables are sorted by name.
         Place::SymbolTable(table) => {
@@ -225,13 +225,11 @@ struct Unplaced {
     made: Option<i64>,
 }
 
-impl Sorted {
+impl Unsorted {
     fn new(w: Widths) -> Unsorted {
         Unsorted { errors: Vec::new(), messages: Vec::new(), places: Vec::new(), w }
     }
-}
 
-impl Unsorted {
     fn push(&mut self, message: Result<&[u8]>) {
         match message.and_then(|m| Ok((Link::key(m)?, m))) {
             Ok(((name, made), message)) => {
@@ -462,7 +460,7 @@ mod tests {
             .map(|n| n.wrapping_mul(2_654_435_761) % 1000)
             .flat_map(|n| [format!("beginning of a name {n}"), format!("beginning of a name {n}\0"), "begin".into()])
             .collect();
-        let mut unsorted = Sorted::new(Widths::EIGHT);
+        let mut unsorted = Unsorted::new(Widths::EIGHT);
         for name in &names {
             let (name, target) = (Name::from(&**name), Target::Hard(Address(1)));
             let link = Link { name, charset: Charset::Ascii, creation_order: None, target };
