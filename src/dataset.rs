@@ -441,7 +441,7 @@ impl<'a> Part<'a> {
         // Block by block: what is stored stays in the processor's cache until it is converted.
         let mut elements = Vec::with_capacity(n as usize);
         advise_huge_pages(elements.spare_capacity_mut());
-        let size = if self.dataset.chunk_shape().is_some() { STREAMED } else { STREAMED / 8 };
+        let size = if self.dataset.shared.raw.in_one_piece().is_some() { STREAMED / 8 } else { STREAMED };
         let blocks = self.dataset.shared.raw.blocks(&bounds, size).into_iter().map(|block| {
             let length = block.len() as usize;
             (Selection::of_bounds(block), length)
