@@ -1,6 +1,7 @@
 //! New datasets: what they are to be ([`DatasetBuilder`]), and writing to them ([`DatasetMut`]).
 
 use super::array::{self, ArrayLike};
+use super::object::ObjectMut;
 use super::session::{Open, Session};
 use super::tree::{self, Kind, NodeId};
 use super::writer::{DatasetWriter, Plan};
@@ -19,15 +20,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// for.
 #[must_use = "call `create` or `write` to make the dataset"]
 pub struct DatasetBuilder {
-    session: Arc<Session>,
-    group: NodeId,
-    base: String,
-    path: Vec<u8>,
-    datatype: Option<Datatype>,
-    shape: Option<Vec<u64>>,
-    extendible: bool,
-    max_shape: Option<Vec<Option<u64>>>,
-    chunks: Option<Vec<u64>>,
+    pub(super) session: Arc<Session>,
+    pub(super) group: NodeId,
+    pub(super) base: String,
+    pub(super) path: Vec<u8>,
+    pub(super) datatype: Option<Datatype>,
+    /// Where the datatype is committed, if it is still that one.
+    pub(super) committed: Option<ObjectMut>,
+    pub(super) shape: Option<Vec<u64>>,
+    pub(super) extendible: bool,
+    pub(super) max_shape: Option<Vec<Option<u64>>>,
+    pub(super) chunks: Option<Vec<u64>>,
     shuffle: bool,
     deflate: Option<u32>,
     fletcher32: bool,
@@ -43,6 +46,7 @@ impl DatasetBuilder {
             base,
             path: path.to_vec(),
             datatype: None,
+            committed: None,
             shape: None,
             extendible: false,
             max_shape: None,
@@ -179,17 +183,23 @@ impl DatasetBuilder {
         if let Some(values) = values {
             writer.check(&self.session, values)?;
         }
+        let (rank, committed) = (writer.plan().shape.len(), self.committed_node()?);
         let writer = Arc::new(Mutex::new(writer));
         let kind = Kind::Dataset(writer.clone());
         let node = self.session.with(|open| {
             let group = open.tree.make_groups(self.group, parents)?;
-            open.tree.add(group, name, kind)
+            let node = open.tree.add(group, name, kind)?;
+            open.tree.set_rank(node, rank)?;
+            if let Some(committed) = committed {
+                open.tree.set_committed(node, committed)?;
+            }
+            Ok(node)
         })?;
         Ok(DatasetMut { session: self.session, node, path, writer })
     }
 
     /// Checks what was asked for, and completes it.
-    fn plan(&self, path: String) -> Result<Plan> {
+    pub(super) fn plan(&self, path: String) -> Result<Plan> {
         let datatype = self
             .datatype
             .clone()
@@ -323,6 +333,21 @@ pub struct DatasetMut {
 }
 
 impl DatasetMut {
+    /// The file, the object in it, and what writes to it.
+    pub(super) fn place_of(&self) -> (&Session, NodeId, &Arc<Mutex<DatasetWriter>>) {
+        (&self.session, self.node, &self.writer)
+    }
+
+    /// The file and the object in it.
+    pub(super) fn object_of(&self) -> (&Session, NodeId) {
+        (&self.session, self.node)
+    }
+
+    /// The datatype of the elements.
+    pub(super) fn datatype(&self) -> Result<Datatype> {
+        Ok(self.writer()?.plan().datatype.clone())
+    }
+
     fn writer(&self) -> Result<MutexGuard<'_, DatasetWriter>> {
         let panicked = |_| Error::conflict("a thread panicked while it wrote to the dataset");
         self.writer.lock().map_err(panicked).on(&self.path)

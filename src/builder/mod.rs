@@ -9,24 +9,33 @@ mod attribute;
 mod chunking;
 mod chunks;
 mod commit;
+mod conventions;
 mod copied;
 mod dataset;
+mod elsewhere;
 mod group;
+mod object;
+mod reference;
+mod scales;
 mod session;
 mod tree;
 mod writer;
 
-pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape};
+pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
+pub use conventions::ImageClass;
 pub use copied::CopiedElements;
 pub use dataset::{DatasetBuilder, DatasetMut};
+pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
+pub use object::ObjectMut;
+pub(crate) use session::{Open, Session};
+pub(crate) use tree::charset;
 
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::libver::LibVer;
 use crate::index::space::Space;
 use crate::io::{StagedFile, Store};
-use session::Session;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -381,6 +381,8 @@ impl DatasetWriter {
             fill: &FillValue { value: self.plan.fill.clone(), ..unset },
             filters: &self.plan.filters,
             layout,
+            committed: None,
+            external: None,
         })
     }
 }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod convert;
 pub mod digest;
+pub mod edit;
 pub mod explain;
 mod first_paths;
 pub mod ls;

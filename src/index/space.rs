@@ -21,6 +21,9 @@ const LARGE: usize = 1 << 20;
 pub(crate) struct Space {
     store: Arc<dyn Store>,
     end: u64,
+    /// The size of the pages that room is handed out in, if it is: what is smaller stays within one, what is larger
+    /// begins with one.
+    page: Option<u64>,
     /// Written, but still here; it belongs at `waiting_at`.
     waiting: Vec<u8>,
     waiting_at: u64,
@@ -30,7 +33,12 @@ pub(crate) struct Space {
 impl Space {
     /// A file whose first `reserved` bytes are written by somebody else, at the end.
     pub(crate) fn new(store: Arc<dyn Store>, reserved: u64) -> Space {
-        Space { store, end: reserved, waiting: Vec::new(), waiting_at: reserved, broken: false }
+        Space { store, end: reserved, page: None, waiting: Vec::new(), waiting_at: reserved, broken: false }
+    }
+
+    /// The same space, handed out in pages.
+    pub(crate) fn in_pages(self, page: Option<u64>) -> Space {
+        Space { page, ..self }
     }
 
     /// Whether a write failed: the file is then not what it should be, and never will.
@@ -46,7 +54,12 @@ impl Space {
     /// Hands out `bytes` bytes at a multiple of `alignment`.
     pub(crate) fn allocate(&mut self, bytes: u64, alignment: u64) -> Result<Address> {
         let full = || Error::limit(format!("{bytes} more bytes in a file of {}", self.end));
-        let start = self.end.checked_next_multiple_of(alignment);
+        let mut start = self.end.checked_next_multiple_of(alignment);
+        if let (Some(page), Some(s)) = (self.page, start)
+            && s % page + bytes > page
+        {
+            start = s.checked_next_multiple_of(page);
+        }
         // Positions are signed in operating systems.
         let end = start.and_then(|s| s.checked_add(bytes));
         let (Some(start), Some(end)) = (start, end.filter(|&e| e <= i64::MAX as u64)) else {

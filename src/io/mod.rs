@@ -4,19 +4,26 @@
 //! against the end of the file before anything is allocated, burns fuel for metadata, and keeps its pages.
 
 mod cache;
+mod device;
 mod fault;
 mod file;
+mod in_place;
 mod joined;
 mod memory;
 mod mmap;
 mod neighbours;
 mod patched;
 mod reader;
+mod redo;
 mod staged;
 
 pub(crate) use cache::ChunkCache;
+pub(crate) use device::FileDevice;
+pub use device::{Device, Locking};
 pub use fault::{CountingSource, FaultSource, FaultStore};
 pub use file::FileSource;
+pub use in_place::Durability;
+pub(crate) use in_place::{Commit, Tail, finish};
 pub(crate) use joined::JoinedSource;
 pub use memory::{MemorySource, MemoryStore};
 pub use mmap::MapSource;
@@ -25,6 +32,7 @@ pub use neighbours::External;
 pub(crate) use neighbours::{Found, Neighbours, Search};
 pub(crate) use patched::PatchedSource;
 pub(crate) use reader::{Block, Reader, SharedMessages};
+pub(crate) use redo::{Patch, pending};
 pub(crate) use staged::StagedFile;
 
 use crate::error::Result;

@@ -117,12 +117,12 @@ impl Store for StagedFile {
 }
 
 #[cfg(unix)]
-fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, position)
 }
 
 #[cfg(windows)]
-fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> std::io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !bytes.is_empty() {
         let n = file.seek_write(bytes, position)?;
@@ -133,7 +133,7 @@ fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> st
 }
 
 #[cfg(not(any(unix, windows)))]
-fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
