@@ -101,8 +101,11 @@ pub(crate) fn stored(header: &ObjectHeader, reader: &Reader) -> Result<Vec<Vec<u
         Place::SymbolTable(_) => Err(Error::mismatch("an old-style group has no link messages")),
         Place::Header => Ok(header.all(kind::LINK).map(|body| body.bytes.to_vec()).collect()),
         Place::Heap { heap, name_index, .. } => {
-            let mut names = open(reader, name_index, BY_NAME, 4 + ID)?.records();
-            InHeap::stored(reader, heap, &mut names)?.messages().collect()
+            let mut messages = Vec::new();
+            let mut stored = InHeap::new(reader, heap, open(reader, name_index, BY_NAME, 4 + ID)?, true)?;
+            stored.batch = usize::MAX;
+            stored.for_each_message(|message| messages.push(message.map(<[u8]>::to_vec)));
+            messages.into_iter().collect()
         }
     }
 }
