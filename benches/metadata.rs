@@ -22,10 +22,10 @@ fn objects(path: &Path) {
     for group in 0..10 {
         for n in 0..100i32 {
             let place = format!("group{group}/data{n:03}");
-            let mut dataset = out.build(&place).write(&[n; 10]).expect("a dataset");
+            let mut dataset = out.build(&place).write([n; 10]).expect("a dataset");
             dataset.set_attribute("unit", "kelvin").expect("an attribute");
             dataset.set_attribute("scale", 0.5).expect("an attribute");
-            dataset.set_attribute("range", &[n, n + 1]).expect("an attribute");
+            dataset.set_attribute("range", [n, n + 1]).expect("an attribute");
         }
     }
     out.commit().expect("a whole file");
