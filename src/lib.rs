@@ -57,8 +57,9 @@ mod walk;
 
 pub use attribute::Attribute;
 pub use builder::{
-    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece, FileMut, FixedString,
-    GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype, WithShape,
+    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece,
+    FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype,
+    WithShape,
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;
@@ -79,7 +80,7 @@ pub use walk::{Visit, Visited, Walk};
 
 /// Filters: what is done to chunks before they are stored, and how to add one.
 pub mod filter {
-    pub use crate::filters::{Call, Filter, register};
+    pub use crate::filters::{BitshuffleCodec, BloscCodec, Call, Filter, FilterSpec, SzipCoding, register};
 }
 
 /// What [`compound!`] needs; nothing for users.

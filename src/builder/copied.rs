@@ -263,3 +263,86 @@ impl CopiedElements<'_> {
         Ok(reference)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builder::{FileMut, WithDatatype};
+    use crate::data::VarLen;
+    use crate::format::message::datatype::{Charset, Padding, ReferenceKind};
+    use crate::io::MemoryStore;
+    use crate::{Element, File};
+
+    fn file(fill: impl FnOnce(&mut FileMut) -> Result<()>) -> File {
+        let store = MemoryStore::default();
+        let mut out = FileMut::on_store(store.clone());
+        fill(&mut out).unwrap();
+        out.commit().unwrap();
+        File::from_bytes(store.bytes()).unwrap()
+    }
+
+    #[test]
+    fn references_are_copied_to_where_their_objects_are_in_the_new_file() {
+        let standard = Datatype::reference(ReferenceKind::Standard);
+        let source = file(|out| {
+            // Other addresses than in the copy.
+            out.build("before").write([0u8; 100])?;
+            let grid = out.build("grid").shape([4, 5]).write([1i32; 20])?;
+            let part = grid.region_reference((1u64..3, ..))?;
+            let region = Datatype::reference(ReferenceKind::Region);
+            let (lost, unit) = (out.reference("before")?, out.attribute_reference("grid", "unit")?);
+            out.build("objects").write([grid.reference()?, lost, Reference::Null])?;
+            out.build("regions").write(WithDatatype::new(vec![part.clone()], region))?;
+            let list = Datatype::Sequence { base: Box::new(standard.clone()), size: 16 };
+            out.build("lists").write(WithDatatype::new([VarLen(vec![part, unit])], list))?;
+            Ok(())
+        });
+        let moved = source.object("grid").unwrap().address();
+        let names = ["objects", "regions", "lists"];
+        let copy = file(|out| {
+            let grid = out.reference("new grid")?.address();
+            let translate = |address: u64| Ok(grid.filter(|_| address == moved));
+            for name in names {
+                let dataset = source.dataset(name)?;
+                let all = dataset.select(..)?;
+                assert_eq!(all.to_copy().map(drop).unwrap_err().kind(), crate::ErrorKind::Unsupported);
+                out.build(name).write(all.to_copy_with(&translate)?)?;
+            }
+            out.build("new grid").shape([4, 5]).write([1i32; 20]).map(drop)
+        });
+        let there = copy.object("new grid").unwrap().address();
+        let objects: Vec<Reference> = copy.dataset("objects").unwrap().read().unwrap();
+        assert_eq!(objects, [Reference::Object { address: there, file: None }, Reference::Null, Reference::Null]);
+        for name in names {
+            let shown = |file: &File| {
+                let dataset = file.dataset(name).unwrap();
+                dataset.select(..).unwrap().values().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+            };
+            let expected = shown(&source).join(" ").replace(&format!("{moved:#x}"), &format!("{there:#x}"));
+            if name != "objects" {
+                assert_eq!(shown(&copy).join(" "), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn members_move_apart_where_addresses_grow() {
+        let text = |size| Datatype::VariableString { padding: Padding::NullTerminated, charset: Charset::Utf8, size };
+        let object = |size| Datatype::Reference { kind: ReferenceKind::Object, size };
+        let member = |name: &str, offset, datatype| Member { name: name.into(), offset, datatype };
+        let compound = |offsets: [u32; 4], size, text, object| Datatype::Compound {
+            size,
+            members: vec![
+                member("late", offsets[0], u8::datatype()),
+                member("text", offsets[1], text),
+                member("first", offsets[2], u8::datatype()),
+                member("to", offsets[3], object),
+            ],
+        };
+        let narrow = compound([20, 2, 0, 15], 24, text(12), object(4));
+        let wide = compound([28, 2, 0, 19], 32, text(16), object(8));
+        assert_eq!(narrow.with_references_in_new_file().unwrap(), wide);
+        assert_eq!(wide.with_references_in_new_file().unwrap(), wide);
+        assert!(narrow.in_new_file().is_err());
+    }
+}

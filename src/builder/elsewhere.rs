@@ -11,7 +11,7 @@ use crate::format::local_heap::{self, LocalHeap};
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{Datatype, Name};
 use crate::format::message::external_files::{ExternalFiles, Slot};
-use crate::format::message::fill_value::FillValue;
+use crate::format::message::fill_value::{Allocation, FillValue};
 use crate::format::message::layout::Layout;
 use crate::format::selection::StoredSelection;
 use crate::format::virtual_map::{self, Mapping};
@@ -130,7 +130,7 @@ impl DatasetBuilder {
                 open.heap.keep(&mut open.space, &block)
             })?;
             made.layout = Layout::Virtual(id);
-            made.fill = FillValue { value: made.fill.value.take(), ..FillValue::INCREMENTAL };
+            made.fill.allocation = Allocation::Incremental;
             Ok(())
         })
     }
@@ -208,7 +208,7 @@ impl DatasetBuilder {
                 [] => Dataspace::Scalar,
                 dims => Dataspace::Simple { dims: dims.to_vec(), max: plan.max.clone() },
             },
-            fill: FillValue { value: plan.fill.clone(), ..FillValue::LATE },
+            fill: FillValue { allocation: Allocation::Late, ..plan.fill_message() },
             layout: Layout::Contiguous { address: None, size: Some(bytes) },
             external: None,
             datatype: plan.datatype,

@@ -11,12 +11,16 @@ mod chunks;
 mod commit;
 mod conventions;
 mod copied;
+mod copy_chunks;
 mod dataset;
 mod elsewhere;
 mod group;
 mod object;
+mod open_chunks;
+mod plan;
 mod reference;
 mod scales;
+mod scattered;
 mod session;
 mod tree;
 mod writer;
@@ -28,6 +32,7 @@ pub use dataset::{DatasetBuilder, DatasetMut};
 pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
 pub use object::ObjectMut;
+pub use plan::{AllocationTime, FillTime};
 pub(crate) use session::{Open, Session};
 pub(crate) use tree::charset;
 
@@ -69,7 +74,7 @@ impl CreateOptions {
     /// Refuses what cannot be written yet.
     fn checked(&self) -> Result<()> {
         match self.libver {
-            LibVer::V18 => Ok(()),
+            other if other >= LibVer::V18 => Ok(()),
             other => Err(Error::unsupported(format!("writing files for the library version bound {other}"))),
         }
     }

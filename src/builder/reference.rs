@@ -49,7 +49,7 @@ impl FileMut {
     }
 
     /// A reference to the attribute `name` of the object at `path`: both may be made later. It is an element of
-    /// [references of HDF5 1.12](crate::datatype::ReferenceKind::Standard).
+    /// [references of HDF5 1.12](crate::datatype::ReferenceKind::Standard), which libhdf5 reads from 1.12 on.
     ///
     /// # Errors
     /// As [`reference`](FileMut::reference).

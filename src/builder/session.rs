@@ -105,6 +105,11 @@ impl Open {
         Ok(address)
     }
 
+    /// Says that the file has an object at `address` already, so that references may lead there.
+    pub(crate) fn know(&mut self, address: Address) {
+        self.tree.know(address);
+    }
+
     /// Refuses what leads to an address of this file that was not given away as an object's: it comes from elsewhere.
     fn check_reference(&self, to: &Reference) -> Result<()> {
         match to.address().filter(|_| to.file().is_none()) {

@@ -256,6 +256,11 @@ impl Tree {
         Ok(())
     }
 
+    /// Says that the file has an object at `address` already.
+    pub(super) fn know(&mut self, address: Address) {
+        self.early.insert(address.get(), Tree::ROOT);
+    }
+
     /// The object whose header will be at `address`.
     pub(super) fn at(&self, address: u64) -> Option<NodeId> {
         self.early.get(&address).copied()
