@@ -84,7 +84,7 @@ pub(crate) fn decode_everything(data: &[u8]) {
         let _ = (selection.len(&shape), selection.bounds(&shape), selection.blocks(&shape).map(|b| b.take(9).count()));
     }
     if let Ok(prefix) = object_header::Prefix::decode(data) {
-        let _ = prefix.for_each_envelope(data, prefix.messages.start as usize..data.len(), |_| Ok(()));
+        let _ = prefix.envelopes(data, prefix.messages.start as usize..data.len());
     }
     if let Ok(header) = free_space::Header::decode(data, w) {
         let _ = free_space::decode_list(data, &header, Address(0), w);

@@ -188,7 +188,7 @@ impl Prefix {
     }
 
     /// All of them.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn envelopes(&self, chunk: &[u8], range: Range<usize>) -> Result<Vec<Envelope>> {
         let mut found = Vec::new();
         self.for_each_envelope(chunk, range, |e| {
