@@ -144,9 +144,13 @@ impl Prefix {
         Ok(4..covered.len())
     }
 
-    /// The envelopes of a chunk whose messages lie at `range`.
-    pub(crate) fn envelopes(&self, chunk: &[u8], range: Range<usize>) -> Result<Vec<Envelope>> {
-        let mut found = Vec::new();
+    /// The envelopes of a chunk whose messages lie at `range`, one after the other.
+    pub(crate) fn for_each_envelope(
+        &self,
+        chunk: &[u8],
+        range: Range<usize>,
+        mut each: impl FnMut(Envelope) -> Result<()>,
+    ) -> Result<()> {
         let mut at = range.start;
         let smallest = match (self.version, self.creation_order) {
             (1, _) => 8,
@@ -174,13 +178,24 @@ impl Prefix {
                 let message = format!("a message of type {kind:#x} and {size} bytes, no multiple of 8");
                 return Err(Error::damaged(message).in_structure(STRUCTURE));
             }
-            found.push(Envelope { kind, flags, order, body: start..end });
+            each(Envelope { kind, flags, order, body: start..end })?;
             at = end;
         }
         if self.version == 1 && at != range.end {
             let message = format!("{} bytes behind its last message, which version 1 cannot have", range.end - at);
             return Err(Error::damaged(message).in_structure(STRUCTURE));
         }
+        Ok(())
+    }
+
+    /// All of them.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn envelopes(&self, chunk: &[u8], range: Range<usize>) -> Result<Vec<Envelope>> {
+        let mut found = Vec::new();
+        self.for_each_envelope(chunk, range, |e| {
+            found.push(e);
+            Ok(())
+        })?;
         Ok(found)
     }
 }

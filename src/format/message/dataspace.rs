@@ -50,6 +50,9 @@ struct Fields {
 impl Dataspace {
     pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Dataspace> {
         let wrong = |what: String| Error::damaged(what).in_structure(STRUCTURE);
+        if let Some(plain) = Self::decode_plain(body, w) {
+            return Ok(plain);
+        }
         let (f, _) = bytes::decode::<Fields>(body, w, STRUCTURE)?;
         if f.flags & 2 != 0 {
             return Err(Error::unsupported("permuted dimensions").in_structure(STRUCTURE));
@@ -72,6 +75,17 @@ impl Dataspace {
             return Err(wrong(format!("shape {:?} of more than 2^64 elements", space.dims())));
         }
         Ok(space)
+    }
+
+    /// What most attributes have, without a detour: a scalar, or one dimension.
+    fn decode_plain(body: &[u8], w: Widths) -> Option<Dataspace> {
+        let (space, dims) = match *body {
+            [1, 0, 0, _, _, _, _, _, ..] | [2, 0, 0, 0, ..] => return Some(Dataspace::Scalar),
+            [1, 1, 0, _, _, _, _, _, ref dims @ ..] | [2, 1, 0, 1, ref dims @ ..] => (w.length, dims),
+            _ => return None,
+        };
+        let dim = dims.first_chunk().map(|d| u64::from_le_bytes(*d)).filter(|&d| space == 8 && d != u64::MAX)?;
+        Some(Dataspace::Simple { dims: vec![dim], max: None })
     }
 
     /// Encodes in version 2, or, where the bound asks for it and there are elements, in version 1.
@@ -160,6 +174,22 @@ mod tests {
         bytes.extend([0xff; 8]);
         let space = Dataspace::decode(&bytes, Widths::EIGHT).unwrap();
         assert_eq!((space.dims(), space.max_dims()), (&[10][..], vec![None]));
+    }
+
+    #[test]
+    fn what_is_decoded_by_hand_is_no_more_than_is_there() {
+        let one = Dataspace::Simple { dims: vec![7], max: None }.encode(Widths::EIGHT, LibVer::V18).unwrap();
+        let w4 = Widths { offset: 4, length: 4 };
+        let narrow = Dataspace::Simple { dims: vec![7], max: None }.encode(w4, LibVer::V18).unwrap();
+        assert_eq!(Dataspace::decode(&narrow, w4).unwrap().dims(), [7]);
+        for (whole, w) in [(&one, Widths::EIGHT), (&narrow, w4)] {
+            for cut in 0..whole.len() {
+                assert!(Dataspace::decode(&whole[..cut], w).is_err());
+            }
+        }
+        let endless = [&one[..4], &[0xff; 8]].concat();
+        assert!(Dataspace::decode(&endless, Widths::EIGHT).is_err());
+        assert!(Dataspace::decode(&[1, 0, 0, 0, 0, 0, 0], Widths::EIGHT).is_err());
     }
 
     #[test]
