@@ -17,6 +17,7 @@ use crate::format::message::fill_value::Allocation;
 use crate::format::message::layout::{Chunked, Layout};
 use crate::format::virtual_map;
 use crate::group::Object;
+use crate::object::attributes::tracks_order;
 use crate::object::raw_data;
 use std::ops::Range;
 
@@ -43,6 +44,9 @@ pub(super) fn copy(copier: &mut Copier<'_>, from: &Dataset, to: &mut GroupMut, n
     let committed = copier.committed(&object, from.committed_datatype())?;
     let wanted = copier.job.options.storage_of(from)?;
     let mut builder = to.build(name);
+    if tracks_order(&from.node().header) {
+        builder = builder.track_order(true);
+    }
     builder = match &committed {
         Some(datatype) => builder.committed_datatype(datatype),
         None => builder.datatype(from.datatype().with_references_in_new_file()?),

@@ -177,6 +177,13 @@ impl Copier<'_> {
     }
 
     fn group(&mut self, from: &Group, mut to: GroupMut, path: &[u8]) -> Result<Option<Level>> {
+        // A group that something is in already, a committed datatype, goes without.
+        if from.tracks_creation_order()?
+            && let Err(e) = to.track_order(true)
+            && e.kind() != ErrorKind::Conflict
+        {
+            return Err(e);
+        }
         attributes::copy(self, &Object::Group(from.clone()), &mut to)?;
         Ok(Some(Level { from: from.clone(), to, path: path.to_vec(), links: links(from)? }))
     }

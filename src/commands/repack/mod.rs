@@ -9,7 +9,7 @@ use crate::copy::CopyOptions;
 use crate::error::{Error, Result};
 use crate::{CreateOptions, File, LibVer, Object};
 use spec::{Chunk, Filters, For, Layout, Wishes};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes a file anew: other filters, chunks, layouts or format versions, and no space lost. What is in it stays the
@@ -88,7 +88,11 @@ impl Command for Repack {
 impl Repack {
     fn copy(&self, file: &File, to: &Path, overwrite: bool, progress: &dyn Progress) -> Result<()> {
         let libver = if self.latest { LibVer::LATEST } else { self.libver };
-        let mut new = File::create_with(to, CreateOptions::new().overwrite(overwrite).libver(libver))?;
+        let mut options = CreateOptions::new().overwrite(overwrite).libver(libver);
+        if file.user_block_size() > 0 {
+            options = options.user_block(self.user_block(file.user_block_size())?);
+        }
+        let mut new = File::create_with(to, options)?;
         let layouts = self.layouts.iter().cloned().chain(self.chunks.iter().cloned().map(For::into_layout));
         let (filters, minimum) = (self.filters.clone(), self.minimum);
         let wishes = Wishes { filters, layouts: layouts.collect(), minimum };
@@ -102,6 +106,13 @@ impl Repack {
         new.commit()?;
         progress.finish();
         Ok(())
+    }
+
+    /// What stands before the superblock.
+    fn user_block(&self, bytes: u64) -> Result<Vec<u8>> {
+        let mut block = Vec::new();
+        std::fs::File::open(&self.input)?.take(bytes).read_to_end(&mut block)?;
+        Ok(block)
     }
 
     fn report(&self, before: u64, after: u64, out: &mut dyn Write) -> Result<()> {
