@@ -80,7 +80,8 @@ fn storage_can_change_and_what_is_sparse_stays_so() {
     let options = CopyOptions::new().storage(|dataset| {
         Ok(match dataset.path() {
             "/sparse" => Storage { layout: Some(NewLayout::Chunked(vec![25, 1000])), filters: None },
-            "/packed" => Storage { layout: None, filters: Some(vec![FilterSpec::lz4()]) },
+            // The path by which it is met first.
+            "/group/again" => Storage { layout: None, filters: Some(vec![FilterSpec::lz4()]) },
             "/lists" => {
                 Storage { layout: Some(NewLayout::Chunked(vec![1])), filters: Some(vec![FilterSpec::deflate(1)]) }
             }

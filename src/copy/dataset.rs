@@ -24,8 +24,9 @@ use std::ops::Range;
 /// Bytes of elements read and written at a time.
 const BLOCK: u64 = 8 << 20;
 
-/// The same where elements have data elsewhere: of those there may be much more.
-const BLOCK_OF_REFERENCES: u64 = 256 << 10;
+/// The same where elements have data elsewhere, of which there may be much more, and where most of them were never
+/// written: a block in which something is becomes chunks as a whole.
+const SMALL_BLOCK: u64 = 256 << 10;
 
 /// How the new dataset is stored.
 struct Plan {
@@ -272,7 +273,8 @@ impl Plan {
         let total = u128::from(from.len()) * u128::from(from.datatype().size());
         let stored = u128::from(from.stored_size()?);
         let refers = from.datatype().has_references_to_file();
-        for block in from.blocks(if refers { BLOCK_OF_REFERENCES } else { BLOCK }) {
+        let sparse = from.chunk_shape().is_some() && stored.saturating_mul(2) < total && from.filters().is_empty();
+        for block in from.blocks(if refers || sparse { SMALL_BLOCK } else { BLOCK }) {
             if made.chunk_shape().is_some() && !from.has_elements_in(&block)? {
                 continue;
             }
