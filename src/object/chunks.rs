@@ -206,8 +206,9 @@ impl ChunkTable {
 
     /// The number of chunks that are stored, and their bytes.
     pub(crate) fn stored(&self, grid: &Grid) -> (u64, u64) {
-        let sum =
-            |records: &mut dyn Iterator<Item = &ChunkRecord>| records.fold((0, 0), |(n, b), r| (n + 1, b + r.size));
+        let sum = |records: &mut dyn Iterator<Item = &ChunkRecord>| {
+            records.fold((0, 0), |(n, bytes): (u64, u64), r| (n + 1, bytes.saturating_add(r.size)))
+        };
         match self {
             ChunkTable::Dense(table) => sum(&mut table.iter().flatten()),
             ChunkTable::Sparse(table) => sum(&mut table.iter().map(|(_, r)| r)),
@@ -323,5 +324,13 @@ mod tests {
         let order = growing.array_order();
         assert_eq!(order, [1, 0]);
         assert_eq!(growing.position_of(4, &order), [1, 1]);
+    }
+
+    #[test]
+    fn sizes_of_a_damaged_index_do_not_overflow() {
+        let record = |size| Some(ChunkRecord { address: Address(0), size, mask: 0 });
+        let grid = Grid::new(&[4], &[Some(4)], &[2]).unwrap();
+        assert_eq!(ChunkTable::Dense(vec![record(7), None, record(8)]).stored(&grid), (2, 15));
+        assert_eq!(ChunkTable::Dense(vec![record(u64::MAX), record(u64::MAX)]).stored(&grid), (2, u64::MAX));
     }
 }
