@@ -8,6 +8,7 @@ pub(crate) mod float;
 pub(crate) mod number;
 pub(crate) mod region;
 pub(crate) mod selection;
+pub(crate) mod soft_float;
 pub(crate) mod transfer;
 pub(crate) mod value;
 pub(crate) mod wrapped;
