@@ -24,7 +24,7 @@
 //! | layer | modules | what |
 //! | --- | --- | --- |
 //! | 5 | `commands` | the program's verbs, on the public API |
-//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `storage`, `builder`, `anatomy` | the public API |
+//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `storage`, `builder`, `edit`, `anatomy` | the public API |
 //! | 3 | `object` | what an object header amounts to |
 //! | 2 | `index`, `data` | walking and growing; values in memory |
 //! | 1 | `io`, `format`, `filters` | bytes at rest; bytes on disk, by the specification; bytes to bytes |
@@ -38,6 +38,7 @@ mod bytes;
 pub mod commands;
 mod data;
 mod dataset;
+mod edit;
 pub mod error;
 mod file;
 mod filters;
@@ -56,27 +57,30 @@ mod walk;
 
 pub use attribute::Attribute;
 pub use builder::{
-    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FixedString, GroupMut,
-    StoredElements, WithDatatype, WithShape,
+    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece,
+    FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype,
+    WithShape,
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;
 pub use data::selection::{Along, Hyperslab, Select, Selection, Steps, every};
 pub use data::{Clamped, Element, Value, VarLen};
 pub use dataset::{Dataset, FromElements, Heap, Part};
+pub use edit::{EditOptions, FileEdit};
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, OpenOptions};
+pub use format::libver::LibVer;
 pub use format::message::filter_pipeline::FilterInfo;
 pub use format::reference::Reference;
 pub use format::selection::{Blocks, StoredSelection, Strided};
 pub use group::{Group, Link, LinkTarget, Object};
-pub use io::External;
+pub use io::{Durability, External, Locking};
 pub use storage::{ChunkInfo, HeaderInfo};
 pub use walk::{Visit, Visited, Walk};
 
 /// Filters: what is done to chunks before they are stored, and how to add one.
 pub mod filter {
-    pub use crate::filters::{Call, Filter, register};
+    pub use crate::filters::{BitshuffleCodec, BloscCodec, Call, Filter, FilterSpec, SzipCoding, register};
 }
 
 /// What [`compound!`] needs; nothing for users.

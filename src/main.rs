@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, convert::Convert, digest::Digest, explain::Explain, ls::Ls, merge::Merge, stat::Stat,
-    visualize::Visualize,
+    Command, Outcome, check::Check, convert::Convert, digest::Digest, edit::Edit, explain::Explain, ls::Ls,
+    merge::Merge, stat::Stat, visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -43,7 +43,9 @@ enum Verb {
     Visualize(Visualize),
     Ls(Ls),
     Digest(Digest),
+    Edit(Edit),
     Explain(Explain),
+    Check(Check),
     Stat(Stat),
     /// Prints the completions for a shell, or the manual pages.
     #[command(hide = true)]
@@ -82,6 +84,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
     let report = match &arguments.verb {
         Verb::Convert(c) => !c.json,
         Verb::Merge(c) => !c.json,
+        Verb::Edit(_) => true,
         _ => false,
     };
     let out: &mut dyn Write = if arguments.quiet && report { &mut nowhere } else { out };
@@ -91,7 +94,9 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Visualize(c) => c,
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,
+        Verb::Edit(c) => c,
         Verb::Explain(c) => c,
+        Verb::Check(c) => c,
         Verb::Stat(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };

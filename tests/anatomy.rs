@@ -232,3 +232,21 @@ fn hostile_files_end_in_time() {
         assert!(seconds < if cfg!(debug_assertions) { 20.0 } else { 1.0 }, "{}: {seconds} s", path.display());
     }
 }
+
+/// Where a piece is said to hold a checksum, no changed bit goes unseen.
+#[test]
+fn every_flipped_bit_under_a_checksum_is_found() {
+    let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/structures/new.h5")).expect("read");
+    let map = assert_whole(&of(&bytes), "new.h5");
+    let mut under = 0;
+    for piece in map.pieces().filter(|p| p.under_checksum > 0) {
+        under += piece.under_checksum;
+        for position in piece.position..piece.position + piece.under_checksum {
+            let mut flipped = bytes.clone();
+            flipped[position as usize] ^= 1 << (position % 8);
+            let found = of(&flipped).map(MapOptions::default()).map_or(1, |map| map.findings().len());
+            assert!(found > 0, "{} at {:#x}: byte {position:#x}", piece.kind, piece.address);
+        }
+    }
+    assert!(under > 5_000, "{under}");
+}

@@ -214,7 +214,7 @@ fn direct(walk: &mut Walk, at: Address, size: u64, heap: &Rc<Heap>, owner: Owner
         if heap.has_checksums {
             let (start, whole) = (s.position(), s.whole());
             // It covers the whole block, with its own four bytes zero.
-            s.checksum_over(|| {
+            s.checksum_over(whole.len(), || {
                 let mut copy = whole.to_vec();
                 if let Some(own) = copy.get_mut(start..start + 4) {
                     own.fill(0);

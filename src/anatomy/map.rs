@@ -35,6 +35,8 @@ pub struct Piece<'a> {
     pub kind: Kind,
     /// How many chunks one behind the other it stands for; 1 for everything else.
     pub count: u32,
+    /// How many of its bytes, from the first on, metadata's own checksums cover; 0 in files of old versions.
+    pub under_checksum: u64,
     /// The path of the object that it belongs to; empty if it is the file's.
     pub owner: String,
     /// What is worth saying of it.
@@ -56,6 +58,7 @@ impl Map {
             length: c.length,
             kind: c.kind,
             count: c.count,
+            under_checksum: c.under_checksum,
             owner: self.owners.path(c.owner),
             note: c.note.as_deref().unwrap_or(""),
         })
@@ -115,6 +118,7 @@ impl Map {
             kind,
             owner: Owner::FILE,
             count: 1,
+            under_checksum: 0,
             note: None,
         };
         if self.base > 0 {
@@ -249,7 +253,8 @@ fn gap(walk: &mut Walk, look: &mut Look, from: u64, to: u64, filled: &mut Vec<Cl
             }
             (_, Err(e)) => Some(e.to_string().into_boxed_str()),
         };
-        filled.push(Claim { position: from, length: to - from, kind, owner: Owner::FILE, count: 1, note });
+        let (position, length, owner) = (from, to - from, Owner::FILE);
+        filled.push(Claim { position, length, kind, owner, count: 1, under_checksum: 0, note });
     };
     for (at, length) in known {
         let start = base.saturating_add(at).clamp(here, to);

@@ -40,6 +40,8 @@ pub(super) struct Scribe<'a> {
     pub(super) w: Widths,
     level: u8,
     fields: Option<Vec<Field>>,
+    /// Bytes, from the first on, that checksums cover.
+    pub(super) under_checksum: u64,
     /// What is wrong with the structure.
     pub(super) faults: Vec<String>,
     /// What is worth saying of the structure in one line.
@@ -52,7 +54,17 @@ const MOST_FAULTS: usize = 20;
 impl<'a> Scribe<'a> {
     pub(super) fn new(bytes: &'a [u8], w: Widths, writes: bool) -> Scribe<'a> {
         let fields = writes.then(Vec::new);
-        Scribe { bytes, at: 0, end: bytes.len(), w, level: 0, fields, faults: Vec::new(), note: String::new() }
+        Scribe {
+            bytes,
+            at: 0,
+            end: bytes.len(),
+            w,
+            level: 0,
+            fields,
+            under_checksum: 0,
+            faults: Vec::new(),
+            note: String::new(),
+        }
     }
 
     pub(super) fn into_fields(self) -> Vec<Field> {
@@ -263,18 +275,19 @@ impl<'a> Scribe<'a> {
     /// The checksum over everything before it.
     pub(super) fn checksum(&mut self) -> Result<()> {
         let covered = self.bytes.get(..self.at).unwrap_or_default();
-        self.checksum_over(|| lookup3(covered, 0))
+        self.checksum_over(self.at, || lookup3(covered, 0))
     }
 
     /// The checksum over everything from `start` on.
     pub(super) fn checksum_from(&mut self, start: usize) -> Result<()> {
         let covered = self.bytes.get(start..self.at).unwrap_or_default();
-        self.checksum_over(|| lookup3(covered, 0))
+        self.checksum_over(self.at, || lookup3(covered, 0))
     }
 
-    /// A checksum that is computed in another way.
-    pub(super) fn checksum_over(&mut self, compute: impl FnOnce() -> u32) -> Result<()> {
+    /// A checksum that is computed in another way, over everything up to `end`.
+    pub(super) fn checksum_over(&mut self, end: usize, compute: impl FnOnce() -> u32) -> Result<()> {
         let stored = little(self.take(4)?) as u32;
+        self.under_checksum = end.max(self.at) as u64;
         self.write(4, "checksum", || format!("{stored:08x}"));
         let computed = compute();
         if computed == stored {

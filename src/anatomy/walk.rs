@@ -21,6 +21,8 @@ pub(super) struct Claim {
     pub(super) owner: Owner,
     /// How many pieces one behind the other it stands for.
     pub(super) count: u32,
+    /// Its first bytes as far as checksums in it cover them.
+    pub(super) under_checksum: u64,
     pub(super) note: Option<Box<str>>,
 }
 
@@ -214,6 +216,7 @@ impl Walk {
             scribe.unused("not used");
         }
         let (faults, note) = (std::mem::take(&mut scribe.faults), std::mem::take(&mut scribe.note));
+        let under_checksum = scribe.under_checksum;
         if writes {
             let (fields, owner) = (scribe.into_fields(), self.path(owner));
             let note = note.clone();
@@ -226,6 +229,9 @@ impl Walk {
             self.finding(kind, at, owner, fault);
         }
         self.note(place, note);
+        if let Some(claim) = self.claims.last_mut() {
+            claim.under_checksum = under_checksum;
+        }
     }
 
     /// Says in one line what the piece is that was noted last before there were `before` of them.
@@ -245,7 +251,7 @@ impl Walk {
         let position = self.reader.base().saturating_add(at.get());
         let length = length.min(self.reader.size().saturating_sub(position));
         let note = (!note.is_empty()).then(|| note.into_boxed_str());
-        self.claims.push(Claim { position, length, kind, owner, count: 1, note });
+        self.claims.push(Claim { position, length, kind, owner, count: 1, under_checksum: 0, note });
     }
 
     /// Notes that bytes are elements of a dataset.

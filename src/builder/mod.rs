@@ -9,23 +9,38 @@ mod attribute;
 mod chunking;
 mod chunks;
 mod commit;
+mod conventions;
 mod copied;
+mod copy_chunks;
 mod dataset;
+mod elsewhere;
 mod group;
+mod object;
+mod open_chunks;
+mod plan;
+mod reference;
+mod scales;
+mod scattered;
 mod session;
 mod tree;
 mod writer;
 
-pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape};
+pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
+pub use conventions::ImageClass;
 pub use copied::CopiedElements;
 pub use dataset::{DatasetBuilder, DatasetMut};
+pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
+pub use object::ObjectMut;
+pub use plan::{AllocationTime, FillTime};
+pub(crate) use session::{Open, Session};
+pub(crate) use tree::charset;
 
 use crate::error::{Error, Result};
 use crate::file::File;
+use crate::format::libver::LibVer;
 use crate::index::space::Space;
 use crate::io::{StagedFile, Store};
-use session::Session;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,6 +48,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct CreateOptions {
     overwrite: bool,
+    libver: LibVer,
 }
 
 impl CreateOptions {
@@ -46,6 +62,21 @@ impl CreateOptions {
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
+    }
+
+    /// The oldest libhdf5 that is to read the file; [`LibVer::V18`] where nothing is said.
+    #[must_use]
+    pub fn libver(mut self, libver: LibVer) -> Self {
+        self.libver = libver;
+        self
+    }
+
+    /// Refuses what cannot be written yet.
+    fn checked(&self) -> Result<()> {
+        match self.libver {
+            other if other >= LibVer::V18 => Ok(()),
+            other => Err(Error::unsupported(format!("writing files for the library version bound {other}"))),
+        }
     }
 }
 
@@ -64,8 +95,9 @@ impl File {
     /// # Errors
     /// As [`create`](File::create).
     pub fn create_with(path: impl AsRef<Path>, options: CreateOptions) -> Result<FileMut> {
+        options.checked()?;
         let staged = Arc::new(StagedFile::create(path.as_ref(), options.overwrite)?);
-        let session = new_session(staged.clone());
+        let session = new_session(staged.clone(), &options);
         Ok(FileMut { session, staged: Some(staged) })
     }
 }
@@ -99,15 +131,24 @@ pub struct FileMut {
     staged: Option<Arc<StagedFile>>,
 }
 
-fn new_session(store: Arc<dyn Store>) -> Arc<Session> {
-    Arc::new(Session::new(Space::new(store, commit::SUPERBLOCK)))
+fn new_session(store: Arc<dyn Store>, options: &CreateOptions) -> Arc<Session> {
+    Arc::new(Session::new(Space::new(store, commit::SUPERBLOCK), options.libver))
 }
 
 impl FileMut {
     /// Writes a new file to `store`, which holds nothing yet. Before the commit it holds no HDF5 file: its first bytes
     /// are written last.
     pub fn on_store(store: impl Store + 'static) -> FileMut {
-        FileMut { session: new_session(Arc::new(store)), staged: None }
+        FileMut { session: new_session(Arc::new(store), &CreateOptions::new()), staged: None }
+    }
+
+    /// The same with options. A store has no name, so nothing is ever overwritten.
+    ///
+    /// # Errors
+    /// Of kind [`Unsupported`](crate::ErrorKind::Unsupported) for what cannot be written yet.
+    pub fn on_store_with(store: impl Store + 'static, options: CreateOptions) -> Result<FileMut> {
+        options.checked()?;
+        Ok(FileMut { session: new_session(Arc::new(store), &options), staged: None })
     }
 
     /// The root group.

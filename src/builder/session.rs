@@ -4,16 +4,21 @@
 //! takes long, filtering chunks, happens outside. Once a write has failed nothing more is written, and the file cannot
 //! be committed.
 
-use super::tree::Tree;
-use crate::bytes::{self, Widths};
+use super::scales::Scales;
+use super::tree::{NodeId, Tree};
+use crate::bytes::{self, Address, Widths};
 use crate::data::element::KeepHeap;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::libver::LibVer;
+use crate::format::message::datatype::ReferenceKind;
+use crate::format::object_header;
+use crate::format::reference::{self, Outgoing, Reference};
 use crate::index::heap_writer::HeapWriter;
-use crate::index::space::Space;
+use crate::index::space::{METADATA, Space};
 use std::sync::Mutex;
 
 /// The state of a file that is being written.
-pub(super) struct Session(Mutex<Phase>);
+pub(crate) struct Session(Mutex<Phase>);
 
 enum Phase {
     Open(Box<Open>),
@@ -24,19 +29,23 @@ enum Phase {
 }
 
 /// What is written to.
-pub(super) struct Open {
-    pub(super) space: Space,
-    pub(super) heap: HeapWriter,
-    pub(super) tree: Tree,
+pub(crate) struct Open {
+    pub(crate) space: Space,
+    pub(crate) heap: HeapWriter,
+    pub(crate) tree: Tree,
+    /// The oldest library that is to read the file.
+    pub(crate) libver: LibVer,
+    pub(super) scales: Scales,
 }
 
 impl Session {
-    pub(super) fn new(space: Space) -> Session {
-        Session(Mutex::new(Phase::Open(Box::new(Open { space, heap: HeapWriter::new(), tree: Tree::new() }))))
+    pub(crate) fn new(space: Space, libver: LibVer) -> Session {
+        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver, scales: Scales::default() };
+        Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 
     /// Does something with the open file. If the store fails meanwhile, the file has failed.
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
         let mut phase = self
             .0
             .lock()
@@ -58,7 +67,7 @@ impl Session {
     }
 
     /// Declares the file failed: something was written in part.
-    pub(super) fn fail(&self, error: &Error) {
+    pub(crate) fn fail(&self, error: &Error) {
         if let Ok(mut phase) = self.0.lock()
             && matches!(*phase, Phase::Open(_))
         {
@@ -67,7 +76,7 @@ impl Session {
     }
 
     /// Takes what was open; every later call is refused.
-    pub(super) fn close(&self) -> Result<Open> {
+    pub(crate) fn close(&self) -> Result<Open> {
         let mut phase = self
             .0
             .lock()
@@ -84,7 +93,56 @@ fn failed_before(kind: ErrorKind, message: &str) -> Error {
     Error::new(kind, format!("the file cannot be finished, for an earlier write failed: {message}"))
 }
 
+impl Open {
+    /// Where an object's header will be. Asked for before the header is written, it gets a place at once, for a first
+    /// chunk that only leads on: so references, and links that lead back to where they come from, never have to wait.
+    pub(super) fn address_of(&mut self, id: NodeId) -> Result<Address> {
+        if let Some(address) = self.tree.early(id)? {
+            return Ok(address);
+        }
+        let address = self.space.allocate(object_header::STUB, METADATA)?;
+        self.tree.set_early(id, address)?;
+        Ok(address)
+    }
+
+    /// Says that the file has an object at `address` already, so that references may lead there.
+    pub(crate) fn know(&mut self, address: Address) {
+        self.tree.know(address);
+    }
+
+    /// Refuses what leads to an address of this file that was not given away as an object's: it comes from elsewhere.
+    fn check_reference(&self, to: &Reference) -> Result<()> {
+        match to.address().filter(|_| to.file().is_none()) {
+            Some(address) if self.tree.at(address).is_none() => Err(Error::invalid(format!(
+                "{to}: this file has no object there; references are made with `reference` of the file that is written"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The rank of the dataset that a reference leads to, where it is known.
+    fn rank_of(&self, to: &Reference) -> Option<usize> {
+        let own = to.address().filter(|_| to.file().is_none()).and_then(|a| self.tree.at(a));
+        let own = own.and_then(|id| self.tree.node(id).ok()).and_then(|node| node.rank);
+        let Reference::Region { selection, .. } = to else { return own };
+        selection.rank().or(own)
+    }
+}
+
 impl KeepHeap for Open {
+    fn keep_reference(&mut self, to: &Reference, kind: ReferenceKind) -> Result<Vec<u8>> {
+        self.check_reference(to)?;
+        let rank = self.rank_of(to).unwrap_or(0) as u32;
+        match reference::encode(to, kind, rank, self.libver)? {
+            Outgoing::Whole(bytes) => Ok(bytes),
+            Outgoing::InHeap(mut front, data) => {
+                let id = self.heap.keep(&mut self.space, &data)?;
+                front.extend(bytes::encode(&id, Widths::EIGHT, "global heap reference")?);
+                Ok(front)
+            }
+        }
+    }
+
     fn keep(&mut self, count: u32, data: &[u8]) -> Result<[u8; 16]> {
         let id = self.heap.keep(&mut self.space, data)?;
         let id = bytes::encode(&id, Widths::EIGHT, "global heap reference")?;

@@ -1,7 +1,9 @@
 //! The program's verbs, each a struct whose fields are its options. They use the public API only.
 
+pub mod check;
 pub mod convert;
 pub mod digest;
+pub mod edit;
 pub mod explain;
 mod first_paths;
 pub mod ls;

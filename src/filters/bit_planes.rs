@@ -52,13 +52,18 @@ pub(super) fn join(planes: &[u8], element_size: usize, elements: &mut [u8], spar
         return;
     }
     if element_size == 1 {
-        return join_bytes(planes, rows, elements);
+        return join_planes(planes, rows, elements);
     }
     spare.resize(planes.len(), 0);
-    for (bits, plane) in planes.chunks_exact(8 * rows).zip(spare.chunks_exact_mut(8 * rows)) {
+    join_planes(planes, rows, spare);
+    unshuffle(spare, element_size, elements);
+}
+
+/// Puts eight planes of bits each back into one of bytes.
+fn join_planes(bits: &[u8], rows: usize, bytes: &mut [u8]) {
+    for (bits, plane) in bits.chunks_exact(8 * rows).zip(bytes.chunks_exact_mut(8 * rows)) {
         join_bytes(bits, rows, plane);
     }
-    unshuffle(spare, element_size, elements);
 }
 
 /// Puts eight planes of bits back into one of bytes.
@@ -72,7 +77,9 @@ fn join_bytes(bits: &[u8], rows: usize, plane: &mut [u8]) {
         let mut square: [u64; 8] = std::array::from_fn(|k| u64::from_le_bytes(whole[k][i]));
         transpose::bits(&mut square);
         transpose::bytes(&mut square);
-        *group = square.map(u64::to_le_bytes);
+        for (to, row) in group.iter_mut().zip(square) {
+            *to = row.to_le_bytes();
+        }
     }
     for (i, eight) in last.iter_mut().enumerate() {
         let mut square: [u64; 8] = std::array::from_fn(|k| u64::from(rest[k][i]));

@@ -13,6 +13,7 @@ pub(crate) mod fixed_array;
 pub(crate) mod fractal_heap;
 pub(crate) mod free_space;
 pub(crate) mod global_heap;
+pub(crate) mod libver;
 pub(crate) mod local_heap;
 pub(crate) mod message;
 pub(crate) mod object_header;

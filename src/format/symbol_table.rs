@@ -26,6 +26,18 @@ pub(crate) struct SymbolTableEntry {
 }
 
 impl SymbolTableEntry {
+    /// A hard link.
+    pub(crate) fn hard(name_offset: u64, header: Address) -> SymbolTableEntry {
+        SymbolTableEntry { name_offset, header: Some(header), cache_type: 0, reserved: 0, scratch: [0; 16] }
+    }
+
+    /// A soft link, whose target's name is in the heap as well.
+    pub(crate) fn soft(name_offset: u64, target_offset: u32) -> SymbolTableEntry {
+        let mut scratch = [0; 16];
+        scratch[..4].copy_from_slice(&target_offset.to_le_bytes());
+        SymbolTableEntry { name_offset, header: None, cache_type: 2, reserved: 0, scratch }
+    }
+
     /// The offset in the local heap of a soft link's target.
     pub(crate) fn soft_target(&self) -> Option<u64> {
         let offset = u32::from_le_bytes([self.scratch[0], self.scratch[1], self.scratch[2], self.scratch[3]]);
@@ -60,6 +72,18 @@ pub(crate) fn decode_node(bytes: &[u8], w: Widths, leaf_rank: u16) -> Result<Vec
     Ok(node.entries)
 }
 
+/// Encodes a node, its unused slots zero.
+pub(crate) fn encode_node(entries: &[SymbolTableEntry], w: Widths, leaf_rank: u16) -> Result<Vec<u8>> {
+    let node = Node { version: 1, reserved: 0, count: entries.len() as u16, entries: entries.to_vec() };
+    let mut out = bytes::encode(&node, w, STRUCTURE)?;
+    let size = node_size(w, leaf_rank) as usize;
+    if out.len() > size {
+        return Err(Error::limit("more entries than a symbol table node has room for").in_structure(STRUCTURE));
+    }
+    out.resize(size, 0);
+    Ok(out)
+}
+
 /// Bytes that a node takes, used or not.
 pub(crate) fn node_size(w: Widths, leaf_rank: u16) -> u64 {
     8 + 2 * u64::from(leaf_rank) * SymbolTableEntry::size(w)
@@ -84,6 +108,15 @@ mod tests {
         let entries = decode_node(&bytes, Widths::EIGHT, 4).unwrap();
         assert_eq!((entries[0].header, entries[0].soft_target()), (None, Some(24)));
         assert!(decode_node(&bytes[..40], Widths::EIGHT, 4).is_err());
+    }
+
+    #[test]
+    fn nodes_come_back_as_they_were() {
+        let entries = [SymbolTableEntry::hard(8, Address(800)), SymbolTableEntry::soft(16, 24)];
+        let bytes = encode_node(&entries, Widths::EIGHT, 4).unwrap();
+        assert_eq!(bytes.len(), 328);
+        assert_eq!(decode_node(&bytes, Widths::EIGHT, 4).unwrap(), entries);
+        assert!(encode_node(&vec![entries[0].clone(); 9], Widths::EIGHT, 4).is_err());
     }
 
     #[test]

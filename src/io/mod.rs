@@ -4,19 +4,26 @@
 //! against the end of the file before anything is allocated, burns fuel for metadata, and keeps its pages.
 
 mod cache;
+mod device;
 mod fault;
 mod file;
+mod in_place;
 mod joined;
 mod memory;
 mod mmap;
 mod neighbours;
 mod patched;
 mod reader;
+mod redo;
 mod staged;
 
 pub(crate) use cache::ChunkCache;
+pub(crate) use device::FileDevice;
+pub use device::{Device, Locking};
 pub use fault::{CountingSource, FaultSource, FaultStore};
 pub use file::FileSource;
+pub use in_place::Durability;
+pub(crate) use in_place::{Commit, Tail, finish};
 pub(crate) use joined::JoinedSource;
 pub use memory::{MemorySource, MemoryStore};
 pub use mmap::MapSource;
@@ -25,6 +32,7 @@ pub use neighbours::External;
 pub(crate) use neighbours::{Found, Neighbours, Search};
 pub(crate) use patched::PatchedSource;
 pub(crate) use reader::{Block, Reader, SharedMessages};
+pub(crate) use redo::{Patch, pending};
 pub(crate) use staged::StagedFile;
 
 use crate::error::Result;
@@ -90,6 +98,17 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Of kind [`Io`](crate::ErrorKind::Io), the disk being full among them.
     fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()>;
+
+    /// Fills `buffer` with what was written at `position`; bytes that never were are zeros. Only writing chunks anew
+    /// needs it.
+    ///
+    /// # Errors
+    /// Of kind [`Io`](crate::ErrorKind::Io), and [`Unsupported`](crate::ErrorKind::Unsupported) where the store cannot
+    /// be read.
+    fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        let _ = (position, buffer);
+        Err(crate::Error::unsupported("writing to a chunk again in a store that cannot be read"))
+    }
 
     /// Returns when everything written so far would survive a power cut.
     ///

@@ -111,18 +111,22 @@ impl Store for StagedFile {
         write_all_at(&self.file, position, bytes).map_err(|e| explain(&self.target, e))
     }
 
+    fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        read_all_at(&self.file, position, buffer).map_err(|e| explain(&self.target, e))
+    }
+
     fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(|e| explain(&self.target, e))
     }
 }
 
 #[cfg(unix)]
-fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, position)
 }
 
 #[cfg(windows)]
-fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> std::io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !bytes.is_empty() {
         let n = file.seek_write(bytes, position)?;
@@ -133,7 +137,40 @@ fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &[u8]) -> st
 }
 
 #[cfg(not(any(unix, windows)))]
-fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// What is behind the end of the file reads as zeros.
+fn read_all_at(file: &std::fs::File, mut position: u64, mut buffer: &mut [u8]) -> std::io::Result<()> {
+    while !buffer.is_empty() {
+        let n = match read_at(file, position, buffer) {
+            Ok(n) => n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        if n == 0 {
+            buffer.fill(0);
+            return Ok(());
+        }
+        buffer = &mut buffer[n..];
+        position += n as u64;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn read_at(file: &std::fs::File, position: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, position)
+}
+
+#[cfg(windows)]
+fn read_at(file: &std::fs::File, position: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, position)
+}
+
+#[cfg(not(any(unix, windows)))]
+fn read_at(_: &std::fs::File, _: u64, _: &mut [u8]) -> std::io::Result<usize> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 

@@ -75,6 +75,50 @@ pub(crate) fn find(header: &ObjectHeader, reader: &Reader, name: &[u8]) -> Resul
     found.map(|record| from_heap(reader, header, &mut objects, &record)).transpose()
 }
 
+/// An attribute as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) name: Vec<u8>,
+    /// Of its message: bit 1 set, the body says where among the file's shared messages it is.
+    pub(crate) flags: u8,
+    /// When it was made, where the object tracks that; else its place.
+    pub(crate) order: u32,
+    pub(crate) body: Vec<u8>,
+}
+
+/// All attributes as they are stored, and whether they are in a heap.
+pub(crate) fn stored(header: &ObjectHeader, reader: &Reader) -> Result<(Vec<Stored>, bool)> {
+    let w = reader.widths();
+    let name = |body: &[u8]| Ok::<_, Error>(Attribute::decode(body, w)?.name.0);
+    let mut found = Vec::new();
+    let shared = |id: &[u8; 8]| in_shared_heap(reader, kind::ATTRIBUTE, id);
+    for (_, flags, order, body) in header.messages().filter(|(k, ..)| *k == kind::ATTRIBUTE) {
+        let name = match flags & 2 {
+            0 => name(body)?,
+            _ => follow(reader, kind::ATTRIBUTE, &Shared::decode(body, w)?.0, name)?.0,
+        };
+        let order = order.map_or(found.len() as u32, u32::from);
+        found.push(Stored { name, flags, order, body: body.to_vec() });
+    }
+    let Some((heap, index)) = dense_place(header, reader)? else {
+        return Ok((found, false));
+    };
+    let mut objects = fractal_heap::Objects::open(reader, heap)?;
+    for record in open_index(reader, index)?.records() {
+        let record = record?;
+        let Some((id, [flags, o0, o1, o2, o3, ..])) = record.split_first_chunk::<8>() else {
+            return Err(Error::damaged("ends before its last field").in_structure("version 2 B-tree record"));
+        };
+        let order = u32::from_le_bytes([*o0, *o1, *o2, *o3]);
+        let (name, body) = match flags & 2 {
+            0 => objects.get(id).and_then(|body| Ok((name(&body)?, body)))?,
+            _ => (name(&shared(id)?)?, id.to_vec()),
+        };
+        found.push(Stored { name, flags: *flags, order, body });
+    }
+    Ok((found, true))
+}
+
 fn dense_place(header: &ObjectHeader, reader: &Reader) -> Result<Option<(Address, Address)>> {
     let Some(body) = header.find(kind::ATTRIBUTE_INFO) else {
         return Ok(None);

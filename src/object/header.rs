@@ -126,6 +126,11 @@ impl ObjectHeader {
         self.bytes.len() as u64
     }
 
+    /// All messages but those that hold nothing or lead on: type, flags, creation order and body.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (u16, u8, Option<u16>, &[u8])> {
+        self.messages.iter().map(|m| (m.kind, m.flags, m.order, &self.bytes[m.body.clone()]))
+    }
+
     /// The bodies of all messages of a kind, in order.
     pub(crate) fn all(&self, kind: u16) -> impl Iterator<Item = Body<'_>> {
         let of_kind = self.messages.iter().filter(move |m| m.kind == kind);

@@ -93,6 +93,18 @@ pub(crate) fn all(
     Sorted::new(messages, w, order).map(Links::Sorted)
 }
 
+/// The links of a new-style group as the messages that they are stored as, in no certain order.
+pub(crate) fn stored(header: &ObjectHeader, reader: &Reader) -> Result<Vec<Vec<u8>>> {
+    match place(header, reader)? {
+        Place::SymbolTable(_) => Err(Error::mismatch("an old-style group has no link messages")),
+        Place::Header => Ok(header.all(kind::LINK).map(|body| body.bytes.to_vec()).collect()),
+        Place::Heap { heap, name_index, .. } => {
+            let mut names = open(reader, name_index, BY_NAME, 4 + ID)?.records();
+            InHeap::stored(reader, heap, &mut names)?.messages().collect()
+        }
+    }
+}
+
 /// Opens an index whose records have this kind and size.
 fn open(reader: &Reader, at: Address, kind: u8, record_size: usize) -> Result<btree2::Tree> {
     let tree = btree2::Tree::open(reader, at, kind)?;

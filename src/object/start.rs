@@ -8,7 +8,7 @@ use crate::format::drivers::{self, Drivers};
 use crate::format::message::{kind, small};
 use crate::format::shared_messages::{self, TableMessage};
 use crate::format::superblock::{MAX_SIZE, SIGNATURE, Superblock};
-use crate::io::{Neighbours, Reader, SharedMessages, Source};
+use crate::io::{self, Neighbours, PatchedSource, Reader, SharedMessages, Source};
 use std::sync::Arc;
 
 /// The most bytes of a metadata cache image.
@@ -21,8 +21,11 @@ pub(crate) fn read(
     neighbours: Option<Neighbours>,
 ) -> Result<(Reader, Superblock)> {
     let joined = source.is_joined();
-    let reader = Reader::new(source, limits, neighbours)?;
+    let reader = Reader::new(source, limits.clone(), neighbours.clone())?;
     let (mut superblock, position) = find_superblock(&reader)?;
+    if let Some(source) = with_interrupted(&reader, &superblock, position)? {
+        return read(source, limits, neighbours);
+    }
     // A block put in front of the file, or taken away, shifts everything by the same distance.
     let length = superblock.end.checked_sub(superblock.base);
     let end = length.and_then(|n| position.checked_add(n)).ok_or_else(|| {
@@ -60,6 +63,22 @@ pub(crate) fn read(
         }
     }
     Ok((reader, superblock))
+}
+
+/// The file as the commit makes it that its last editor was interrupted in, where it ends with the record of one.
+fn with_interrupted(reader: &Reader, superblock: &Superblock, position: u64) -> Result<Option<Arc<dyn Source>>> {
+    // Nobody else leaves anything behind the end.
+    let end = superblock.end.saturating_sub(superblock.base).saturating_add(position);
+    if reader.size() <= end || reader.source().is_joined() {
+        return Ok(None);
+    }
+    let source = reader.source();
+    let Some(patches) = io::pending(&**source, position)? else {
+        return Ok(None);
+    };
+    let patches = patches.into_iter().map(|p| (p.position, p.bytes)).collect();
+    // Patches on one another are not of our making.
+    Ok(PatchedSource::new(source.clone(), patches).ok().map(|s| Arc::new(s) as Arc<dyn Source>))
 }
 
 fn split() -> Error {

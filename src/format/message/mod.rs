@@ -36,6 +36,7 @@ pub(crate) mod kind {
     pub(crate) const DRIVER_INFO: u16 = 0x14;
     pub(crate) const ATTRIBUTE_INFO: u16 = 0x15;
     pub(crate) const REFERENCE_COUNT: u16 = 0x16;
+    pub(crate) const FILE_SPACE_INFO: u16 = 0x17;
     pub(crate) const METADATA_CACHE_IMAGE: u16 = 0x18;
     /// The first number that no version of the format has given a meaning.
     pub(crate) const UNASSIGNED: u16 = 0x19;
@@ -51,6 +52,13 @@ pub(crate) enum Shared {
 }
 
 impl Shared {
+    /// Encodes a body that leads to a committed datatype, as every libhdf5 does.
+    pub(crate) fn encode_committed(at: crate::bytes::Address) -> Vec<u8> {
+        const VERSION: u8 = 2;
+        const COMMITTED: u8 = 2;
+        [&[VERSION, COMMITTED][..], &at.get().to_le_bytes()].concat()
+    }
+
     /// Decodes the body of a message whose envelope has the "shared" bit set; tells how many bytes it took.
     pub(crate) fn decode(body: &[u8], w: crate::bytes::Widths) -> crate::Result<(Shared, usize)> {
         use crate::bytes::{Address, decode};

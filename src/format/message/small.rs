@@ -58,9 +58,11 @@ pub(crate) struct GroupInfo {
 pub(crate) struct AttributeInfo {
     #[br(assert(version == 0, "version {version}"))]
     version: u8,
+    /// Bit 0 creation order tracked, 1 indexed.
     flags: u8,
+    /// The creation order of the next attribute.
     #[br(if(flags & 1 != 0))]
-    max_creation_order: Option<u16>,
+    pub(crate) max_creation_order: Option<u16>,
     #[br(parse_with = Address::read_optional, args(w))]
     #[bw(write_with = Address::write_optional, args(w))]
     pub(crate) heap: Option<Address>,
@@ -82,6 +84,15 @@ impl AttributeInfo {
         name_index: None,
         order_index: None,
     };
+
+    /// All attributes in the header, with their creation order where that is tracked, and indexed in a heap.
+    pub(crate) fn tracking(tracked: bool, indexed: bool) -> AttributeInfo {
+        AttributeInfo {
+            flags: u8::from(tracked) | u8::from(indexed) << 1,
+            max_creation_order: tracked.then_some(0),
+            ..AttributeInfo::COMPACT
+        }
+    }
 
     /// All attributes in a heap, no creation order.
     pub(crate) fn dense(heap: Address, name_index: Address) -> AttributeInfo {

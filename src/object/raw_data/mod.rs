@@ -6,7 +6,7 @@ mod piece;
 mod span;
 
 use super::ObjectHeader;
-use super::chunks::{ChunkTable, Grid};
+use super::chunks::{ChunkRecord, ChunkTable, Grid};
 use super::runs;
 use crate::bytes::{Address, zeroed};
 use crate::data::selection::{Axis, Bounds, Kind, Run, Scattered, Selection};
@@ -167,6 +167,25 @@ impl RawData {
         let mut bytes = zeroed(record.size)?;
         reader.raw_into(record.address, &mut bytes)?;
         Ok(Some((bytes, record.mask)))
+    }
+
+    /// All chunks that are stored: the first element of each, and where it is; nothing for other layouts.
+    pub(crate) fn stored_chunks(&self, reader: &Reader) -> Result<Vec<(Vec<u64>, ChunkRecord)>> {
+        let Layout::Chunked(layout) = &self.layout else {
+            return Ok(Vec::new());
+        };
+        let (grid, table) = self.chunks(reader, layout)?;
+        // A copy of chunks that share their bytes would become more than the file that they come from.
+        if table.stored(grid).1 > reader.size() {
+            return Err(Error::damaged("chunks that lie upon each other").in_structure("chunk index"));
+        }
+        let offset = |number| grid.position(number).iter().zip(&grid.chunk).map(|(p, c)| p * c).collect();
+        table.records(grid).map(|r| r.map(|(number, record)| (offset(number), record))).collect()
+    }
+
+    /// Whether chunks that reach beyond the dataset are stored without filters.
+    pub(crate) fn has_plain_edges(&self) -> bool {
+        matches!(&self.layout, Layout::Chunked(layout) if layout.plain_edges)
     }
 
     fn total_bytes(&self) -> Result<u64> {

@@ -143,6 +143,27 @@ pub enum ReferenceKind {
     Standard,
 }
 
+impl ReferenceKind {
+    /// Bytes of an element.
+    pub(crate) fn size(self, w: Widths) -> u32 {
+        match self {
+            ReferenceKind::Object => w.offset.into(),
+            ReferenceKind::Region => u32::from(w.offset) + 4,
+            // Kind, flags, and the size and place of a heap object, or an address with its size.
+            ReferenceKind::Standard => u32::from(w.offset) + 10,
+        }
+    }
+
+    /// As messages name it.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            ReferenceKind::Object => "object references",
+            ReferenceKind::Region => "region references",
+            ReferenceKind::Standard => "references",
+        }
+    }
+}
+
 /// A member of a compound datatype.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
@@ -258,6 +279,17 @@ impl Datatype {
         Datatype::Integer { bits: Bits::full(size, ByteOrder::Little), signed }
     }
 
+    /// References of one kind, as this library writes them.
+    pub const fn reference(kind: ReferenceKind) -> Datatype {
+        // Addresses take 8 bytes.
+        let size = match kind {
+            ReferenceKind::Object => 8,
+            ReferenceKind::Region => 12,
+            ReferenceKind::Standard => 18,
+        };
+        Datatype::Reference { kind, size }
+    }
+
     /// Variable-length UTF-8, as h5py stores `str`.
     pub(crate) fn text(w: Widths) -> Datatype {
         Datatype::VariableString { padding: Padding::NullTerminated, charset: Charset::Utf8, size: variable_size(w) }
@@ -280,6 +312,16 @@ impl Datatype {
             Datatype::Reference { .. } | Datatype::Sequence { .. } | Datatype::VariableString { .. } => true,
             Datatype::Compound { members, .. } => members.iter().any(|m| m.datatype.has_references_to_file()),
             Datatype::Array { base, .. } => base.has_references_to_file(),
+            _ => false,
+        }
+    }
+
+    /// Whether elements are of any length, or something inside of them is.
+    pub fn is_variable_length(&self) -> bool {
+        match self {
+            Datatype::Sequence { .. } | Datatype::VariableString { .. } => true,
+            Datatype::Compound { members, .. } => members.iter().any(|m| m.datatype.is_variable_length()),
+            Datatype::Array { base, .. } => base.is_variable_length(),
             _ => false,
         }
     }

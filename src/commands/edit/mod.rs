@@ -1,0 +1,123 @@
+//! `edit`: changes attributes, links and objects of a file in place, all or nothing.
+
+mod action;
+
+use super::output::printable;
+use super::{Command, Outcome, Progress};
+use crate::error::{Context, Error, Result};
+use crate::{EditOptions, File, Locking};
+use action::Action;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Changes attributes, links and objects of a file in place, all or nothing.
+///
+/// All actions together are one commit: interrupted anywhere, the file holds either what it held before or what it was to
+/// hold. Actions are given on the command line, or in a script, one a line, with quotes as in a shell and # for comments:
+///
+///   set-attr PATH NAME VALUE [TYPE]   sets an attribute, in place of one of the same name
+///   rm-attr PATH NAME                 removes one
+///   rename-attr PATH NAME NEW         gives one another name
+///   rm PATH                           removes a link, and the object if it has no other
+///   mv PATH NEW                       gives a link another name, in the same group or another one
+///   ln TARGET PATH                    a further name (hard link) of an object
+///   ln-soft TARGET PATH               a soft link
+///   ln-external FILE TARGET PATH      a link into another file
+///
+/// VALUE is a number, true or false, a text, or a list of one of them as in JSON: [1, 2.5] or ["a", "b"]; a text in
+/// double quotes is a text whatever it looks like. TYPE says how it is stored: i8 to i64, u8 to u64, f32, f64, bool, str.
+/// What is left out is i64 for whole numbers, f64 for others.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  h5manager edit run.h5 set-attr /detector/counts unit photons
+  h5manager edit run.h5 set-attr / shape '[480, 640]' u16
+  h5manager edit run.h5 mv /detector/old /detector/counts
+  h5manager edit run.h5 --dry-run rm /scratch
+  h5manager edit run.h5 --script changes.txt     all lines, one commit"
+)]
+pub struct Edit {
+    /// The file.
+    file: PathBuf,
+    /// Reads actions from this file, one a line; - is the standard input.
+    #[arg(long, value_name = "SCRIPT")]
+    script: Option<PathBuf>,
+    /// Tries everything, and commits nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// What to do where the file cannot be locked: require the lock, try to get it, or do without.
+    #[arg(long, value_name = "HOW", default_value = "require", value_parser = ["require", "try", "none"])]
+    lock: String,
+    /// Edits a file that says a writer has it open: one that died leaves that mark.
+    #[arg(long)]
+    ignore_marks: bool,
+    /// The action and what it needs.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ACTION")]
+    action: Vec<String>,
+}
+
+impl Command for Edit {
+    fn run(&self, out: &mut dyn Write, _: &dyn Progress) -> Result<Outcome> {
+        let actions = self.actions()?;
+        let locking = match &*self.lock {
+            "try" => Locking::Try,
+            "none" => Locking::None,
+            _ => Locking::Require,
+        };
+        let options = EditOptions::new().locking(locking).ignore_marks(self.ignore_marks);
+        let mut edit = File::edit_with(&self.file, options)?;
+        for (place, action) in &actions {
+            action.apply(&mut edit).map_err(|e| at(place, &e))?;
+            writeln!(out, "{action}")?;
+        }
+        let changes = if actions.len() == 1 { "1 change".into() } else { format!("{} changes", actions.len()) };
+        let name = printable(&self.file);
+        if self.dry_run {
+            writeln!(out, "{name}: {changes} possible; nothing was changed (--dry-run)")?;
+        } else {
+            edit.commit().on(&name)?;
+            writeln!(out, "{name}: {changes} committed")?;
+        }
+        Ok(Outcome::Fine)
+    }
+}
+
+impl Edit {
+    /// All actions, each with the line of the script that it comes from.
+    fn actions(&self) -> Result<Vec<(Option<usize>, Action)>> {
+        let mut actions = Vec::new();
+        if !self.action.is_empty() {
+            actions.push((None, Action::parse(&self.action)?));
+        }
+        if let Some(script) = &self.script {
+            for (i, line) in read(script)?.lines().enumerate() {
+                let place = Some(i + 1);
+                let words = action::words(line).map_err(|e| at(&place, &e))?;
+                if !words.is_empty() {
+                    actions.push((place, Action::parse(&words).map_err(|e| at(&place, &e))?));
+                }
+            }
+        }
+        if actions.is_empty() {
+            let message = "nothing to do: give an action, such as set-attr PATH NAME VALUE, or a --script";
+            return Err(Error::invalid(message));
+        }
+        Ok(actions)
+    }
+}
+
+fn read(script: &Path) -> Result<String> {
+    if script == Path::new("-") {
+        return Ok(std::io::read_to_string(std::io::stdin())?);
+    }
+    std::fs::read_to_string(script).map_err(Error::from).on(&printable(script))
+}
+
+/// An error with the line of the script that it is about.
+fn at(place: &Option<usize>, e: &Error) -> Error {
+    match place {
+        Some(line) => Error::new(e.kind(), format!("line {line} of the script: {e}")),
+        None => Error::new(e.kind(), e.to_string()),
+    }
+}

@@ -1,0 +1,224 @@
+//! The attributes of an edited object: all of them in memory, put back into its header or into a heap.
+
+use super::dense::{self, Item};
+use super::header::{Header, MOST_BODY, Message};
+use crate::builder::{ArrayLike, charset};
+use crate::bytes::{self, Address, Widths};
+use crate::data::element::KeepHeap;
+use crate::error::{Error, Result};
+use crate::format::message::attribute::{Attribute, Held};
+use crate::format::message::dataspace::{Dataspace, MAX_RANK};
+use crate::format::message::datatype::{Charset, Name};
+use crate::format::message::small::AttributeInfo;
+use crate::format::message::{Shared, kind};
+use crate::index::space::Space;
+use crate::io::Reader;
+use crate::object::ObjectHeader;
+use crate::object::attributes::{self, Stored};
+
+/// The most bytes of an attribute, as for new files.
+const MOST: u64 = 64 << 20;
+
+/// The creation order of an attribute whose object tracks none.
+const NO_ORDER: u32 = 0xffff;
+
+/// The flag of a message that stands elsewhere.
+const SHARED: u8 = 2;
+
+/// A message that is not to be shared.
+const UNSHARED: u8 = 4;
+
+/// An object's attributes.
+pub(super) struct Attributes {
+    /// In the order in which they were made or are stored.
+    list: Vec<Stored>,
+    was_dense: bool,
+    next_order: u32,
+}
+
+impl Attributes {
+    pub(super) fn load(reader: &Reader, header: &Header) -> Result<Attributes> {
+        let loaded = ObjectHeader::load(reader, header.address)?;
+        let (mut list, was_dense) = attributes::stored(&loaded, reader)?;
+        let next_order = match info(header)? {
+            Some(AttributeInfo { max_creation_order: Some(next), .. }) => next.into(),
+            _ => list.iter().map(|a| a.order + 1).max().unwrap_or(0),
+        };
+        if header.tracks_order() {
+            list.sort_by_key(|a| a.order);
+        }
+        Ok(Attributes { list, was_dense, next_order })
+    }
+
+    /// The message of the attribute of this name.
+    pub(super) fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.list.iter().find(|a| a.name == name).map(|a| &a.body[..])
+    }
+
+    /// The committed datatypes that they use.
+    pub(super) fn committed_types(&self) -> Result<Vec<Address>> {
+        let own = self.list.iter().filter(|a| a.flags & SHARED == 0);
+        own.filter_map(|a| committed(&a.body).transpose()).collect()
+    }
+
+    /// Puts in an encoded message, in place of that of the same name.
+    pub(super) fn set(&mut self, name: &[u8], body: Vec<u8>, tracked: bool) -> Result<()> {
+        if let Some(there) = self.list.iter_mut().find(|a| a.name == name) {
+            (there.body, there.flags) = (body, there.flags & !SHARED);
+            return Ok(());
+        }
+        if tracked && self.next_order >= NO_ORDER {
+            return Err(Error::limit("more than 65,535 attributes of an object that tracks their order"));
+        }
+        let order = self.next_order;
+        self.next_order += u32::from(tracked);
+        self.list.push(Stored { name: name.to_vec(), flags: 0, order, body });
+        Ok(())
+    }
+
+    /// Takes one away, and returns its message.
+    pub(super) fn remove(&mut self, name: &[u8]) -> Option<Vec<u8>> {
+        let at = self.list.iter().position(|a| a.name == name)?;
+        Some(self.list.remove(at).body)
+    }
+
+    /// Gives one another name.
+    pub(super) fn rename(&mut self, name: &[u8], to: &[u8]) -> Result<()> {
+        if self.list.iter().any(|a| a.name == to) {
+            return Err(Error::conflict(format!("attribute {} exists already", Name(to.to_vec()))));
+        }
+        let there = self.list.iter_mut().find(|a| a.name == name).ok_or_else(|| missing(name))?;
+        if there.flags & SHARED != 0 {
+            return Err(Error::unsupported("renaming an attribute that is kept among the file's shared messages"));
+        }
+        there.body = renamed(&there.body, to)?;
+        there.name = to.to_vec();
+        Ok(())
+    }
+
+    /// Puts all into the header, or into a heap in new space.
+    pub(super) fn store(&self, header: &mut Header, space: &mut Space) -> Result<()> {
+        let (most, least) = header.phase_change;
+        let count = self.list.len();
+        let large = self.list.iter().any(|a| a.body.len() > MOST_BODY);
+        let many = count > usize::from(most) || (self.was_dense && count >= usize::from(least).max(1));
+        let dense = header.version > 1 && (large || many);
+        if dense != self.was_dense && self.list.iter().any(|a| a.flags & SHARED != 0) {
+            let message = "moving attributes between header and heap that are kept among the file's shared messages";
+            return Err(Error::unsupported(message));
+        }
+        header.remove(kind::ATTRIBUTE);
+        let mut info = info(header)?;
+        if header.version > 1 && count > 0 {
+            info.get_or_insert_with(|| AttributeInfo::tracking(header.tracks_order(), header.indexes_order()));
+        }
+        if let Some(info) = &mut info {
+            (info.heap, info.name_index, info.order_index) = (None, None, None);
+            info.max_creation_order = info.max_creation_order.map(|_| self.next_order as u16);
+            if dense {
+                let dense = self.write_dense(space, header)?;
+                (info.heap, info.name_index) = (Some(dense.heap), Some(dense.name_index));
+                info.order_index = dense.order_index;
+            }
+            header.set(kind::ATTRIBUTE_INFO, UNSHARED, bytes::encode(&*info, Widths::EIGHT, "attribute info")?);
+        }
+        let tracked = header.tracks_order();
+        if !dense {
+            header.messages.extend(self.list.iter().map(|a| Message {
+                kind: kind::ATTRIBUTE,
+                flags: a.flags,
+                order: if tracked { a.order as u16 } else { 0 },
+                body: a.body.clone(),
+            }));
+        }
+        Ok(())
+    }
+
+    fn write_dense(&self, space: &mut Space, header: &Header) -> Result<dense::Dense> {
+        let tracked = header.tracks_order();
+        let items: Vec<Item<'_>> = self
+            .list
+            .iter()
+            .map(|a| Item {
+                name: &a.name,
+                flags: a.flags,
+                order: if tracked { a.order } else { NO_ORDER }.into(),
+                body: &a.body,
+                shared: if a.flags & SHARED != 0 { a.body.first_chunk::<8>().copied() } else { None },
+            })
+            .collect();
+        dense::attributes(space, &items, header.indexes_order())
+    }
+}
+
+pub(super) fn missing(name: &[u8]) -> Error {
+    Error::not_found(format!("no attribute {}", Name(name.to_vec())))
+}
+
+fn info(header: &Header) -> Result<Option<AttributeInfo>> {
+    let decode = |m: &Message| bytes::decode::<AttributeInfo>(&m.body, Widths::EIGHT, "attribute info");
+    header.find(kind::ATTRIBUTE_INFO).map(|m| Ok(decode(m)?.0)).transpose()
+}
+
+/// The message of an attribute under another name; everything else stays as it is, shared parts too.
+fn renamed(body: &[u8], to: &[u8]) -> Result<Vec<u8>> {
+    let damaged = || Error::damaged("ends before its data").in_structure("attribute");
+    if to.is_empty() || to.contains(&0) {
+        return Err(Error::invalid("the name of an attribute must not be empty or contain a NUL"));
+    }
+    let (&version, name_size) = body.first().zip(body.get(2..4)).ok_or_else(damaged)?;
+    let old = usize::from(u16::from_le_bytes([name_size[0], name_size[1]]));
+    let start = if version == 3 { 9 } else { 8 };
+    let place = |n: usize| if version == 1 { n.next_multiple_of(8) } else { n };
+    let size =
+        u16::try_from(to.len() + 1).map_err(|_| Error::limit("an attribute's name of more than 65,534 bytes"))?;
+    let mut out = body.get(..start).ok_or_else(damaged)?.to_vec();
+    out[2..4].copy_from_slice(&size.to_le_bytes());
+    if version == 3 {
+        out[8] = u8::from(charset(to) == Charset::Utf8);
+    }
+    out.extend_from_slice(to);
+    out.resize(start + place(to.len() + 1), 0);
+    out.extend_from_slice(body.get(start + place(old)..).ok_or_else(damaged)?);
+    Ok(out)
+}
+
+/// The committed datatype that an attribute uses.
+pub(super) fn committed(body: &[u8]) -> Result<Option<Address>> {
+    Ok(match Attribute::decode(body, Widths::EIGHT)?.datatype {
+        Held::Shared(Shared::Committed(address)) => Some(address),
+        _ => None,
+    })
+}
+
+/// Encodes an attribute; its variable-length data go to the heap.
+pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, heap: &mut dyn KeepHeap) -> Result<Vec<u8>> {
+    let (shape, datatype) = (value.shape(), value.element_datatype());
+    let shown = Name(name.to_vec());
+    let elements = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d));
+    let size = elements.and_then(|n| n.checked_mul(datatype.size()));
+    let (Some(elements), true) = (elements, size.is_some_and(|n| n <= MOST)) else {
+        return Err(Error::limit(format!("attribute {shown}: more than 64 MiB; write it as a dataset")));
+    };
+    if shape.len() > MAX_RANK {
+        return Err(Error::limit(format!("{} dimensions, {MAX_RANK} are possible", shape.len())));
+    }
+    let mut data = Vec::new();
+    match value.as_stored(&datatype) {
+        _ if value.is_null() => {}
+        Some(bytes) => data.extend_from_slice(bytes),
+        None => value.store(0..elements as usize, &datatype, heap, &mut data)?,
+    }
+    let attribute = Attribute {
+        name: shown,
+        charset: charset(name),
+        datatype: Held::Here(datatype),
+        dataspace: Held::Here(match &shape[..] {
+            _ if value.is_null() => Dataspace::Null,
+            [] => Dataspace::Scalar,
+            _ => Dataspace::Simple { dims: shape, max: None },
+        }),
+        data,
+    };
+    attribute.encode(Widths::EIGHT)
+}

@@ -1,0 +1,279 @@
+//! Editing a file in place: a commit happens as a whole or not at all, whatever interrupts it.
+//!
+//! [`FileEdit`] collects changes in memory; what is new is written behind the old end of the file, where nobody looks.
+//! Object headers stay where they are, so that hard links and references stay right; one that becomes too large goes on
+//! behind the old end. [`FileEdit::commit`] makes the changes of old bytes by way of a redo record, see `io/redo.rs`.
+
+mod attributes;
+mod dense;
+mod header;
+mod limits;
+mod links;
+mod references;
+mod superblock;
+mod symbols;
+mod work;
+
+use crate::builder::ArrayLike;
+use crate::bytes::Limits;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::file::File;
+use crate::format::message::datatype::Name;
+use crate::format::message::link::Target;
+use crate::io::{Device, Durability, FileDevice, Locking};
+use std::path::Path;
+use std::sync::Arc;
+use work::Work;
+
+/// How a file is edited.
+#[derive(Clone, Debug, Default)]
+pub struct EditOptions {
+    limits: Limits,
+    locking: Locking,
+    durability: Durability,
+    ignore_marks: bool,
+}
+
+impl EditOptions {
+    /// The defaults: the file is locked, commits are synced.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bounds inside which the file is read.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What is done about other programs that have the file open.
+    #[must_use]
+    pub fn locking(mut self, locking: Locking) -> Self {
+        self.locking = locking;
+        self
+    }
+
+    /// What a commit stands: a power cut, the end of the process, or nothing.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Whether a file is edited that says a writer has it open: one may have died with it. Default: no.
+    #[must_use]
+    pub fn ignore_marks(mut self, ignore: bool) -> Self {
+        self.ignore_marks = ignore;
+        self
+    }
+}
+
+/// A file that is edited in place. What is changed is seen by nobody before [`commit`](FileEdit::commit); dropped before
+/// that, the file is as it was.
+///
+/// ```
+/// # fn main() -> h5manager::Result<()> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("run.h5");
+/// use h5manager::File;
+///
+/// # let mut out = File::create(&path)?;
+/// # out.build("counts").write(&[1u32, 2, 3])?;
+/// # out.commit()?;
+/// let mut edit = File::edit(&path)?;
+/// edit.set_attribute("counts", "unit", "photons")?;
+/// edit.commit()?;
+/// assert_eq!(File::open(&path)?.dataset("counts")?.attribute("unit")?.unwrap().read_one::<String>()?, "photons");
+/// # Ok(())
+/// # }
+/// ```
+pub struct FileEdit {
+    device: Arc<dyn Device>,
+    options: EditOptions,
+    /// Commits made.
+    number: u32,
+    phase: Phase,
+}
+
+enum Phase {
+    Open(Box<Work>),
+    /// What went wrong; the file must be opened again.
+    Failed(ErrorKind, String),
+}
+
+impl File {
+    /// Opens a file to edit it in place; finishes the commit that an earlier editor was interrupted in.
+    ///
+    /// # Errors
+    /// As [`File::open`]; `Conflict` if another program has the file open, or says so; `Unsupported` for files that are
+    /// split over several, whose addresses are not 8 bytes wide, or that hold an image of libhdf5's metadata cache.
+    pub fn edit(path: impl AsRef<Path>) -> Result<FileEdit> {
+        Self::edit_with(path, EditOptions::new())
+    }
+
+    /// As [`edit`](File::edit), with options.
+    ///
+    /// # Errors
+    /// As [`edit`](File::edit).
+    pub fn edit_with(path: impl AsRef<Path>, options: EditOptions) -> Result<FileEdit> {
+        let path = path.as_ref();
+        let device = FileDevice::open(path, options.locking)?;
+        Self::edit_on(Arc::new(device), options).on(&path.display().to_string())
+    }
+
+    /// Edits a file wherever its bytes are; locks are the caller's.
+    ///
+    /// # Errors
+    /// As [`edit`](File::edit).
+    pub fn edit_on(device: Arc<dyn Device>, options: EditOptions) -> Result<FileEdit> {
+        let work = Work::begin(&device, &options)?;
+        Ok(FileEdit { device, options, number: 0, phase: Phase::Open(Box::new(work)) })
+    }
+}
+
+impl FileEdit {
+    fn work(&mut self) -> Result<&mut Work> {
+        match &mut self.phase {
+            Phase::Open(work) => Ok(work),
+            Phase::Failed(kind, message) => {
+                let message = format!("the file must be opened again, for an earlier step failed: {message}");
+                Err(Error::new(*kind, message))
+            }
+        }
+    }
+
+    /// Sets an attribute of the object at `path`, in place of one of the same name.
+    ///
+    /// # Errors
+    /// `NotFound` without the object; `Invalid` for an empty name; `Limit` for more than 64 MiB, or for more than 64 KiB
+    /// where the object has a header of version 1.
+    pub fn set_attribute(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        name: impl AsRef<[u8]>,
+        value: impl ArrayLike,
+    ) -> Result<()> {
+        self.work()?.set_attribute(path.as_ref(), name.as_ref(), &value).on(&shown(&path))
+    }
+
+    /// Removes an attribute of the object at `path`.
+    ///
+    /// # Errors
+    /// `NotFound` without the object or the attribute.
+    pub fn remove_attribute(&mut self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> Result<()> {
+        self.work()?.remove_attribute(path.as_ref(), name.as_ref()).on(&shown(&path))
+    }
+
+    /// Gives an attribute of the object at `path` another name; its elements stay as they are.
+    ///
+    /// # Errors
+    /// `NotFound` without the object or the attribute, `Conflict` if there is one of the new name.
+    pub fn rename_attribute(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        name: impl AsRef<[u8]>,
+        to: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        self.work()?.rename_attribute(path.as_ref(), name.as_ref(), to.as_ref()).on(&shown(&path))
+    }
+
+    /// Gives the object at `target` a further name, `path`.
+    ///
+    /// # Errors
+    /// `NotFound` without the object or the group of the new name, `Conflict` if something has that name.
+    pub fn link_hard(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<()> {
+        self.work()?.link_hard(path.as_ref(), target.as_ref()).on(&shown(&path))
+    }
+
+    /// Makes a soft link: a name for whatever is at the path `target`, if anything is.
+    ///
+    /// # Errors
+    /// `NotFound` without the group of the new name, `Conflict` if something has that name.
+    pub fn link_soft(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<()> {
+        let target = Target::Soft(Name(target.as_ref().to_vec()));
+        self.work()?.link(path.as_ref(), target).on(&shown(&path))
+    }
+
+    /// Makes an external link: a name for whatever is at the path `target` of another file, named as this file is to look
+    /// for it.
+    ///
+    /// # Errors
+    /// As [`link_soft`](Self::link_soft); `Unsupported` in an old-style group, which cannot hold one.
+    pub fn link_external(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        file: impl AsRef<[u8]>,
+        target: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        let (file, inside) = (Name(file.as_ref().to_vec()), Name(target.as_ref().to_vec()));
+        self.work()?.link(path.as_ref(), Target::External { file, path: inside }).on(&shown(&path))
+    }
+
+    /// Removes a link, and the object with it if nothing else leads there. The room that it took is not used again
+    /// before the file is repacked.
+    ///
+    /// # Errors
+    /// `NotFound` without the link, `Invalid` for the root group.
+    pub fn remove(&mut self, path: impl AsRef<[u8]>) -> Result<()> {
+        self.work()?.remove(path.as_ref()).on(&shown(&path))
+    }
+
+    /// Gives a link another name, in the same group or another one.
+    ///
+    /// # Errors
+    /// `NotFound` without the link or the group of the new name, `Conflict` if something has that name, `Invalid` for a
+    /// group that would come to lie in itself.
+    pub fn rename(&mut self, path: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Result<()> {
+        self.work()?.rename(path.as_ref(), to.as_ref()).on(&shown(&path))
+    }
+
+    /// The file as the last commit left it.
+    ///
+    /// # Errors
+    /// That of an earlier step that failed.
+    pub fn file(&mut self) -> Result<&File> {
+        Ok(self.work()?.file())
+    }
+
+    /// Makes all changes since the last commit. When this returns, they are on the disk, as far as
+    /// [`EditOptions::durability`] wants it; if it fails, or the machine does meanwhile, the file holds all of them or
+    /// none, once it is opened again.
+    ///
+    /// # Errors
+    /// `Io` if the disk is full or fails: then this handle takes nothing more. `Limit` if more than 256 MiB change that
+    /// are there already, without having moved.
+    pub fn commit(&mut self) -> Result<()> {
+        let number = self.number + 1;
+        let (device, options) = (self.device.clone(), self.options.clone());
+        let work = self.work()?;
+        if !work.is_changed() {
+            return Ok(());
+        }
+        let done = work.commit(&*device, number, options.durability);
+        let begun = done.and_then(|()| Work::begin(&device, &options));
+        match begun {
+            Ok(work) => {
+                (self.number, self.phase) = (number, Phase::Open(Box::new(work)));
+                Ok(())
+            }
+            Err(e) => {
+                self.phase = Phase::Failed(e.kind(), e.to_string());
+                Err(e)
+            }
+        }
+    }
+}
+
+impl Drop for FileEdit {
+    fn drop(&mut self) {
+        if let Phase::Open(work) = &mut self.phase {
+            work.give_up(&*self.device);
+        }
+    }
+}
+
+/// A path for people.
+fn shown(path: &impl AsRef<[u8]>) -> String {
+    String::from_utf8_lossy(path.as_ref()).into_owned()
+}

@@ -1,0 +1,413 @@
+//! The changes between two commits: edited objects by the address of their header, and new space behind the old end.
+
+use super::EditOptions;
+use super::attributes::{self, Attributes, missing};
+use super::header::Header;
+use super::limits::{self, FileSpace};
+use super::links::Links;
+use super::superblock::Stored;
+use crate::builder::{ArrayLike, Open, Session};
+use crate::bytes::{Address, Limits, Widths};
+use crate::error::{Error, Result};
+use crate::file::File;
+use crate::format::libver::LibVer;
+use crate::format::message::datatype::Name;
+use crate::format::message::link::Target;
+use crate::format::message::{Shared, kind};
+use crate::index::space::{METADATA, Space};
+use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
+use crate::object::{ObjectHeader, links};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+pub(super) struct Work {
+    /// The file as it is.
+    file: File,
+    superblock: Stored,
+    file_space: Option<FileSpace>,
+    tail: Arc<Tail>,
+    /// New space, and the heap of new variable-length data.
+    session: Arc<Session>,
+    objects: BTreeMap<Address, Edited>,
+}
+
+/// The longest name: with its address and flags it fits an object header message.
+const MOST_NAME: usize = 65_000;
+
+/// An object that changes.
+struct Edited {
+    header: Header,
+    attributes: Option<Attributes>,
+    links: Option<Links>,
+    /// Whether it got a further link.
+    raised: bool,
+    /// Whether nothing leads to it any more.
+    gone: bool,
+}
+
+/// When a patch is made: whoever reads the file between two patches should find in it what was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// What gets a further link counts it first.
+    Raised,
+    /// Groups with new links.
+    Addition,
+    /// Groups that lose links.
+    Removal,
+    /// Everything else; what loses a link is counted down last.
+    Object,
+}
+
+impl Work {
+    /// Opens the file, after finishing what an earlier editor left unfinished.
+    pub(super) fn begin(device: &Arc<dyn Device>, options: &EditOptions) -> Result<Work> {
+        let source: Arc<dyn Source> = device.clone();
+        let open = || File::from_source(source.clone(), options.limits.clone());
+        let file = open()?;
+        io::finish(&**device, file.inner.superblock.base)?;
+        let file = open()?;
+        let file_space = limits::check(&file, options)?;
+        let superblock = Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
+        let tail = Arc::new(Tail::new(device.clone(), superblock.position));
+        let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
+        let session =
+            Arc::new(Session::new(Space::new(tail.clone(), superblock.end()).in_pages(page), LibVer::default()));
+        Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new() })
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(super) fn is_changed(&self) -> bool {
+        !self.objects.is_empty()
+    }
+
+    fn edited(&mut self, address: Address, reader: &Reader) -> Result<&mut Edited> {
+        Ok(match self.objects.entry(address) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => place.insert(Edited {
+                header: Header::load(reader, address)?,
+                attributes: None,
+                links: None,
+                raised: false,
+                gone: false,
+            }),
+        })
+    }
+
+    /// The object at a path, soft links followed; the last name first. Tells which objects lie on the way.
+    fn walk(&self, mut rest: Vec<Vec<u8>>, reader: &Reader) -> Result<Vec<Address>> {
+        let root = self.file.inner.superblock.root;
+        let mut way = vec![root];
+        let (mut hops, mut taken) = (0, 0);
+        while let Some(name) = rest.pop() {
+            taken += 1;
+            if taken > Limits::MAX_COMPONENTS {
+                return Err(Error::limit(format!("a path of more than {} components", Limits::MAX_COMPONENTS)));
+            }
+            let here = way.last().copied().unwrap_or(root);
+            let target = self.look(here, &name, reader)?;
+            match target.ok_or_else(|| Error::not_found(format!("no object {}", Name(name.clone()))))? {
+                Target::Hard(address) => way.push(address),
+                Target::Soft(target) => {
+                    hops += 1;
+                    if hops > Limits::MAX_LINK_HOPS {
+                        return Err(Error::limit("more than 16 soft links on the way"));
+                    }
+                    rest.extend(components(&target.0));
+                    if target.0.starts_with(b"/") {
+                        way.push(root);
+                    }
+                }
+                Target::External { file, .. } => {
+                    return Err(Error::unsupported(format!("editing {file} through an external link; edit it itself")));
+                }
+                Target::User { class } => {
+                    return Err(Error::unsupported(format!("a user-defined link of class {class}")));
+                }
+            }
+        }
+        Ok(way)
+    }
+
+    fn resolve(&self, path: &[u8], reader: &Reader) -> Result<Address> {
+        let way = self.walk(components(path), reader)?;
+        Ok(way.last().copied().unwrap_or(self.file.inner.superblock.root))
+    }
+
+    /// The way to the group that a path's last name stands in, and that name.
+    fn parent(&self, path: &[u8], reader: &Reader) -> Result<(Vec<Address>, Vec<u8>)> {
+        let mut names = components(path);
+        if names.is_empty() {
+            return Err(Error::invalid("the root group has no name that could change"));
+        }
+        let name = names.remove(0);
+        if name.contains(&0) || name.len() > MOST_NAME {
+            return Err(Error::invalid(format!("{} cannot be a name", Name(name))));
+        }
+        Ok((self.walk(names, reader)?, name))
+    }
+
+    /// Where the link of this name of a group leads.
+    fn look(&self, group: Address, name: &[u8], reader: &Reader) -> Result<Option<Target>> {
+        if let Some(Edited { links: Some(links), .. }) = self.objects.get(&group) {
+            return Ok(links.get(name).cloned());
+        }
+        let ranks = self.file.inner.superblock.ranks;
+        let header = ObjectHeader::load(reader, group)?;
+        let link = links::find(&header, reader, ranks.group_leaf, ranks.group_internal, name)?;
+        Ok(link.map(|l| l.target))
+    }
+
+    /// The links of a group in memory.
+    fn links(&mut self, group: Address, reader: &Reader) -> Result<&mut Links> {
+        let ranks = self.file.inner.superblock.ranks;
+        let Edited { header, links, .. } = self.edited(group, reader)?;
+        if links.is_none() {
+            *links = Some(Links::load(reader, header, ranks)?);
+        }
+        links.as_mut().ok_or_else(|| Error::not_found("links that were just read"))
+    }
+
+    /// The object at a path with its attributes in memory.
+    fn with_attributes(&mut self, path: &[u8]) -> Result<(&mut Attributes, bool)> {
+        let reader = self.file.reader();
+        let address = self.resolve(path, &reader)?;
+        self.attributes(address, &reader)
+    }
+
+    fn attributes(&mut self, address: Address, reader: &Reader) -> Result<(&mut Attributes, bool)> {
+        let Edited { header, attributes, .. } = self.edited(address, reader)?;
+        if attributes.is_none() {
+            *attributes = Some(Attributes::load(reader, header)?);
+        }
+        let tracked = header.tracks_order();
+        let loaded = attributes.as_mut().ok_or_else(|| Error::not_found("attributes that were just read"))?;
+        Ok((loaded, tracked))
+    }
+
+    /// Adds a link to the group that `path` names a new member of.
+    pub(super) fn link(&mut self, path: &[u8], target: Target) -> Result<()> {
+        let reader = self.file.reader();
+        let (way, name) = self.parent(path, &reader)?;
+        let group = way.last().copied().unwrap_or(self.file.inner.superblock.root);
+        self.links(group, &reader)?.add(&name, target.clone())?;
+        if let Target::Hard(address) = target {
+            let edited = self.edited(address, &reader)?;
+            let count = edited.header.reference_count()?;
+            edited.header.set_reference_count(count.saturating_add(1))?;
+            edited.raised = true;
+        }
+        Ok(())
+    }
+
+    /// Adds a further name of the object at `target`.
+    pub(super) fn link_hard(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
+        let address = self.resolve(target, &self.file.reader())?;
+        self.link(path, Target::Hard(address))
+    }
+
+    /// Takes a link away, and the object with it if it has no other name.
+    pub(super) fn remove(&mut self, path: &[u8]) -> Result<()> {
+        let reader = self.file.reader();
+        let (way, name) = self.parent(path, &reader)?;
+        let group = way.last().copied().unwrap_or(self.file.inner.superblock.root);
+        let gone = self.links(group, &reader)?.remove(&name);
+        match gone.ok_or_else(|| Error::not_found(format!("no link {}", Name(name))))? {
+            Target::Hard(address) => self.release(address, &reader),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a link another name, in the same group or another one.
+    pub(super) fn rename(&mut self, path: &[u8], to: &[u8]) -> Result<()> {
+        let reader = self.file.reader();
+        let (from_way, from) = self.parent(path, &reader)?;
+        let (to_way, to) = self.parent(to, &reader)?;
+        let root = self.file.inner.superblock.root;
+        let (old, new) = (from_way.last().copied().unwrap_or(root), to_way.last().copied().unwrap_or(root));
+        let target = self.look(old, &from, &reader)?;
+        let target = target.ok_or_else(|| Error::not_found(format!("no link {}", Name(from.clone()))))?;
+        if matches!(target, Target::Hard(address) if to_way.contains(&address)) {
+            return Err(Error::invalid("a group cannot be moved into itself"));
+        }
+        self.links(old, &reader)?;
+        self.links(new, &reader)?.add(&to, target)?;
+        self.links(old, &reader)?.remove(&from);
+        Ok(())
+    }
+
+    /// A link to an object is gone. One that no other leads to is gone with it, and so are its links and the datatypes
+    /// that it used.
+    fn release(&mut self, address: Address, reader: &Reader) -> Result<()> {
+        let mut pending = vec![address];
+        while let Some(address) = pending.pop() {
+            let edited = self.edited(address, reader)?;
+            let count = edited.header.reference_count()?;
+            if count > 1 {
+                edited.header.set_reference_count(count - 1)?;
+                continue;
+            }
+            if std::mem::replace(&mut edited.gone, true) {
+                continue;
+            }
+            let is_group = edited.header.find(kind::SYMBOL_TABLE).or(edited.header.find(kind::LINK_INFO)).is_some();
+            let datatype = edited.header.find(kind::DATATYPE).filter(|m| m.flags & 2 != 0).map(|m| m.body.clone());
+            if let Some(body) = datatype
+                && let (Shared::Committed(at), _) = Shared::decode(&body, Widths::EIGHT)?
+            {
+                self.let_go(at, reader)?;
+            }
+            let types = self.attributes(address, reader)?.0.committed_types()?;
+            types.into_iter().try_for_each(|at| self.let_go(at, reader))?;
+            if is_group {
+                let hard = |t: &Target| if let Target::Hard(at) = t { Some(*at) } else { None };
+                pending.extend(self.links(address, reader)?.targets().filter_map(hard));
+            }
+        }
+        Ok(())
+    }
+
+    /// A committed datatype has one user less.
+    fn let_go(&mut self, datatype: Address, reader: &Reader) -> Result<()> {
+        let header = &mut self.edited(datatype, reader)?.header;
+        match header.reference_count()? {
+            // Not every writer counts the users of a datatype; its links keep it.
+            0 | 1 => Ok(()),
+            n => header.set_reference_count(n - 1),
+        }
+    }
+
+    pub(super) fn set_attribute(&mut self, path: &[u8], name: &[u8], value: &dyn ArrayLike) -> Result<()> {
+        let session = self.session.clone();
+        self.with_attributes(path)?;
+        let body = session.with(|open| attributes::encode(name, value, open))?;
+        let (attributes, tracked) = self.with_attributes(path)?;
+        let old = attributes.get(name).map(<[u8]>::to_vec);
+        attributes.set(name, body, tracked)?;
+        self.let_go_of_type(old)
+    }
+
+    pub(super) fn remove_attribute(&mut self, path: &[u8], name: &[u8]) -> Result<()> {
+        let (attributes, _) = self.with_attributes(path)?;
+        let old = attributes.remove(name).ok_or_else(|| missing(name))?;
+        self.let_go_of_type(Some(old))
+    }
+
+    /// Where the header of the object at a path is, for references that this file gets.
+    pub(super) fn address_for_reference(&self, path: &[u8]) -> Result<Address> {
+        let address = self.resolve(path, &self.file.reader())?;
+        self.session.with(|open| {
+            open.know(address);
+            Ok(address)
+        })
+    }
+
+    pub(super) fn rename_attribute(&mut self, path: &[u8], name: &[u8], to: &[u8]) -> Result<()> {
+        self.with_attributes(path)?.0.rename(name, to)
+    }
+
+    /// An attribute is gone: if it used a committed datatype, that has one user less.
+    fn let_go_of_type(&mut self, attribute: Option<Vec<u8>>) -> Result<()> {
+        match attribute.map(|body| attributes::committed(&body)).transpose()?.flatten() {
+            Some(address) => self.let_go(address, &self.file.reader()),
+            None => Ok(()),
+        }
+    }
+
+    /// Cuts off what was written behind the end for a commit that will not be. What stays is harmless.
+    pub(super) fn give_up(&mut self, device: &dyn Device) {
+        if self.tail.is_used() {
+            let _ = device.resize(self.superblock.position + self.superblock.end());
+        }
+    }
+
+    /// Makes all changes.
+    pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<()> {
+        let mut open = self.session.close()?;
+        open.heap.flush(&mut open.space)?;
+        let mut patches = self.patches(&mut open)?;
+        patches.sort_by_key(|(turn, _)| *turn);
+        let mut all = Vec::from_iter(self.file_space(&mut open.space)?);
+        all.extend(patches.into_iter().map(|(_, patch)| patch));
+        let end = open.space.end();
+        open.space.into_store()?;
+        let superblock = Patch { position: self.superblock.position, bytes: self.superblock.with_end(end) };
+        let end = self.superblock.position + end;
+        let commit =
+            Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, end, durability };
+        commit.make(device, &self.tail).map_err(|(happened, e)| {
+            let state = match happened {
+                false => "the file is as it was",
+                true => "open the file again to see whether the commit has happened",
+            };
+            Error::new(e.kind(), format!("{}; {state}", e.message())).because(e)
+        })
+    }
+
+    /// What becomes of the old bytes of all edited objects.
+    fn patches(&mut self, open: &mut Open) -> Result<Vec<(Turn, Patch)>> {
+        let reader = self.file.reader();
+        let mut patches = Vec::new();
+        for edited in self.objects.values_mut().filter(|e| !e.gone) {
+            let turn = edited.turn();
+            let Edited { header, attributes, links, .. } = edited;
+            if let Some(attributes) = attributes {
+                attributes.store(header, &mut open.space)?;
+            }
+            let mut replaced = Vec::new();
+            if let Some(links) = links.as_mut().filter(|l| l.added || l.removed) {
+                replaced = links.store(&reader, header, &mut open.space)?;
+            }
+            replaced.push((header.address, header.stored().to_vec(), header.encode(&mut open.space)?));
+            let patch = |(at, old, new): (Address, Vec<u8>, Vec<u8>)| self.superblock.patch(at, &old, &new);
+            patches.extend(replaced.into_iter().filter_map(patch).map(|p| (turn, p)));
+        }
+        Ok(patches)
+    }
+
+    /// What the file says of its free space: nothing any more, for a library that trusts what it said before would cut
+    /// the file where it ended then.
+    fn file_space(&self, space: &mut Space) -> Result<Option<Patch>> {
+        let (Some(at), Some(info)) = (self.file.inner.superblock.extension, self.file_space) else {
+            return Ok(None);
+        };
+        if !info.persists {
+            info.fill_page(space)?;
+            return Ok(None);
+        }
+        let mut header = Header::load(&self.file.reader(), at)?;
+        // Where the file ends is known when the header has its room, and the header says where the file ends.
+        let mut place = None;
+        header.encode_with(&mut |chunk| Ok(*place.insert(space.allocate(chunk.len() as u64, METADATA)?)))?;
+        info.fill_page(space)?;
+        let end = space.end();
+        if let Some(message) = header.messages.iter_mut().find(|m| m.kind == kind::FILE_SPACE_INFO) {
+            info.forget(&mut message.body, end)?;
+        }
+        let bytes = header.encode_with(&mut |chunk| {
+            let at = place.ok_or_else(|| Error::damaged("an object header that grows while it is written"))?;
+            space.write(at, chunk).map(|()| at)
+        })?;
+        Ok(self.superblock.patch(at, header.stored(), &bytes))
+    }
+}
+
+impl Edited {
+    fn turn(&self) -> Turn {
+        match &self.links {
+            Some(links) if links.removed => Turn::Removal,
+            Some(links) if links.added => Turn::Addition,
+            _ if self.raised => Turn::Raised,
+            _ => Turn::Object,
+        }
+    }
+}
+
+/// The names of a path, the last one first; `.` is the group itself.
+fn components(path: &[u8]) -> Vec<Vec<u8>> {
+    let names = path.split(|&b| b == b'/').filter(|n| !n.is_empty() && *n != b".");
+    names.rev().map(<[u8]>::to_vec).collect()
+}

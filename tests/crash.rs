@@ -1,0 +1,252 @@
+//! A commit happens as a whole or not at all: every workload is interrupted at every moment, in every way that a disk or a
+//! program can be, and what is found then must be what was committed last, or what was just being committed.
+//!
+//! Each barrier is then taken away in turn, and the same test must fail: it does see what a missing one does.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test that fails should panic")]
+
+#[path = "crash/content.rs"]
+mod content;
+#[path = "crash/disk.rs"]
+mod disk;
+#[path = "crash/states.rs"]
+mod states;
+#[path = "crash/workloads.rs"]
+mod workloads;
+
+use content::describe;
+use disk::{Disk, Fault, Op};
+use h5manager::io::{MemorySource, MemoryStore};
+use h5manager::{EditOptions, File, Limits, Result};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use workloads::Workload;
+
+/// A workload that was run to its end.
+struct Run {
+    start: Vec<u8>,
+    ops: Vec<Op>,
+    /// Operations done when each commit returned.
+    commits: Vec<usize>,
+    /// What the file holds before the first commit, and after each.
+    contents: Vec<String>,
+    /// The same as bytes, up to the file's end.
+    files: Vec<Vec<u8>>,
+}
+
+fn content(bytes: &[u8]) -> Result<String> {
+    describe(&File::from_source(Arc::new(MemorySource::new(bytes.to_vec())), Limits::default())?)
+}
+
+/// The bytes of a file as its next editor finds it: an unfinished commit is finished, what is behind the end is cut.
+fn settled(bytes: &[u8]) -> Result<Vec<u8>> {
+    let store = MemoryStore::holding(bytes.to_vec());
+    let mut edit = File::edit_on(Arc::new(store.clone()), EditOptions::new())?;
+    let end = edit.file()?.size() as usize;
+    drop(edit);
+    let mut bytes = store.bytes();
+    bytes.truncate(end);
+    Ok(bytes)
+}
+
+fn run(workload: &Workload) -> Run {
+    let start = (workload.base)();
+    let disk = Arc::new(Disk::new(start.clone(), None));
+    let mut edit = File::edit_on(disk.clone(), EditOptions::new()).unwrap();
+    let mut run = Run {
+        contents: vec![content(&start).unwrap()],
+        files: vec![settled(&start).unwrap()],
+        start,
+        ops: Vec::new(),
+        commits: Vec::new(),
+    };
+    for change in &workload.commits {
+        change(&mut edit).unwrap_or_else(|e| panic!("{}: {e}", workload.name));
+        edit.commit().unwrap_or_else(|e| panic!("{}: {e}", workload.name));
+        run.commits.push(disk.done().len());
+        run.contents.push(content(&disk.bytes()).unwrap_or_else(|e| panic!("{}: {e}", workload.name)));
+        run.files.push(disk.bytes());
+    }
+    run.ops = disk.done();
+    let names = run.contents.windows(2).all(|w| w[0] != w[1]);
+    assert!(names, "{}: a commit that changes nothing shows nothing", workload.name);
+    run
+}
+
+impl Run {
+    /// Which commits a file may hold when `done` operations are done and `begun` have begun: all that have returned, and
+    /// none that has not begun.
+    fn allowed(&self, done: usize, begun: usize) -> RangeInclusive<usize> {
+        let returned = self.commits.iter().filter(|&&n| n <= done).count();
+        let started = self.commits.iter().filter(|&&n| n < begun).count() + usize::from(begun > 0);
+        returned..=started.clamp(returned, self.commits.len())
+    }
+
+    /// What is wrong with a state, if something is.
+    fn verdict(&self, bytes: &[u8], allowed: RangeInclusive<usize>) -> Result<(), String> {
+        let fits = |found: &String| self.contents[allowed.clone()].contains(found);
+        let settled = settled(bytes).map_err(|e| format!("cannot be edited: {e}"))?;
+        if self.files[allowed.clone()].contains(&settled) {
+            return Ok(());
+        }
+        let after = content(&settled).map_err(|e| format!("cannot be read after it was opened for editing: {e}"))?;
+        if !fits(&after) {
+            return Err(format!("holds neither of {allowed:?} after it was opened for editing"));
+        }
+        Ok(())
+    }
+
+    /// The same for who only reads.
+    fn seen(&self, bytes: &[u8], allowed: RangeInclusive<usize>) -> Result<(), String> {
+        let seen = content(bytes).map_err(|e| format!("cannot be read: {e}"))?;
+        match self.contents[allowed.clone()].contains(&seen) {
+            true => Ok(()),
+            false => Err(format!("shows neither of {allowed:?}")),
+        }
+    }
+
+    /// Goes through all states of `ops`; returns how many there were, and what is wrong with the first bad one.
+    fn check(&self, ops: &[Op], commits: &[usize], reads: u64) -> (u64, Option<String>) {
+        let (mut count, mut wrong) = (0, None);
+        let mut known: HashMap<(u64, usize, usize), ()> = HashMap::new();
+        let whole = Run { ops: ops.to_vec(), commits: commits.to_vec(), start: Vec::new(), ..self.clone_contents() };
+        states::all(&self.start, ops, &mut |state| {
+            count += 1;
+            let allowed = whole.allowed(state.done, state.begun);
+            let mut hasher = DefaultHasher::new();
+            state.bytes.hash(&mut hasher);
+            let key = (hasher.finish(), *allowed.start(), *allowed.end());
+            if wrong.is_some() || known.insert(key, ()).is_some() {
+                return;
+            }
+            let mut verdict = whole.verdict(&state.bytes, allowed.clone());
+            if verdict.is_ok() && (known.len() as u64).is_multiple_of(reads) {
+                verdict = whole.seen(&state.bytes, allowed);
+            }
+            wrong = verdict.err().map(|e| format!("{}: {e}", state.what));
+        });
+        (count, wrong)
+    }
+
+    fn clone_contents(&self) -> Run {
+        Run {
+            start: Vec::new(),
+            ops: Vec::new(),
+            commits: Vec::new(),
+            contents: self.contents.clone(),
+            files: self.files.clone(),
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_commit_has_happened_or_has_not() {
+    let workloads = workloads::all();
+    assert!(workloads.len() >= 20);
+    let count: u64 = workloads
+        .par_iter()
+        .map(|workload| {
+            let run = run(workload);
+            let (count, wrong) = run.check(&run.ops, &run.commits, 97);
+            assert!(wrong.is_none(), "{}: {}", workload.name, wrong.unwrap());
+            count
+        })
+        .sum();
+    println!("{count} states of {} workloads", workloads.len());
+    assert!(count >= 100_000, "{count}");
+}
+
+#[test]
+fn a_failing_disk_leaves_what_was_or_what_was_to_be() {
+    workloads::all().par_iter().for_each(|workload| {
+        let whole = run(workload);
+        for number in 0..whole.ops.len() {
+            for fault in [Fault::Refused, Fault::Short, Fault::Reported] {
+                let disk = Arc::new(Disk::new(whole.start.clone(), Some((number, fault))));
+                let Ok(mut edit) = File::edit_on(disk.clone(), EditOptions::new()) else {
+                    continue;
+                };
+                // The last thing done is to cut the record off: that may fail, and the commit has happened.
+                let done = workload
+                    .commits
+                    .iter()
+                    .take_while(|change| change(&mut edit).and_then(|()| edit.commit()).is_ok())
+                    .count();
+                drop(edit);
+                let bytes = disk.bytes();
+                let most = (done + 1).min(workload.commits.len());
+                let verdict = whole.verdict(&bytes, done..=most).and_then(|()| whole.seen(&bytes, done..=most));
+                let what = || format!("{}: operation {number} {fault:?}, {done} commits", workload.name);
+                verdict.unwrap_or_else(|e| panic!("{}: {e}", what()));
+            }
+        }
+    });
+}
+
+#[test]
+fn after_a_failure_nothing_more_is_taken() {
+    let workload = &workloads::all()[0];
+    let disk = Arc::new(Disk::new((workload.base)(), Some((1, Fault::Refused))));
+    let mut edit = File::edit_on(disk, EditOptions::new()).unwrap();
+    (workload.commits[0])(&mut edit).unwrap();
+    edit.commit().unwrap_err();
+    let error = edit.set_attribute("plain", "more", 1i8).unwrap_err();
+    assert!(error.to_string().contains("must be opened again"), "{error}");
+    assert!(edit.commit().is_err());
+}
+
+#[test]
+fn each_barrier_is_needed() {
+    // Several objects and several commits: everything that can go wrong does.
+    let workloads = workloads::all();
+    let named = ["ours: five commits", "new: moved and back", "old: moved and back"];
+    for workload in workloads.iter().filter(|w| named.contains(&w.name)) {
+        let run = run(workload);
+        let syncs: Vec<usize> = (0..run.ops.len()).filter(|&i| matches!(run.ops[i], Op::Sync)).collect();
+        assert_eq!(syncs.len(), 2 * run.commits.len(), "{}", workload.name);
+        for (i, without) in syncs.iter().enumerate() {
+            let mut ops = run.ops.clone();
+            ops.remove(*without);
+            let commits: Vec<usize> = run.commits.iter().map(|&n| n - usize::from(n > *without)).collect();
+            let (_, wrong) = run.check(&ops, &commits, 1);
+            assert!(wrong.is_some(), "{}: barrier {i} is missing, and nothing is wrong", workload.name);
+        }
+    }
+}
+
+#[test]
+fn a_record_of_somebody_elses_file_is_ignored() {
+    let workload = &workloads::all()[0];
+    let run = run(workload);
+    // Between the record and the first patch.
+    let at = run.ops.iter().position(|op| matches!(op, Op::Sync)).unwrap();
+    let mut bytes = run.start.clone();
+    run.ops[..at].iter().for_each(|op| disk::apply(&mut bytes, op));
+    assert_eq!(content(&bytes).unwrap(), run.contents[1], "readers see the commit");
+    assert_eq!(settled(&bytes).unwrap(), run.files[1], "editors finish it");
+    // Whoever changes the superblock, what the commit replaces, or what it added has not seen the record.
+    let Op::Write(_, new) = &run.ops[0] else { panic!("new bytes come first") };
+    let end = run.files[0].len();
+    assert!(!new.is_empty() && bytes.len() > end);
+    let patched = run.ops[at + 1..].iter().filter_map(|op| match op {
+        Op::Write(position, _) => Some(*position as usize),
+        _ => None,
+    });
+    for changed in patched.clone() {
+        let mut foreign = bytes.clone();
+        foreign[changed] ^= 0x40;
+        let mut original = run.start.clone();
+        original[changed] ^= 0x40;
+        match content(&original) {
+            Ok(there) => assert_eq!(content(&foreign).unwrap(), there),
+            Err(_) => assert!(content(&foreign).is_err()),
+        }
+    }
+    for damaged in (end..bytes.len()).step_by(7) {
+        let mut foreign = bytes.clone();
+        foreign[damaged] ^= 1;
+        assert_eq!(content(&foreign).unwrap(), run.contents[0], "byte {damaged}");
+    }
+}

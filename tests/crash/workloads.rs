@@ -1,0 +1,103 @@
+//! What is done to a file while it is interrupted: each workload some commits, on a file that libhdf5 or we have written.
+
+use h5manager::io::MemoryStore;
+use h5manager::{FileEdit, FileMut, Result};
+
+/// A commit's changes.
+pub(crate) type Change = fn(&mut FileEdit) -> Result<()>;
+
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    pub(crate) base: fn() -> Vec<u8>,
+    pub(crate) commits: Vec<Change>,
+}
+
+/// A file of libhdf5 with headers and groups of version 1.
+fn old() -> Vec<u8> {
+    std::fs::read("fixtures/structures/old.h5").unwrap()
+}
+
+/// A file of libhdf5 with all newer forms.
+fn new() -> Vec<u8> {
+    std::fs::read("fixtures/structures/new.h5").unwrap()
+}
+
+/// A file of ours.
+fn own() -> Vec<u8> {
+    let store = MemoryStore::default();
+    let mut file = FileMut::on_store(store.clone());
+    file.set_attribute("tool", "camera").unwrap();
+    file.build("a/x").write([1i32, 2, 3]).unwrap();
+    file.build("b").write([0.5f64]).unwrap();
+    file.commit().unwrap();
+    store.bytes()
+}
+
+/// The same behind a block of the user's, and with rubbish behind its end.
+fn behind() -> Vec<u8> {
+    [vec![7; 1024], own(), vec![0xab; 3000]].concat()
+}
+
+pub(crate) fn all() -> Vec<Workload> {
+    let w = |name, base, commits: &[Change]| Workload { name, base, commits: commits.to_vec() };
+    let mut all = Vec::new();
+    for (base, names) in [(old as fn() -> Vec<u8>, OLD), (new, NEW)] {
+        all.push(w(names[0], base, &[|e| e.set_attribute("plain", "unit", "celsia")]));
+        all.push(w(names[1], base, &[|e| e.set_attribute("plain", "unit", "x".repeat(700))]));
+        all.push(w(names[2], base, &[|e| e.set_attribute("group/g3", "first", 1i8)]));
+        all.push(w(names[3], base, &[|e| (0..30).try_for_each(|i| e.set_attribute("/", format!("n{i}"), [i; 9]))]));
+        all.push(w(
+            names[4],
+            base,
+            &[|e| e.remove_attribute("plain", "a3"), |e| e.rename_attribute("plain", "a4", "b")],
+        ));
+        all.push(w(names[5], base, &[|e| (0..9).try_for_each(|i| e.remove_attribute("plain", format!("a{i}")))]));
+        all.push(w(names[6], base, &[|e| e.rename("plain", "group/moved"), |e| e.rename("group/moved", "plain")]));
+        all.push(w(names[7], base, &[|e| e.remove("group"), |e| e.remove("names")]));
+        all.push(w(names[8], base, &[|e| (0..40).try_for_each(|i| e.link_soft(format!("group/s{i}"), "/plain"))]));
+        all.push(w(names[9], base, &[|e| e.link_hard("group/again", "plain"), |e| e.remove("plain")]));
+    }
+    all.push(w("ours: attributes of two objects", own, &[many_objects]));
+    all.push(w("ours: five commits", own, &[text, text, text, text, text]));
+    all.push(w("user block and rubbish behind", behind, &[text, many_objects]));
+    all
+}
+
+const OLD: [&str; 10] = [
+    "old: replaced, same size",
+    "old: replaced, larger",
+    "old: first attribute",
+    "old: many attributes",
+    "old: removed and renamed",
+    "old: nearly all removed",
+    "old: moved and back",
+    "old: removed",
+    "old: many links",
+    "old: hard link",
+];
+const NEW: [&str; 10] = [
+    "new: replaced, same size",
+    "new: replaced, larger",
+    "new: first attribute",
+    "new: many attributes",
+    "new: removed and renamed",
+    "new: nearly all removed",
+    "new: moved and back",
+    "new: removed",
+    "new: many links",
+    "new: hard link",
+];
+
+fn many_objects(edit: &mut FileEdit) -> Result<()> {
+    for path in ["/", "a", "a/x", "b"] {
+        edit.set_attribute(path, "note", "w".repeat(90))?;
+        edit.set_attribute(path, "count", [3u16; 40])?;
+    }
+    edit.rename("b", "a/b")
+}
+
+/// Sets an attribute to something longer each time.
+fn text(edit: &mut FileEdit) -> Result<()> {
+    let before = edit.file()?.root()?.attribute("tool")?.map_or(Ok(String::new()), |a| a.read_one::<String>())?;
+    edit.set_attribute("/", "tool", format!("{before} and more"))
+}

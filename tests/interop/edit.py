@@ -1,0 +1,152 @@
+"""Makes files with h5py in every form, lets h5manager edit them, and reads, extends and checks them with h5py and h5dump.
+
+usage: edit.py FOLDER PROGRAM
+"""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+
+SCRIPT = """
+set-attr / title "a much longer title than before, so that it does not fit any more"
+set-attr /g a2 [7,8,9]
+set-attr /g new1 5
+set-attr /g new2 text
+set-attr /g new3 [1.5,2.5]   # as many as move out of the header
+set-attr /g new4 x
+set-attr /g new5 y
+rm-attr /g a0
+rename-attr /g a1 renamed
+rm-attr /many60 attr005
+set-attr /many60 extra 1
+set-attr /many9 extra 1
+rm-attr /many9 attr001
+rm-attr /many9 attr002
+rm-attr /many9 attr003
+rm-attr /many9 attr004
+rm-attr /many9 attr005
+mv /many3/d000 /many9/moved
+rm /many9/d003
+mv /many60/d001 /many60/renamed
+rm /many60/d002
+ln /data/chunked /g/chunked2
+ln-soft /data/chunked /many60/soft
+rm /typed
+"""
+
+
+def fill(f, track):
+    f.attrs["title"] = "run"
+    g = f.create_group("g", track_order=track)
+    for i in range(5):
+        g.attrs[f"a{i}"] = np.arange(i + 1)
+    for n in (3, 9, 60):
+        h = f.create_group(f"many{n}", track_order=track)
+        for i in range(n):
+            h.create_dataset(f"d{i:03}", data=np.arange(i + 1, dtype="i4"))
+            h.attrs[f"attr{i:03}"] = i * 1.5
+    f["g/hard"] = f["many3/d001"]
+    f["g/soft"] = h5py.SoftLink("/many9")
+    rows = np.arange(600.0).reshape(20, 30)
+    f.create_dataset("data/chunked", data=rows, chunks=(7, 8), maxshape=(None, 30), compression="gzip")
+    f.create_dataset("data/plain", data=np.arange(5))
+    f.create_dataset("data/names", data=["x", "yy", "zzz"], dtype=h5py.string_dtype())
+    f["type"] = np.dtype("f4")
+    typed = f.create_dataset("typed", (4,), dtype=f["type"])
+    typed.attrs.create("t", np.float32(3), dtype=f["type"])
+    f["data"].attrs["ref"] = f["g"].ref
+
+
+def make(folder):
+    for low in ("earliest", "v108", "v110", "latest"):
+        for track in (False, True):
+            libver = "latest" if low == "latest" else (low, "latest")
+            with h5py.File(folder / f"{low}_{int(track)}.h5", "w", libver=libver, track_order=track) as f:
+                fill(f, track)
+    with h5py.File(folder / "userblock.h5", "w", userblock_size=1024) as f:
+        fill(f, False)
+    for strategy, persist in [("fsm", 0), ("fsm", 1), ("page", 0), ("page", 1), ("aggregate", 0), ("none", 0)]:
+        options = {"fs_strategy": strategy, "fs_persist": bool(persist), "libver": "latest"}
+        with h5py.File(folder / f"fs_{strategy}_{persist}.h5", "w", **options) as f:
+            fill(f, False)
+            # So that there is free space to be remembered.
+            del f["many60/d010"], f["data/plain"]
+
+
+def walk(group):
+    for name in group:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            continue
+        found = group[name]
+        dict(found.attrs)
+        if isinstance(found, h5py.Dataset):
+            found[()]
+        elif isinstance(found, h5py.Group) and isinstance(link, h5py.HardLink):
+            walk(found)
+
+
+def links(f, path):
+    return h5py.h5o.get_info(f[path].id).rc
+
+
+def check(path, before):
+    with h5py.File(path, "r") as f:
+        walk(f)
+        assert "longer" in f.attrs["title"]
+        g = f["g"]
+        assert list(g.attrs["a2"]) == [7, 8, 9] and g.attrs["new1"] == 5 and g.attrs["new2"] == "text"
+        assert "a0" not in g.attrs and list(g.attrs["renamed"]) == [0, 1] and len(g.attrs) == 9
+        assert len(f["many60"].attrs) == 60 and f["many60"].attrs["extra"] == 1
+        assert len(f["many9"].attrs) == 5
+        assert "d000" not in f["many3"] and list(f["many9/moved"][()]) == [0] and "d003" not in f["many9"]
+        assert len(f["many60"]) == before
+        assert f["g/chunked2"] == f["data/chunked"] == f["many60/soft"] and links(f, "data/chunked") == 2
+        assert links(f, "many3/d001") == 2 and links(f, "type") == 1
+        assert f[f["data"].attrs["ref"]] == g
+        assert "typed" not in f and (f["data/chunked"][()] == np.arange(600.0).reshape(20, 30)).all()
+    with h5py.File(path, "r+") as f:
+        f["g"].attrs["again"] = np.arange(100)
+        f.create_dataset("added", data=np.arange(1000))
+        f["many9"].create_group("sub")
+        del f["many60/renamed"]
+        f["data/chunked"].resize((40, 30))
+        f["data/chunked"][30] = 1
+        for i in range(20):
+            f["many3"].create_dataset(f"n{i}", data=i)
+            f["many9"].attrs[f"n{i}"] = i
+    with h5py.File(path, "r") as f:
+        walk(f)
+        assert list(f["g"].attrs["again"]) == list(range(100)) and f["data/chunked"][30, 7] == 1
+
+
+def h5dump(path):
+    return subprocess.run(["h5dump", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).returncode == 0
+
+
+def main(folder, program):
+    make(folder)
+    (folder / "script").write_text(SCRIPT)
+    for path in sorted(folder.glob("*.h5")):
+        with h5py.File(path, "r") as f:
+            before = len(f["many60"])
+        # The old program cannot read all that the new library writes.
+        dumped = h5dump(path)
+        print(path.name, "h5dump" if dumped else "")
+        subprocess.run([program, "edit", path, "--script", folder / "script"], check=True, stdout=subprocess.DEVNULL)
+        assert not dumped or h5dump(path), path
+        done = subprocess.run([program, "check", path], stdout=subprocess.PIPE)
+        assert done.returncode == 0, (path, done.stdout.decode()[:3000])
+        edited = path.with_suffix(".edited")
+        shutil.copy(path, edited)
+        # One link less, one more.
+        check(path, before)
+        with h5py.File(edited, "r") as f:
+            walk(f)
+
+
+main(pathlib.Path(sys.argv[1]), sys.argv[2])
