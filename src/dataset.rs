@@ -5,6 +5,7 @@ mod virtual_extent;
 
 use crate::attribute::Attribute;
 use crate::data::element::{Element, HeapBytes, HeapReader, Stored};
+use crate::data::gather::gather;
 use crate::data::selection::{Bounds, Select, Selection};
 use crate::data::value::Value;
 use crate::error::{Context, Error, Result};
@@ -20,7 +21,6 @@ use crate::index::global_heap::HeapView;
 use crate::io::advise_huge_pages;
 use crate::object::raw_data::RawData;
 use crate::open_files::Errand;
-use rayon::prelude::*;
 use std::sync::Arc;
 use virtual_data::VirtualData;
 
@@ -31,7 +31,7 @@ pub struct Dataset {
 }
 
 struct Shared {
-    node: Node,
+    node: Arc<Node>,
     datatype: Datatype,
     committed: Option<u64>,
     dataspace: Dataspace,
@@ -105,13 +105,13 @@ impl<T: Element, D: ndarray::Dimension> FromElements for ndarray::Array<T, D> {
 }
 
 impl Dataset {
-    pub(crate) fn load(node: Node) -> Result<Dataset> {
-        let path = node.path.clone();
-        Self::load_parts(node).on(&path)
+    pub(crate) fn load(node: Arc<Node>) -> Result<Dataset> {
+        let shared = Self::load_parts(&node).on(&node.path)?;
+        Ok(Dataset { shared: Arc::new(shared) })
     }
 
-    fn load_parts(node: Node) -> Result<Dataset> {
-        let Node { header, reader, .. } = &node;
+    fn load_parts(node: &Arc<Node>) -> Result<Shared> {
+        let Node { header, reader, .. } = &**node;
         let (datatype, committed) = header.datatype(reader)?;
         let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
         let (mut dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
@@ -123,17 +123,17 @@ impl Dataset {
                     Some(_) => virtual_map::decode(&node.file.inner.heap.object(reader, id)?, reader.widths())?,
                     None => Vec::new(),
                 };
-                let (data, dims) = VirtualData::open(&map, &node, &dataspace)?;
+                let (data, dims) = VirtualData::open(&map, node, &dataspace)?;
                 raw.resize(&dims);
                 dataspace = dataspace.with_dims(dims)?;
                 Some(data)
             }
             _ => None,
         };
-        Ok(Dataset { shared: Arc::new(Shared { node, datatype, committed, dataspace, max, raw, virtual_data }) })
+        Ok(Shared { node: node.clone(), datatype, committed, dataspace, max, raw, virtual_data })
     }
 
-    pub(crate) fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Arc<Node> {
         &self.shared.node
     }
 
@@ -435,23 +435,26 @@ impl<'a> Part<'a> {
         let heap = self.dataset.heap_view();
         let part = |bytes: &[u8]| T::from_stored(Stored { bytes, datatype, heap: &heap });
         let bounds = self.selection.bounds().filter(|_| n.saturating_mul(datatype.size()) > 2 * STREAMED);
-        let Some(bounds) = bounds else {
+        let (Some(bounds), Some(blank)) = (bounds, T::blank()) else {
             return part(&self.stored_bytes()?);
         };
         // Block by block: what is stored stays in the processor's cache until it is converted.
         let mut elements = Vec::with_capacity(n as usize);
         advise_huge_pages(elements.spare_capacity_mut());
-        let one = |block: &Bounds| {
-            let selection = Selection::of_bounds(block.clone());
-            let mut bytes = node.reader.ctx().result_buffer(selection.len().saturating_mul(datatype.size()))?;
-            self.dataset.read_stored_into(&errand, &selection, &mut bytes)?;
-            part(&bytes)
-        };
-        for blocks in self.dataset.shared.raw.blocks(&bounds, STREAMED).chunks(2 * rayon::current_num_threads()) {
-            for converted in blocks.par_iter().map(one).collect::<Vec<Result<Vec<T>>>>() {
-                elements.extend(converted?);
+        let size = if self.dataset.shared.raw.in_one_piece().is_some() { STREAMED / 8 } else { STREAMED };
+        let blocks = self.dataset.shared.raw.blocks(&bounds, size).into_iter().map(|block| {
+            let length = block.len() as usize;
+            (Selection::of_bounds(block), length)
+        });
+        gather(&blocks.collect::<Vec<_>>(), &blank, &mut elements, |block, bytes| {
+            let size = block.len().saturating_mul(datatype.size());
+            if size > bytes.capacity() as u64 {
+                node.reader.ctx().check_result(size)?;
             }
-        }
+            bytes.resize(size as usize, 0);
+            self.dataset.read_stored_into(&errand, block, bytes)?;
+            part(bytes)
+        })?;
         Ok(elements)
     }
 

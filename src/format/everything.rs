@@ -40,10 +40,12 @@ fn round_trip<T: PartialEq + Debug>(
 
 fn messages(data: &[u8]) {
     round_trip(data, superblock::Superblock::decode, |s| s.encode());
-    round_trip(data, |b| datatype::decode(b).map(|(d, _)| d), datatype::encode);
-    round_trip(data, |b| Dataspace::decode(b, W), |s| s.encode(W));
+    for bound in [LibVer::Earliest, LibVer::V18, LibVer::LATEST] {
+        round_trip(data, |b| datatype::decode(b).map(|(d, _)| d), |d| datatype::encode(d, bound));
+        round_trip(data, |b| Dataspace::decode(b, W), |s| s.encode(W, bound));
+    }
     round_trip(data, |b| Link::decode(b, W), |l| l.encode(W));
-    round_trip(data, |b| Attribute::decode(b, W), |a| a.encode(W));
+    round_trip(data, |b| Attribute::decode(b, W), |a| a.encode(W, LibVer::V18));
     round_trip(data, |b| Layout::decode(b, W), |l| l.encode(W));
     round_trip(data, FillValue::decode, FillValue::encode);
     // Version 2, which is written, has no room for the names of the library's own filters.
