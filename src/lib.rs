@@ -57,8 +57,8 @@ mod walk;
 
 pub use attribute::Attribute;
 pub use builder::{
-    ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FixedString, GroupMut,
-    StoredElements, WithDatatype, WithShape,
+    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FillTime,
+    FixedString, GroupMut, StoredElements, WithDatatype, WithShape,
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;
@@ -79,7 +79,7 @@ pub use walk::{Visit, Visited, Walk};
 
 /// Filters: what is done to chunks before they are stored, and how to add one.
 pub mod filter {
-    pub use crate::filters::{Call, Filter, register};
+    pub use crate::filters::{BitshuffleCodec, BloscCodec, Call, Filter, FilterSpec, SzipCoding, register};
 }
 
 /// What [`compound!`] needs; nothing for users.

@@ -187,7 +187,8 @@ fn filtered(builder: DatasetBuilder, kind: usize, size: u32) -> (DatasetBuilder,
         1 => (builder.deflate(4), vec![(1, vec![4])]),
         2 => (builder.shuffle().deflate(1), vec![(2, vec![size]), (1, vec![1])]),
         3 => {
-            let filters = vec![(2, vec![size]), (1, vec![9]), (3, vec![])];
+            // In the order in which they were named.
+            let filters = vec![(3, vec![]), (1, vec![9]), (2, vec![size])];
             (builder.fletcher32().deflate(9).shuffle(), filters)
         }
         _ => (builder.fletcher32(), vec![(3, vec![])]),

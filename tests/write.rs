@@ -286,8 +286,8 @@ fn raw_chunks_may_come_in_any_order_but_once() {
             assert_eq!(x.write_chunk(&[offset], &vec![0; raw], 0).unwrap_err().kind(), kind);
         }
         assert_eq!((x.rows(), x.shape()), (10, vec![10]));
-        // Row 10 lies in a chunk that is stored.
-        assert_eq!(x.append([11u8]).unwrap_err().kind(), ErrorKind::Conflict);
+        // Row 10 lies in a chunk that is stored: it is read again.
+        x.append([11u8])?;
         x.write_chunk(&[12], &[13, 14, 15, 16], 0)?;
         x.append([17u8])?;
         assert_eq!(x.write_chunk(&[16], &[0; 4], 0).unwrap_err().kind(), ErrorKind::Conflict);
@@ -295,7 +295,7 @@ fn raw_chunks_may_come_in_any_order_but_once() {
     });
     let values: Vec<u8> = File::from_bytes(bytes).unwrap().dataset("x").unwrap().read().unwrap();
     let mut expected: Vec<u8> = (1..=28).collect();
-    for missing in (4..8).chain(10..12).chain(17..24) {
+    for missing in (4..8).chain(11..12).chain(17..24) {
         expected[missing] = 0;
     }
     assert_eq!(values, expected);

@@ -133,6 +133,10 @@ impl ArrayLike for [&str] {
         heap: &mut dyn KeepHeap,
         out: &mut Vec<u8>,
     ) -> Result<()> {
+        if !matches!(datatype, Datatype::VariableString { .. }) {
+            // Whether strings fit at all is to be known even where there is none.
+            push_string("", datatype, heap, &mut Vec::new())?;
+        }
         let values = self.get(range).ok_or_else(out_of_range)?;
         values.iter().try_for_each(|v| push_string(v, datatype, heap, out))
     }

@@ -36,6 +36,8 @@ pub(super) struct Chunking {
     inner: Vec<u64>,
     /// Chunks in those dimensions.
     inner_counts: Vec<u64>,
+    /// Chunks in those dimensions for which there are numbers: at least as many, so that growing seldom changes them.
+    numbered: Vec<u64>,
     element_size: u64,
     /// Bytes of a whole chunk.
     pub(super) chunk_bytes: usize,
@@ -51,9 +53,10 @@ impl Chunking {
             Error::limit(format!("chunks of shape {chunk:?} have more than 4 GiB; make them smaller"))
         })?;
         let inner: Vec<u64> = shape.iter().skip(1).copied().collect();
-        let inner_chunk = chunk.iter().skip(1);
+        let inner_counts = counts(&inner, &chunk);
         Ok(Chunking {
-            inner_counts: inner.iter().zip(inner_chunk).map(|(d, c)| d.div_ceil(*c)).collect(),
+            numbered: inner_counts.clone(),
+            inner_counts,
             inner,
             chunk,
             element_size,
@@ -65,6 +68,34 @@ impl Chunking {
     /// Rows of a chunk.
     pub(super) fn rows(&self) -> u64 {
         self.chunk.first().copied().unwrap_or(1)
+    }
+
+    /// Lets the inner dimensions grow to those of `shape`; returns whether chunks have other numbers now.
+    pub(super) fn grow(&mut self, shape: &[u64]) -> Result<bool> {
+        self.inner = shape.iter().skip(1).copied().collect();
+        self.inner_counts = counts(&self.inner, &self.chunk);
+        let mut changed = false;
+        for (numbered, count) in self.numbered.iter_mut().zip(&self.inner_counts) {
+            if *count > *numbered {
+                *numbered = (*count).max(numbered.saturating_mul(2));
+                changed = true;
+            }
+        }
+        if changed && self.numbered.iter().try_fold(1u64, |n, &c| n.checked_mul(c.max(1))).is_none() {
+            return Err(Error::limit("more than 2^64 chunks in a row of them"));
+        }
+        Ok(changed)
+    }
+
+    /// Whether the chunk at `offset` reaches beyond a dataset of shape `shape`.
+    pub(super) fn is_partial(&self, offset: &[u64], shape: &[u64]) -> bool {
+        offset.iter().zip(&self.chunk).zip(shape).any(|((o, c), d)| o.saturating_add(*c) > *d)
+    }
+
+    /// A buffer's content for a chunk of which nothing was written.
+    pub(super) fn fill(&self, buffer: &mut Vec<u8>) {
+        buffer.resize(self.chunk_bytes, 0);
+        runs::fill_run(buffer, &self.fill);
     }
 
     /// Chunks that lie side by side in one row of chunks.
@@ -83,24 +114,33 @@ impl Chunking {
             return None;
         }
         let mut number = 0u64;
-        let limits = std::iter::once(u64::MAX).chain(self.inner_counts.iter().copied());
-        for ((o, c), count) in offset.iter().zip(&self.chunk).zip(limits) {
+        let limits =
+            std::iter::once((u64::MAX, 0)).chain(self.inner_counts.iter().copied().zip(self.numbered.iter().copied()));
+        for ((o, c), (count, numbered)) in offset.iter().zip(&self.chunk).zip(limits) {
             let position = o / c;
             if o % c != 0 || position >= count {
                 return None;
             }
-            let before = if count == u64::MAX { 0 } else { number.checked_mul(count)? };
-            number = before.checked_add(position)?;
+            number = number.checked_mul(numbered)?.checked_add(position)?;
         }
         Some(number)
     }
 
     /// The offset of the chunk of this number, in elements.
     pub(super) fn offset(&self, number: u64) -> Vec<u64> {
+        self.offset_in(number, &self.numbered)
+    }
+
+    /// The offset of the chunk with this number in a block of rows: there are as many as lie side by side now.
+    pub(super) fn offset_in_block(&self, number: u64) -> Vec<u64> {
+        self.offset_in(number, &self.inner_counts)
+    }
+
+    fn offset_in(&self, number: u64, counts: &[u64]) -> Vec<u64> {
         let mut offset = vec![0; self.chunk.len()];
         let mut rest = number;
         for d in (1..offset.len()).rev() {
-            let count = self.inner_counts[d - 1].max(1);
+            let count = counts[d - 1].max(1);
             offset[d] = rest % count * self.chunk[d];
             rest /= count;
         }
@@ -120,7 +160,7 @@ impl Chunking {
         buffer: &mut Vec<u8>,
     ) -> Result<Option<&'a [u8]>> {
         let shape: Vec<u64> = std::iter::once(rows).chain(self.inner.iter().copied()).collect();
-        let start = self.offset(number);
+        let start = self.offset_in_block(number);
         let extent: Vec<u64> =
             (start.iter().zip(&shape).zip(&self.chunk)).map(|((s, d), c)| d.saturating_sub(*s).min(*c)).collect();
         let whole = extent == self.chunk;
@@ -139,6 +179,11 @@ impl Chunking {
         runs::copy(&extent, self.element_size, (block, from), (buffer, to))?;
         Ok(None)
     }
+}
+
+/// Chunks in the inner dimensions.
+fn counts(inner: &[u64], chunk: &[u64]) -> Vec<u64> {
+    inner.iter().zip(chunk.iter().skip(1)).map(|(d, c)| d.div_ceil(*c)).collect()
 }
 
 #[cfg(test)]
@@ -207,6 +252,22 @@ mod tests {
         for outside in [&[0, 12, 0][..], &[1, 0, 0], &[0, 0, 7], &[0, 0]] {
             assert_eq!(c.number_at(outside), None);
         }
+    }
+
+    #[test]
+    fn growing_changes_numbers_seldom_and_never_their_order() {
+        let mut c = Chunking::new(&[0, 3, 4], vec![2, 2, 2], 1, vec![]).unwrap();
+        let (mut changes, mut known) = (0, vec![0, 1, 2, 3, 4, 5, 6, 7]);
+        for columns in 4..200 {
+            let old = c.clone();
+            if c.grow(&[0, 3, columns]).unwrap() {
+                changes += 1;
+                known = known.iter().map(|&n| c.number_at(&old.offset(n)).unwrap()).collect();
+                assert!(known.is_sorted());
+            }
+            assert_eq!(c.offset(known[5]), [2, 0, 2]);
+        }
+        assert!((5..8).contains(&changes), "{changes}");
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! New datasets: what they are to be ([`DatasetBuilder`]), and writing to them ([`DatasetMut`]).
 
 use super::array::{self, ArrayLike};
-use super::session::{Open, Session};
+use super::attribute;
+use super::plan::{AllocationTime, FillTime};
+use super::session::Session;
 use super::tree::{self, Kind, NodeId};
-use super::writer::{DatasetWriter, Plan};
-use super::{attribute, chunking};
+use super::writer::DatasetWriter;
 use crate::data::Element;
+use crate::data::selection::Select;
+use crate::dataset::Dataset;
 use crate::error::{Context, Error, Result};
-use crate::filters;
-use crate::format::message::dataspace::MAX_RANK;
-use crate::format::message::datatype::{Charset, Datatype, Name, Padding};
+use crate::filters::{BitshuffleCodec, BloscCodec, FilterSpec, SzipCoding};
+use crate::format::message::datatype::{Charset, Datatype, Padding};
 use crate::format::message::filter_pipeline::FilterInfo;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -19,20 +21,25 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// for.
 #[must_use = "call `create` or `write` to make the dataset"]
 pub struct DatasetBuilder {
-    session: Arc<Session>,
+    pub(super) session: Arc<Session>,
     group: NodeId,
     base: String,
     path: Vec<u8>,
-    datatype: Option<Datatype>,
-    shape: Option<Vec<u64>>,
-    extendible: bool,
-    max_shape: Option<Vec<Option<u64>>>,
-    chunks: Option<Vec<u64>>,
-    shuffle: bool,
-    deflate: Option<u32>,
-    fletcher32: bool,
-    filters: Option<Vec<FilterInfo>>,
-    fill: Option<Box<dyn ArrayLike + Send>>,
+    pub(super) datatype: Option<Datatype>,
+    pub(super) shape: Option<Vec<u64>>,
+    pub(super) extendible: bool,
+    pub(super) max_shape: Option<Vec<Option<u64>>>,
+    pub(super) compact: bool,
+    pub(super) chunks: Option<Vec<u64>>,
+    pub(super) plain_edges: bool,
+    /// In the order in which they are applied.
+    pub(super) filters: Vec<FilterSpec>,
+    /// In place of them: with all their parameters.
+    pub(super) exact_filters: Option<Vec<FilterInfo>>,
+    pub(super) allocation: Option<AllocationTime>,
+    pub(super) fill_time: FillTime,
+    pub(super) fill_undefined: bool,
+    pub(super) fill: Option<Box<dyn ArrayLike + Send>>,
 }
 
 impl DatasetBuilder {
@@ -46,11 +53,14 @@ impl DatasetBuilder {
             shape: None,
             extendible: false,
             max_shape: None,
+            compact: false,
             chunks: None,
-            shuffle: false,
-            deflate: None,
-            fletcher32: false,
-            filters: None,
+            plain_edges: false,
+            filters: Vec::new(),
+            exact_filters: None,
+            allocation: None,
+            fill_time: FillTime::IfSet,
+            fill_undefined: false,
             fill: None,
         }
     }
@@ -96,28 +106,109 @@ impl DatasetBuilder {
         self
     }
 
-    /// Groups the bytes of numbers by their significance, which helps [`deflate`](DatasetBuilder::deflate).
-    pub fn shuffle(mut self) -> Self {
-        self.shuffle = true;
+    /// The elements lie in the object header itself: for 64 KiB and less.
+    pub fn compact(mut self) -> Self {
+        self.compact = true;
         self
+    }
+
+    /// Chunks that reach beyond the edge of the dataset are stored without filters, which makes growing cheaper. Asks for
+    /// a file of the bound [`V110`](crate::LibVer::V110) or newer.
+    pub fn plain_edges(mut self) -> Self {
+        self.plain_edges = true;
+        self
+    }
+
+    /// A further filter for chunks: they are applied in the order in which they were named. With the first of them the
+    /// dataset is stored in chunks.
+    pub fn filter(mut self, filter: FilterSpec) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
+    /// Groups the bytes of numbers by their significance, which helps the filters behind it.
+    pub fn shuffle(self) -> Self {
+        self.filter(FilterSpec::shuffle())
     }
 
     /// Compresses chunks with zlib, `level` 0 to 9.
-    pub fn deflate(mut self, level: u32) -> Self {
-        self.deflate = Some(level);
-        self
+    pub fn deflate(self, level: u32) -> Self {
+        self.filter(FilterSpec::deflate(level))
+    }
+
+    /// Compresses chunks with LZF, which h5py has without a plug-in, other programs with one.
+    pub fn lzf(self) -> Self {
+        self.filter(FilterSpec::lzf())
+    }
+
+    /// Compresses chunks with LZ4, which libhdf5 reads with a plug-in.
+    pub fn lz4(self) -> Self {
+        self.filter(FilterSpec::lz4())
+    }
+
+    /// Compresses chunks with Zstandard, `level` up to 22, which libhdf5 reads with a plug-in.
+    pub fn zstd(self, level: i32) -> Self {
+        self.filter(FilterSpec::zstd(level))
+    }
+
+    /// Compresses chunks with bzip2, `level` 1 to 9, which libhdf5 reads with a plug-in.
+    pub fn bzip2(self, level: u32) -> Self {
+        self.filter(FilterSpec::bzip2(level))
+    }
+
+    /// Compresses chunks with szip, `pixels_per_block` an even number up to 32.
+    pub fn szip(self, coding: SzipCoding, pixels_per_block: u32) -> Self {
+        self.filter(FilterSpec::szip(coding, pixels_per_block))
+    }
+
+    /// Stores only the bits of numbers that their datatype calls significant.
+    pub fn nbit(self) -> Self {
+        self.filter(FilterSpec::nbit())
+    }
+
+    /// Stores differences from a chunk's least number: of integers in `amount` bits (0: as many as are needed), of floats
+    /// rounded to `amount` decimal digits.
+    pub fn scale_offset(self, amount: u32) -> Self {
+        self.filter(FilterSpec::scale_offset(amount))
+    }
+
+    /// Compresses chunks with Blosc 1, `level` 1 to 9, which libhdf5 reads with a plug-in.
+    pub fn blosc(self, codec: BloscCodec, level: u32) -> Self {
+        self.filter(FilterSpec::blosc(codec, level))
+    }
+
+    /// Compresses the bit planes of chunks, which libhdf5 reads with a plug-in.
+    pub fn bitshuffle(self, codec: BitshuffleCodec) -> Self {
+        self.filter(FilterSpec::bitshuffle(codec))
     }
 
     /// Adds a checksum to every chunk.
-    pub fn fletcher32(mut self) -> Self {
-        self.fletcher32 = true;
+    pub fn fletcher32(self) -> Self {
+        self.filter(FilterSpec::fletcher32())
+    }
+
+    /// Just these filters in this order, in place of those of the other methods, with just these parameters: for copies
+    /// of another dataset's raw chunks.
+    pub fn filters(mut self, filters: impl Into<Vec<FilterInfo>>) -> Self {
+        self.exact_filters = Some(filters.into());
         self
     }
 
-    /// Just these filters in this order, in place of those of the other methods: for copies of another dataset's raw
-    /// chunks.
-    pub fn filters(mut self, filters: impl Into<Vec<FilterInfo>>) -> Self {
-        self.filters = Some(filters.into());
+    /// When storage is made. Without it: for compact elements early, for contiguous ones late, for chunks one by one.
+    pub fn allocation(mut self, time: AllocationTime) -> Self {
+        self.allocation = Some(time);
+        self
+    }
+
+    /// When the fill value is written to storage.
+    pub fn fill_time(mut self, time: FillTime) -> Self {
+        self.fill_time = time;
+        self
+    }
+
+    /// Nobody defines what elements hold that were never written, not even zeros.
+    pub fn fill_undefined(mut self) -> Self {
+        self.fill_undefined = true;
         self
     }
 
@@ -187,128 +278,6 @@ impl DatasetBuilder {
         })?;
         Ok(DatasetMut { session: self.session, node, path, writer })
     }
-
-    /// Checks what was asked for, and completes it.
-    fn plan(&self, path: String) -> Result<Plan> {
-        let datatype = self
-            .datatype
-            .clone()
-            .ok_or_else(|| Error::invalid("no datatype; say what the elements are: `.element::<f32>()`"))?;
-        let shape = self
-            .shape
-            .clone()
-            .ok_or_else(|| Error::invalid("no shape; say it: `.shape([480, 640])`, or `.extendible()`"))?;
-        if shape.len() > MAX_RANK {
-            let rank = shape.len();
-            return Err(Error::limit(format!("{rank} dimensions, {MAX_RANK} are possible")));
-        }
-        if datatype.size() == 0 || datatype.size() > u32::MAX.into() {
-            let size = datatype.size();
-            return Err(Error::invalid(format!("elements of {size} bytes")));
-        }
-        let bytes = shape.iter().filter(|d| **d > 0).try_fold(datatype.size(), |n, d| n.checked_mul(*d));
-        if bytes.is_none() {
-            return Err(Error::limit(format!("a dataset of shape {shape:?} has more than 2^64 bytes")));
-        }
-        let filters = self.pipeline(&datatype)?;
-        let max = self.max(&shape)?;
-        let chunk = self.chunk_shape(&shape, max.as_deref(), &filters, datatype.size())?;
-        Ok(Plan { fill: self.fill_bytes(&datatype)?, path, datatype, shape, max, chunk, filters })
-    }
-
-    /// Filters in the order in which h5py applies them.
-    fn pipeline(&self, datatype: &Datatype) -> Result<Vec<FilterInfo>> {
-        if let Some(filters) = &self.filters {
-            return Ok(filters.clone());
-        }
-        let filter = |id, optional, parameters| FilterInfo { id, name: Name::default(), optional, parameters };
-        let mut filters = Vec::new();
-        if self.shuffle {
-            filters.push(filter(filters::SHUFFLE, true, vec![datatype.size() as u32]));
-        }
-        if let Some(level) = self.deflate {
-            if level > 9 {
-                return Err(Error::invalid(format!("deflate level {level}: 0 to 9 are possible")));
-            }
-            filters.push(filter(filters::DEFLATE, true, vec![level]));
-        }
-        if self.fletcher32 {
-            filters.push(filter(filters::FLETCHER32, false, Vec::new()));
-        }
-        Ok(filters)
-    }
-
-    /// How far the dataset may grow; nothing where it cannot.
-    fn max(&self, shape: &[u64]) -> Result<Option<Vec<Option<u64>>>> {
-        let mut max: Vec<Option<u64>> = match &self.max_shape {
-            None => shape.iter().map(|&d| Some(d)).collect(),
-            Some(max) => max.clone(),
-        };
-        let fits = |(max, dim): (&Option<u64>, &u64)| max.is_none_or(|m| m >= *dim);
-        if max.len() != shape.len() || !max.iter().zip(shape).all(fits) {
-            return Err(Error::invalid(format!("a shape of {shape:?} that grows up to {max:?}")));
-        }
-        if self.extendible {
-            match max.first_mut() {
-                Some(first) => *first = None,
-                None => {
-                    return Err(Error::invalid("a single value cannot grow; give it a shape"));
-                }
-            }
-        }
-        let grows = max.iter().zip(shape).any(|(max, dim)| *max != Some(*dim));
-        Ok(grows.then_some(max))
-    }
-
-    /// A chunk's shape, if there are to be chunks.
-    fn chunk_shape(
-        &self,
-        shape: &[u64],
-        max: Option<&[Option<u64>]>,
-        filters: &[FilterInfo],
-        element_size: u64,
-    ) -> Result<Option<Vec<u64>>> {
-        if self.chunks.is_none() && max.is_none() && filters.is_empty() {
-            return Ok(None);
-        }
-        if shape.is_empty() {
-            return Err(Error::invalid("a single value has neither chunks nor filters"));
-        }
-        let Some(chunk) = &self.chunks else {
-            return Ok(Some(chunking::guess(shape, element_size)));
-        };
-        if chunk.len() != shape.len() || chunk.contains(&0) {
-            return Err(Error::invalid(format!("chunks of shape {chunk:?} in a dataset of shape {shape:?}")));
-        }
-        // libhdf5 refuses to make chunks that are larger than a dimension that cannot grow.
-        let most = |d: usize| max.map_or(shape.get(d).copied(), |m| m.get(d).copied().flatten());
-        let too_large = |(d, c): (usize, &u64)| most(d).is_some_and(|m| m > 0 && *c > m);
-        if chunk.iter().enumerate().any(too_large) {
-            return Err(Error::invalid(format!(
-                "chunks of shape {chunk:?} are larger than the dataset, which has shape {shape:?}"
-            )));
-        }
-        Ok(Some(chunk.clone()))
-    }
-
-    fn fill_bytes(&self, datatype: &Datatype) -> Result<Option<Vec<u8>>> {
-        let Some(value) = &self.fill else {
-            return Ok(None);
-        };
-        if datatype.has_references_to_file() {
-            return Err(Error::unsupported(format!("fill values of datatype {datatype}")));
-        }
-        if array::count(&value.shape())? != 1 {
-            return Err(Error::invalid("a fill value is one value"));
-        }
-        let mut bytes = Vec::new();
-        let store = |open: &mut Open| value.store(0..1, datatype, open, &mut bytes);
-        self.session.with(store)?;
-        if bytes.len() as u64 != datatype.size() {
-            return Err(Error::invalid("a fill value of another size than the elements"));
-        }
-        Ok(Some(bytes))
-    }
 }
 
 /// A dataset that is being written. Any number of them live side by side, and beside their file; each may be sent to
@@ -358,6 +327,69 @@ impl DatasetMut {
         writer.write_chunk(&self.session, offset, raw, filter_mask).on(&self.path)
     }
 
+    /// Appends the chunks of another dataset as they are stored, without a look at what is in them: behind the rows that
+    /// are there, which must end with a chunk. Both have the same datatype, filters, and shape of chunks and of rows.
+    ///
+    /// # Errors
+    /// Of kind [`Mismatch`](crate::ErrorKind::Mismatch) if they do not, [`Damaged`](crate::ErrorKind::Damaged) if the
+    /// other one's chunks cannot be found.
+    pub fn copy_chunks(&mut self, source: &Dataset) -> Result<()> {
+        let mut writer = self.writer()?;
+        writer.copy_chunks(&self.session, source).on(&self.path)
+    }
+
+    /// Writes to a part of the dataset, wherever it is, and as often as you like; what was there is replaced.
+    ///
+    /// ```
+    /// # fn main() -> h5manager::Result<()> {
+    /// use h5manager::{File, FileMut, io::MemoryStore};
+    ///
+    /// let store = MemoryStore::default();
+    /// let mut out = FileMut::on_store(store.clone());
+    /// let mut map = out.build("map").element::<i32>().shape([4, 6]).chunks([2, 2]).deflate(4).create()?;
+    /// map.write_selection((1..3, 2..4), [1, 2, 3, 4])?;
+    /// map.write_selection((2, ..), [9; 6])?;
+    /// out.commit()?;
+    /// let map: Vec<i32> = File::from_bytes(store.bytes())?.dataset("map")?.read()?;
+    /// assert_eq!(map[..18], [0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 9, 9, 9, 9, 9, 9]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Chunks that are written in part wait in memory, 64 MiB of them; then those that were not used for longest are
+    /// filtered and stored, and read again if they must be.
+    ///
+    /// The next [`append`](DatasetMut::append) begins behind the furthest row that was written.
+    ///
+    /// # Errors
+    /// Of kind [`Mismatch`](crate::ErrorKind::Mismatch) if the selection does not fit the shape or has another number of
+    /// elements than `values`; [`Io`](crate::ErrorKind::Io) as [`append`](DatasetMut::append).
+    pub fn write_selection(&mut self, selection: impl Select, values: impl ArrayLike) -> Result<()> {
+        let mut writer = self.writer()?;
+        let selection = selection.select(&writer.plan().shape).on(&self.path)?;
+        writer.write_selection(&self.session, &selection, &values).on(&self.path)
+    }
+
+    /// Appends along any dimension that can grow: `values` are as many as the dataset has in all other dimensions,
+    /// times the indices that it grows by. Along the first dimension this is [`append`](DatasetMut::append).
+    ///
+    /// # Errors
+    /// As [`append`](DatasetMut::append).
+    pub fn append_along(&mut self, dimension: usize, values: impl ArrayLike) -> Result<()> {
+        let mut writer = self.writer()?;
+        writer.append_along(&self.session, dimension, &values).on(&self.path)
+    }
+
+    /// Lets the dataset grow to `shape`; what is new holds the fill value until it is written.
+    ///
+    /// # Errors
+    /// Of kind [`Mismatch`](crate::ErrorKind::Mismatch) beyond its greatest shape, and
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for a shape that is smaller somewhere.
+    pub fn grow(&mut self, shape: impl AsRef<[u64]>) -> Result<()> {
+        let mut writer = self.writer()?;
+        writer.grow(&self.session, shape.as_ref()).on(&self.path)
+    }
+
     /// Sets an attribute, in place of one of the same name.
     ///
     /// # Errors
@@ -383,7 +415,7 @@ impl DatasetMut {
 
     /// A chunk's shape; `None` for contiguous storage.
     pub fn chunk_shape(&self) -> Option<Vec<u64>> {
-        self.writer().ok().and_then(|w| w.plan().chunk.clone())
+        self.writer().ok().and_then(|w| w.plan().chunk().map(<[u64]>::to_vec))
     }
 }
 

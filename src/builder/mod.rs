@@ -10,8 +10,12 @@ mod chunking;
 mod chunks;
 mod commit;
 mod copied;
+mod copy_chunks;
 mod dataset;
 mod group;
+mod open_chunks;
+mod plan;
+mod scattered;
 mod session;
 mod tree;
 mod writer;
@@ -20,6 +24,7 @@ pub use array::{ArrayLike, FixedString, StoredElements, WithDatatype, WithShape}
 pub use copied::CopiedElements;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use group::GroupMut;
+pub use plan::{AllocationTime, FillTime};
 pub(crate) use session::{Open, Session};
 pub(crate) use tree::charset;
 
@@ -61,7 +66,7 @@ impl CreateOptions {
     /// Refuses what cannot be written yet.
     fn checked(&self) -> Result<()> {
         match self.libver {
-            LibVer::V18 => Ok(()),
+            other if other >= LibVer::V18 => Ok(()),
             other => Err(Error::unsupported(format!("writing files for the library version bound {other}"))),
         }
     }

@@ -5,15 +5,12 @@
 //! alone, neither on the cuts between the appends nor on the number of threads; so the file does not either.
 
 use super::array::{self, ArrayLike};
-use super::chunking::Chunking;
 use super::chunks::Chunks;
+use super::plan::{AllocationTime, FillTime, LayoutPlan, Plan};
 use super::session::Session;
 use crate::bytes::Address;
 use crate::error::{Context, Error, Result};
 use crate::format::message::dataspace::Dataspace;
-use crate::format::message::datatype::Datatype;
-use crate::format::message::fill_value::FillValue;
-use crate::format::message::filter_pipeline::FilterInfo;
 use crate::format::message::layout::Layout;
 use crate::index::space::{METADATA, Space};
 use crate::object::runs;
@@ -25,30 +22,15 @@ const GROUP: u64 = 8 << 20;
 /// Bytes of rows that wait to be written without filters.
 const SMALL_GROUP: u64 = 64 << 10;
 
-/// What a new dataset is.
-pub(super) struct Plan {
-    pub(super) path: String,
-    pub(super) datatype: Datatype,
-    /// Empty for a single value.
-    pub(super) shape: Vec<u64>,
-    /// How far it may grow; nothing where it cannot.
-    pub(super) max: Option<Vec<Option<u64>>>,
-    /// A chunk's shape; nothing for contiguous storage.
-    pub(super) chunk: Option<Vec<u64>>,
-    pub(super) filters: Vec<FilterInfo>,
-    /// One element, where it was given.
-    pub(super) fill: Option<Vec<u8>>,
-}
-
 /// A dataset that is being written.
 pub(super) struct DatasetWriter {
-    plan: Plan,
+    pub(super) plan: Plan,
     row_bytes: usize,
     /// Elements of a row.
     row_elements: usize,
     /// Rows of a group.
     group: u64,
-    storage: Storage,
+    pub(super) storage: Storage,
     /// Rows that came, but are not stored yet: they end before `next_row`.
     waiting: Vec<u8>,
     next_row: u64,
@@ -56,42 +38,58 @@ pub(super) struct DatasetWriter {
     finished: bool,
 }
 
-enum Storage {
-    Contiguous { address: Option<Address> },
-    Chunked(Chunks),
+pub(super) enum Storage {
+    /// All elements, for the object header.
+    Compact(Vec<u8>),
+    Contiguous {
+        address: Option<Address>,
+        /// Whether what was never written is filled already.
+        filled: bool,
+    },
+    Chunked(Box<Chunks>),
 }
 
 impl DatasetWriter {
     pub(super) fn new(plan: Plan) -> Result<DatasetWriter> {
-        let element_size = plan.datatype.size();
-        let inner = plan.shape.get(1..).unwrap_or_default();
-        let row_elements = array::count(inner)?;
-        let row_bytes = (row_elements as u64).checked_mul(element_size);
-        let row_bytes = row_bytes
-            .and_then(|n| usize::try_from(n).ok())
-            .ok_or_else(|| Error::limit(format!("shape {:?}: a row does not fit memory", plan.shape)))?;
-        let (storage, rows) = match &plan.chunk {
-            None => (Storage::Contiguous { address: None }, 1),
-            Some(chunk) => {
-                let fill = plan.fill.clone().unwrap_or_default();
-                let fill = if fill.iter().all(|&b| b == 0) { Vec::new() } else { fill };
-                let chunking = Chunking::new(&plan.shape, chunk.clone(), element_size, fill)?;
-                let rows = chunking.rows();
-                (Storage::Chunked(Chunks::new(chunking, &plan.filters)?), rows)
+        let storage = match &plan.layout {
+            LayoutPlan::Compact => {
+                // The plan is for less than 64 KiB.
+                let elements = array::count(&plan.shape)?;
+                let mut bytes = vec![0; elements * plan.datatype.size() as usize];
+                runs::fill_run(&mut bytes, plan.fill_element());
+                Storage::Compact(bytes)
             }
+            LayoutPlan::Contiguous => Storage::Contiguous { address: None, filled: false },
+            LayoutPlan::Chunked { chunk, .. } => Storage::Chunked(Box::new(Chunks::new(&plan, chunk)?)),
         };
-        let worth = if plan.filters.is_empty() { SMALL_GROUP } else { GROUP };
-        let bytes = rows.saturating_mul(row_bytes as u64).max(1);
-        Ok(DatasetWriter {
-            row_bytes,
-            row_elements,
-            group: rows.saturating_mul((worth / bytes).max(1)),
+        let mut writer = DatasetWriter {
+            row_bytes: 0,
+            row_elements: 0,
+            group: 0,
             storage,
             waiting: Vec::new(),
             next_row: 0,
             finished: false,
             plan,
-        })
+        };
+        writer.measure_rows()?;
+        Ok(writer)
+    }
+
+    /// What a row is, and how many of them wait for each other.
+    pub(super) fn measure_rows(&mut self) -> Result<()> {
+        let plan = &self.plan;
+        self.row_elements = array::count(plan.shape.get(1..).unwrap_or_default())?;
+        let row_bytes = (self.row_elements as u64).checked_mul(plan.datatype.size());
+        let row_bytes = row_bytes
+            .and_then(|n| usize::try_from(n).ok())
+            .ok_or_else(|| Error::limit(format!("shape {:?}: a row does not fit memory", plan.shape)))?;
+        let rows = plan.chunk().and_then(|c| c.first().copied()).unwrap_or(1);
+        let worth = if plan.filters.is_empty() { SMALL_GROUP } else { GROUP };
+        let bytes = rows.saturating_mul(row_bytes as u64).max(1);
+        self.row_bytes = row_bytes;
+        self.group = rows.saturating_mul((worth / bytes).max(1));
+        Ok(())
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -104,7 +102,7 @@ impl DatasetWriter {
     }
 
     /// How many rows there can be; a single value is one row.
-    fn most_rows(&self) -> u64 {
+    pub(super) fn most_rows(&self) -> u64 {
         match (&self.plan.max, self.plan.shape.first()) {
             (_, None) => 1,
             (Some(max), Some(_)) => max.first().copied().flatten().unwrap_or(u64::MAX),
@@ -112,7 +110,7 @@ impl DatasetWriter {
         }
     }
 
-    fn check_open(&self) -> Result<()> {
+    pub(super) fn check_open(&self) -> Result<()> {
         if self.finished {
             return Err(Error::conflict("the dataset is finished"));
         }
@@ -126,8 +124,13 @@ impl DatasetWriter {
         if count == 0 {
             return Ok(());
         }
-        self.take_all(session, rows, count).inspect_err(|e| {
-            // Some of the rows are in, some are not, and nobody knows which.
+        let taken = self.take_all(session, rows, count);
+        self.give_up_on_error(session, taken)
+    }
+
+    /// After an error some of what came is in, some is not, and nobody knows which.
+    pub(super) fn give_up_on_error(&mut self, session: &Session, result: Result<()>) -> Result<()> {
+        result.inspect_err(|e| {
             self.finished = true;
             self.waiting = Vec::new();
             session.fail(e);
@@ -148,13 +151,6 @@ impl DatasetWriter {
                 self.row_elements
             )));
         }
-        if let Storage::Chunked(chunks) = &self.storage
-            && self.waiting.is_empty()
-            && !self.next_row.is_multiple_of(chunks.chunking.rows())
-        {
-            let rows = self.next_row;
-            return Err(Error::conflict(format!("row {rows} lies in a chunk that is stored already")));
-        }
         let count = (elements / self.row_elements) as u64;
         let room = self.most_rows().saturating_sub(self.next_row);
         if count > room {
@@ -167,22 +163,74 @@ impl DatasetWriter {
 
     fn take_all(&mut self, session: &Session, rows: &dyn ArrayLike, count: u64) -> Result<()> {
         self.allocate(session)?;
+        if let Storage::Chunked(chunks) = &self.storage
+            && self.waiting.is_empty()
+            && !self.next_row.is_multiple_of(chunks.chunking.rows())
+        {
+            // The rows begin within a chunk that is stored already.
+            self.scatter(session)?;
+        }
+        if self.is_scattered() {
+            let mut start = vec![0; self.plan.shape.len()];
+            if let Some(first) = start.first_mut() {
+                *first = self.next_row;
+            }
+            self.grow_to(session, self.next_row + count)?;
+            let mut extent = self.plan.shape.clone();
+            if let Some(first) = extent.first_mut() {
+                *first = count;
+            }
+            self.write_values(session, &start, &extent, rows)?;
+            self.next_row += count;
+            return Ok(());
+        }
         if let Some(bytes) = rows.as_stored(&self.plan.datatype) {
             self.take(session, bytes)?;
         } else {
             self.convert(session, rows, count)?;
         }
-        if self.next_row == self.most_rows() {
-            self.finish(session)?;
+        // Where it can grow in another dimension, more may come for the last chunks.
+        if self.next_row == self.most_rows() && self.plan.max.is_none() {
+            self.store_waiting(session)?;
+            self.waiting = Vec::new();
         }
         Ok(())
     }
 
+    /// Whether elements come in any order.
+    fn is_scattered(&self) -> bool {
+        matches!(&self.storage, Storage::Chunked(chunks) if chunks.open.is_some())
+    }
+
+    /// Goes over to elements that come in any order: stores the rows that wait, the last ones in chunks that stay open.
+    pub(super) fn scatter(&mut self, session: &Session) -> Result<()> {
+        let Storage::Chunked(chunks) = &mut self.storage else {
+            return self.store_waiting(session);
+        };
+        if chunks.open.is_some() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let rows = (waiting.len() / self.row_bytes.max(1)) as u64;
+        let (first, whole) = (self.next_row - rows, rows / chunks.chunking.rows() * chunks.chunking.rows());
+        let (now, rest) = waiting.split_at(whole as usize * self.row_bytes);
+        chunks.open = Some(Default::default());
+        self.store(session, now, first)?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let (mut start, mut extent) = (vec![0; self.plan.shape.len()], self.plan.shape.clone());
+        if let (Some(start), Some(extent)) = (start.first_mut(), extent.first_mut()) {
+            (*start, *extent) = (first + whole, rows - whole);
+        }
+        self.write_box(session, &start, &extent, rest)
+    }
+
     /// The place of contiguous elements, at the first row.
-    fn allocate(&mut self, session: &Session) -> Result<()> {
+    pub(super) fn allocate(&mut self, session: &Session) -> Result<()> {
         let rows = self.plan.shape.first().copied().unwrap_or(1);
         let bytes = rows.checked_mul(self.row_bytes as u64);
-        if let Storage::Contiguous { address } = &mut self.storage
+        if let Storage::Contiguous { address, .. } = &mut self.storage
             && address.is_none()
         {
             let bytes = bytes.ok_or_else(|| Error::limit("a dataset of more than 2^64 bytes"))?;
@@ -244,7 +292,7 @@ impl DatasetWriter {
     }
 
     /// Lets the dataset reach to `rows`, where it can grow.
-    fn cover(&mut self, rows: u64) {
+    pub(super) fn cover(&mut self, rows: u64) {
         if let Some(first) = self.plan.shape.first_mut() {
             *first = rows.max(*first);
         }
@@ -257,8 +305,30 @@ impl DatasetWriter {
         self.store_waiting(session)
     }
 
+    /// As [`cover`](Self::cover), where a chunk at the edge may be stored already: without filters, it is to get them.
+    pub(super) fn grow_to(&mut self, session: &Session, rows: u64) -> Result<()> {
+        let old = self.plan.shape.clone();
+        if self.plan.plain_edges() && old.first().is_some_and(|first| *first < rows) {
+            self.scatter(session)?;
+            let mut new = old.clone();
+            if let Some(first) = new.first_mut() {
+                *first = rows;
+            }
+            if let Storage::Chunked(chunks) = &mut self.storage {
+                chunks.grow(session, &old, &new)?;
+            }
+        }
+        self.cover(rows);
+        Ok(())
+    }
+
+    /// What was written reaches to `rows`.
+    pub(super) fn reach(&mut self, rows: u64) {
+        self.next_row = self.next_row.max(rows);
+    }
+
     /// Stores the rows that wait, be they a whole group or not.
-    fn store_waiting(&mut self, session: &Session) -> Result<()> {
+    pub(super) fn store_waiting(&mut self, session: &Session) -> Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
         let rows = waiting.len() / self.row_bytes.max(1);
         self.store(session, &waiting, self.next_row - rows as u64)?;
@@ -273,14 +343,20 @@ impl DatasetWriter {
             return Ok(());
         }
         match &mut self.storage {
-            Storage::Contiguous { address } => {
+            Storage::Compact(data) => {
+                let from = first as usize * self.row_bytes;
+                let place = data.get_mut(from..from + bytes.len());
+                place.ok_or_else(|| Error::invalid("rows without a place"))?.copy_from_slice(bytes);
+                Ok(())
+            }
+            Storage::Contiguous { address, .. } => {
                 let address = address.ok_or_else(|| Error::invalid("rows without a place"))?;
                 let at = address.plus(first * self.row_bytes as u64)?;
                 session.with(|open| open.space.write(at, bytes))
             }
             Storage::Chunked(chunks) => {
                 let rows = (bytes.len() / self.row_bytes.max(1)) as u64;
-                chunks.store(session, bytes, rows, first)
+                chunks.store(session, &self.plan.shape, bytes, rows, first)
             }
         }
     }
@@ -291,7 +367,7 @@ impl DatasetWriter {
         let Storage::Chunked(chunks) = &mut self.storage else {
             return Err(Error::mismatch("the dataset is not stored in chunks"));
         };
-        let number = chunks.check_filtered(offset, raw, mask)?;
+        let number = chunks.check_filtered(&self.plan.shape, offset, raw, mask)?;
         let (first, rows) = (offset.first().copied().unwrap_or(0), chunks.chunking.rows());
         if first >= self.most_rows() {
             return Err(Error::mismatch(format!("a chunk at {offset:?}, beyond the last row")));
@@ -307,14 +383,15 @@ impl DatasetWriter {
         if !self.waiting.is_empty() && first >= appended && first < self.next_row {
             return Err(Error::conflict(format!("the rows of the chunk at {offset:?} were appended already")));
         }
+        let grown = self.grow_to(session, end);
+        self.give_up_on_error(session, grown)?;
         if !self.waiting.is_empty() && first >= self.next_row {
             self.store_waiting(session).inspect_err(|e| session.fail(e))?;
         }
         if let Storage::Chunked(chunks) = &mut self.storage {
             chunks.store_filtered(session, number, raw, mask)?;
         }
-        self.next_row = self.next_row.max(end);
-        self.cover(end);
+        self.reach(end);
         Ok(())
     }
 
@@ -324,29 +401,46 @@ impl DatasetWriter {
             return Ok(());
         }
         self.finished = true;
-        let stored = self.store_waiting(session).and_then(|()| self.fill_rest(session));
+        let stored = self.store_waiting(session).and_then(|()| self.complete(session));
         self.waiting = Vec::new();
         stored.on(&self.plan.path).inspect_err(|e| session.fail(e))
     }
 
+    /// Makes what storage there is to be for elements that never came.
+    fn complete(&mut self, session: &Session) -> Result<()> {
+        if self.plan.allocation == AllocationTime::Early {
+            self.allocate(session)?;
+        }
+        match &mut self.storage {
+            Storage::Compact(_) => Ok(()),
+            Storage::Contiguous { .. } => self.fill_rest(session),
+            Storage::Chunked(chunks) => {
+                chunks.store_all_open(session, &self.plan.shape)?;
+                chunks.open = None;
+                chunks.complete(session, &self.plan)
+            }
+        }
+    }
+
     /// Writes the fill value to the rows of a contiguous dataset that never came; zeros are there already.
-    fn fill_rest(&self, session: &Session) -> Result<()> {
-        let (Storage::Contiguous { address: Some(address) }, Some(fill)) = (&self.storage, &self.plan.fill) else {
+    pub(super) fn fill_rest(&mut self, session: &Session) -> Result<()> {
+        let Storage::Contiguous { address: Some(address), filled } = &mut self.storage else {
             return Ok(());
         };
-        if fill.iter().all(|&b| b == 0) {
+        let fill = self.plan.fill_element();
+        if std::mem::replace(filled, true) || fill.is_empty() || self.plan.fill_time == FillTime::Never {
             return Ok(());
         }
         let row_bytes = self.row_bytes as u64;
         let rows = self.plan.shape.first().copied().unwrap_or(1);
         let (mut at, end) = (self.next_row * row_bytes, rows * row_bytes);
         let piece = fill.len() * (SMALL_GROUP as usize / fill.len()).max(1);
-        let mut filled = vec![0; piece];
-        runs::fill_run(&mut filled, fill);
+        let mut bytes = vec![0; piece];
+        runs::fill_run(&mut bytes, fill);
         while at < end {
             let now = (end - at).min(piece as u64);
             let place = address.plus(at)?;
-            let bytes = filled.get(..now as usize).unwrap_or_default();
+            let bytes = bytes.get(..now as usize).unwrap_or_default();
             session.with(|open| open.space.write(place, bytes))?;
             at += now;
         }
@@ -355,13 +449,13 @@ impl DatasetWriter {
 
     /// Writes the index of the chunks, and says where the elements are.
     pub(super) fn index(&mut self, space: &mut Space) -> Result<Layout> {
-        let element_size = self.plan.datatype.size();
         match &mut self.storage {
-            Storage::Contiguous { address } => {
+            Storage::Compact(data) => Ok(Layout::Compact(std::mem::take(data))),
+            Storage::Contiguous { address, .. } => {
                 let rows = self.plan.shape.first().copied().unwrap_or(1);
                 Ok(Layout::Contiguous { address: *address, size: Some(rows.saturating_mul(self.row_bytes as u64)) })
             }
-            Storage::Chunked(chunks) => chunks.index(space, element_size),
+            Storage::Chunked(chunks) => chunks.index(space, &self.plan),
         }
     }
 
@@ -371,14 +465,10 @@ impl DatasetWriter {
             [] => Dataspace::Scalar,
             dims => Dataspace::Simple { dims: dims.to_vec(), max: self.plan.max.clone() },
         };
-        let unset = match layout {
-            Layout::Chunked(_) => FillValue::INCREMENTAL,
-            _ => FillValue::LATE,
-        };
         encode(&DatasetHeader {
             dataspace: &dataspace,
             datatype: &self.plan.datatype,
-            fill: &FillValue { value: self.plan.fill.clone(), ..unset },
+            fill: &self.plan.fill_message(),
             filters: &self.plan.filters,
             layout,
         })

@@ -2,12 +2,14 @@
 
 use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
+use super::data::{Data, Stored};
 use super::header::Header;
 use super::limits::{self, FileSpace};
 use super::links::Links;
-use super::superblock::Stored;
+use super::superblock;
 use crate::builder::{ArrayLike, Open, Session};
 use crate::bytes::{Address, Limits, Widths};
+use crate::data::selection::{Bounds, Select, Selection};
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::libver::LibVer;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 pub(super) struct Work {
     /// The file as it is.
     file: File,
-    superblock: Stored,
+    superblock: superblock::Stored,
     file_space: Option<FileSpace>,
     tail: Arc<Tail>,
     /// New space, and the heap of new variable-length data.
@@ -40,6 +42,7 @@ struct Edited {
     header: Header,
     attributes: Option<Attributes>,
     links: Option<Links>,
+    data: Option<Box<Data>>,
     /// Whether it got a further link.
     raised: bool,
     /// Whether nothing leads to it any more.
@@ -68,7 +71,8 @@ impl Work {
         io::finish(&**device, file.inner.superblock.base)?;
         let file = open()?;
         let file_space = limits::check(&file, options)?;
-        let superblock = Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
+        let superblock =
+            superblock::Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
         let session =
@@ -91,6 +95,7 @@ impl Work {
                 header: Header::load(reader, address)?,
                 attributes: None,
                 links: None,
+                data: None,
                 raised: false,
                 gone: false,
             }),
@@ -308,6 +313,58 @@ impl Work {
         }
     }
 
+    /// Does something with a dataset.
+    fn with_data<R>(
+        &mut self,
+        path: &[u8],
+        work: impl FnOnce(&mut Data, &Session, &Stored<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let reader = self.file.reader();
+        let address = self.resolve(path, &reader)?;
+        let (ranks, since) = (self.file.inner.superblock.ranks, self.superblock.end());
+        let (session, base) = (self.session.clone(), self.superblock.position);
+        let flush = || session.with(|open| open.space.flush());
+        let source = Stored { source: &**reader.source(), base, flush: &flush };
+        let edited = self.edited(address, &reader)?;
+        if edited.data.is_none() {
+            edited.data = Some(Box::new(Data::load(&reader, address, ranks)?));
+        }
+        let data = edited.data.as_mut().ok_or_else(|| Error::not_found("a dataset that was just read"))?;
+        let done = work(data, &session, &source)?;
+        session.with(|open| data.settle(&mut open.space, since))?;
+        Ok(done)
+    }
+
+    pub(super) fn write(&mut self, path: &[u8], what: &dyn Select, elements: &dyn ArrayLike) -> Result<()> {
+        self.with_data(path, |data, session, source| {
+            let selection = what.select(data.shape())?.checked(data.shape())?;
+            write(data, session, source, &selection, elements)
+        })
+    }
+
+    pub(super) fn append(&mut self, path: &[u8], elements: &dyn ArrayLike) -> Result<()> {
+        self.with_data(path, |data, session, source| {
+            let mut shape = data.shape().to_vec();
+            let count = count(&elements.shape())?;
+            let row: u64 = shape.iter().skip(1).product();
+            let (Some(rows), true) = (shape.first_mut(), row > 0 && count % row.max(1) == 0) else {
+                return Err(Error::mismatch(format!("{count} elements are no whole rows of {row}")));
+            };
+            let from = *rows;
+            *rows = from.saturating_add(count / row);
+            data.resize(&shape, source)?;
+            let mut bounds = Bounds::all(&shape);
+            if let Some(first) = bounds.0.first_mut() {
+                first.start = from;
+            }
+            write(data, session, source, &Selection::of_bounds(bounds), elements)
+        })
+    }
+
+    pub(super) fn resize(&mut self, path: &[u8], shape: &[u64]) -> Result<()> {
+        self.with_data(path, |data, _, source| data.resize(shape, source))
+    }
+
     /// Cuts off what was written behind the end for a commit that will not be. What stays is harmless.
     pub(super) fn give_up(&mut self, device: &dyn Device) {
         if self.tail.is_used() {
@@ -326,10 +383,10 @@ impl Work {
         let end = open.space.end();
         open.space.into_store()?;
         let superblock = Patch { position: self.superblock.position, bytes: self.superblock.with_end(end) };
-        let end = self.superblock.position + end;
+        let new = self.superblock.position + self.superblock.end()..self.superblock.position + end;
         let commit =
-            Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, end, durability };
-        commit.make(device, &self.tail).map_err(|(happened, e)| {
+            Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, new, durability };
+        commit.make(device).map_err(|(happened, e)| {
             let state = match happened {
                 false => "the file is as it was",
                 true => "open the file again to see whether the commit has happened",
@@ -344,9 +401,15 @@ impl Work {
         let mut patches = Vec::new();
         for edited in self.objects.values_mut().filter(|e| !e.gone) {
             let turn = edited.turn();
-            let Edited { header, attributes, links, .. } = edited;
+            let Edited { header, attributes, links, data, .. } = edited;
             if let Some(attributes) = attributes {
                 attributes.store(header, &mut open.space)?;
+            }
+            if let Some(data) = data {
+                // What waits to be written may be read again.
+                open.space.flush()?;
+                let source = Stored { source: &**reader.source(), base: self.superblock.position, flush: &|| Ok(()) };
+                patches.extend(data.store(header, &mut open.space, &source)?.into_iter().map(|p| (turn, p)));
             }
             let mut replaced = Vec::new();
             if let Some(links) = links.as_mut().filter(|l| l.added || l.removed) {
@@ -384,6 +447,32 @@ impl Work {
         })?;
         Ok(self.superblock.patch(at, header.stored(), &bytes))
     }
+}
+
+fn count(shape: &[u64]) -> Result<u64> {
+    let product = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d));
+    product.ok_or_else(|| Error::limit(format!("shape {shape:?} has too many elements for memory")))
+}
+
+/// Writes elements to a dataset; their variable-length data go to the heap.
+fn write(
+    data: &mut Data,
+    session: &Session,
+    source: &Stored<'_>,
+    selection: &Selection,
+    elements: &dyn ArrayLike,
+) -> Result<()> {
+    let count = count(&elements.shape())?;
+    if count != selection.len() {
+        return Err(Error::mismatch(format!("{count} elements for a selection of {}", selection.len())));
+    }
+    let datatype = data.datatype.clone();
+    if let Some(bytes) = elements.as_stored(&datatype) {
+        return data.write(selection, bytes, source);
+    }
+    let mut bytes = Vec::new();
+    session.with(|open| elements.store(0..count as usize, &datatype, open, &mut bytes))?;
+    data.write(selection, &bytes, source)
 }
 
 impl Edited {

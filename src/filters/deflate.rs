@@ -58,8 +58,8 @@ impl Inflater {
 pub(super) struct Deflater(Option<(u32, Compress)>);
 
 impl Deflater {
-    /// Deflates `chunk`; `None` if that makes it larger.
-    pub(super) fn deflate(&mut self, chunk: &[u8], level: u32) -> Result<Option<Vec<u8>>> {
+    /// Deflates `chunk`. Where the filter is `optional`, `None` says that this would make it larger.
+    pub(super) fn deflate(&mut self, chunk: &[u8], level: u32, optional: bool) -> Result<Option<Vec<u8>>> {
         let compress = match &mut self.0 {
             Some((known, compress)) if *known == level => {
                 compress.reset();
@@ -67,7 +67,9 @@ impl Deflater {
             }
             slot => &mut slot.insert((level, Compress::new(Compression::new(level), true))).1,
         };
-        let mut out = Vec::with_capacity(chunk.len());
+        // What cannot be made smaller grows by a few bytes for each block that is stored as it is.
+        let most = if optional { chunk.len() } else { chunk.len() + chunk.len() / 256 + 64 };
+        let mut out = Vec::with_capacity(most);
         let status = compress.compress_vec(chunk, &mut out, FlushCompress::Finish);
         match status {
             Ok(Status::StreamEnd) => {

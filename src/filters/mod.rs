@@ -29,9 +29,10 @@ mod registry;
 mod round_trips;
 mod rounded;
 mod scale_offset;
-mod set_local;
+pub(crate) mod set_local;
 mod shuffle;
 mod snappy;
+mod spec;
 mod szip;
 mod transpose;
 mod vbz;
@@ -42,6 +43,7 @@ use crate::error::{Error, Result};
 use crate::format::message::filter_pipeline::FilterInfo;
 pub use registry::register;
 use registry::{find, registered_name};
+pub use spec::{BitshuffleCodec, BloscCodec, FilterSpec, SzipCoding};
 use std::sync::Arc;
 
 /// Filters of the library itself.
@@ -212,11 +214,12 @@ impl Pipeline {
         let mut current: Option<Vec<u8>> = None;
         for (i, (filter, optional)) in self.stages.iter().enumerate() {
             let input = current.as_deref().unwrap_or(chunk);
-            match filter.encode(input, &mut scratch.deflater)? {
+            match filter.encode(input, *optional, &mut scratch.deflater)? {
                 Some(out) => current = Some(out),
                 None if *optional => mask |= 1 << i,
                 None => {
-                    return Err(Error::unsupported(format!("a chunk that filter {} cannot store", i + 1)));
+                    let name = filter.name();
+                    return Err(Error::unsupported(format!("a chunk that filter {} ({name}) cannot store", i + 1)));
                 }
             }
         }
@@ -289,9 +292,9 @@ impl Stage {
     }
 
     /// Applies one stage; `None` where the filter is of no use for this chunk.
-    fn encode(&self, input: &[u8], deflater: &mut deflate::Deflater) -> Result<Option<Vec<u8>>> {
+    fn encode(&self, input: &[u8], optional: bool, deflater: &mut deflate::Deflater) -> Result<Option<Vec<u8>>> {
         match self {
-            Stage::Deflate { level } => deflater.deflate(input, *level),
+            Stage::Deflate { level } => deflater.deflate(input, *level, optional),
             Stage::Shuffle { element_size } => Ok(Some(shuffle::shuffle(input, *element_size))),
             Stage::Fletcher32 => Ok(Some(fletcher32::sealed(input))),
             Stage::Codec { name, parameters, filter } => {
@@ -300,6 +303,17 @@ impl Stage {
                 Ok(filter.encode(input, &call, &mut out)?.then_some(out))
             }
             Stage::Unknown { id, name } => Err(unknown(*id, name)),
+        }
+    }
+}
+
+impl Stage {
+    fn name(&self) -> &str {
+        match self {
+            Stage::Deflate { .. } => "deflate",
+            Stage::Shuffle { .. } => "shuffle",
+            Stage::Fletcher32 => "Fletcher-32",
+            Stage::Codec { name, .. } | Stage::Unknown { name, .. } => name,
         }
     }
 }

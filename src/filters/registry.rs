@@ -68,6 +68,27 @@ impl FilterInfo {
     }
 }
 
+/// Whether the filter that comes with the crate has no encoder, and no user's filter goes before it.
+pub(super) fn decodes_only(id: u16) -> bool {
+    let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
+    let is_ours = !added.as_ref().is_some_and(|a| a.contains_key(&id));
+    is_ours && matches!(id, 305 | 32012 | 32018 | 32019 | 32022 | 32023 | 32026 | 32032)
+}
+
+/// The name that stands in a dataset's pipeline: those of libhdf5's own filters have none there.
+pub(super) fn stored_name(id: u16) -> String {
+    match id {
+        ..=255 => String::new(),
+        307 => "bzip2".into(),
+        LZF => "lzf".into(),
+        32001 => "blosc".into(),
+        32004 => "lz4".into(),
+        32008 => "bitshuffle".into(),
+        32015 => "zstd".into(),
+        _ => find(id).map_or_else(String::new, |(name, _)| name),
+    }
+}
+
 /// What a filter is called.
 pub(super) fn registered_name(id: u16) -> Option<&'static str> {
     Some(match id {

@@ -8,7 +8,7 @@ use binrw::binrw;
 
 mod encode;
 
-pub(crate) use encode::{NODE_SIZE, encode_node};
+pub(crate) use encode::{CHUNK_NODE_SIZE, NODE_SIZE, encode_node};
 
 const HEADER: &str = "version 2 B-tree header";
 const NODE: &str = "version 2 B-tree node";
@@ -55,6 +55,7 @@ impl Header {
 /// How many records the nodes of each level hold at most, and so how wide the counts in child pointers are.
 #[derive(Clone, Debug)]
 pub(crate) struct Levels {
+    node_size: u32,
     record_size: usize,
     offset_width: usize,
     /// Of each level from the leaves up: the most records of one node, and of the whole subtree.
@@ -71,7 +72,7 @@ impl Levels {
         let record_size = usize::from(record_size);
         let room = u64::from(node_size).saturating_sub(10);
         let leaf = room / record_size.max(1) as u64;
-        let mut levels = Levels { record_size, offset_width: w.offset(), capacity: vec![(leaf, leaf)] };
+        let mut levels = Levels { node_size, record_size, offset_width: w.offset(), capacity: vec![(leaf, leaf)] };
         for level in 1..=usize::from(depth) {
             let pointer = levels.pointer_size(level) as u64;
             let here = room.saturating_sub(pointer) / (record_size as u64 + pointer);

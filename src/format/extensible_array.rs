@@ -6,6 +6,7 @@
 
 use crate::bytes::{self, Address, Length, Widths, read_sized, write_sized};
 use crate::error::{Error, Result};
+use crate::format::message::layout::ExtensibleArrayParameters;
 use binrw::binrw;
 
 const HEADER: &str = "extensible array header";
@@ -53,13 +54,40 @@ impl Header {
         Ok(header)
     }
 
+    /// The header of an empty array that libhdf5 makes for the chunks of a dataset.
+    pub(crate) fn new(client: u8, element_size: u8, parameters: &ExtensibleArrayParameters) -> Header {
+        Header {
+            version: 0,
+            client,
+            element_size,
+            max_bits: parameters.max_bits,
+            index_elements: parameters.index_elements,
+            min_elements: parameters.min_elements,
+            min_pointers: parameters.min_pointers,
+            page_bits: parameters.page_bits,
+            statistics: vec![Length(Some(0)); 6],
+            index_block: None,
+        }
+    }
+
+    /// Says what the array consists of, in the order of the fields.
+    pub(crate) fn set_statistics(&mut self, statistics: [u64; 6]) {
+        self.statistics = statistics.into_iter().map(|n| Length(Some(n))).collect();
+    }
+
+    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+        let mut out = bytes::encode(self, w, HEADER)?;
+        bytes::seal(&mut out);
+        Ok(out)
+    }
+
     /// One more than the highest index that is set.
     pub(crate) fn used(&self) -> u64 {
         self.statistics.get(4).and_then(|n| n.0).unwrap_or(0)
     }
 
     /// The number of super blocks that there can be.
-    fn super_blocks(&self) -> u32 {
+    pub(crate) fn super_blocks(&self) -> u32 {
         1 + u32::from(self.max_bits) - self.min_elements.ilog2()
     }
 
@@ -118,6 +146,26 @@ impl Header {
     }
 }
 
+/// The reverse of [`Header::decode_block`]: a block of the array at `at` with what it contains, up to its first checksum.
+impl Header {
+    pub(crate) fn encode_block(
+        &self,
+        kind: Block,
+        at: Address,
+        offset: u64,
+        contents: &[u8],
+        w: Widths,
+    ) -> Result<Vec<u8>> {
+        let (signature, structure) = kind.names();
+        let width = if kind == Block::Index { 0 } else { self.offset_width() };
+        let prefix = BlockPrefix { signature: *signature, version: 0, client: self.client, header: at, offset };
+        let mut out = bytes::encode(&prefix, (w, width), structure)?;
+        out.extend_from_slice(contents);
+        bytes::seal(&mut out);
+        Ok(out)
+    }
+}
+
 /// The number of data blocks of super block `u`.
 pub(crate) fn data_blocks(u: u32) -> u64 {
     1u64.checked_shl(u / 2).unwrap_or(u64::MAX)
@@ -161,18 +209,7 @@ mod tests {
 
     #[test]
     fn the_blocks_of_the_usual_array_are_those_of_libhdf5() {
-        let header = Header {
-            version: 0,
-            client: 0,
-            element_size: 8,
-            max_bits: 32,
-            index_elements: 4,
-            min_elements: 16,
-            min_pointers: 4,
-            page_bits: 10,
-            statistics: vec![Length(Some(0)); 6],
-            index_block: None,
-        };
+        let header = Header::new(0, 8, &ExtensibleArrayParameters::USUAL);
         assert_eq!(header.super_blocks(), 29);
         assert_eq!((header.index_pointers(), header.super_pointers()), (6, 25));
         let first: Vec<_> = (0..4).map(|u| (data_blocks(u), header.block_elements(u))).collect();

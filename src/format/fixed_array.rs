@@ -10,6 +10,9 @@ use binrw::binrw;
 const HEADER: &str = "fixed array header";
 const BLOCK: &str = "fixed array data block";
 
+/// Pages of libhdf5's arrays have 2 to this power elements.
+pub(crate) const PAGE_BITS: u8 = 10;
+
 /// The header, up to its checksum.
 #[binrw]
 #[brw(little, magic = b"FAHD", import_raw(w: Widths))]
@@ -49,8 +52,20 @@ impl Header {
         (12 + w.length() + w.offset()) as u64
     }
 
+    /// The header of an array of `elements` elements that libhdf5 makes for the chunks of a dataset; its block is to be
+    /// set.
+    pub(crate) fn new(client: u8, element_size: u8, elements: u64) -> Header {
+        Header { version: 0, client, element_size, page_bits: PAGE_BITS, elements, block: None }
+    }
+
     pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<Header> {
         Ok(bytes::decode(bytes::verified(bytes, HEADER)?, w, HEADER)?.0)
+    }
+
+    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+        let mut out = bytes::encode(self, w, HEADER)?;
+        bytes::seal(&mut out);
+        Ok(out)
     }
 
     /// Elements of a page.
@@ -80,6 +95,22 @@ pub(crate) fn decode_block(bytes: &[u8], header: Address, w: Widths) -> Result<&
     Ok(&covered[used..])
 }
 
+/// The reverse: a data block that begins with `contents` (all elements, or the bitmap of its pages), for the array at
+/// `header`, up to its checksum.
+pub(crate) fn encode_block(contents: &[u8], client: u8, header: Address, w: Widths) -> Result<Vec<u8>> {
+    let mut out = bytes::encode(&BlockPrefix { version: 0, client, header }, w, BLOCK)?;
+    out.extend_from_slice(contents);
+    bytes::seal(&mut out);
+    Ok(out)
+}
+
+/// Sets bit `n` of a bitmap that has it.
+pub(crate) fn set_bit(bitmap: &mut [u8], n: u64) {
+    if let Some(byte) = bitmap.get_mut((n / 8) as usize) {
+        *byte |= 0x80 >> (n % 8);
+    }
+}
+
 /// Whether bit `n` of a bitmap is set; the most significant bit comes first.
 pub(crate) fn bit(bitmap: &[u8], n: u64) -> bool {
     bitmap.get((n / 8) as usize).is_some_and(|b| b << (n % 8) & 0x80 != 0)
@@ -93,6 +124,9 @@ mod tests {
     fn bits_are_counted_from_the_most_significant() {
         assert!(bit(&[0xc0], 0) && bit(&[0xc0], 1) && !bit(&[0xc0], 2) && !bit(&[0xc0], 8));
         assert!(bit(&[0, 0x10], 11));
+        let mut bitmap = [0; 2];
+        set_bit(&mut bitmap, 11);
+        assert_eq!(bitmap, [0, 0x10]);
     }
 
     #[test]
@@ -103,5 +137,7 @@ mod tests {
         assert_eq!(bytes.len() as u64, Header::size(Widths::EIGHT));
         assert_eq!(Header::decode(&bytes, Widths::EIGHT).unwrap(), header);
         assert_eq!(header.pages(), 4);
+        let made = Header::new(1, 15, 4096);
+        assert_eq!((made.encode(Widths::EIGHT).unwrap(), made), (bytes, header));
     }
 }

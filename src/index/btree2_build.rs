@@ -9,7 +9,18 @@ const W: Widths = Widths::EIGHT;
 
 /// Writes the tree of `records`, all of `record_size` bytes and in the tree's order, and returns where its header is.
 pub(crate) fn build(space: &mut Space, kind: u8, record_size: u16, records: &[Vec<u8>]) -> Result<Address> {
-    let mut header = Header::new(kind, record_size, records.len() as u64, W)?;
+    build_in(space, kind, NODE_SIZE, record_size, records)
+}
+
+/// As [`build`], in nodes of `node_size` bytes.
+pub(crate) fn build_in(
+    space: &mut Space,
+    kind: u8,
+    node_size: u32,
+    record_size: u16,
+    records: &[Vec<u8>],
+) -> Result<Address> {
+    let mut header = Header::new(kind, node_size, record_size, records.len() as u64, W)?;
     let levels = Levels::new(&header, W)?;
     if !records.is_empty() {
         let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
@@ -40,7 +51,6 @@ fn subtree(space: &mut Space, kind: u8, level: usize, records: &[&[u8]], levels:
         }
     }
     let node = encode_node(kind, level, &own, &children, levels, W)?;
-    debug_assert_eq!(node.len(), NODE_SIZE as usize);
     let address = space.append(&node, METADATA)?;
     Ok(Child::new(address, own.len() as u16, records.len() as u64))
 }

@@ -1,4 +1,5 @@
-//! Room in a new file: handed out from its end, never taken back, and written in large pieces.
+//! Room in a new file: handed out from its end, and written in large pieces. Only chunks that are written anew give
+//! theirs back, for other chunks.
 //!
 //! What is written right behind what was written before waits in memory until there is enough of it for one write.
 //! Anything else goes to its place at once. Gaps that nobody writes are zeros.
@@ -6,6 +7,7 @@
 use crate::bytes::Address;
 use crate::error::{Error, Result};
 use crate::io::Store;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where metadata begins: at multiples of this.
@@ -27,13 +29,23 @@ pub(crate) struct Space {
     /// Written, but still here; it belongs at `waiting_at`.
     waiting: Vec<u8>,
     waiting_at: u64,
+    /// Room that was given back: lengths by position. Neighbours are one.
+    holes: BTreeMap<u64, u64>,
     broken: bool,
 }
 
 impl Space {
     /// A file whose first `reserved` bytes are written by somebody else, at the end.
     pub(crate) fn new(store: Arc<dyn Store>, reserved: u64) -> Space {
-        Space { store, end: reserved, page: None, waiting: Vec::new(), waiting_at: reserved, broken: false }
+        Space {
+            store,
+            end: reserved,
+            page: None,
+            holes: BTreeMap::new(),
+            waiting: Vec::new(),
+            waiting_at: reserved,
+            broken: false,
+        }
     }
 
     /// The same space, handed out in pages.
@@ -76,10 +88,55 @@ impl Space {
         Ok(at)
     }
 
-    /// Writes to room that was allocated, once.
+    /// As [`append`](Space::append), but in room that was given back, where some is large enough.
+    pub(crate) fn append_reusing(&mut self, bytes: &[u8]) -> Result<Address> {
+        let wanted = bytes.len() as u64;
+        let best = self.holes.iter().filter(|(_, n)| **n >= wanted).min_by_key(|(_, n)| **n);
+        let Some((&position, &length)) = best.filter(|_| wanted > 0) else {
+            return self.append(bytes, 1);
+        };
+        self.holes.remove(&position);
+        if length > wanted {
+            self.holes.insert(position + wanted, length - wanted);
+        }
+        self.write(Address(position), bytes)?;
+        Ok(Address(position))
+    }
+
+    /// Takes room back.
+    pub(crate) fn free(&mut self, at: Address, length: u64) {
+        let (mut position, mut length) = (at.get(), length);
+        if let Some((&before, &n)) = self.holes.range(..position).next_back()
+            && before + n == position
+        {
+            self.holes.remove(&before);
+            (position, length) = (before, length + n);
+        }
+        if let Some(n) = self.holes.remove(&(position + length)) {
+            length += n;
+        }
+        if length > 0 {
+            self.holes.insert(position, length);
+        }
+    }
+
+    /// Reads what was written at `at`.
+    pub(crate) fn read(&mut self, at: Address, buffer: &mut [u8]) -> Result<()> {
+        if at.get() < self.waiting_at + self.waiting.len() as u64 && at.get() + buffer.len() as u64 > self.waiting_at {
+            self.flush()?;
+        }
+        self.store.read_at(at.get(), buffer)
+    }
+
+    /// Writes to room that was allocated.
     pub(crate) fn write(&mut self, at: Address, bytes: &[u8]) -> Result<()> {
         let position = at.get();
-        let waiting_end = self.waiting_at + self.waiting.len() as u64;
+        let mut waiting_end = self.waiting_at + self.waiting.len() as u64;
+        if position < waiting_end && position + bytes.len() as u64 > self.waiting_at {
+            // Written again: what waits must not come after it.
+            self.flush()?;
+            waiting_end = self.waiting_at;
+        }
         let gap = position.checked_sub(waiting_end).filter(|&g| g < METADATA);
         if gap.is_none() {
             if position + (bytes.len() as u64) < self.end {
@@ -186,6 +243,38 @@ mod tests {
         expected.extend([4; 20]);
         expected.extend([3; 10]);
         assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn what_is_written_again_replaces_what_waits_and_is_read_again() {
+        let store = MemoryStore::default();
+        let mut space = Space::new(Arc::new(store.clone()), 48);
+        let first = space.append(b"abcdef", 1).unwrap();
+        space.append(b"ghi", 1).unwrap();
+        space.write(first.plus(2).unwrap(), b"XY").unwrap();
+        space.append(b"jkl", 1).unwrap();
+        let mut back = [0; 14];
+        space.read(first, &mut back).unwrap();
+        assert_eq!(&back, b"abXYefghijkl\0\0");
+        space.into_store().unwrap();
+        assert_eq!(&store.bytes()[48..], b"abXYefghijkl");
+    }
+
+    #[test]
+    fn room_that_was_given_back_is_used_where_it_fits_best() {
+        let store = MemoryStore::default();
+        let mut space = Space::new(Arc::new(store.clone()), 48);
+        let at: Vec<Address> = (0..5).map(|i| space.append(&[i; 10], 1).unwrap()).collect();
+        space.free(at[0], 10);
+        space.free(at[2], 10);
+        space.free(at[3], 10);
+        assert_eq!(space.append_reusing(&[7; 12]).unwrap(), at[2]);
+        assert_eq!(space.append_reusing(&[8; 8]).unwrap().get(), at[2].get() + 12);
+        assert_eq!(space.append_reusing(&[9; 10]).unwrap(), at[0]);
+        assert_eq!(space.append_reusing(&[6; 10]).unwrap().get(), at[4].get() + 10);
+        space.into_store().unwrap();
+        let expected = [[9; 10].to_vec(), vec![1; 10], vec![7; 12], vec![8; 8], vec![4; 10], vec![6; 10]].concat();
+        assert_eq!(store.bytes()[48..], expected);
     }
 
     #[test]

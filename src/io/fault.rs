@@ -88,6 +88,10 @@ impl<S: Store> Store for FaultStore<S> {
         }
     }
 
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        self.inner.read_at(position, buffer)
+    }
+
     fn sync(&self) -> Result<()> {
         take_one(&self.good)?;
         self.inner.sync()

@@ -99,6 +99,17 @@ pub trait Store: Send + Sync {
     /// Of kind [`Io`](crate::ErrorKind::Io), the disk being full among them.
     fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()>;
 
+    /// Fills `buffer` with what was written at `position`; bytes that never were are zeros. Only writing chunks anew
+    /// needs it.
+    ///
+    /// # Errors
+    /// Of kind [`Io`](crate::ErrorKind::Io), and [`Unsupported`](crate::ErrorKind::Unsupported) where the store cannot
+    /// be read.
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        let _ = (position, buffer);
+        Err(crate::Error::unsupported("writing to a chunk again in a store that cannot be read"))
+    }
+
     /// Returns when everything written so far would survive a power cut.
     ///
     /// # Errors

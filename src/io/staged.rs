@@ -111,6 +111,10 @@ impl Store for StagedFile {
         write_all_at(&self.file, position, bytes).map_err(|e| explain(&self.target, e))
     }
 
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        read_all_at(&self.file, position, buffer).map_err(|e| explain(&self.target, e))
+    }
+
     fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(|e| explain(&self.target, e))
     }
@@ -134,6 +138,39 @@ pub(super) fn write_all_at(file: &std::fs::File, mut position: u64, mut bytes: &
 
 #[cfg(not(any(unix, windows)))]
 pub(super) fn write_all_at(_: &std::fs::File, _: u64, _: &[u8]) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// What is behind the end of the file reads as zeros.
+fn read_all_at(file: &std::fs::File, mut position: u64, mut buffer: &mut [u8]) -> std::io::Result<()> {
+    while !buffer.is_empty() {
+        let n = match read_at(file, position, buffer) {
+            Ok(n) => n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        if n == 0 {
+            buffer.fill(0);
+            return Ok(());
+        }
+        buffer = &mut buffer[n..];
+        position += n as u64;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn read_at(file: &std::fs::File, position: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, position)
+}
+
+#[cfg(windows)]
+fn read_at(file: &std::fs::File, position: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, position)
+}
+
+#[cfg(not(any(unix, windows)))]
+fn read_at(_: &std::fs::File, _: u64, _: &mut [u8]) -> std::io::Result<usize> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 

@@ -190,6 +190,18 @@ impl ChunkTable {
         }
     }
 
+    /// All chunks that are stored, with their numbers.
+    pub(crate) fn records<'a>(&'a self, grid: &'a Grid) -> Box<dyn Iterator<Item = Result<(u64, ChunkRecord)>> + 'a> {
+        match self {
+            ChunkTable::Dense(table) => Box::new((0..).zip(table).filter_map(|(n, r)| r.map(|r| Ok((n, r))))),
+            ChunkTable::Sparse(table) => Box::new(table.iter().map(|r| Ok(*r))),
+            ChunkTable::Implicit { .. } => {
+                let record = |number| Ok(self.get(number, grid)?.map(|r| (number, r)));
+                Box::new((0..grid.len()).filter_map(move |number| record(number).transpose()))
+            }
+        }
+    }
+
     /// The smallest and the largest number of bytes that a stored chunk takes; nothing where none is stored.
     pub(crate) fn extremes(&self) -> Option<(u64, u64)> {
         let ends = |records: &mut dyn Iterator<Item = &ChunkRecord>| {
@@ -206,8 +218,9 @@ impl ChunkTable {
 
     /// The number of chunks that are stored, and their bytes.
     pub(crate) fn stored(&self, grid: &Grid) -> (u64, u64) {
-        let sum =
-            |records: &mut dyn Iterator<Item = &ChunkRecord>| records.fold((0, 0), |(n, b), r| (n + 1, b + r.size));
+        let sum = |records: &mut dyn Iterator<Item = &ChunkRecord>| {
+            records.fold((0, 0u64), |(n, b), r| (n + 1, b.saturating_add(r.size)))
+        };
         match self {
             ChunkTable::Dense(table) => sum(&mut table.iter().flatten()),
             ChunkTable::Sparse(table) => sum(&mut table.iter().map(|(_, r)| r)),

@@ -57,6 +57,9 @@ pub(crate) fn all() -> Vec<Workload> {
         all.push(w(names[8], base, &[|e| (0..40).try_for_each(|i| e.link_soft(format!("group/s{i}"), "/plain"))]));
         all.push(w(names[9], base, &[|e| e.link_hard("group/again", "plain"), |e| e.remove("plain")]));
     }
+    all.push(w("old: elements", old, &[|e| elements(e, OLD_DATA), |e| append(e, &["growing"])]));
+    all.push(w("new: elements", new, &[|e| elements(e, NEW_DATA), |e| append(e, &["growing", "everywhere"])]));
+    all.push(w("new: shrinks", new, &[|e| e.resize("growing", [3, 5]), |e| e.resize("growing", [10, 5])]));
     all.push(w("ours: attributes of two objects", own, &[many_objects]));
     all.push(w("ours: five commits", own, &[text, text, text, text, text]));
     all.push(w("user block and rubbish behind", behind, &[text, many_objects]));
@@ -100,4 +103,33 @@ fn many_objects(edit: &mut FileEdit) -> Result<()> {
 fn text(edit: &mut FileEdit) -> Result<()> {
     let before = edit.file()?.root()?.attribute("tool")?.map_or(Ok(String::new()), |a| a.read_one::<String>())?;
     edit.set_attribute("/", "tool", format!("{before} and more"))
+}
+
+const OLD_DATA: &[&str] = &["plain", "filtered", "growing"];
+const NEW_DATA: &[&str] = &["plain", "filtered", "growing", "everywhere", "one", "early"];
+
+/// Replaces the first element of datasets.
+fn elements(edit: &mut FileEdit, paths: &[&str]) -> Result<()> {
+    for path in paths {
+        let dataset = edit.file()?.dataset(path)?;
+        let first = h5manager::Selection::points([vec![0; dataset.shape().len()]]);
+        match dataset.datatype().size() {
+            1 => edit.write(path, first, [99i8])?,
+            2 => edit.write(path, first, [999i16])?,
+            _ => edit.write(path, first, [99_999i32])?,
+        }
+    }
+    Ok(())
+}
+
+/// Adds a row, and an attribute that says so.
+fn append(edit: &mut FileEdit, paths: &[&str]) -> Result<()> {
+    for path in paths {
+        match edit.file()?.dataset(path)?.datatype().size() {
+            1 => edit.append(path, vec![7i8; 2])?,
+            _ => edit.append(path, vec![7i32; 5])?,
+        }
+        edit.set_attribute(path, "appended", true)?;
+    }
+    Ok(())
 }

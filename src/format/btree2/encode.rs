@@ -7,13 +7,16 @@ use crate::error::Result;
 /// Bytes of a node, as libhdf5 makes the trees of links, attributes and huge objects.
 pub(crate) const NODE_SIZE: u32 = 512;
 
+/// The same for trees of chunks.
+pub(crate) const CHUNK_NODE_SIZE: u32 = 2048;
+
 impl Header {
-    /// The header of a tree of `total` records of `record_size` bytes; how deep it is follows, its root is to be set.
-    pub(crate) fn new(kind: u8, record_size: u16, total: u64, w: Widths) -> Result<Header> {
+    /// The header of a tree of `total` records of `record_size` bytes in nodes of `node_size`; how deep it is follows, its root is to be set.
+    pub(crate) fn new(kind: u8, node_size: u32, record_size: u16, total: u64, w: Widths) -> Result<Header> {
         let mut header = Header {
             version: 0,
             kind,
-            node_size: NODE_SIZE,
+            node_size,
             record_size,
             depth: 0,
             split_percent: 100,
@@ -78,7 +81,7 @@ pub(crate) fn encode_node(
         out.extend(bytes::encode(&child, widths, NODE)?);
     }
     bytes::seal(&mut out);
-    out.resize(NODE_SIZE as usize, 0);
+    out.resize(levels.node_size as usize, 0);
     Ok(out)
 }
 
@@ -89,14 +92,14 @@ mod tests {
 
     #[test]
     fn trees_are_as_deep_as_those_of_libhdf5() {
-        let depth = |total| Header::new(5, 11, total, Widths::EIGHT).unwrap().depth;
+        let depth = |total| Header::new(5, NODE_SIZE, 11, total, Widths::EIGHT).unwrap().depth;
         assert_eq!([0, 45, 46, 1149, 1150, 20_000].map(depth), [0, 0, 1, 1, 2, 2]);
     }
 
     #[test]
     fn nodes_come_back_as_they_were() {
         let w = Widths::EIGHT;
-        let header = Header::new(5, 11, 2000, w).unwrap();
+        let header = Header::new(5, NODE_SIZE, 11, 2000, w).unwrap();
         assert_eq!(Header::decode(&header.encode(w).unwrap(), w).unwrap(), header);
         let levels = Levels::new(&header, w).unwrap();
         let (a, b) = ([1; 11], [2; 11]);

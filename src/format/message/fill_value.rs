@@ -12,7 +12,9 @@ pub(crate) struct FillValue {
     pub(crate) allocation: Allocation,
     /// Bit pattern of "when to write": 0 at allocation, 1 never, 2 if set by the user.
     pub(crate) write_time: u8,
-    /// One element in the file's datatype; `None` is zeros (or nothing that anybody defined).
+    /// Nobody defined what unwritten elements hold.
+    pub(crate) undefined: bool,
+    /// One element in the file's datatype; `None` is zeros, unless it is undefined.
     pub(crate) value: Option<Vec<u8>>,
 }
 
@@ -51,29 +53,22 @@ struct Version3 {
 }
 
 impl FillValue {
-    /// What libhdf5 writes for a chunked dataset without a fill value of its own.
-    pub(crate) const INCREMENTAL: FillValue =
-        FillValue { allocation: Allocation::Incremental, write_time: 2, value: None };
-
-    /// The same for a contiguous dataset.
-    pub(crate) const LATE: FillValue = FillValue { allocation: Allocation::Late, write_time: 2, value: None };
-
     /// Decodes the new message.
     pub(crate) fn decode(body: &[u8]) -> Result<FillValue> {
         let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
         let (&version, rest) = body.split_first().ok_or_else(|| wrong("no bytes"))?;
-        let (allocation, write_time, has_value, used) = match version {
+        let (allocation, write_time, undefined, has_value, used) = match version {
             1 | 2 => {
                 let (f, used) = bytes::decode::<Version1>(rest, (), STRUCTURE)?;
                 // Version 1 should always carry a size, but libhdf5 wrote none where nothing is defined.
-                (f.allocation, f.write_time & 3, f.defined != 0, used)
+                (f.allocation, f.write_time & 3, f.defined == 0, f.defined != 0, used)
             }
             3 => {
                 let (f, used) = bytes::decode::<Version3>(rest, (), STRUCTURE)?;
                 if f.flags & 0x30 == 0x30 || f.flags & 0xc0 != 0 {
                     return Err(wrong("flags that contradict each other"));
                 }
-                (f.flags & 3, f.flags >> 2 & 3, f.flags & 0x20 != 0, used)
+                (f.flags & 3, f.flags >> 2 & 3, f.flags & 0x10 != 0, f.flags & 0x20 != 0, used)
             }
             _ => return Err(Error::unsupported(format!("fill value version {version}"))),
         };
@@ -84,7 +79,7 @@ impl FillValue {
             3 => Allocation::Incremental,
             _ => Allocation::Default,
         };
-        Ok(FillValue { allocation, write_time, value })
+        Ok(FillValue { allocation, write_time, undefined, value })
     }
 
     /// Decodes the old message: a value, or none.
@@ -101,7 +96,9 @@ impl FillValue {
             Allocation::Late => 2,
             Allocation::Incremental => 3,
         };
-        let flags = allocation | self.write_time << 2 | u8::from(self.value.is_some()) << 5;
+        let undefined = self.undefined && self.value.is_none();
+        let set = u8::from(undefined) << 4 | u8::from(self.value.is_some()) << 5;
+        let flags = allocation | self.write_time << 2 | set;
         let mut out = vec![3];
         out.extend(bytes::encode(&Version3 { flags }, (), STRUCTURE)?);
         if let Some(value) = &self.value {
@@ -116,14 +113,19 @@ impl FillValue {
 mod tests {
     use super::*;
 
+    /// What libhdf5 writes for a contiguous dataset without a fill value of its own.
+    const LATE: FillValue = FillValue { allocation: Allocation::Late, write_time: 2, undefined: false, value: None };
+
     #[test]
     fn the_versions_say_the_same() {
         let seven = Some(vec![7, 0, 0, 0]);
         let v2 = FillValue::decode(&[2, 2, 2, 1, 4, 0, 0, 0, 7, 0, 0, 0]).unwrap();
-        assert_eq!(v2, FillValue { allocation: Allocation::Late, write_time: 2, value: seven.clone() });
+        assert_eq!(v2, FillValue { value: seven.clone(), ..LATE });
         assert_eq!(FillValue::decode(&v2.encode().unwrap()).unwrap(), v2);
         assert_eq!(FillValue::decode(&[2, 2, 2, 1, 0, 0, 0, 0]).unwrap().value, None);
-        assert_eq!(FillValue::decode(&[1, 2, 2, 0]).unwrap().value, None);
+        let undefined = FillValue::decode(&[1, 2, 2, 0]).unwrap();
+        assert_eq!(undefined, FillValue { undefined: true, ..LATE });
+        assert_eq!(FillValue::decode(&undefined.encode().unwrap()).unwrap(), undefined);
         assert_eq!(FillValue::decode_old(&[4, 0, 0, 0, 7, 0, 0, 0]).unwrap(), seven);
     }
 

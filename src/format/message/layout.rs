@@ -67,6 +67,12 @@ pub(crate) struct ExtensibleArrayParameters {
     pub(crate) page_bits: u8,
 }
 
+impl ExtensibleArrayParameters {
+    /// Those of every dataset that libhdf5 makes.
+    pub(crate) const USUAL: ExtensibleArrayParameters =
+        ExtensibleArrayParameters { max_bits: 32, index_elements: 4, min_pointers: 4, min_elements: 16, page_bits: 10 };
+}
+
 /// Versions 1 and 2.
 #[binrw]
 #[brw(little, import_raw(w: Widths))]
@@ -236,7 +242,7 @@ impl Layout {
         }))
     }
 
-    /// Encodes in version 3, which every libhdf5 since 1.6 reads.
+    /// Encodes in version 3, which every libhdf5 since 1.6 reads, but for chunks with one of the newer indexes.
     pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
         let mut out = vec![3];
         match self {
@@ -258,7 +264,8 @@ impl Layout {
                 let fields = Chunked3 { rank: dims.len() as u8, address: c.address, dims };
                 out.extend(bytes::encode(&fields, w, STRUCTURE)?);
             }
-            _ => return Err(Error::unsupported("writing this data layout")),
+            Layout::Chunked(c) => return c.encode4(w),
+            Layout::Virtual(_) => return Err(Error::unsupported("writing virtual datasets")),
         }
         Ok(out)
     }
@@ -284,6 +291,39 @@ fn checked_shape(shape: Vec<u64>) -> Result<Vec<u64>> {
 }
 
 impl Chunked {
+    /// Encodes in version 4 or 5.
+    fn encode4(&self, w: Widths) -> Result<Vec<u8>> {
+        let dims = || self.shape.iter().chain([&self.element_size]);
+        let width = dims().map(|&d| bytes::bytes_needed(d)).max().unwrap_or(1);
+        let (index, parameters) = match &self.index {
+            ChunkIndex::Single { filtered: None } => (1, Vec::new()),
+            ChunkIndex::Single { filtered: Some((size, mask)) } => {
+                (1, bytes::encode(&SingleFiltered { size: *size, mask: *mask }, w, STRUCTURE)?)
+            }
+            ChunkIndex::Implicit => (2, Vec::new()),
+            ChunkIndex::FixedArray { page_bits } => (3, vec![*page_bits]),
+            ChunkIndex::ExtensibleArray(parameters) => (4, bytes::encode(parameters, (), STRUCTURE)?),
+            ChunkIndex::BTree2 { node_size } => {
+                let parameters = BTree2Parameters { node_size: *node_size, split: 100, merge: 40 };
+                (5, bytes::encode(&parameters, (), STRUCTURE)?)
+            }
+            ChunkIndex::BTree1 => return Err(Error::unsupported("chunks in a version 1 B-tree in a newer layout")),
+        };
+        let filtered = matches!(self.index, ChunkIndex::Single { filtered: Some(_) });
+        let fields = Chunked4 {
+            flags: u8::from(self.plain_edges) | u8::from(filtered) << 1,
+            rank: self.shape.len() as u8 + 1,
+            width: width as u8,
+            dims: dims().flat_map(|d| d.to_le_bytes().into_iter().take(width)).collect(),
+            index,
+        };
+        let mut out = vec![if self.wide_sizes { 5 } else { 4 }, 2];
+        out.extend(bytes::encode(&fields, (), STRUCTURE)?);
+        out.extend(parameters);
+        out.extend(bytes::encode(&OptionalAddress(self.address), w, STRUCTURE)?);
+        Ok(out)
+    }
+
     /// Bytes of one chunk, decoded.
     pub(crate) fn chunk_bytes(&self) -> Result<u64> {
         let bytes = self.shape.iter().try_fold(self.element_size, |n, &d| n.checked_mul(d));
@@ -305,11 +345,24 @@ mod tests {
             plain_edges: false,
             wide_sizes: false,
         };
-        let layouts = [
+        let mut layouts = vec![
             Layout::Compact(vec![1, 2, 3]),
             Layout::Contiguous { address: None, size: Some(40) },
-            Layout::Chunked(chunked),
+            Layout::Chunked(chunked.clone()),
         ];
+        let newer = [
+            ChunkIndex::Single { filtered: None },
+            ChunkIndex::Single { filtered: Some((70_000, 2)) },
+            ChunkIndex::Implicit,
+            ChunkIndex::FixedArray { page_bits: 10 },
+            ChunkIndex::ExtensibleArray(ExtensibleArrayParameters::USUAL),
+            ChunkIndex::BTree2 { node_size: 2048 },
+        ];
+        for (i, index) in newer.into_iter().enumerate() {
+            let shape = vec![1, 64, 300, 70_000];
+            let (plain_edges, wide_sizes) = (i % 2 == 1, i % 3 == 1);
+            layouts.push(Layout::Chunked(Chunked { shape, index, plain_edges, wide_sizes, ..chunked.clone() }));
+        }
         for layout in layouts {
             let bytes = layout.encode(Widths::EIGHT).unwrap();
             assert_eq!(Layout::decode(&bytes, Widths::EIGHT).unwrap(), layout);

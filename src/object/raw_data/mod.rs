@@ -6,7 +6,7 @@ mod piece;
 mod span;
 
 use super::ObjectHeader;
-use super::chunks::{ChunkTable, Grid};
+use super::chunks::{ChunkRecord, ChunkTable, Grid};
 use super::runs;
 use crate::bytes::{Address, zeroed};
 use crate::data::selection::{Axis, Bounds, Kind, Run, Scattered, Selection};
@@ -89,7 +89,12 @@ impl RawData {
         &self.fill
     }
 
-    /// Says how large a virtual dataset has become.
+    /// How far each dimension may grow: `None` without end.
+    pub(crate) fn max(&self) -> &[Option<u64>] {
+        &self.max
+    }
+
+    /// Says how large a dataset has become.
     pub(crate) fn resize(&mut self, dims: &[u64]) {
         self.dims = dims.to_vec();
     }
@@ -169,6 +174,25 @@ impl RawData {
         Ok(Some((bytes, record.mask)))
     }
 
+    /// All chunks that are stored: the first element of each, and where it is; nothing for other layouts.
+    pub(crate) fn stored_chunks(&self, reader: &Reader) -> Result<Vec<(Vec<u64>, ChunkRecord)>> {
+        let Layout::Chunked(layout) = &self.layout else {
+            return Ok(Vec::new());
+        };
+        let (grid, table) = self.chunks(reader, layout)?;
+        // A copy of chunks that share their bytes would become more than the file that they come from.
+        if table.stored(grid).1 > reader.size() {
+            return Err(Error::damaged("chunks that lie upon each other").in_structure("chunk index"));
+        }
+        let offset = |number| grid.position(number).iter().zip(&grid.chunk).map(|(p, c)| p * c).collect();
+        table.records(grid).map(|r| r.map(|(number, record)| (offset(number), record))).collect()
+    }
+
+    /// Whether chunks that reach beyond the dataset are stored without filters.
+    pub(crate) fn has_plain_edges(&self) -> bool {
+        matches!(&self.layout, Layout::Chunked(layout) if layout.plain_edges)
+    }
+
     fn total_bytes(&self) -> Result<u64> {
         let total = self.dims.iter().try_fold(self.element_size, |n, &d| n.checked_mul(d));
         total.ok_or_else(|| Error::damaged("more than 2^64 bytes of data").in_structure("dataspace"))
@@ -214,7 +238,11 @@ impl RawData {
 
     /// Calls `each(offset in the data, offset in the result, length)`, in bytes, for every run of a selection in elements
     /// that lie in row-major order.
-    fn for_each_run(&self, selection: &Selection, each: impl FnMut(u64, u64, u64) -> Result<()>) -> Result<()> {
+    pub(crate) fn for_each_run(
+        &self,
+        selection: &Selection,
+        each: impl FnMut(u64, u64, u64) -> Result<()>,
+    ) -> Result<()> {
         match &selection.0 {
             Kind::Grid(axes) => {
                 let all = |axis: &Axis| {

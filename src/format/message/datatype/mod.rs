@@ -283,6 +283,16 @@ impl Datatype {
             _ => false,
         }
     }
+
+    /// Whether elements are of any length, or something inside of them is.
+    pub fn is_variable_length(&self) -> bool {
+        match self {
+            Datatype::Sequence { .. } | Datatype::VariableString { .. } => true,
+            Datatype::Compound { members, .. } => members.iter().any(|m| m.datatype.is_variable_length()),
+            Datatype::Array { base, .. } => base.is_variable_length(),
+            _ => false,
+        }
+    }
 }
 
 /// Bytes of a variable-length element in a file: u32 length, address, u32 index.

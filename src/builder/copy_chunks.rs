@@ -1,0 +1,198 @@
+//! Chunks of another file as they are stored there: read and written in large pieces, in the order in which they lie.
+
+use super::chunks::Chunks;
+use super::session::Session;
+use super::writer::{DatasetWriter, Storage};
+use crate::bytes::Address;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::io::Reader;
+use crate::object::chunks::ChunkRecord;
+use std::ops::Range;
+
+/// Bytes that are read at a time.
+const PIECE: u64 = 8 << 20;
+
+/// So many bytes between two chunks are read rather than skipped.
+const GAP: u64 = 64 << 10;
+
+/// A chunk on its way: its number here, and where it is there.
+type Moving = (u64, ChunkRecord);
+
+impl DatasetWriter {
+    /// Appends all chunks of `source` behind the rows that are there.
+    pub(super) fn copy_chunks(&mut self, session: &Session, source: &Dataset) -> Result<()> {
+        self.check_open()?;
+        self.check_alike(source)?;
+        let (first, rows) = (self.next_row(), source.shape().first().copied().unwrap_or(0));
+        let end = first.checked_add(rows).ok_or_else(|| Error::limit("2^64 rows"))?;
+        if end > self.most_rows() {
+            return Err(Error::mismatch(format!("{rows} rows, there is room for {} more", self.most_rows() - first)));
+        }
+        let reader = &source.node().reader;
+        let mut moving = self.moving(source, first)?;
+        moving.sort_by_key(|(number, record)| (record.address, *number));
+        self.store_waiting(session).inspect_err(|e| session.fail(e))?;
+        self.cover(end);
+        let copied = match &mut self.storage {
+            Storage::Chunked(chunks) => chunks.copy(session, reader, &moving),
+            _ => Ok(()),
+        };
+        self.give_up_on_error(session, copied)?;
+        self.reach(end);
+        Ok(())
+    }
+
+    /// Refuses a dataset whose chunks would mean something else here.
+    fn check_alike(&self, source: &Dataset) -> Result<()> {
+        let plan = self.plan();
+        let differ = |what: &str| Err(Error::mismatch(format!("chunks of a dataset with {what}: {}", source.path())));
+        if plan.chunk().is_none() || plan.chunk() != source.chunk_shape() {
+            return differ("chunks of another shape");
+        }
+        if plan.datatype != *source.datatype() {
+            return differ("another datatype");
+        }
+        if plan.datatype.has_references_to_file() {
+            return Err(Error::unsupported(format!(
+                "copying the chunks of {}, which refer to another place of their file",
+                plan.datatype
+            )));
+        }
+        let alike = |(ours, theirs): (&crate::FilterInfo, &crate::FilterInfo)| {
+            ours.id == theirs.id && ours.parameters == theirs.parameters
+        };
+        if plan.filters.len() != source.filters().len() || !plan.filters.iter().zip(source.filters()).all(alike) {
+            return differ("other filters");
+        }
+        if plan.shape.get(1..) != source.shape().get(1..) {
+            return differ("another shape of its rows");
+        }
+        let rows = plan.chunk().and_then(|c| c.first().copied()).unwrap_or(1);
+        if !self.next_row().is_multiple_of(rows) {
+            return Err(Error::mismatch(format!("{} rows are there, which do not end with a chunk", self.next_row())));
+        }
+        // Chunks without filters must be the ones at the edge here, too.
+        let edges = plan.plain_edges() || source.raw().has_plain_edges();
+        let same = plan.plain_edges() && source.raw().has_plain_edges() && plan.shape == source.shape();
+        if edges && !(same && self.next_row() == 0) {
+            return differ("chunks at its edge that have no filters");
+        }
+        Ok(())
+    }
+
+    /// The chunks to be copied, with their numbers here.
+    fn moving(&mut self, source: &Dataset, first: u64) -> Result<Vec<Moving>> {
+        let Storage::Chunked(chunks) = &mut self.storage else {
+            return Ok(Vec::new());
+        };
+        let whole = chunks.chunking.chunk_bytes as u64;
+        let filters = !chunks.pipeline.is_empty();
+        let one = |(mut offset, record): (Vec<u64>, ChunkRecord)| {
+            if let Some(row) = offset.first_mut() {
+                *row = row.checked_add(first).ok_or_else(|| Error::limit("2^64 rows"))?;
+            }
+            if record.size > u32::MAX.into() || (!filters && record.size != whole) {
+                return Err(Error::damaged(format!("a chunk of {} bytes", record.size)).in_structure("chunk index"));
+            }
+            let number = chunks.number(&offset)?;
+            if chunks.has(number) {
+                return Err(Error::conflict(format!("the chunk at {offset:?} is stored already")));
+            }
+            Ok((number, record))
+        };
+        source.raw().stored_chunks(&source.node().reader)?.into_iter().map(one).collect()
+    }
+}
+
+impl Chunks {
+    /// Copies chunks that are sorted by their addresses. While one piece is written the next one is read.
+    fn copy(&mut self, session: &Session, reader: &Reader, moving: &[Moving]) -> Result<()> {
+        let (mut buffer, mut spare) = (Vec::new(), Vec::new());
+        let mut left = moving;
+        let mut here = next_piece(&mut left);
+        read(reader, here, &mut buffer)?;
+        while !here.is_empty() {
+            let next = next_piece(&mut left);
+            let (written, read) =
+                rayon::join(|| self.write_piece(session, here, &buffer), || read(reader, next, &mut spare));
+            written?;
+            read?;
+            std::mem::swap(&mut buffer, &mut spare);
+            here = next;
+        }
+        Ok(())
+    }
+
+    /// Writes the chunks of one piece; those that are neighbours there are written together.
+    fn write_piece(&mut self, session: &Session, piece: &[Moving], bytes: &[u8]) -> Result<()> {
+        let start = piece.first().map_or(0, |(_, r)| r.address.get());
+        let mut rest = piece;
+        while let Some((_, first)) = rest.first() {
+            let (mut end, mut count) = (first.address.get(), 0);
+            // Chunks that have their own places are written one by one.
+            for (_, record) in rest {
+                if record.address.get() != end || (count > 0 && self.in_line.is_some()) {
+                    break;
+                }
+                end += record.size;
+                count += 1;
+            }
+            let (run, others) = rest.split_at(count);
+            let range = (first.address.get() - start) as usize..(end - start) as usize;
+            self.write_run(session, run, bytes.get(range).unwrap_or_default())?;
+            rest = others;
+        }
+        Ok(())
+    }
+
+    fn write_run(&mut self, session: &Session, run: &[Moving], bytes: &[u8]) -> Result<()> {
+        if let ([(number, record)], true) = (run, self.in_line.is_some()) {
+            return self.store_filtered(session, *number, bytes, record.mask);
+        }
+        let mut at = session.with(|open| open.space.append(bytes, 1))?;
+        for (number, record) in run {
+            self.place(*number, at, record)?;
+            at = at.plus(record.size)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes chunks that are to be read together off the front.
+fn next_piece<'a>(left: &mut &'a [Moving]) -> &'a [Moving] {
+    let Some((_, first)) = left.first() else {
+        return &[];
+    };
+    let start = first.address.get();
+    let (mut end, mut count) = (start, 0);
+    for (_, record) in left.iter() {
+        let at = record.address.get();
+        let far = at > end.saturating_add(GAP) || at < end || at.saturating_add(record.size) - start > PIECE;
+        if count > 0 && far {
+            break;
+        }
+        end = at.saturating_add(record.size);
+        count += 1;
+    }
+    let (piece, rest) = left.split_at(count);
+    *left = rest;
+    piece
+}
+
+fn range(piece: &[Moving]) -> Range<u64> {
+    let first = piece.first().map_or(0, |(_, r)| r.address.get());
+    let end = piece.last().map_or(first, |(_, r)| r.address.get().saturating_add(r.size));
+    first..end
+}
+
+/// Reads the bytes of a piece.
+fn read(reader: &Reader, piece: &[Moving], buffer: &mut Vec<u8>) -> Result<()> {
+    let Range { start, end } = range(piece);
+    if start < end {
+        reader.check_range(Address(start), end - start)?;
+        buffer.resize((end - start) as usize, 0);
+        reader.raw_into(Address(start), buffer)?;
+    }
+    Ok(())
+}
