@@ -13,7 +13,7 @@ use crate::data::selection::{Bounds, Select, Selection};
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::libver::LibVer;
-use crate::format::message::datatype::Name;
+use crate::format::message::datatype::{ByteOrder, Datatype, Float, Name};
 use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
 use crate::index::space::{METADATA, Space};
@@ -454,6 +454,20 @@ fn count(shape: &[u64]) -> Result<u64> {
     product.ok_or_else(|| Error::limit(format!("shape {shape:?} has too many elements for memory")))
 }
 
+/// The same numbers in the other byte order.
+fn reversed(datatype: &Datatype) -> Option<Datatype> {
+    let mut datatype = datatype.clone();
+    let (Datatype::Integer { bits, .. } | Datatype::Float(Float { bits, .. })) = &mut datatype else {
+        return None;
+    };
+    bits.order = match bits.order {
+        ByteOrder::Little => ByteOrder::Big,
+        ByteOrder::Big => ByteOrder::Little,
+        ByteOrder::Vax => return None,
+    };
+    Some(datatype)
+}
+
 /// Writes elements to a dataset; their variable-length data go to the heap.
 fn write(
     data: &mut Data,
@@ -470,8 +484,15 @@ fn write(
     if let Some(bytes) = elements.as_stored(&datatype) {
         return data.write(selection, bytes, source);
     }
+    // Numbers of the other byte order are turned round.
+    let reversed = reversed(&datatype).filter(|r| *r == elements.element_datatype());
     let mut bytes = Vec::new();
-    session.with(|open| elements.store(0..count as usize, &datatype, open, &mut bytes))?;
+    session.with(|open| {
+        elements.store(0..count as usize, reversed.as_ref().unwrap_or(&datatype), open, &mut bytes)
+    })?;
+    if reversed.is_some() {
+        bytes.chunks_exact_mut(datatype.size().max(1) as usize).for_each(<[u8]>::reverse);
+    }
     data.write(selection, &bytes, source)
 }
 

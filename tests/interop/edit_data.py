@@ -14,13 +14,12 @@ ROWS, COLUMNS, FILL = 20, 30, 77
 
 
 def dataset(f, name, **options):
-    edges = options.pop("plain_edges", False)
     early = options.pop("early", False)
     compact = options.pop("compact", False)
     empty = options.pop("empty", False)
     dtype = options.pop("dtype", "<i4")
     data = np.arange(ROWS * COLUMNS, dtype=dtype).reshape(ROWS, COLUMNS)
-    if not (edges or early or compact):
+    if not (early or compact):
         d = f.create_dataset(name, shape=data.shape, dtype=dtype, fillvalue=FILL, **options)
     else:
         plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -28,9 +27,6 @@ def dataset(f, name, **options):
             plist.set_chunk(options["chunks"])
         if compact:
             plist.set_layout(h5py.h5d.COMPACT)
-        if edges:
-            plist.set_chunk_opts(h5py.h5d.DONT_FILTER_PARTIAL_CHUNKS)
-            plist.set_deflate(6)
         if early:
             plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         plist.set_fill_value(np.array(FILL, dtype))
@@ -64,8 +60,6 @@ def make(folder):
             dataset(f, "d/limited", chunks=chunks, maxshape=(100, COLUMNS))
             dataset(f, "d/both", chunks=chunks, maxshape=both)
             dataset(f, "d/both_lzf", chunks=chunks, maxshape=both, compression="lzf")
-            if low != "earliest":
-                dataset(f, "d/edges", chunks=chunks, maxshape=grows, plain_edges=True)
             text = h5py.string_dtype()
             f.create_dataset("names", data=["one", "two", "three"], dtype=text, chunks=(2,), maxshape=(None,))
 
