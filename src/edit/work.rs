@@ -487,9 +487,7 @@ fn write(
     // Numbers of the other byte order are turned round.
     let reversed = reversed(&datatype).filter(|r| *r == elements.element_datatype());
     let mut bytes = Vec::new();
-    session.with(|open| {
-        elements.store(0..count as usize, reversed.as_ref().unwrap_or(&datatype), open, &mut bytes)
-    })?;
+    session.with(|open| elements.store(0..count as usize, reversed.as_ref().unwrap_or(&datatype), open, &mut bytes))?;
     if reversed.is_some() {
         bytes.chunks_exact_mut(datatype.size().max(1) as usize).for_each(<[u8]>::reverse);
     }

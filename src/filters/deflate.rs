@@ -58,8 +58,8 @@ impl Inflater {
 pub(super) struct Deflater(Option<(u32, Compress)>);
 
 impl Deflater {
-    /// Deflates `chunk`. Where the filter is `optional`, `None` says that this would make it larger.
-    pub(super) fn deflate(&mut self, chunk: &[u8], level: u32, optional: bool) -> Result<Option<Vec<u8>>> {
+    /// Deflates `chunk`; `None` if that gives more than `most` bytes.
+    pub(super) fn deflate(&mut self, chunk: &[u8], level: u32, most: usize) -> Result<Option<Vec<u8>>> {
         let compress = match &mut self.0 {
             Some((known, compress)) if *known == level => {
                 compress.reset();
@@ -67,8 +67,6 @@ impl Deflater {
             }
             slot => &mut slot.insert((level, Compress::new(Compression::new(level), true))).1,
         };
-        // What cannot be made smaller grows by a few bytes for each block that is stored as it is.
-        let most = if optional { chunk.len() } else { chunk.len() + chunk.len() / 256 + 64 };
         let mut out = Vec::with_capacity(most);
         let status = compress.compress_vec(chunk, &mut out, FlushCompress::Finish);
         match status {
@@ -80,4 +78,15 @@ impl Deflater {
             Err(e) => Err(Error::new(crate::ErrorKind::Io, format!("deflate: {e}"))),
         }
     }
+}
+
+/// The most bytes that libhdf5 lets its filter make of a chunk. It skips the filter only beyond that: a chunk that grows
+/// by a little is deflated all the same, and must be, for libhdf5 does not always put down a mask that changes.
+pub(super) fn most_of_libhdf5(chunk: usize) -> usize {
+    chunk + chunk.div_ceil(1000) + 12
+}
+
+/// Room for whatever deflate makes of a chunk.
+pub(super) fn most_at_all(chunk: usize) -> usize {
+    chunk + chunk / 256 + 64
 }

@@ -294,7 +294,10 @@ impl Stage {
     /// Applies one stage; `None` where the filter is of no use for this chunk.
     fn encode(&self, input: &[u8], optional: bool, deflater: &mut deflate::Deflater) -> Result<Option<Vec<u8>>> {
         match self {
-            Stage::Deflate { level } => deflater.deflate(input, *level, optional),
+            Stage::Deflate { level } => {
+                let most = if optional { deflate::most_of_libhdf5 } else { deflate::most_at_all };
+                deflater.deflate(input, *level, most(input.len()))
+            }
             Stage::Shuffle { element_size } => Ok(Some(shuffle::shuffle(input, *element_size))),
             Stage::Fletcher32 => Ok(Some(fletcher32::sealed(input))),
             Stage::Codec { name, parameters, filter } => {

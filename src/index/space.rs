@@ -41,9 +41,9 @@ impl Space {
             store,
             end: reserved,
             page: None,
-            holes: BTreeMap::new(),
             waiting: Vec::new(),
             waiting_at: reserved,
+            holes: BTreeMap::new(),
             broken: false,
         }
     }
@@ -125,7 +125,7 @@ impl Space {
         if at.get() < self.waiting_at + self.waiting.len() as u64 && at.get() + buffer.len() as u64 > self.waiting_at {
             self.flush()?;
         }
-        self.store.read_at(at.get(), buffer)
+        self.store.read_back(at.get(), buffer)
     }
 
     /// Writes to room that was allocated.

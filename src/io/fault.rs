@@ -88,8 +88,8 @@ impl<S: Store> Store for FaultStore<S> {
         }
     }
 
-    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
-        self.inner.read_at(position, buffer)
+    fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        self.inner.read_back(position, buffer)
     }
 
     fn sync(&self) -> Result<()> {

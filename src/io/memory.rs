@@ -59,7 +59,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+    fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let there = usize::try_from(position).ok().and_then(|p| all.get(p..)).unwrap_or_default();
         let there = &there[..there.len().min(buffer.len())];

@@ -105,7 +105,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Of kind [`Io`](crate::ErrorKind::Io), and [`Unsupported`](crate::ErrorKind::Unsupported) where the store cannot
     /// be read.
-    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+    fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         let _ = (position, buffer);
         Err(crate::Error::unsupported("writing to a chunk again in a store that cannot be read"))
     }

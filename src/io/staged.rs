@@ -111,7 +111,7 @@ impl Store for StagedFile {
         write_all_at(&self.file, position, bytes).map_err(|e| explain(&self.target, e))
     }
 
-    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+    fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         read_all_at(&self.file, position, buffer).map_err(|e| explain(&self.target, e))
     }
 
