@@ -108,11 +108,11 @@ impl Run {
     }
 
     /// Goes through all states of `ops`; returns how many there were, and what is wrong with the first bad one.
-    fn check(&self, ops: &[Op], commits: &[usize], reads: u64) -> (u64, Option<String>) {
+    fn check(&self, ops: &[Op], commits: &[usize], choices: u64, reads: u64) -> (u64, Option<String>) {
         let (mut count, mut wrong) = (0, None);
         let mut known: HashMap<(u64, usize, usize), ()> = HashMap::new();
         let whole = Run { ops: ops.to_vec(), commits: commits.to_vec(), start: Vec::new(), ..self.clone_contents() };
-        states::all(&self.start, ops, &mut |state| {
+        states::all(&self.start, ops, choices, &mut |state| {
             count += 1;
             let allowed = whole.allowed(state.done, state.begun);
             let mut hasher = DefaultHasher::new();
@@ -149,7 +149,7 @@ fn an_interrupted_commit_has_happened_or_has_not() {
         .par_iter()
         .map(|workload| {
             let run = run(workload);
-            let (count, wrong) = run.check(&run.ops, &run.commits, 97);
+            let (count, wrong) = run.check(&run.ops, &run.commits, 400, 97);
             assert!(wrong.is_none(), "{}: {}", workload.name, wrong.unwrap());
             count
         })
@@ -210,7 +210,7 @@ fn each_barrier_is_needed() {
             let mut ops = run.ops.clone();
             ops.remove(*without);
             let commits: Vec<usize> = run.commits.iter().map(|&n| n - usize::from(n > *without)).collect();
-            let (_, wrong) = run.check(&ops, &commits, 1);
+            let (_, wrong) = run.check(&ops, &commits, 24, 1);
             assert!(wrong.is_some(), "{}: barrier {i} is missing, and nothing is wrong", workload.name);
         }
     }

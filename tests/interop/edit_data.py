@@ -59,7 +59,7 @@ def make(folder):
             dataset(f, "d/grows_empty", chunks=chunks, maxshape=grows, empty=True)
             dataset(f, "d/limited", chunks=chunks, maxshape=(100, COLUMNS))
             dataset(f, "d/both", chunks=chunks, maxshape=both)
-            dataset(f, "d/both_lzf", chunks=chunks, maxshape=both, compression="lzf")
+            dataset(f, "d/both_gzip", chunks=chunks, maxshape=both, compression="gzip", shuffle=True)
             text = h5py.string_dtype()
             f.create_dataset("names", data=["one", "two", "three"], dtype=text, chunks=(2,), maxshape=(None,))
 
