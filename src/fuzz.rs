@@ -130,6 +130,7 @@ pub fn filters(data: &[u8]) {
         let id = FILTERS[usize::from(*id) % FILTERS.len()];
         pipeline.push(FilterInfo { id, name: "".into(), optional: true, parameters });
     }
+    crate::filters::check_against_zlib(rest);
     let pipeline = Pipeline::new(&pipeline);
     let mut chunk = vec![0; 16 << (size % 9)];
     let mut scratch = Scratch::default();

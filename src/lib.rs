@@ -57,8 +57,9 @@ mod walk;
 
 pub use attribute::Attribute;
 pub use builder::{
-    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, FileMut, FillTime,
-    FixedString, GroupMut, StoredElements, WithDatatype, WithShape,
+    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece,
+    FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype,
+    WithShape,
 };
 pub use bytes::Limits;
 pub use data::element::HeapBytes;

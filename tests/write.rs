@@ -189,7 +189,7 @@ fn names_that_are_taken_or_cannot_be_are_refused() {
     file.create_group("x".repeat(65_000)).unwrap();
     assert_eq!(kind(file.create_group("x".repeat(65_001)).map(drop)), ErrorKind::Limit);
     let mut a = file.root().group("a").unwrap();
-    assert_eq!(kind(a.link_hard("itself", "")), ErrorKind::Unsupported);
+    a.link_hard("itself", "").unwrap();
     assert_eq!(kind(a.link_hard("nothing", "nowhere")), ErrorKind::NotFound);
     file.commit().unwrap();
 }
@@ -299,4 +299,43 @@ fn raw_chunks_may_come_in_any_order_but_once() {
         expected[missing] = 0;
     }
     assert_eq!(values, expected);
+}
+
+#[test]
+fn references_are_to_what_is_there_at_the_commit() {
+    let write = |fill: &dyn Fn(&mut FileMut) -> h5manager::Result<()>| {
+        let store = MemoryStore::default();
+        let mut file = FileMut::on_store(store.clone());
+        fill(&mut file)?;
+        file.commit()?;
+        File::from_bytes(store.bytes())
+    };
+    let never = write(&|file| file.set_attribute("to", file.reference("/a//b/")?)).map(drop).unwrap_err();
+    assert_eq!(never.to_string(), "/a/b: references lead here, but no object was made");
+    // Over a hard link that came later.
+    let file = write(&|file| {
+        file.set_attribute("to", file.reference("alias/data")?)?;
+        file.build("group/data").write(7u8)?;
+        file.root().link_hard("alias", "group")
+    });
+    let file = file.unwrap();
+    let to: Vec<h5manager::Reference> = file.root().unwrap().attribute("to").unwrap().unwrap().read().unwrap();
+    assert_eq!(file.dereference(&to[0]).unwrap().address(), file.object("group/data").unwrap().address());
+    // Two addresses cannot be those of one object.
+    let two = write(&|file| {
+        file.set_attribute("to", [file.reference("alias/data")?, file.reference("group/data")?])?;
+        file.build("group/data").write(7u8)?;
+        file.root().link_hard("alias", "group")
+    });
+    assert_eq!(two.map(drop).unwrap_err().kind(), ErrorKind::Conflict);
+    // In a group that is made later, and next to others of the same name elsewhere.
+    let file = write(&|file| {
+        let inner = file.create_group("x")?.reference("y/z")?;
+        file.set_attribute("to", inner)?;
+        file.build("y/z").write(1u8)?;
+        file.build("x/y/z").write(2u8).map(drop)
+    });
+    let file = file.unwrap();
+    let to: Vec<h5manager::Reference> = file.root().unwrap().attribute("to").unwrap().unwrap().read().unwrap();
+    assert_eq!(file.dereference(&to[0]).unwrap().address(), file.object("x/y/z").unwrap().address());
 }

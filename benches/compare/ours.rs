@@ -1,9 +1,9 @@
-//! One operation of the comparison, by us: `compare_ours ROW FILE` prints its seconds, and a checksum of what was read
-//! that all competitors must agree on. See benches/compare/README.md.
+//! One operation of the comparison, by us: `compare_ours ROW FILE` prints its seconds, a checksum of what was read
+//! that all competitors must agree on, and its seconds of CPU time. See benches/compare/README.md.
 #![allow(clippy::print_stdout)]
 
 use h5manager::{File, OpenOptions, Result, Visited, compound};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 compound! {
     struct Row {
@@ -20,44 +20,77 @@ fn main() -> Result<()> {
     let start = Instant::now();
     let file = OpenOptions::new().map(map).open(&path)?;
     let opened = start.elapsed();
-    let (seconds, check) = run(&row, &file, start)?;
-    println!("{seconds:.9} {check} (open {:.6})", opened.as_secs_f64());
+    let (Took { wall, cpu }, check) = run(&row, &file, Mark { wall: start, cpu: Duration::ZERO })?;
+    println!("{:.9} {check} cpu {:.9} open {:.6}", wall.as_secs_f64(), cpu.as_secs_f64(), opened.as_secs_f64());
     Ok(())
 }
 
+struct Took {
+    wall: Duration,
+    /// Of all threads; zero where the system does not tell.
+    cpu: Duration,
+}
+
+/// A moment.
+#[derive(Clone, Copy)]
+struct Mark {
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl Mark {
+    fn now() -> Mark {
+        Mark { wall: Instant::now(), cpu: cpu() }
+    }
+
+    fn since(self) -> Took {
+        Took { wall: self.wall.elapsed(), cpu: cpu().saturating_sub(self.cpu) }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn cpu() -> Duration {
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cpu() -> Duration {
+    Duration::ZERO
+}
+
 /// Times one row; the checksum is made outside of the time.
-fn run(row: &str, file: &File, opened: Instant) -> Result<(f64, u64)> {
-    let start = Instant::now();
-    let since = |start: Instant| start.elapsed().as_secs_f64();
+fn run(row: &str, file: &File, opened: Mark) -> Result<(Took, u64)> {
+    let start = Mark::now();
     Ok(match row {
         "fresh_f32" => {
             let all: Vec<f32> = file.dataset("d")?.read()?;
-            (since(start), sum_f32(&all))
+            (start.since(), sum_f32(&all))
         }
         "buffer_f32" => {
             let dataset = file.dataset("d")?;
             let mut buffer = vec![1f32; dataset.len() as usize];
-            let start = Instant::now();
+            let start = Mark::now();
             dataset.read_into(&mut buffer)?;
-            (since(start), sum_f32(&buffer))
+            (start.since(), sum_f32(&buffer))
         }
         "fresh_i64" => {
             let all: Vec<i64> = file.dataset("d")?.read()?;
-            (since(start), all.iter().fold(0, |n: u64, &v| n.wrapping_add(v as u64)))
+            (start.since(), all.iter().fold(0, |n: u64, &v| n.wrapping_add(v as u64)))
         }
         "images" => {
             let all: Vec<u8> = file.dataset("images")?.read()?;
-            (since(start), all.iter().map(|&b| u64::from(b)).sum())
+            (start.since(), all.iter().map(|&b| u64::from(b)).sum())
         }
         "strings" => {
             let all: Vec<String> = file.dataset("s")?.read()?;
-            (since(start), all.iter().map(|s| s.len() as u64).sum())
+            (start.since(), all.iter().map(|s| s.len() as u64).sum())
         }
         "rows" => {
             let all: Vec<Row> = file.dataset("rows")?.read()?;
             let check =
                 all.iter().fold(0, |n: u64, r| n.wrapping_add(r.id as u64 + r.value as u64 + u64::from(r.name[4])));
-            (since(start), check)
+            (start.since(), check)
         }
         "random_i64" | "random_slabs" => random(file, row == "random_slabs")?,
         "walk" => walk(file, start)?,
@@ -66,11 +99,11 @@ fn run(row: &str, file: &File, opened: Instant) -> Result<(f64, u64)> {
                 .root()?
                 .links()?
                 .try_fold(0, |n, link| Result::<u64>::Ok(n + link?.name().as_bytes().len() as u64))?;
-            (since(start), names)
+            (start.since(), names)
         }
         "open" => {
             let link = file.root()?.links()?.next().transpose()?;
-            (since(opened), u64::from(link.is_some()))
+            (opened.since(), u64::from(link.is_some()))
         }
         _ => return Err(h5manager::Error::new(h5manager::ErrorKind::Invalid, "no such row")),
     })
@@ -81,14 +114,14 @@ fn sum_f32(all: &[f32]) -> u64 {
 }
 
 /// 10,000 pieces of 100 numbers, or 500 slabs of 1 x 64 x 64, at places that a simple generator gives.
-fn random(file: &File, slabs: bool) -> Result<(f64, u64)> {
+fn random(file: &File, slabs: bool) -> Result<(Took, u64)> {
     let dataset = file.dataset("d")?;
     let mut state = 1u64;
     let mut next = |n: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % n
     };
-    let (start, mut check) = (Instant::now(), 0u64);
+    let (start, mut check) = (Mark::now(), 0u64);
     for _ in 0..if slabs { 500 } else { 10_000 } {
         if slabs {
             let (z, y, x) = (next(32), next(960), next(960));
@@ -100,11 +133,11 @@ fn random(file: &File, slabs: bool) -> Result<(f64, u64)> {
             check = check.wrapping_add(part[0] as u64);
         }
     }
-    Ok((start.elapsed().as_secs_f64(), check))
+    Ok((start.since(), check))
 }
 
 /// Every object, with the values of all its attributes.
-fn walk(file: &File, start: Instant) -> Result<(f64, u64)> {
+fn walk(file: &File, start: Mark) -> Result<(Took, u64)> {
     let mut bytes = 0;
     for visit in file.walk() {
         let visit = visit?;
@@ -117,5 +150,5 @@ fn walk(file: &File, start: Instant) -> Result<(f64, u64)> {
             bytes += attribute.stored().len() as u64;
         }
     }
-    Ok((start.elapsed().as_secs_f64(), bytes))
+    Ok((start.since(), bytes))
 }

@@ -4,11 +4,12 @@ use crate::data::Element;
 use crate::data::element::{KeepHeap, push_string};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::{Charset, Datatype, Padding};
+use crate::format::reference::Reference;
 use std::ops::Range;
 
 /// A shape, and elements in row-major order (the last dimension varies fastest).
 ///
-/// Implemented for numbers, `bool`, `&str` and [`String`] as single values; for slices, arrays and vectors of anything
+/// Implemented for numbers, `bool`, `&str`, [`String`] and [`Reference`] as single values; for slices, arrays and vectors of anything
 /// that is an [`Element`], and of `&str`, as arrays of one dimension; for references to all of them. [`WithShape`] gives
 /// them another shape, [`WithDatatype`] another datatype; [`FixedString`] and [`StoredElements`] are for special cases.
 pub trait ArrayLike {
@@ -22,6 +23,12 @@ pub trait ArrayLike {
     #[doc(hidden)]
     fn store(&self, range: Range<usize>, datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>)
     -> Result<()>;
+
+    /// Whether there are no elements and no shape either: a null dataspace.
+    #[doc(hidden)]
+    fn is_null(&self) -> bool {
+        false
+    }
 
     /// The bytes of all elements, where they are just what elements of `datatype` look like.
     #[doc(hidden)]
@@ -70,7 +77,7 @@ macro_rules! single {
     )*};
 }
 
-single!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 bool String);
+single!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 bool String Reference);
 
 impl ArrayLike for str {
     fn shape(&self) -> Vec<u64> {
@@ -171,6 +178,10 @@ macro_rules! delegate {
         fn as_stored(&$self, datatype: &Datatype) -> Option<&[u8]> {
             $inner.as_stored(datatype)
         }
+
+        fn is_null(&$self) -> bool {
+            $inner.is_null()
+        }
     };
 }
 
@@ -262,6 +273,28 @@ impl ArrayLike for FixedString<'_> {
     }
 
     delegate!(self => self.0; store);
+}
+
+/// No element and no shape, only a datatype: an attribute or dataset with a null dataspace, h5py's `Empty`.
+#[derive(Clone, Debug)]
+pub struct Empty(pub Datatype);
+
+impl ArrayLike for Empty {
+    fn shape(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn element_datatype(&self) -> Datatype {
+        self.0.clone()
+    }
+
+    fn store(&self, _: Range<usize>, _: &Datatype, _: &mut dyn KeepHeap, _: &mut Vec<u8>) -> Result<()> {
+        Err(Error::mismatch("there are no elements; datasets without any are made with `create_null`"))
+    }
+
+    fn is_null(&self) -> bool {
+        true
+    }
 }
 
 /// Elements as a file stores them: for copying what no Rust type stands for.
@@ -370,6 +403,10 @@ mod tests {
 
     impl KeepHeap for NoHeap {
         fn keep(&mut self, _: u32, _: &[u8]) -> Result<[u8; 16]> {
+            Err(Error::invalid("no heap here"))
+        }
+
+        fn keep_reference(&mut self, _: &crate::Reference, _: crate::datatype::ReferenceKind) -> Result<Vec<u8>> {
             Err(Error::invalid("no heap here"))
         }
     }

@@ -1,14 +1,17 @@
 //! Finishing a new file: the last data, then indexes, then object headers from below, then the superblock.
 
+use super::scales;
 use super::session::{Open, Session};
-use super::tree::{Kind, NodeId, Tree};
+use super::tree::{Kind, Node, NodeId, Tree};
 use super::writer::DatasetWriter;
 use crate::bytes::{Address, Widths};
 use crate::error::{Context, Error, Result};
+use crate::format::object_header;
 use crate::format::superblock::{NodeRanks, Superblock};
 use crate::index::space::METADATA;
-use crate::object::store::{self, Common};
+use crate::object::store::{self, Common, DatasetHeader};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Where the header of each object is.
@@ -25,9 +28,13 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
     for (_, dataset) in &datasets {
         unused(dataset)?.finish(session)?;
     }
+    scales::write(session)?;
     let mut open = session.close()?;
+    open.tree.settle_promises()?;
     open.heap.flush(&mut open.space)?;
     let mut addresses = Addresses::new();
+    write_datatypes(&mut open, &mut addresses)?;
+    write_elsewhere(&mut open, &mut addresses)?;
     write_datasets(&mut open, &datasets, &mut addresses)?;
     let root = write_groups(&mut open, &mut addresses)?;
     let end = open.space.end();
@@ -54,9 +61,9 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
 }
 
 fn datasets(tree: &Tree) -> Datasets {
-    let dataset = |(id, node): (NodeId, &super::tree::Node)| match &node.kind {
+    let dataset = |(id, node): (NodeId, &Node)| match &node.kind {
         Kind::Dataset(writer) => Some((id, writer.clone())),
-        Kind::Group(_) => None,
+        _ => None,
     };
     tree.nodes().filter_map(dataset).collect()
 }
@@ -65,6 +72,36 @@ fn datasets(tree: &Tree) -> Datasets {
 /// chunks takes up other work meanwhile.
 fn unused(dataset: &Mutex<DatasetWriter>) -> Result<MutexGuard<'_, DatasetWriter>> {
     dataset.try_lock().map_err(|_| Error::conflict("a dataset is being written to; commit when that is done"))
+}
+
+fn common(node: &Node) -> Common<'_> {
+    Common { attributes: node.attributes(), reference_count: node.links }
+}
+
+/// Writes the committed datatypes, which datasets lead to.
+fn write_datatypes(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
+    for id in open.tree.ids() {
+        let node = open.tree.node(id)?;
+        if let Kind::Committed(datatype) = &node.kind {
+            let header = store::encode_datatype(&mut open.space, open.libver, datatype, &common(node))?;
+            addresses.insert(id, place(open, id, &header)?);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the datasets that have no elements in this file.
+fn write_elsewhere(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
+    for id in open.tree.ids() {
+        let node = open.tree.node(id)?;
+        if let Kind::Elsewhere(dataset) = &node.kind {
+            let committed = node.committed.and_then(|datatype| addresses.get(&datatype).copied());
+            let header = DatasetHeader { committed, ..dataset.header() };
+            let header = store::encode_dataset(&mut open.space, open.libver, &header, &common(node))?;
+            addresses.insert(id, place(open, id, &header)?);
+        }
+    }
+    Ok(())
 }
 
 fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresses) -> Result<()> {
@@ -76,22 +113,41 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
     for ((id, dataset), layout) in datasets.iter().zip(layouts) {
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
-        let common = Common { attributes: node.attributes(), reference_count: node.links };
-        let header = dataset.header(&layout, |d| store::encode_dataset(&mut open.space, libver, d, &common));
+        let (common, committed) = (common(node), node.committed.and_then(|d| addresses.get(&d).copied()));
+        let header = dataset.header(&layout, |d| {
+            let header = DatasetHeader { committed, ..*d };
+            store::encode_dataset(&mut open.space, libver, &header, &common)
+        });
         let header = header.on(&dataset.plan().path)?;
-        addresses.insert(*id, open.space.append(&header, METADATA)?);
+        addresses.insert(*id, place(open, *id, &header)?);
     }
     Ok(())
+}
+
+/// Writes an object's header: behind everything else, or where somebody was told that it would be.
+fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
+    let Some(early) = open.tree.early(id)? else {
+        return open.space.append(header, METADATA);
+    };
+    let divided = object_header::divide(header, |bytes| open.space.allocate(bytes, METADATA))?;
+    open.space.write(divided.at, &divided.second)?;
+    open.space.write(early, &divided.first)?;
+    Ok(early)
 }
 
 /// Writes the groups, each behind those below it, and returns where the root is.
 fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
     for id in open.tree.groups_from_below()? {
+        // A group that leads back to one above it cannot wait for the other's header.
+        for child in open.tree.children(id)? {
+            if let Entry::Vacant(unknown) = addresses.entry(child) {
+                unknown.insert(open.address_of(child)?);
+            }
+        }
         let links = open.tree.messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
-        let common = Common { attributes: node.attributes(), reference_count: node.links };
-        let header = store::encode_group(&mut open.space, open.libver, &links, &common)?;
-        addresses.insert(id, open.space.append(&header, METADATA)?);
+        let header = store::encode_group(&mut open.space, open.libver, &links, &common(node))?;
+        addresses.insert(id, place(open, id, &header)?);
     }
     let root = addresses.get(&Tree::ROOT).copied();
     root.ok_or_else(|| Error::not_found("no root group"))

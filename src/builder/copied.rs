@@ -6,7 +6,8 @@ use crate::bytes::Widths;
 use crate::data::element::KeepHeap;
 use crate::dataset::{Heap, Part};
 use crate::error::{Error, Result};
-use crate::format::message::datatype::{Datatype, variable_size};
+use crate::format::message::datatype::{Datatype, Member, variable_size};
+use crate::format::reference::Reference;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -16,9 +17,16 @@ pub struct CopiedElements<'a> {
     source: &'a Datatype,
     datatype: Datatype,
     shape: Vec<u64>,
+    /// Whether there are no elements at all, and no shape.
+    null: bool,
     bytes: Cow<'a, [u8]>,
     heap: Heap<'a>,
+    references: Option<Translate<'a>>,
 }
+
+/// Where the object at an address of the source has its header in the new file; nothing if it is not there, and
+/// references to it become null.
+pub(crate) type Translate<'a> = &'a (dyn Fn(u64) -> Result<Option<u64>> + Sync);
 
 impl Part<'_> {
     /// The elements, to be written to another file.
@@ -26,9 +34,25 @@ impl Part<'_> {
     /// # Errors
     /// As [`Part::read_stored`]; `Unsupported` if there are references among them.
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
-        let source = self.dataset().datatype();
-        let (shape, bytes, heap) = (self.shape(), self.read_stored()?.into(), self.dataset().heap());
-        Ok(CopiedElements { source, datatype: source.in_new_file()?, shape, bytes, heap })
+        self.copied(self.dataset().datatype().in_new_file()?, None)
+    }
+
+    /// As [`to_copy`](Part::to_copy), with references.
+    #[allow(dead_code, reason = "for copies of whole objects")]
+    pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
+        self.copied(self.dataset().datatype().with_references_in_new_file()?, Some(references))
+    }
+
+    fn copied<'a>(&'a self, datatype: Datatype, references: Option<Translate<'a>>) -> Result<CopiedElements<'a>> {
+        Ok(CopiedElements {
+            source: self.dataset().datatype(),
+            datatype,
+            shape: self.shape(),
+            null: self.dataset().is_null(),
+            bytes: self.read_stored()?.into(),
+            heap: self.dataset().heap(),
+            references,
+        })
     }
 }
 
@@ -36,44 +60,91 @@ impl Attribute {
     /// The elements, to be written to another file.
     ///
     /// # Errors
-    /// `Unsupported` if there are references among them, or no elements at all (a null dataspace).
+    /// `Unsupported` if there are references among them.
     pub fn to_copy(&self) -> Result<CopiedElements<'_>> {
-        let shape = self.shape().ok_or_else(|| Error::unsupported("writing attributes without elements"))?.to_vec();
-        let (source, bytes, heap) = (self.datatype(), self.stored().into(), self.heap());
-        Ok(CopiedElements { source, datatype: source.in_new_file()?, shape, bytes, heap })
+        Ok(self.copied(self.datatype().in_new_file()?, None))
+    }
+
+    /// As [`to_copy`](Attribute::to_copy), with references.
+    #[allow(dead_code, reason = "for copies of whole objects")]
+    pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
+        Ok(self.copied(self.datatype().with_references_in_new_file()?, Some(references)))
+    }
+
+    fn copied<'a>(&'a self, datatype: Datatype, references: Option<Translate<'a>>) -> CopiedElements<'a> {
+        CopiedElements {
+            source: self.datatype(),
+            datatype,
+            shape: self.shape().unwrap_or_default().to_vec(),
+            null: self.shape().is_none(),
+            bytes: self.stored().into(),
+            heap: self.heap(),
+            references,
+        }
     }
 }
 
 impl Datatype {
-    /// The datatype as a new file stores it: variable-length elements take 16 bytes there.
+    /// The datatype as a new file stores it: variable-length elements take 16 bytes there. Where the source has narrower
+    /// addresses, members of compounds move apart.
     ///
     /// # Errors
     /// `Unsupported` for references, which mean nothing in another file.
     pub fn in_new_file(&self) -> Result<Datatype> {
+        if self.has_references() {
+            return Err(Error::unsupported("copying references to another file"));
+        }
+        self.with_references_in_new_file()
+    }
+
+    fn has_references(&self) -> bool {
+        match self {
+            Datatype::Reference { .. } => true,
+            Datatype::Sequence { base, .. } | Datatype::Array { base, .. } => base.has_references(),
+            Datatype::Compound { members, .. } => members.iter().any(|m| m.datatype.has_references()),
+            _ => false,
+        }
+    }
+
+    /// As [`in_new_file`](Datatype::in_new_file), with references.
+    pub(crate) fn with_references_in_new_file(&self) -> Result<Datatype> {
         let size = variable_size(Widths::EIGHT);
         Ok(match self {
             Datatype::VariableString { padding, charset, .. } => {
                 Datatype::VariableString { padding: *padding, charset: *charset, size }
             }
-            Datatype::Sequence { base, .. } => Datatype::Sequence { base: Box::new(base.in_new_file()?), size },
+            Datatype::Sequence { base, .. } => {
+                Datatype::Sequence { base: Box::new(base.with_references_in_new_file()?), size }
+            }
             Datatype::Array { dims, base } => {
-                Datatype::Array { dims: dims.clone(), base: Box::new(base.in_new_file()?) }
+                Datatype::Array { dims: dims.clone(), base: Box::new(base.with_references_in_new_file()?) }
             }
-            Datatype::Reference { .. } => {
-                return Err(Error::unsupported("copying references to another file"));
-            }
-            Datatype::Compound { members, .. } => {
-                for member in members {
-                    if member.datatype.in_new_file()? != member.datatype {
-                        let message = "copying variable-length members from a file of narrow addresses";
-                        return Err(Error::unsupported(message));
-                    }
-                }
-                self.clone()
-            }
+            Datatype::Reference { kind, .. } => Datatype::reference(*kind),
+            Datatype::Compound { members, size } => compound_in_new_file(members, *size)?,
             _ => self.clone(),
         })
     }
+}
+
+/// Every member moves by as much as those before it grew.
+fn compound_in_new_file(members: &[Member], size: u32) -> Result<Datatype> {
+    let too_large = || Error::limit("an element of more than 4 GiB");
+    let mut new = Vec::with_capacity(members.len());
+    for member in members {
+        new.push(Member { datatype: member.datatype.with_references_in_new_file()?, ..member.clone() });
+    }
+    let grown: Vec<(u32, u64)> = members
+        .iter()
+        .zip(&new)
+        .map(|(old, new)| (old.offset, new.datatype.size().saturating_sub(old.datatype.size())))
+        .collect();
+    let before = |offset: u32| grown.iter().filter(|(at, _)| *at < offset).map(|(_, by)| by).sum::<u64>();
+    for member in &mut new {
+        let offset = u64::from(member.offset) + before(member.offset);
+        member.offset = u32::try_from(offset).map_err(|_| too_large())?;
+    }
+    let size = u32::try_from(u64::from(size) + before(u32::MAX)).map_err(|_| too_large())?;
+    Ok(Datatype::Compound { members: new, size })
 }
 
 impl ArrayLike for CopiedElements<'_> {
@@ -99,7 +170,11 @@ impl ArrayLike for CopiedElements<'_> {
         let bytes = range.start.checked_mul(size).zip(range.end.checked_mul(size));
         let bytes = bytes.and_then(|(start, end)| self.bytes.get(start..end));
         let bytes = bytes.ok_or_else(|| Error::invalid("elements beyond the end of an array"))?;
-        self.copy(self.source, bytes, heap, out)
+        self.copy(self.source, &self.datatype, bytes, heap, out)
+    }
+
+    fn is_null(&self) -> bool {
+        self.null
     }
 
     fn as_stored(&self, datatype: &Datatype) -> Option<&[u8]> {
@@ -109,40 +184,165 @@ impl ArrayLike for CopiedElements<'_> {
 }
 
 impl CopiedElements<'_> {
-    fn copy(&self, datatype: &Datatype, bytes: &[u8], heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
-        if !datatype.has_references_to_file() {
+    /// Appends elements of the source's datatype `from` as those of `to`.
+    fn copy(
+        &self,
+        from: &Datatype,
+        to: &Datatype,
+        bytes: &[u8],
+        heap: &mut dyn KeepHeap,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if !from.has_references_to_file() {
             out.extend_from_slice(bytes);
             return Ok(());
         }
-        bytes.chunks_exact(datatype.size() as usize).try_for_each(|e| self.copy_one(datatype, e, heap, out))
+        bytes.chunks_exact((from.size() as usize).max(1)).try_for_each(|e| self.copy_one(from, to, e, heap, out))
     }
 
-    fn copy_one(&self, datatype: &Datatype, element: &[u8], heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
-        match datatype {
-            Datatype::VariableString { .. } => {
+    fn copy_one(
+        &self,
+        from: &Datatype,
+        to: &Datatype,
+        element: &[u8],
+        heap: &mut dyn KeepHeap,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match (from, to) {
+            (Datatype::VariableString { .. }, _) => {
                 let (count, data) = self.heap.sequence(element, 1)?;
                 out.extend(heap.keep(count as u32, &data)?);
             }
-            Datatype::Sequence { base, .. } => {
+            (Datatype::Sequence { base, .. }, Datatype::Sequence { base: new, .. }) => {
                 let (count, data) = self.heap.sequence(element, base.size())?;
                 let mut inner = Vec::with_capacity(data.len());
-                self.copy(base, &data, heap, &mut inner)?;
+                self.copy(base, new, &data, heap, &mut inner)?;
                 out.extend(heap.keep(count as u32, &inner)?);
             }
-            Datatype::Array { base, .. } => self.copy(base, element, heap, out)?,
-            Datatype::Compound { members, .. } => {
-                // Holes stay as they are; the members with data elsewhere are put in again.
+            (Datatype::Array { base, .. }, Datatype::Array { base: new, .. }) => {
+                self.copy(base, new, element, heap, out)?;
+            }
+            (Datatype::Compound { members, .. }, Datatype::Compound { members: new, size }) => {
                 let start = out.len();
-                out.extend_from_slice(element);
-                for m in members.iter().filter(|m| m.datatype.has_references_to_file()) {
-                    let place = m.offset as usize..m.offset as usize + m.datatype.size() as usize;
-                    let mut member = Vec::with_capacity(place.len());
-                    self.copy(&m.datatype, &element[place.clone()], heap, &mut member)?;
-                    out[start + place.start..start + place.end].copy_from_slice(&member);
+                // Holes stay as they are where nothing moves.
+                if from.size() == u64::from(*size) {
+                    out.extend_from_slice(element);
+                }
+                out.resize(start + *size as usize, 0);
+                for (old, new) in members.iter().zip(new) {
+                    let place = |m: &Member| m.offset as usize..m.offset as usize + m.datatype.size() as usize;
+                    let mut member = Vec::with_capacity(place(new).len());
+                    self.copy(&old.datatype, &new.datatype, &element[place(old)], heap, &mut member)?;
+                    out[start..][place(new)].copy_from_slice(&member);
                 }
             }
-            _ => return Err(Error::unsupported(format!("copying {datatype}"))),
+            (Datatype::Reference { kind, .. }, _) => {
+                let reference = self.translated(self.heap.reference(element, *kind)?)?;
+                out.extend(heap.keep_reference(&reference, *kind)?);
+            }
+            _ => return Err(Error::unsupported(format!("copying {from}"))),
         }
         Ok(())
+    }
+
+    /// A reference of the source as one of the new file. Those to other files stay as they are.
+    fn translated(&self, mut reference: Reference) -> Result<Reference> {
+        let (Some(address), None) = (reference.address(), reference.file()) else {
+            return Ok(reference);
+        };
+        let translate = self.references.ok_or_else(|| Error::unsupported("copying references to another file"))?;
+        let Some(new) = translate(address)? else {
+            return Ok(Reference::Null);
+        };
+        match &mut reference {
+            Reference::Object { address, .. }
+            | Reference::Region { address, .. }
+            | Reference::Attribute { address, .. } => *address = new,
+            Reference::Null => {}
+        }
+        Ok(reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builder::{FileMut, WithDatatype};
+    use crate::data::VarLen;
+    use crate::format::message::datatype::{Charset, Padding, ReferenceKind};
+    use crate::io::MemoryStore;
+    use crate::{Element, File};
+
+    fn file(fill: impl FnOnce(&mut FileMut) -> Result<()>) -> File {
+        let store = MemoryStore::default();
+        let mut out = FileMut::on_store(store.clone());
+        fill(&mut out).unwrap();
+        out.commit().unwrap();
+        File::from_bytes(store.bytes()).unwrap()
+    }
+
+    #[test]
+    fn references_are_copied_to_where_their_objects_are_in_the_new_file() {
+        let standard = Datatype::reference(ReferenceKind::Standard);
+        let source = file(|out| {
+            // Other addresses than in the copy.
+            out.build("before").write([0u8; 100])?;
+            let grid = out.build("grid").shape([4, 5]).write([1i32; 20])?;
+            let part = grid.region_reference((1u64..3, ..))?;
+            let region = Datatype::reference(ReferenceKind::Region);
+            let (lost, unit) = (out.reference("before")?, out.attribute_reference("grid", "unit")?);
+            out.build("objects").write([grid.reference()?, lost, Reference::Null])?;
+            out.build("regions").write(WithDatatype::new(vec![part.clone()], region))?;
+            let list = Datatype::Sequence { base: Box::new(standard.clone()), size: 16 };
+            out.build("lists").write(WithDatatype::new([VarLen(vec![part, unit])], list))?;
+            Ok(())
+        });
+        let moved = source.object("grid").unwrap().address();
+        let names = ["objects", "regions", "lists"];
+        let copy = file(|out| {
+            let grid = out.reference("new grid")?.address();
+            let translate = |address: u64| Ok(grid.filter(|_| address == moved));
+            for name in names {
+                let dataset = source.dataset(name)?;
+                let all = dataset.select(..)?;
+                assert_eq!(all.to_copy().map(drop).unwrap_err().kind(), crate::ErrorKind::Unsupported);
+                out.build(name).write(all.to_copy_with(&translate)?)?;
+            }
+            out.build("new grid").shape([4, 5]).write([1i32; 20]).map(drop)
+        });
+        let there = copy.object("new grid").unwrap().address();
+        let objects: Vec<Reference> = copy.dataset("objects").unwrap().read().unwrap();
+        assert_eq!(objects, [Reference::Object { address: there, file: None }, Reference::Null, Reference::Null]);
+        for name in names {
+            let shown = |file: &File| {
+                let dataset = file.dataset(name).unwrap();
+                dataset.select(..).unwrap().values().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+            };
+            let expected = shown(&source).join(" ").replace(&format!("{moved:#x}"), &format!("{there:#x}"));
+            if name != "objects" {
+                assert_eq!(shown(&copy).join(" "), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn members_move_apart_where_addresses_grow() {
+        let text = |size| Datatype::VariableString { padding: Padding::NullTerminated, charset: Charset::Utf8, size };
+        let object = |size| Datatype::Reference { kind: ReferenceKind::Object, size };
+        let member = |name: &str, offset, datatype| Member { name: name.into(), offset, datatype };
+        let compound = |offsets: [u32; 4], size, text, object| Datatype::Compound {
+            size,
+            members: vec![
+                member("late", offsets[0], u8::datatype()),
+                member("text", offsets[1], text),
+                member("first", offsets[2], u8::datatype()),
+                member("to", offsets[3], object),
+            ],
+        };
+        let narrow = compound([20, 2, 0, 15], 24, text(12), object(4));
+        let wide = compound([28, 2, 0, 19], 32, text(16), object(8));
+        assert_eq!(narrow.with_references_in_new_file().unwrap(), wide);
+        assert_eq!(wide.with_references_in_new_file().unwrap(), wide);
+        assert!(narrow.in_new_file().is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::array::{self, ArrayLike};
 use super::attribute;
+use super::object::ObjectMut;
 use super::plan::{AllocationTime, FillTime};
 use super::session::Session;
 use super::tree::{self, Kind, NodeId};
@@ -22,10 +23,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 #[must_use = "call `create` or `write` to make the dataset"]
 pub struct DatasetBuilder {
     pub(super) session: Arc<Session>,
-    group: NodeId,
-    base: String,
-    path: Vec<u8>,
+    pub(super) group: NodeId,
+    pub(super) base: String,
+    pub(super) path: Vec<u8>,
     pub(super) datatype: Option<Datatype>,
+    /// Where the datatype is committed, if it is still that one.
+    pub(super) committed: Option<ObjectMut>,
     pub(super) shape: Option<Vec<u64>>,
     pub(super) extendible: bool,
     pub(super) max_shape: Option<Vec<Option<u64>>>,
@@ -50,6 +53,7 @@ impl DatasetBuilder {
             base,
             path: path.to_vec(),
             datatype: None,
+            committed: None,
             shape: None,
             extendible: false,
             max_shape: None,
@@ -270,11 +274,17 @@ impl DatasetBuilder {
         if let Some(values) = values {
             writer.check(&self.session, values)?;
         }
+        let (rank, committed) = (writer.plan().shape.len(), self.committed_node()?);
         let writer = Arc::new(Mutex::new(writer));
         let kind = Kind::Dataset(writer.clone());
         let node = self.session.with(|open| {
             let group = open.tree.make_groups(self.group, parents)?;
-            open.tree.add(group, name, kind)
+            let node = open.tree.add(group, name, kind)?;
+            open.tree.set_rank(node, rank)?;
+            if let Some(committed) = committed {
+                open.tree.set_committed(node, committed)?;
+            }
+            Ok(node)
         })?;
         Ok(DatasetMut { session: self.session, node, path, writer })
     }
@@ -292,6 +302,21 @@ pub struct DatasetMut {
 }
 
 impl DatasetMut {
+    /// The file, the object in it, and what writes to it.
+    pub(super) fn place_of(&self) -> (&Session, NodeId, &Arc<Mutex<DatasetWriter>>) {
+        (&self.session, self.node, &self.writer)
+    }
+
+    /// The file and the object in it.
+    pub(super) fn object_of(&self) -> (&Session, NodeId) {
+        (&self.session, self.node)
+    }
+
+    /// The datatype of the elements.
+    pub(super) fn datatype(&self) -> Result<Datatype> {
+        Ok(self.writer()?.plan().datatype.clone())
+    }
+
     fn writer(&self) -> Result<MutexGuard<'_, DatasetWriter>> {
         let panicked = |_| Error::conflict("a thread panicked while it wrote to the dataset");
         self.writer.lock().map_err(panicked).on(&self.path)

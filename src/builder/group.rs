@@ -42,6 +42,16 @@ impl GroupMut {
         GroupMut { session, node: Tree::ROOT, path: "/".into() }
     }
 
+    /// The file and the object in it.
+    pub(super) fn place_of(&self) -> (&Session, NodeId) {
+        (&self.session, self.node)
+    }
+
+    /// The same, for another handle.
+    pub(super) fn shared_place(&self) -> (Arc<Session>, NodeId) {
+        (self.session.clone(), self.node)
+    }
+
     /// The path in the file.
     pub fn path(&self) -> &str {
         &self.path
@@ -109,12 +119,12 @@ impl GroupMut {
         self.link(path.as_ref(), to)
     }
 
-    /// Makes a further hard link to the object at `target`, which is relative to this group too.
+    /// Makes a further hard link to the object at `target`, which is relative to this group too. A group may come to
+    /// lie in itself.
     ///
     /// # Errors
-    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name,
-    /// [`NotFound`](crate::ErrorKind::NotFound) without an object at `target`, and
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if a group would come to lie in itself.
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name, and
+    /// [`NotFound`](crate::ErrorKind::NotFound) without an object at `target`.
     pub fn link_hard(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<()> {
         let here = self.node;
         let target =
@@ -129,7 +139,7 @@ impl GroupMut {
     }
 
     /// Does something with the last name of a path, in its group.
-    fn place(
+    pub(super) fn place(
         &mut self,
         path: &[u8],
         work: impl FnOnce(&mut Tree, NodeId, &[u8]) -> Result<NodeId>,

@@ -4,13 +4,17 @@
 //! takes long, filtering chunks, happens outside. Once a write has failed nothing more is written, and the file cannot
 //! be committed.
 
-use super::tree::Tree;
-use crate::bytes::{self, Widths};
+use super::scales::Scales;
+use super::tree::{NodeId, Tree};
+use crate::bytes::{self, Address, Widths};
 use crate::data::element::KeepHeap;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::libver::LibVer;
+use crate::format::message::datatype::ReferenceKind;
+use crate::format::object_header;
+use crate::format::reference::{self, Outgoing, Reference};
 use crate::index::heap_writer::HeapWriter;
-use crate::index::space::Space;
+use crate::index::space::{METADATA, Space};
 use std::sync::Mutex;
 
 /// The state of a file that is being written.
@@ -31,11 +35,12 @@ pub(crate) struct Open {
     pub(crate) tree: Tree,
     /// The oldest library that is to read the file.
     pub(crate) libver: LibVer,
+    pub(super) scales: Scales,
 }
 
 impl Session {
     pub(crate) fn new(space: Space, libver: LibVer) -> Session {
-        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver };
+        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver, scales: Scales::default() };
         Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 
@@ -88,7 +93,56 @@ fn failed_before(kind: ErrorKind, message: &str) -> Error {
     Error::new(kind, format!("the file cannot be finished, for an earlier write failed: {message}"))
 }
 
+impl Open {
+    /// Where an object's header will be. Asked for before the header is written, it gets a place at once, for a first
+    /// chunk that only leads on: so references, and links that lead back to where they come from, never have to wait.
+    pub(super) fn address_of(&mut self, id: NodeId) -> Result<Address> {
+        if let Some(address) = self.tree.early(id)? {
+            return Ok(address);
+        }
+        let address = self.space.allocate(object_header::STUB, METADATA)?;
+        self.tree.set_early(id, address)?;
+        Ok(address)
+    }
+
+    /// Says that the file has an object at `address` already, so that references may lead there.
+    pub(crate) fn know(&mut self, address: Address) {
+        self.tree.know(address);
+    }
+
+    /// Refuses what leads to an address of this file that was not given away as an object's: it comes from elsewhere.
+    fn check_reference(&self, to: &Reference) -> Result<()> {
+        match to.address().filter(|_| to.file().is_none()) {
+            Some(address) if self.tree.at(address).is_none() => Err(Error::invalid(format!(
+                "{to}: this file has no object there; references are made with `reference` of the file that is written"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The rank of the dataset that a reference leads to, where it is known.
+    fn rank_of(&self, to: &Reference) -> Option<usize> {
+        let own = to.address().filter(|_| to.file().is_none()).and_then(|a| self.tree.at(a));
+        let own = own.and_then(|id| self.tree.node(id).ok()).and_then(|node| node.rank);
+        let Reference::Region { selection, .. } = to else { return own };
+        selection.rank().or(own)
+    }
+}
+
 impl KeepHeap for Open {
+    fn keep_reference(&mut self, to: &Reference, kind: ReferenceKind) -> Result<Vec<u8>> {
+        self.check_reference(to)?;
+        let rank = self.rank_of(to).unwrap_or(0) as u32;
+        match reference::encode(to, kind, rank, self.libver)? {
+            Outgoing::Whole(bytes) => Ok(bytes),
+            Outgoing::InHeap(mut front, data) => {
+                let id = self.heap.keep(&mut self.space, &data)?;
+                front.extend(bytes::encode(&id, Widths::EIGHT, "global heap reference")?);
+                Ok(front)
+            }
+        }
+    }
+
     fn keep(&mut self, count: u32, data: &[u8]) -> Result<[u8; 16]> {
         let id = self.heap.keep(&mut self.space, data)?;
         let id = bytes::encode(&id, Widths::EIGHT, "global heap reference")?;

@@ -1,32 +1,47 @@
 //! The objects of a new file and the links between them, in memory until the file is committed.
 
+use super::elsewhere::Elsewhere;
 use super::writer::DatasetWriter;
 use crate::bytes::Address;
 use crate::error::{Error, Result};
-use crate::format::message::datatype::{Charset, Name};
+use crate::format::message::datatype::{Charset, Datatype, Name};
 use crate::format::message::link::{Link, Target};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 /// The longest name: with its address and flags it fits an object header message.
 const MAX_NAME: usize = 65_000;
 
 /// An object of the file, by its number in the order of creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(usize);
 
 /// All objects of a new file; the first is the root group.
 pub(crate) struct Tree {
     nodes: Vec<Node>,
+    /// Objects that references lead to although they are not made yet, by the names of their paths.
+    promised: BTreeMap<Vec<Vec<u8>>, NodeId>,
+    /// Whose headers will be at addresses that are given away already.
+    early: HashMap<u64, NodeId>,
 }
 
 /// An object.
 pub(super) struct Node {
     /// Names, and encoded messages, in the order in which they were set.
     attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The committed datatypes of those that have one, by name.
+    attribute_types: HashMap<Vec<u8>, NodeId>,
+    /// A dataset's committed datatype.
+    pub(super) committed: Option<NodeId>,
     pub(super) kind: Kind,
-    /// How many hard links lead here.
+    /// How many hard links lead here; for a committed datatype also how many use it.
     pub(super) links: u32,
+    /// Where its header will be, if somebody had to know that before the header was written.
+    early: Option<Address>,
+    /// Of a dataset.
+    pub(super) rank: Option<usize>,
+    /// The group it was made in, and its name there; nothing for the root group.
+    made_in: Option<(NodeId, Vec<u8>)>,
 }
 
 /// What an object is.
@@ -35,6 +50,24 @@ pub(super) enum Kind {
     Group(BTreeMap<Vec<u8>, LinkTo>),
     /// A dataset.
     Dataset(Arc<Mutex<DatasetWriter>>),
+    /// A dataset that has no elements in this file.
+    Elsewhere(Box<Elsewhere>),
+    /// A committed datatype.
+    Committed(Box<Datatype>),
+    /// Not made yet.
+    Promised,
+}
+
+impl Kind {
+    /// As messages name it.
+    fn noun(&self) -> &'static str {
+        match self {
+            Kind::Group(_) => "group",
+            Kind::Dataset(_) | Kind::Elsewhere(_) => "dataset",
+            Kind::Committed(_) => "committed datatype",
+            Kind::Promised => "promised object",
+        }
+    }
 }
 
 /// Where a link leads.
@@ -78,7 +111,7 @@ impl Tree {
     /// The root group and nothing in it.
     pub(super) fn new() -> Tree {
         let root = Node::new(Kind::Group(BTreeMap::new()));
-        Tree { nodes: vec![root] }
+        Tree { nodes: vec![root], promised: BTreeMap::new(), early: HashMap::new() }
     }
 
     pub(super) const ROOT: NodeId = NodeId(0);
@@ -96,8 +129,13 @@ impl Tree {
     fn links_mut(&mut self, group: NodeId) -> Result<&mut BTreeMap<Vec<u8>, LinkTo>> {
         match &mut self.node_mut(group)?.kind {
             Kind::Group(links) => Ok(links),
-            Kind::Dataset(_) => Err(Error::mismatch("a dataset has no links")),
+            other => Err(Error::mismatch(format!("a {} has no links", other.noun()))),
         }
+    }
+
+    /// The numbers of all objects.
+    pub(super) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).map(NodeId)
     }
 
     /// All objects with their numbers.
@@ -109,7 +147,7 @@ impl Tree {
     fn look(&self, group: NodeId, name: &[u8]) -> Result<Option<&LinkTo>> {
         match &self.node(group)?.kind {
             Kind::Group(links) => Ok(links.get(name)),
-            Kind::Dataset(_) => Err(Error::conflict("is a dataset, so nothing can be in it")),
+            other => Err(Error::conflict(format!("is a {}, so nothing can be in it", other.noun()))),
         }
     }
 
@@ -127,9 +165,9 @@ impl Tree {
             };
             here = match next {
                 Some(id) if matches!(self.node(id)?.kind, Kind::Group(_)) => id,
-                Some(_) => {
-                    let name = Name(name.to_vec());
-                    return Err(Error::conflict(format!("{name} is a dataset, so nothing can be in it")));
+                Some(id) => {
+                    let (name, noun) = (Name(name.to_vec()), self.node(id)?.kind.noun());
+                    return Err(Error::conflict(format!("{name} is a {noun}, so nothing can be in it")));
                 }
                 None => self.add(here, name, Kind::Group(BTreeMap::new()))?,
             };
@@ -139,10 +177,93 @@ impl Tree {
 
     /// Adds an object to a group under a name that is free.
     pub(super) fn add(&mut self, group: NodeId, name: &[u8], kind: Kind) -> Result<NodeId> {
-        let id = NodeId(self.nodes.len());
+        // Only where promises are kept is there a need to know what the path is.
+        let path = if self.promised.is_empty() { Vec::new() } else { self.names_of(group, &[name])? };
+        let promised = self.promised.get(&path).copied();
+        let id = promised.unwrap_or(NodeId(self.nodes.len()));
         self.link(group, name, LinkTo::Object(id))?;
-        self.nodes.push(Node::new(kind));
+        if promised.is_some() {
+            self.promised.remove(&path);
+            self.node_mut(id)?.kind = kind;
+        } else {
+            self.nodes.push(Node::new(kind));
+        }
+        self.node_mut(id)?.made_in = Some((group, name.to_vec()));
         Ok(id)
+    }
+
+    /// The names of the path from the root group to `group`, as it was made, and of `names` behind it.
+    fn names_of(&self, group: NodeId, names: &[&[u8]]) -> Result<Vec<Vec<u8>>> {
+        let mut found: Vec<Vec<u8>> = names.iter().rev().map(|n| n.to_vec()).collect();
+        let mut here = group;
+        while let Some((above, name)) = &self.node(here)?.made_in {
+            found.push(name.clone());
+            here = *above;
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// The object at `names` below `from`, or, if there is none, the one that will have to be made there.
+    pub(super) fn find_or_promise(&mut self, from: NodeId, names: &[&[u8]]) -> Result<NodeId> {
+        if let Ok(id) = self.find(from, names) {
+            return Ok(id);
+        }
+        let path = self.names_of(from, names)?;
+        if let Some(&id) = self.promised.get(&path) {
+            return Ok(id);
+        }
+        let id = NodeId(self.nodes.len());
+        self.nodes.push(Node::new(Kind::Promised));
+        self.promised.insert(path, id);
+        Ok(id)
+    }
+
+    /// Sees to it that everything that was promised is there: what is not made under its path may be found there, over
+    /// hard links that came later.
+    pub(super) fn settle_promises(&mut self) -> Result<()> {
+        for (path, promised) in std::mem::take(&mut self.promised) {
+            let names: Vec<&[u8]> = path.iter().map(Vec::as_slice).collect();
+            let shown = joined("/", &names);
+            let never = |_| Error::not_found("references lead here, but no object was made").on(&shown);
+            let id = self.find(Tree::ROOT, &names).map_err(never)?;
+            let early = self.node(promised)?.early;
+            let place = &mut self.node_mut(id)?.early;
+            if early.is_some() && place.is_some() {
+                let message = "references were made to this path and to another one that leads to the same object";
+                return Err(Error::conflict(message).on(shown));
+            }
+            *place = early.or(*place);
+        }
+        Ok(())
+    }
+
+    /// Where an object's header will be, if that is known already.
+    pub(super) fn early(&self, id: NodeId) -> Result<Option<Address>> {
+        Ok(self.node(id)?.early)
+    }
+
+    /// Says where an object's header will be.
+    pub(super) fn set_early(&mut self, id: NodeId, address: Address) -> Result<()> {
+        self.node_mut(id)?.early = Some(address);
+        self.early.insert(address.get(), id);
+        Ok(())
+    }
+
+    /// Says how many dimensions a dataset has.
+    pub(super) fn set_rank(&mut self, id: NodeId, rank: usize) -> Result<()> {
+        self.node_mut(id)?.rank = Some(rank);
+        Ok(())
+    }
+
+    /// Says that the file has an object at `address` already.
+    pub(super) fn know(&mut self, address: Address) {
+        self.early.insert(address.get(), Tree::ROOT);
+    }
+
+    /// The object whose header will be at `address`.
+    pub(super) fn at(&self, address: u64) -> Option<NodeId> {
+        self.early.get(&address).copied()
     }
 
     /// Adds a link to a group under a name that is free.
@@ -170,34 +291,48 @@ impl Tree {
         Ok(here)
     }
 
-    /// Adds a further hard link to an object. A group cannot come to lie in itself.
+    /// Adds a further hard link to an object. A group may come to lie in itself.
     pub(super) fn link_again(&mut self, group: NodeId, name: &[u8], to: NodeId) -> Result<()> {
-        let mut below = vec![to];
-        let mut seen = HashSet::new();
-        while let Some(id) = below.pop() {
-            if id == group {
-                return Err(Error::unsupported("a hard link that puts a group into itself"));
-            }
-            if let (true, Kind::Group(links)) = (seen.insert(id), &self.node(id)?.kind) {
-                below.extend(links.values().filter_map(LinkTo::object));
-            }
-        }
         self.link(group, name, LinkTo::Object(to))?;
         self.node_mut(to)?.links += 1;
         Ok(())
     }
 
-    /// Sets an attribute to an encoded message, in place of one of the same name.
-    pub(super) fn set_attribute(&mut self, id: NodeId, name: &[u8], message: Vec<u8>) -> Result<()> {
-        let attributes = &mut self.node_mut(id)?.attributes;
-        match attributes.iter_mut().find(|(known, _)| known == name) {
+    /// Sets an attribute to an encoded message, in place of one of the same name. `committed` is its datatype, if that is
+    /// one of its own.
+    pub(super) fn set_attribute(
+        &mut self,
+        id: NodeId,
+        name: &[u8],
+        message: Vec<u8>,
+        committed: Option<NodeId>,
+    ) -> Result<()> {
+        if let Some(datatype) = committed {
+            self.node_mut(datatype)?.links += 1;
+        }
+        let node = self.node_mut(id)?;
+        match node.attributes.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = message,
-            None => attributes.push((name.to_vec(), message)),
+            None => node.attributes.push((name.to_vec(), message)),
+        }
+        let before = match committed {
+            Some(datatype) => node.attribute_types.insert(name.to_vec(), datatype),
+            None => node.attribute_types.remove(name),
+        };
+        if let Some(before) = before {
+            self.node_mut(before)?.links -= 1;
         }
         Ok(())
     }
 
-    /// All groups, each behind the groups that it links to.
+    /// Says which committed datatype a dataset uses.
+    pub(super) fn set_committed(&mut self, id: NodeId, datatype: NodeId) -> Result<()> {
+        self.node_mut(id)?.committed = Some(datatype);
+        self.node_mut(datatype)?.links += 1;
+        Ok(())
+    }
+
+    /// All groups, each behind the groups that it links to, as far as those do not lead back to it.
     pub(super) fn groups_from_below(&self) -> Result<Vec<NodeId>> {
         let mut order = Vec::new();
         let mut seen = HashSet::new();
@@ -218,6 +353,14 @@ impl Tree {
             }
         }
         Ok(order)
+    }
+
+    /// The objects that a group has hard links to.
+    pub(super) fn children(&self, group: NodeId) -> Result<Vec<NodeId>> {
+        match &self.node(group)?.kind {
+            Kind::Group(links) => Ok(links.values().filter_map(LinkTo::object).collect()),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// A group's links as messages, by name; `address` knows where objects are.
@@ -246,7 +389,16 @@ pub(crate) fn charset(name: &[u8]) -> Charset {
 
 impl Node {
     fn new(kind: Kind) -> Node {
-        Node { attributes: Vec::new(), kind, links: 1 }
+        Node {
+            attributes: Vec::new(),
+            attribute_types: HashMap::new(),
+            committed: None,
+            kind,
+            links: 1,
+            early: None,
+            rank: None,
+            made_in: None,
+        }
     }
 
     /// The attributes: names, and encoded messages.

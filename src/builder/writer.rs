@@ -471,6 +471,8 @@ impl DatasetWriter {
             fill: &self.plan.fill_message(),
             filters: &self.plan.filters,
             layout,
+            committed: None,
+            external: None,
         })
     }
 }

@@ -126,6 +126,9 @@ pub trait Element: Sized + Clone + Send + Sync {
 pub trait KeepHeap {
     /// Keeps `data` (`count` elements) and returns the element that stands for them.
     fn keep(&mut self, count: u32, data: &[u8]) -> Result<[u8; 16]>;
+
+    /// Returns the element of a reference datatype of kind `kind` that leads to `to`.
+    fn keep_reference(&mut self, to: &Reference, kind: ReferenceKind) -> Result<Vec<u8>>;
 }
 
 impl<'a> Stored<'a> {
@@ -340,7 +343,7 @@ fn variable_strings(stored: Stored<'_>) -> Result<Vec<String>> {
     Ok(all)
 }
 
-/// References of every kind; they can be read only.
+/// References of every kind. Written they are object references, unless the datatype says otherwise.
 impl Element for Reference {
     fn datatype() -> Datatype {
         Datatype::Reference { kind: ReferenceKind::Object, size: 8 }
@@ -353,8 +356,14 @@ impl Element for Reference {
         stored.elements().map(|e| stored.heap.reference(e, kind)).collect()
     }
 
-    fn to_stored(_: &[Self], _: &Datatype, _: &mut dyn KeepHeap, _: &mut Vec<u8>) -> Result<()> {
-        Err(Error::unsupported("writing references"))
+    fn to_stored(values: &[Self], datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
+        let Datatype::Reference { kind, .. } = *datatype else {
+            return Err(cannot_store(datatype, "references"));
+        };
+        for value in values {
+            out.extend(heap.keep_reference(value, kind)?);
+        }
+        Ok(())
     }
 }
 
@@ -437,6 +446,10 @@ pub(super) mod tests {
 
     impl KeepHeap for NoHeap {
         fn keep(&mut self, _: u32, _: &[u8]) -> Result<[u8; 16]> {
+            Err(Error::damaged("no heap here"))
+        }
+
+        fn keep_reference(&mut self, _: &Reference, _: ReferenceKind) -> Result<Vec<u8>> {
             Err(Error::damaged("no heap here"))
         }
     }

@@ -205,6 +205,7 @@ pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, heap: &mut dyn KeepHeap
     }
     let mut data = Vec::new();
     match value.as_stored(&datatype) {
+        _ if value.is_null() => {}
         Some(bytes) => data.extend_from_slice(bytes),
         None => value.store(0..elements as usize, &datatype, heap, &mut data)?,
     }
@@ -213,6 +214,7 @@ pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, heap: &mut dyn KeepHeap
         charset: charset(name),
         datatype: Held::Here(datatype),
         dataspace: Held::Here(match &shape[..] {
+            _ if value.is_null() => Dataspace::Null,
             [] => Dataspace::Scalar,
             _ => Dataspace::Simple { dims: shape, max: None },
         }),

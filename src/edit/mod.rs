@@ -11,6 +11,7 @@ mod dense;
 mod header;
 mod limits;
 mod links;
+mod references;
 mod superblock;
 mod symbols;
 mod work;

@@ -301,6 +301,15 @@ impl Work {
         self.let_go_of_type(Some(old))
     }
 
+    /// Where the header of the object at a path is, for references that this file gets.
+    pub(super) fn address_for_reference(&self, path: &[u8]) -> Result<Address> {
+        let address = self.resolve(path, &self.file.reader())?;
+        self.session.with(|open| {
+            open.know(address);
+            Ok(address)
+        })
+    }
+
     pub(super) fn rename_attribute(&mut self, path: &[u8], name: &[u8], to: &[u8]) -> Result<()> {
         self.with_attributes(path)?.0.rename(name, to)
     }

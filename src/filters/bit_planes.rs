@@ -4,6 +4,7 @@
 //! Two passes without a loop over bits: elements to byte planes, and each byte plane to its eight bit planes, 64 elements
 //! at a time in eight 64-bit numbers.
 
+use super::best::with_best_instructions;
 use super::shuffle::{shuffle, unshuffle};
 use super::transpose;
 
@@ -52,16 +53,27 @@ pub(super) fn join(planes: &[u8], element_size: usize, elements: &mut [u8], spar
         return;
     }
     if element_size == 1 {
-        return join_bytes(planes, rows, elements);
+        return join_planes(planes, rows, elements);
     }
     spare.resize(planes.len(), 0);
-    for (bits, plane) in planes.chunks_exact(8 * rows).zip(spare.chunks_exact_mut(8 * rows)) {
-        join_bytes(bits, rows, plane);
-    }
+    join_planes(planes, rows, spare);
     unshuffle(spare, element_size, elements);
 }
 
+/// Puts eight planes of bits each back into one of bytes.
+fn join_planes(bits: &[u8], rows: usize, bytes: &mut [u8]) {
+    with_best_instructions(
+        #[inline(always)]
+        || {
+            for (bits, plane) in bits.chunks_exact(8 * rows).zip(bytes.chunks_exact_mut(8 * rows)) {
+                join_bytes(bits, rows, plane);
+            }
+        },
+    );
+}
+
 /// Puts eight planes of bits back into one of bytes.
+#[inline(always)]
 fn join_bytes(bits: &[u8], rows: usize, plane: &mut [u8]) {
     let (eights, _) = plane.as_chunks_mut::<8>();
     let (groups, last) = eights.as_chunks_mut::<8>();
@@ -72,7 +84,9 @@ fn join_bytes(bits: &[u8], rows: usize, plane: &mut [u8]) {
         let mut square: [u64; 8] = std::array::from_fn(|k| u64::from_le_bytes(whole[k][i]));
         transpose::bits(&mut square);
         transpose::bytes(&mut square);
-        *group = square.map(u64::to_le_bytes);
+        for (to, row) in group.iter_mut().zip(square) {
+            *to = row.to_le_bytes();
+        }
     }
     for (i, eight) in last.iter_mut().enumerate() {
         let mut square: [u64; 8] = std::array::from_fn(|k| u64::from(rest[k][i]));

@@ -67,26 +67,21 @@ impl Filter for Bitshuffle {
         if parameters.codec == Codec::None {
             return decode_bare(stored, &parameters, call, out);
         }
-        let short = || call.damaged("ends before its last block");
-        let (size, rest) = stored.split_first_chunk().ok_or_else(short)?;
-        let (block, mut rest) = rest.split_first_chunk().ok_or_else(short)?;
-        let size = call.check_size(u64::from_be_bytes(*size))?;
-        let block = u32::from_be_bytes(*block) as usize / parameters.element_size;
-        if block == 0 || !block.is_multiple_of(UNIT) || !size.is_multiple_of(parameters.element_size) {
-            return Err(call.damaged(format!("{size} bytes in blocks of {block} elements")));
-        }
+        let (size, blocks) = Blocks::parse(stored, &parameters, call)?;
         out.resize(size, 0);
-        let (lengths, left) = parameters.blocks(size, block);
-        let (mut at, mut planes, mut spare) = (0, Vec::new(), Vec::new());
-        for length in lengths {
-            let (packed, behind) = rest.split_first_chunk().ok_or_else(short)?;
-            let (packed, behind) = behind.split_at_checked(u32::from_be_bytes(*packed) as usize).ok_or_else(short)?;
-            unpack(packed, parameters.codec, length, call, &mut planes)?;
-            bit_planes::join(&planes, parameters.element_size, &mut out[at..at + length], &mut spare);
-            (at, rest) = (at + length, behind);
+        blocks.unpack(&parameters, call, out)
+    }
+
+    fn decode_into(&self, stored: &[u8], call: &Call<'_>, chunk: &mut [u8]) -> Result<bool> {
+        let parameters = Parameters::of(call)?;
+        if parameters.codec == Codec::None {
+            return Ok(false);
         }
-        out[at..].copy_from_slice(rest.get(..left).ok_or_else(short)?);
-        Ok(())
+        let (size, blocks) = Blocks::parse(stored, &parameters, call)?;
+        if size != chunk.len() {
+            return Ok(false);
+        }
+        blocks.unpack(&parameters, call, chunk).map(|()| true)
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
@@ -112,6 +107,44 @@ impl Filter for Bitshuffle {
         }
         out.extend_from_slice(last);
         Ok(true)
+    }
+}
+
+/// A chunk behind its header.
+struct Blocks<'a> {
+    /// Elements a block.
+    block: usize,
+    packed: &'a [u8],
+}
+
+impl<'a> Blocks<'a> {
+    /// Reads the header: the size of the decoded chunk, and what is behind.
+    fn parse(stored: &'a [u8], parameters: &Parameters, call: &Call<'_>) -> Result<(usize, Blocks<'a>)> {
+        let short = || call.damaged("ends before its last block");
+        let (size, rest) = stored.split_first_chunk().ok_or_else(short)?;
+        let (block, packed) = rest.split_first_chunk().ok_or_else(short)?;
+        let size = call.check_size(u64::from_be_bytes(*size))?;
+        let block = u32::from_be_bytes(*block) as usize / parameters.element_size;
+        if block == 0 || !block.is_multiple_of(UNIT) || !size.is_multiple_of(parameters.element_size) {
+            return Err(call.damaged(format!("{size} bytes in blocks of {block} elements")));
+        }
+        Ok((size, Blocks { block, packed }))
+    }
+
+    /// Decodes into `out`, which has the chunk's size.
+    fn unpack(&self, parameters: &Parameters, call: &Call<'_>, out: &mut [u8]) -> Result<()> {
+        let short = || call.damaged("ends before its last block");
+        let (lengths, left) = parameters.blocks(out.len(), self.block);
+        let (mut at, mut rest, mut planes, mut spare) = (0, self.packed, Vec::new(), Vec::new());
+        for length in lengths {
+            let (packed, behind) = rest.split_first_chunk().ok_or_else(short)?;
+            let (packed, behind) = behind.split_at_checked(u32::from_be_bytes(*packed) as usize).ok_or_else(short)?;
+            unpack(packed, parameters.codec, length, call, &mut planes)?;
+            bit_planes::join(&planes, parameters.element_size, &mut out[at..at + length], &mut spare);
+            (at, rest) = (at + length, behind);
+        }
+        out[at..].copy_from_slice(rest.get(..left).ok_or_else(short)?);
+        Ok(())
     }
 }
 

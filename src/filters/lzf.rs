@@ -1,6 +1,7 @@
 //! LZF (filter 32000, h5py's own): literal runs and references up to 8 KiB back, without a header.
 
-use super::lz77::{Parse, Reach, copy_back};
+use super::inflate::copy::{LONGEST, OVERSHOOT, copy};
+use super::lz77::{Parse, Reach};
 use super::{Call, Filter};
 use crate::error::Result;
 
@@ -8,31 +9,34 @@ pub(super) struct Lzf;
 
 impl Filter for Lzf {
     fn decode(&self, stored: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<()> {
-        let mut rest = stored.iter();
-        while let Some(&control) = rest.next() {
-            let control = usize::from(control);
-            if control < 32 {
-                let literals = rest.as_slice().get(..=control);
-                let literals = literals.ok_or_else(|| call.damaged("ends in a run of literals"))?;
-                out.extend_from_slice(literals);
-                rest = rest.as_slice()[control + 1..].iter();
-            } else {
-                let mut next = || {
-                    let byte = rest.next().copied().map(usize::from);
-                    byte.ok_or_else(|| call.damaged("ends in a reference"))
-                };
-                let mut length = control >> 5;
-                if length == 7 {
-                    length += next()?;
-                }
-                let distance = ((control & 31) << 8 | next()?) + 1;
-                let copied = copy_back(out, distance, length + 2);
-                copied.ok_or_else(|| call.damaged("refers to before its beginning"))?;
-            }
-            if out.len() > call.most {
+        let mut room = call.most.min(8 * stored.len());
+        out.resize(room + BEHIND, 0);
+        let (mut at, mut rest) = (0, stored);
+        while let Some((&control, behind)) = rest.split_first() {
+            let step;
+            (step, rest) = Token::read(usize::from(control), behind, call)?;
+            let end = at + step.length();
+            if end > call.most {
                 return Err(call.damaged("decodes to more than the chunk's bytes"));
             }
+            if end > room {
+                room = call.most.min(2 * end);
+                out.resize(room + BEHIND, 0);
+            }
+            match step {
+                Token::Literals(literals) => match (behind.first_chunk::<32>(), out[at..].first_chunk_mut::<32>()) {
+                    // What is too much is written over.
+                    (Some(word), Some(place)) => *place = *word,
+                    _ => out[at..end].copy_from_slice(literals),
+                },
+                Token::Reference { distance, .. } if distance > at => {
+                    return Err(call.damaged("refers to before its beginning"));
+                }
+                Token::Reference { distance, length } => copy(out, at, distance, length),
+            }
+            at = end;
         }
+        out.truncate(at);
         Ok(())
     }
 
@@ -60,6 +64,45 @@ impl Filter for Lzf {
             }
         }
         Ok(!chunk.is_empty())
+    }
+}
+
+/// Bytes behind the output that a step may touch.
+const BEHIND: usize = LONGEST + OVERSHOOT;
+
+/// A step of a stream.
+enum Token<'a> {
+    Literals(&'a [u8]),
+    Reference { distance: usize, length: usize },
+}
+
+impl<'a> Token<'a> {
+    /// Reads the step that begins with `control`; returns what is behind it, too.
+    #[inline(always)]
+    fn read(control: usize, behind: &'a [u8], call: &Call<'_>) -> Result<(Token<'a>, &'a [u8])> {
+        let short = || call.damaged("ends in a reference");
+        if control < 32 {
+            let parts = behind.split_at_checked(control + 1);
+            let (literals, rest) = parts.ok_or_else(|| call.damaged("ends in a run of literals"))?;
+            return Ok((Token::Literals(literals), rest));
+        }
+        let (&next, mut rest) = behind.split_first().ok_or_else(short)?;
+        let (mut length, mut low) = ((control >> 5) + 2, next);
+        if length == 9 {
+            length += usize::from(next);
+            let (&last, behind) = rest.split_first().ok_or_else(short)?;
+            (low, rest) = (last, behind);
+        }
+        let distance = ((control & 31) << 8 | usize::from(low)) + 1;
+        Ok((Token::Reference { distance, length }, rest))
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        match self {
+            Token::Literals(literals) => literals.len(),
+            Token::Reference { length, .. } => *length,
+        }
     }
 }
 

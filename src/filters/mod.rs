@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod against_libhdf5;
+mod best;
 mod bit_planes;
 mod bits;
 mod bitshuffle;
@@ -16,6 +17,7 @@ mod blosc2;
 mod bzip2;
 mod deflate;
 mod fletcher32;
+mod inflate;
 #[cfg(feature = "jpeg")]
 mod jpeg;
 mod jpeg_ls;
@@ -41,6 +43,8 @@ mod zstd;
 
 use crate::error::{Error, Result};
 use crate::format::message::filter_pipeline::FilterInfo;
+#[cfg(fuzzing)]
+pub(crate) use inflate::check_against_zlib;
 pub use registry::register;
 use registry::{find, registered_name};
 pub use spec::{BitshuffleCodec, BloscCodec, FilterSpec, SzipCoding};
@@ -76,6 +80,14 @@ pub trait Filter: Send + Sync {
     /// # Errors
     /// `Damaged` if the bytes were not made by this filter or would become more, `Unsupported` for a variant it lacks.
     fn decode(&self, stored: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<()>;
+
+    /// As [`decode`](Filter::decode), straight into all of `chunk`. Whether it was done: `false` if the filter has no
+    /// such way, or what is stored is not as long.
+    #[doc(hidden)]
+    fn decode_into(&self, stored: &[u8], call: &Call<'_>, chunk: &mut [u8]) -> Result<bool> {
+        let _ = (stored, call, chunk);
+        Ok(false)
+    }
 
     /// Applies the filter: appends to `out`, which is empty, what is to be stored for `chunk`. `false` says that it is of
     /// no use for this chunk (it would become larger, say): where the filter is optional the chunk is stored without it.
@@ -133,6 +145,8 @@ pub(crate) struct Scratch {
     deflater: deflate::Deflater,
     /// Two buffers that the stages of a pipeline use in turn.
     buffers: [Vec<u8>; 2],
+    /// What a second chunk needs that is decoded at the same time.
+    beside: Vec<u8>,
 }
 
 /// One stage of a pipeline.
@@ -188,23 +202,55 @@ impl Pipeline {
         least: usize,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let stages: Vec<&Stage> =
-            self.stages.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 0).map(|(_, (f, _))| f).rev().collect();
+        let stages: Vec<&Stage> = self.undone(mask).collect();
         let Some((last, before)) = stages.split_last() else {
             return copy_start(stored, chunk, least);
         };
-        // Between the stages a chunk may be somewhat larger than in the end: a checksum, an incompressible block.
-        let most = 2 * chunk.len() + (64 << 10);
+        let sizes = between(chunk.len());
         let Scratch { inflater, buffers: [from, to], .. } = scratch;
         let mut first = true;
         for stage in before {
             let input = if first { stored } else { &from[..] };
-            stage.decode(input, to, most, inflater)?;
+            stage.decode(input, to, sizes, inflater)?;
             std::mem::swap(from, to);
             first = false;
         }
         let input = if first { stored } else { &from[..] };
         last.decode_into(input, chunk, least, to, inflater)
+    }
+
+    /// The stages that `mask` does not name, in the order of undoing.
+    fn undone(&self, mask: u32) -> impl Iterator<Item = &Stage> {
+        self.stages.iter().enumerate().rev().filter(move |(i, _)| mask >> i & 1 == 0).map(|(_, (stage, _))| stage)
+    }
+
+    /// Whether two chunks with this mask are better decoded at once.
+    pub(crate) fn is_for_two(&self, mask: u32) -> bool {
+        let mut stages = self.undone(mask);
+        matches!(stages.next(), Some(Stage::Deflate { .. })) && stages.nth(1).is_none()
+    }
+
+    /// As [`decode`](Self::decode), two chunks of one size at once, where it [is for two](Self::is_for_two).
+    pub(crate) fn decode_two(
+        &self,
+        stored: [&[u8]; 2],
+        mask: u32,
+        chunks: [&mut [u8]; 2],
+        least: [usize; 2],
+        scratch: &mut Scratch,
+    ) -> [Result<()>; 2] {
+        let Scratch { inflater, buffers: [from, to], beside, .. } = scratch;
+        let Some(last) = self.undone(mask).nth(1) else {
+            return inflater.inflate_both_into(stored, chunks, least);
+        };
+        let (expected, most) = between(chunks[0].len());
+        let inflated = inflater.inflate_both(stored, [from, beside], expected, most);
+        let [one, two] = inflated;
+        let [a, b] = chunks;
+        [
+            one.and_then(|()| last.decode_into(from, a, least[0], to, inflater)),
+            two.and_then(|()| last.decode_into(beside, b, least[1], to, inflater)),
+        ]
     }
 
     /// Applies the filters to `chunk`; returns what is to be stored, and the mask of the filters that were skipped:
@@ -227,6 +273,12 @@ impl Pipeline {
     }
 }
 
+/// The bytes that a chunk of `size` is expected to have between its stages, and the most: it may be somewhat larger than
+/// in the end, by a checksum, by an incompressible block.
+fn between(size: usize) -> (usize, usize) {
+    (size, 2 * size + (64 << 10))
+}
+
 impl Stage {
     fn new(f: &FilterInfo) -> Stage {
         let first = f.parameters.first().copied();
@@ -244,21 +296,28 @@ impl Stage {
         }
     }
 
-    /// Undoes one stage into `out`, whose old content does not matter, with at most `most` bytes.
-    fn decode(&self, input: &[u8], out: &mut Vec<u8>, most: usize, inflater: &mut deflate::Inflater) -> Result<()> {
-        out.clear();
+    /// Undoes one stage into `out`, whose old content does not matter: about so many bytes, and the most.
+    fn decode(
+        &self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        (expected, most): (usize, usize),
+        inflater: &mut deflate::Inflater,
+    ) -> Result<()> {
         match self {
-            Stage::Deflate { .. } => inflater.inflate(input, out, most),
+            Stage::Deflate { .. } => inflater.inflate(input, out, expected, most),
             Stage::Shuffle { element_size } => {
                 out.resize(input.len(), 0);
                 shuffle::unshuffle(input, *element_size, out);
                 Ok(())
             }
             Stage::Fletcher32 => {
+                out.clear();
                 out.extend_from_slice(fletcher32::verified(input)?);
                 Ok(())
             }
             Stage::Codec { name, parameters, filter } => {
+                out.clear();
                 let call = Call { parameters, most, name };
                 filter.decode(input, &call, out)?;
                 call.check_size(out.len() as u64).map(drop)
@@ -284,8 +343,13 @@ impl Stage {
                 Ok(())
             }
             Stage::Fletcher32 => copy_start(fletcher32::verified(input)?, chunk, least),
+            Stage::Codec { name, parameters, filter }
+                if filter.decode_into(input, &Call { parameters, most: chunk.len(), name }, chunk)? =>
+            {
+                Ok(())
+            }
             _ => {
-                self.decode(input, spare, chunk.len(), inflater)?;
+                self.decode(input, spare, (chunk.len(), chunk.len()), inflater)?;
                 copy_start(spare, chunk, least)
             }
         }

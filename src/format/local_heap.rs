@@ -41,6 +41,28 @@ impl LocalHeap {
     pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<LocalHeap> {
         Ok(bytes::decode(bytes, w, STRUCTURE)?.0)
     }
+
+    /// A full heap that lies at `at`: its header, with the data segment behind it.
+    pub(crate) fn encode_full(segment: &[u8], at: Address, w: Widths) -> Result<Vec<u8>> {
+        const NO_FREE_BLOCK: u64 = 1;
+        let header = LocalHeap {
+            version: 0,
+            reserved: [0; 3],
+            data_size: segment.len() as u64,
+            free_list: Length(Some(NO_FREE_BLOCK)),
+            data: at.plus(Self::size(w))?,
+        };
+        Ok([&bytes::encode(&header, w, STRUCTURE)?, segment].concat())
+    }
+}
+
+/// Appends a name to a data segment and returns its offset there.
+pub(crate) fn push_string(segment: &mut Vec<u8>, name: &[u8]) -> u64 {
+    let offset = segment.len();
+    segment.extend_from_slice(name);
+    segment.push(0);
+    segment.resize(segment.len().next_multiple_of(8), 0);
+    offset as u64
 }
 
 /// The string at `offset` of a data segment, without its NUL.
@@ -57,6 +79,18 @@ pub(crate) fn string_at(segment: &[u8], offset: u64) -> Result<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_come_back() {
+        let mut segment = Vec::new();
+        let offsets = [&b""[..], b"seven b", b"eight by", b"x"].map(|n| push_string(&mut segment, n));
+        assert_eq!((offsets, segment.len()), ([0, 8, 16, 32], 40));
+        assert_eq!(string_at(&segment, 16).unwrap(), b"eight by");
+        let heap = LocalHeap::encode_full(&segment, Address(0x320), Widths::EIGHT).unwrap();
+        let header = LocalHeap::decode(&heap, Widths::EIGHT).unwrap();
+        assert_eq!((header.data, header.data_size), (Address(0x340), 40));
+        assert_eq!(heap[32..], segment);
+    }
 
     #[test]
     fn names_end_inside_the_segment() {

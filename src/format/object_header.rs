@@ -1,7 +1,9 @@
 //! Object header (IV.A.1): the prefix of an object, and the envelopes of its messages. What a message says is read in
 //! [`message`](super::message); which chunks a header consists of is known in `object`.
 
-use crate::bytes;
+use super::message::kind::{CONTINUATION, NIL};
+use super::message::small::Continuation;
+use crate::bytes::{self, Address, Widths};
 use crate::error::{Error, Result};
 use binrw::binrw;
 use std::ops::Range;
@@ -248,6 +250,82 @@ pub(crate) fn encode(messages: &[Outgoing], phase_change: Option<[u16; 2]>) -> R
     Ok(out)
 }
 
+/// Bytes of a first chunk that only leads on, see [`divide`].
+pub(crate) const STUB: u64 = 56;
+
+/// A header of two chunks.
+pub(crate) struct Divided {
+    pub(crate) first: Vec<u8>,
+    /// Where the second chunk belongs.
+    pub(crate) at: Address,
+    pub(crate) second: Vec<u8>,
+}
+
+/// Divides an encoded header of one chunk in two: a first chunk of [`STUB`] bytes, which may have had its place before
+/// anything was known of the object, and a second one with the messages. `place` gives the second its address, by its
+/// number of bytes.
+pub(crate) fn divide(header: &[u8], place: impl FnOnce(u64) -> Result<Address>) -> Result<Divided> {
+    let short = || Error::damaged("ends too early").in_structure(STRUCTURE);
+    let prefix = Prefix::decode(header)?;
+    let range = prefix.messages.start as usize..prefix.messages.end as usize;
+    let messages = header.get(range).ok_or_else(short)?;
+    let second = match prefix.version {
+        1 => messages.to_vec(),
+        _ => {
+            let mut chunk = [b"OCHK", messages].concat();
+            bytes::seal(&mut chunk);
+            chunk
+        }
+    };
+    let at = place(second.len() as u64)?;
+    let leads_on = Continuation { address: at, length: second.len() as u64 };
+    let leads_on = bytes::encode(&leads_on, Widths::EIGHT, STRUCTURE)?;
+    let first = if prefix.version == 1 { stub_v1(header, &leads_on)? } else { stub_v2(header, &prefix, &leads_on)? };
+    Ok(Divided { first, at, second })
+}
+
+fn stub_v1(header: &[u8], leads_on: &[u8]) -> Result<Vec<u8>> {
+    let (mut p, used) = bytes::decode::<PrefixV1>(header, (), STRUCTURE)?;
+    // The way to the second chunk, and what fills the first.
+    let more = p.message_count.checked_add(2);
+    p.message_count = more.ok_or_else(|| Error::limit("more than 65,535 messages").in_structure(STRUCTURE))?;
+    p.chunk_size = (STUB - used as u64) as u32;
+    let mut out = bytes::encode(&p, (), STRUCTURE)?;
+    let envelope = |kind, size: usize| EnvelopeV1 { kind, size: size as u16, flags: 0, reserved: [0; 3] };
+    out.extend(bytes::encode(&envelope(CONTINUATION, leads_on.len()), (), STRUCTURE)?);
+    out.extend_from_slice(leads_on);
+    let left = STUB as usize - out.len();
+    out.extend(bytes::encode(&envelope(NIL, left.saturating_sub(8)), (), STRUCTURE)?);
+    out.resize(STUB as usize, 0);
+    Ok(out)
+}
+
+fn stub_v2(header: &[u8], prefix: &Prefix, leads_on: &[u8]) -> Result<Vec<u8>> {
+    const CHECKSUM: usize = 4;
+    let (mut p, _) = bytes::decode::<PrefixV2>(header, (), STRUCTURE)?;
+    // A size of one byte.
+    p.flags &= !3;
+    p.chunk_size = 0;
+    let end = STUB as usize - CHECKSUM;
+    p.chunk_size = (end - bytes::encode(&p, (), STRUCTURE)?.len()) as u64;
+    let mut out = bytes::encode(&p, (), STRUCTURE)?;
+    let order = prefix.creation_order.then_some(0);
+    let envelope = |kind: u16, size: usize| {
+        let envelope = EnvelopeV2 { kind: kind as u8, size: size as u16, flags: 0, order };
+        bytes::encode(&envelope, (prefix.creation_order,), STRUCTURE)
+    };
+    out.extend(envelope(CONTINUATION, leads_on.len())?);
+    out.extend_from_slice(leads_on);
+    // What is too short for an empty message is a gap.
+    let nothing = envelope(NIL, 0)?.len();
+    if let Some(left) = (end - out.len()).checked_sub(nothing) {
+        out.extend(envelope(NIL, left)?);
+    }
+    out.resize(end, 0);
+    bytes::seal(&mut out);
+    Ok(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,5 +390,55 @@ mod tests {
     #[test]
     fn a_message_too_large_for_its_length_is_refused() {
         assert!(encode(&[message(12, &vec![0; 70_000])], None).is_err());
+    }
+
+    /// All messages but the empty ones, through the way on.
+    fn both_chunks(divided: &Divided) -> Vec<(u16, Vec<u8>)> {
+        let Divided { first, at, second } = divided;
+        let prefix = Prefix::decode(first).unwrap();
+        assert_eq!((first.len() as u64, prefix.first_chunk_size()), (STUB, STUB));
+        prefix.verify_first(first).unwrap();
+        let range = prefix.messages.start as usize..prefix.messages.end as usize;
+        let found = prefix.envelopes(first, range).unwrap();
+        assert_eq!(found[0].kind, CONTINUATION);
+        let leads_on = [at.get().to_le_bytes(), (second.len() as u64).to_le_bytes()].concat();
+        assert_eq!(first[found[0].body.clone()], leads_on);
+        let empty = found.iter().skip(1).all(|e| e.kind == NIL && first[e.body.clone()].iter().all(|&b| b == 0));
+        assert!(empty);
+        let range = prefix.verify_continuation(second).unwrap();
+        let behind = prefix.envelopes(second, range).unwrap();
+        if let Some(count) = prefix.message_count {
+            assert_eq!(usize::from(count), found.len() + behind.len());
+        }
+        behind.into_iter().map(|e| (e.kind, second[e.body].to_vec())).collect()
+    }
+
+    #[test]
+    fn a_divided_header_leads_on_to_its_messages() {
+        let messages = [message(1, &[7; 40]), message(3, b"abcdefgh")];
+        let expected = vec![(1, vec![7; 40]), (3, b"abcdefgh".to_vec())];
+        for phase_change in [None, Some([9, 0])] {
+            let whole = encode(&messages, phase_change).unwrap();
+            let divided = divide(&whole, |_| Ok(Address(0x1000))).unwrap();
+            assert_eq!(both_chunks(&divided), expected);
+        }
+        let mut old = vec![1, 0, 2, 0, 5, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0];
+        old.extend([[1, 0, 40, 0, 0, 0, 0, 0].to_vec(), vec![7; 40]].concat());
+        old.extend([[3, 0, 8, 0, 0, 0, 0, 0].to_vec(), b"abcdefgh".to_vec()].concat());
+        let divided = divide(&old, |_| Ok(Address(0x1000))).unwrap();
+        assert_eq!(both_chunks(&divided), expected);
+        assert_eq!(Prefix::decode(&divided.first).unwrap().reference_count, Some(5));
+    }
+
+    #[test]
+    fn the_fullest_prefix_of_version_2_has_room_for_the_way_on() {
+        let prefix =
+            PrefixV2 { version: 2, flags: 0x34, times: Some([1; 4]), phase_change: Some([9, 0]), chunk_size: 6 };
+        let mut whole = bytes::encode(&prefix, (), STRUCTURE).unwrap();
+        whole.extend([3, 0, 0, 0, 7, 0]);
+        bytes::seal(&mut whole);
+        let divided = divide(&whole, |_| Ok(Address(0x1000))).unwrap();
+        assert_eq!(both_chunks(&divided), [(3, vec![])]);
+        assert_eq!(Prefix::decode(&divided.first).unwrap().times, Some([1; 4]));
     }
 }

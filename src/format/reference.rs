@@ -5,6 +5,7 @@
 //! [`decode_element`] tells what is needed, and [`Blob::decode`] finishes.
 
 use super::global_heap::HeapId;
+use super::libver::LibVer;
 use super::message::datatype::{Name, ReferenceKind};
 use super::selection::{self, StoredSelection};
 use crate::bytes::{self, Address, Length, Widths, read_bytes};
@@ -238,25 +239,61 @@ impl Blob {
     }
 }
 
+/// What is to be stored of a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outgoing {
+    /// An element.
+    Whole(Vec<u8>),
+    /// What an element begins with, before the ID of a global heap object, and the object.
+    InHeap(Vec<u8>, Vec<u8>),
+}
+
+/// Encodes a reference as an element of the kind `kind`. `rank` is the dataset's, for regions.
+pub(crate) fn encode(to: &Reference, kind: ReferenceKind, rank: u32, libver: LibVer) -> Result<Outgoing> {
+    let w = Widths::EIGHT;
+    let size = kind.size(w) as usize;
+    match (kind, to) {
+        (_, Reference::Null) => Ok(Outgoing::Whole(vec![0; size])),
+        (ReferenceKind::Object, Reference::Object { address, file: None }) => {
+            Ok(Outgoing::Whole(bytes::encode(&Address(*address), w, STRUCTURE)?))
+        }
+        (ReferenceKind::Region, Reference::Region { address, selection, file: None }) => {
+            Ok(Outgoing::InHeap(Vec::new(), encode_region(*address, selection, libver)?))
+        }
+        (ReferenceKind::Standard, _) => encode_standard(to, rank, libver),
+        _ => Err(Error::mismatch(format!("{to}: elements of {} cannot lead there", kind.noun()))),
+    }
+}
+
 /// Encodes the global heap object behind an old region reference.
-#[allow(dead_code, reason = "references are not written yet")]
-pub(crate) fn encode_region(address: u64, selection: &StoredSelection, w: Widths) -> Result<Vec<u8>> {
-    let mut bytes = bytes::encode(&Address(address), w, STRUCTURE)?;
-    bytes.extend(selection::encode(selection)?);
+fn encode_region(address: u64, selection: &StoredSelection, libver: LibVer) -> Result<Vec<u8>> {
+    let mut bytes = bytes::encode(&Address(address), Widths::EIGHT, STRUCTURE)?;
+    bytes.extend(selection::encode(selection, libver)?);
     Ok(bytes)
 }
 
-/// Encodes a reference of the kind of HDF5 1.12: the two bytes of the element, and the rest, which goes into the global
-/// heap but for an object of the same file. `rank` is the dataset's. `None` for a null reference, which is all zero.
-#[allow(dead_code, reason = "references are not written yet")]
-pub(crate) fn encode_standard(reference: &Reference, rank: u32, w: Widths) -> Result<Option<([u8; 2], Vec<u8>)>> {
-    let Some(address) = reference.address() else { return Ok(None) };
+/// Encodes a reference of the kind of HDF5 1.12: all but an object of the same file lies in the global heap.
+fn encode_standard(to: &Reference, rank: u32, libver: LibVer) -> Result<Outgoing> {
+    let ([kind, flags], body) = encode_body(to, rank, libver)?;
+    if (kind, flags) != (OBJECT, 0) {
+        let size =
+            u32::try_from(body.len()).map_err(|_| Error::limit("a reference of 4 GiB").in_structure(STRUCTURE))?;
+        let front = [&[kind, flags][..], &size.to_le_bytes()].concat();
+        return Ok(Outgoing::InHeap(front, body));
+    }
+    let mut element = [&[kind, flags][..], &body].concat();
+    element.resize(ReferenceKind::Standard.size(Widths::EIGHT) as usize, 0);
+    Ok(Outgoing::Whole(element))
+}
+
+/// The two bytes of the element, and the rest.
+fn encode_body(to: &Reference, rank: u32, libver: LibVer) -> Result<([u8; 2], Vec<u8>)> {
     let text = |name: &Name| Text { bytes: name.0.clone() };
-    let token = Token { size: w.offset, address: Address(address) };
-    let mut body = Body { token, file: reference.file().map(text), region: None, attribute: None };
-    let kind = match reference {
+    let token = Token { size: Widths::EIGHT.offset, address: Address(to.address().unwrap_or(0)) };
+    let mut body = Body { token, file: to.file().map(text), region: None, attribute: None };
+    let kind = match to {
         Reference::Region { selection, .. } => {
-            body.region = Some(Region { rank, selection: selection::encode(selection)? });
+            body.region = Some(Region { rank, selection: selection::encode(selection, libver)? });
             REGION
         }
         Reference::Attribute { name, .. } => {
@@ -266,7 +303,7 @@ pub(crate) fn encode_standard(reference: &Reference, rank: u32, w: Widths) -> Re
         Reference::Null | Reference::Object { .. } => OBJECT,
     };
     let flags = if body.file.is_some() { EXTERNAL } else { 0 };
-    Ok(Some(([kind, flags], bytes::encode(&body, (kind, flags), STRUCTURE)?)))
+    Ok(([kind, flags], bytes::encode(&body, (kind, flags), STRUCTURE)?))
 }
 
 #[cfg(test)]
@@ -302,7 +339,7 @@ mod tests {
         assert_eq!(element(ReferenceKind::Region, &[0; 12]), Element::Whole(Reference::Null));
 
         let selection = StoredSelection::Points { rank: 1, coordinates: vec![4, 2] };
-        let blob = encode_region(0x320, &selection, W).unwrap();
+        let blob = encode_region(0x320, &selection, LibVer::V18).unwrap();
         let expected = Reference::Region { address: 0x320, selection, file: None };
         assert_eq!(Blob::Region.decode(&blob, W).unwrap(), expected);
         for cut in 0..blob.len() {
@@ -345,7 +382,7 @@ mod tests {
                 Reference::Region { address: 0x320, selection: selection.clone(), file: file.clone() },
                 Reference::Attribute { address: 0x320, name: "unit".into(), file: file.clone() },
             ] {
-                let ([kind, flags], bytes) = encode_standard(&reference, 1, W).unwrap().unwrap();
+                let ([kind, flags], bytes) = encode_body(&reference, 1, LibVer::V112).unwrap();
                 let size = bytes.len() as u32;
                 assert_eq!(Blob::Standard { kind, flags, size }.decode(&bytes, W).unwrap(), reference);
                 for cut in 0..bytes.len() {

@@ -8,6 +8,7 @@ mod text;
 
 use crate::bytes::{self, Length, Widths, malformed, read_sized, write_sized};
 use crate::error::{Context, Error, Result};
+use crate::format::libver::LibVer;
 use binrw::{BinResult, binrw};
 use std::io::Read;
 
@@ -235,43 +236,83 @@ impl Front<'_> {
     }
 }
 
-/// Encodes `selection` in the oldest version that holds it, which is the one that the most programs read.
-#[allow(dead_code, reason = "references and virtual datasets are not written yet")]
-pub(crate) fn encode(selection: &StoredSelection) -> Result<Vec<u8>> {
+/// Encodes `selection` as libhdf5 does for readers from `libver` on: what an old form cannot say takes a newer one.
+pub(crate) fn encode(selection: &StoredSelection, libver: LibVer) -> Result<Vec<u8>> {
     selection.check().in_structure(STRUCTURE)?;
-    let narrow = |numbers: &[u64], rank: usize| {
-        numbers.iter().all(|&n| n <= u32::MAX.into()) && rank > 0 && numbers.len() / rank <= u32::MAX as usize
-    };
-    Ok(match selection {
-        StoredSelection::None => start(NONE, 1, &padding(0)?)?,
-        StoredSelection::All => start(ALL, 1, &padding(0)?)?,
-        StoredSelection::Points { rank, coordinates } if narrow(coordinates, *rank) => {
-            let list = list(*rank, coordinates, 1, 4)?;
-            start(POINTS, 1, &[padding(list.len())?, list].concat())?
-        }
+    let newest = libver >= LibVer::V112;
+    match selection {
+        StoredSelection::None => start(NONE, 1, &padding(0)?),
+        StoredSelection::All => start(ALL, 1, &padding(0)?),
         StoredSelection::Points { rank, coordinates } => {
-            start(POINTS, 2, &[vec![8], list(*rank, coordinates, 1, 8)?].concat())?
+            let width = width_of(coordinates, coordinates.len() / rank);
+            if newest || width > 4 {
+                let list = list(*rank, coordinates, 1, width)?;
+                return start(POINTS, 2, &[vec![width as u8], list].concat());
+            }
+            let list = list(*rank, coordinates, 1, 4)?;
+            start(POINTS, 1, &[padding(list.len())?, list].concat())
         }
-        StoredSelection::Blocks { rank, corners } if narrow(corners, *rank) => {
-            let list = list(*rank, corners, 2, 4)?;
-            start(HYPERSLAB, 1, &[padding(list.len())?, list].concat())?
-        }
-        StoredSelection::Blocks { rank, corners } => {
-            start(HYPERSLAB, 3, &[vec![0, 8], list(*rank, corners, 2, 8)?].concat())?
-        }
+        StoredSelection::Blocks { rank, corners } => blocks(*rank, corners, newest),
         StoredSelection::Regular(dimensions) => {
-            let dimension = |d: &Strided| Dimension {
-                start: d.start,
-                stride: d.stride,
-                count: Length(d.count),
-                block: Length(d.block),
-            };
-            let dimensions = dimensions.iter().map(dimension).collect::<Vec<_>>();
-            let regular = bytes::encode(&Regular { rank: dimensions.len() as u32, dimensions }, (8,), STRUCTURE)?;
-            let length = (regular.len() as u32).to_le_bytes();
-            start(HYPERSLAB, 2, &[&[REGULAR][..], &length, &regular].concat())?
+            if libver < LibVer::V112
+                && let Some(corners) = few_blocks(selection, dimensions, libver)?
+            {
+                return blocks(dimensions.len(), &corners, false);
+            }
+            regular(dimensions, newest)
         }
-    })
+    }
+}
+
+fn blocks(rank: usize, corners: &[u64], newest: bool) -> Result<Vec<u8>> {
+    let width = width_of(corners, corners.len() / (2 * rank).max(1));
+    if newest || width > 4 {
+        let list = list(rank, corners, 2, width)?;
+        return start(HYPERSLAB, 3, &[vec![0, width as u8], list].concat());
+    }
+    let list = list(rank, corners, 2, 4)?;
+    start(HYPERSLAB, 1, &[padding(list.len())?, list].concat())
+}
+
+/// The corners of a regular hyperslab's blocks, if they are as few as version 1 asks for, which lists them.
+fn few_blocks(selection: &StoredSelection, dimensions: &[Strided], libver: LibVer) -> Result<Option<Vec<u64>>> {
+    // libhdf5 1.8 knows nothing else; where there are so many the newer form is the lesser evil.
+    let most = if libver < LibVer::V110 { 1 << 16 } else { 3 };
+    let count = dimensions.iter().try_fold(1u64, |n, d| n.checked_mul(d.count.filter(|_| d.block.is_some())?));
+    if count.is_none_or(|n| n == 0 || n > most) {
+        return Ok(None);
+    }
+    let mut corners = Vec::new();
+    for block in selection.blocks(&vec![u64::MAX; dimensions.len()])? {
+        corners.extend(block.iter().map(|r| r.start));
+        corners.extend(block.iter().map(|r| r.end.saturating_sub(1)));
+    }
+    Ok((width_of(&corners, 0) <= 4).then_some(corners))
+}
+
+fn regular(dimensions: &[Strided], newest: bool) -> Result<Vec<u8>> {
+    // All ones is no number here: it means unlimited.
+    let limited = |d: &Strided| [d.count, d.block].into_iter().flatten().max().unwrap_or(0).saturating_add(1);
+    let numbers: Vec<u64> = dimensions.iter().flat_map(|d| [d.start, d.stride, limited(d)]).collect();
+    let width = if newest { width_of(&numbers, 0) } else { 8 };
+    let dimension =
+        |d: &Strided| Dimension { start: d.start, stride: d.stride, count: Length(d.count), block: Length(d.block) };
+    let dimensions = dimensions.iter().map(dimension).collect::<Vec<_>>();
+    let fields = bytes::encode(&Regular { rank: dimensions.len() as u32, dimensions }, (width,), STRUCTURE)?;
+    if newest {
+        return start(HYPERSLAB, 3, &[&[REGULAR, width as u8][..], &fields].concat());
+    }
+    let length = (fields.len() as u32).to_le_bytes();
+    start(HYPERSLAB, 2, &[&[REGULAR][..], &length, &fields].concat())
+}
+
+/// Bytes that the numbers take: 2, 4 or 8.
+fn width_of(numbers: &[u64], count: usize) -> usize {
+    match numbers.iter().copied().max().unwrap_or(0).max(count as u64) {
+        0..=0xffff => 2,
+        0x1_0000..=0xffff_ffff => 4,
+        _ => 8,
+    }
 }
 
 fn start(kind: u32, version: u32, body: &[u8]) -> Result<Vec<u8>> {
@@ -314,8 +355,14 @@ mod tests {
         for cut in 0..whole {
             assert_eq!(decode(&bytes[..cut]).unwrap_err().kind(), ErrorKind::Damaged, "cut at {cut}");
         }
-        let again = encode(expected).unwrap();
-        assert_eq!(decode(&again).unwrap(), (expected.clone(), again.len()));
+        for libver in [LibVer::V110, LibVer::LATEST] {
+            let again = encode(expected, libver).unwrap();
+            let (selection, used) = decode(&again).unwrap();
+            assert_eq!(used, again.len());
+            let shape = vec![1 << 41; expected.rank().unwrap_or(1)];
+            let blocks = |s: &StoredSelection| s.blocks(&shape).unwrap().take(9).collect::<Vec<_>>();
+            assert_eq!(blocks(&selection), blocks(expected), "{libver}");
+        }
     }
 
     #[test]
@@ -330,8 +377,10 @@ mod tests {
         let old = "01000000 01000000 00000000 20000000 02000000 03000000 03000000 01000000 00000000 02000000 \
                    03000000 01000000";
         decodes(old, &points);
-        assert_eq!(encode(&points).unwrap(), hex(old));
+        assert_eq!(encode(&points, LibVer::V110).unwrap(), hex(old));
         decodes("01000000 02000000 02 02000000 0300 0300 0100 0000 0200 0300 0100", &points);
+        let new = hex("01000000 02000000 02 02000000 0300 0300 0100 0000 0200 0300 0100");
+        assert_eq!(encode(&points, LibVer::V112).unwrap(), new);
         let far = StoredSelection::Points { rank: 1, coordinates: vec![1 << 40] };
         decodes("01000000 02000000 08 01000000 0100000000000000 0000000000010000", &far);
     }
@@ -341,7 +390,7 @@ mod tests {
         let blocks = StoredSelection::Blocks { rank: 1, corners: vec![0, 1, 5, 5] };
         let old = "02000000 01000000 00000000 18000000 01000000 02000000 00000000 01000000 05000000 05000000";
         decodes(old, &blocks);
-        assert_eq!(encode(&blocks).unwrap(), hex(old));
+        assert_eq!(encode(&blocks, LibVer::V110).unwrap(), hex(old));
         decodes("02000000 03000000 00 02 01000000 0200 0000 0100 0500 0500", &blocks);
 
         let regular = StoredSelection::Regular(vec![strided(1, 4, 3, 2), strided(0, 1, 1, 7)]);
@@ -349,8 +398,17 @@ mod tests {
                    0100000000000000 0400000000000000 0300000000000000 0200000000000000 \
                    0000000000000000 0100000000000000 0100000000000000 0700000000000000";
         decodes(new, &regular);
-        assert_eq!(encode(&regular).unwrap(), hex(new));
-        decodes("02000000 03000000 01 02 02000000 0100 0400 0300 0200 0000 0100 0100 0700", &regular);
+        // Three blocks: below four libhdf5 1.10 lists them.
+        let StoredSelection::Regular(mut four) = regular.clone() else { panic!("regular") };
+        four[0].count = Some(4);
+        let four = StoredSelection::Regular(four);
+        let with_four = new.replace("0300000000000000", "0400000000000000");
+        assert_eq!(encode(&four, LibVer::V110).unwrap(), hex(&with_four));
+        let (listed, _) = decode(&encode(&four, LibVer::V18).unwrap()).unwrap();
+        assert!(matches!(&listed, StoredSelection::Blocks { rank: 2, corners } if corners.len() == 16));
+        let newest = "02000000 03000000 01 02 02000000 0100 0400 0300 0200 0000 0100 0100 0700";
+        decodes(newest, &regular);
+        assert_eq!(encode(&regular, LibVer::V112).unwrap(), hex(newest));
     }
 
     #[test]

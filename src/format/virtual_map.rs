@@ -1,6 +1,7 @@
 //! Virtual dataset map (III.F, "VDS block"): which elements of which datasets a virtual dataset is made of. It lies in
 //! the global heap, so its checksum stands at the end of the heap object.
 
+use super::libver::LibVer;
 use super::selection::{self, StoredSelection};
 use crate::bytes::{self, Length, Widths};
 use crate::error::{Context, Error, Result};
@@ -47,6 +48,60 @@ pub(crate) fn decode(object: &[u8], w: Widths) -> Result<Vec<Mapping>> {
         [] => Ok(mappings),
         rest => Err(Error::damaged(format!("{} bytes behind the last mapping", rest.len())).in_structure(STRUCTURE)),
     }
+}
+
+/// Encodes a whole heap object: as version 1 where that is for readers that know it and not longer, as libhdf5 does.
+pub(crate) fn encode(mappings: &[Mapping], libver: LibVer) -> Result<Vec<u8>> {
+    let old = encode_as(0, mappings, libver)?;
+    if libver < LibVer::V200 {
+        return Ok(old);
+    }
+    let new = encode_as(1, mappings, libver)?;
+    Ok(if new.len() <= old.len() { new } else { old })
+}
+
+fn encode_as(version: u8, mappings: &[Mapping], libver: LibVer) -> Result<Vec<u8>> {
+    let mut out = vec![version];
+    out.extend((mappings.len() as u64).to_le_bytes());
+    let (mut files, mut datasets) = (HashMap::new(), HashMap::new());
+    for (number, mapping) in (0u64..).zip(mappings) {
+        for name in [&mapping.file, &mapping.dataset] {
+            if name.is_empty() || name.contains(&0) {
+                return Err(Error::invalid("the name of a source is empty or contains a NUL").in_structure(STRUCTURE));
+            }
+        }
+        let first =
+            (*files.entry(&mapping.file).or_insert(number), *datasets.entry(&mapping.dataset).or_insert(number));
+        if version == 0 {
+            push_name(&mapping.file, &mut out);
+            push_name(&mapping.dataset, &mut out);
+        } else {
+            let same = *mapping.file == *SAME_FILE;
+            // A number takes 8 bytes: shorter names are not worth it.
+            let shared = |first, name: &[u8]| first != number && name.len() + 1 >= 8;
+            let (file, dataset) = (!same && shared(first.0, &mapping.file), shared(first.1, &mapping.dataset));
+            let flags = [(file, FILE_SHARED), (dataset, DATASET_SHARED), (same, FILE_SAME)];
+            out.push(flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum());
+            match file {
+                _ if same => {}
+                true => out.extend(first.0.to_le_bytes()),
+                false => push_name(&mapping.file, &mut out),
+            }
+            match dataset {
+                true => out.extend(first.1.to_le_bytes()),
+                false => push_name(&mapping.dataset, &mut out),
+            }
+        }
+        out.extend(selection::encode(&mapping.source, libver)?);
+        out.extend(selection::encode(&mapping.target, libver)?);
+    }
+    bytes::seal(&mut out);
+    Ok(out)
+}
+
+fn push_name(name: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    out.push(0);
 }
 
 struct Decoder<'a> {
@@ -169,6 +224,30 @@ mod tests {
         assert_eq!(old.len(), 3);
         assert_eq!((&*old[2].file, &*old[2].dataset), (&b"a.h5"[..], &b"/y"[..]));
         assert_eq!(decode(&new, Widths::EIGHT).unwrap(), old);
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_again_and_names_are_shared_where_that_is_shorter() {
+        let mapping = |file: &str, dataset: &str| Mapping {
+            file: Arc::from(file.as_bytes()),
+            dataset: Arc::from(dataset.as_bytes()),
+            source: StoredSelection::All,
+            target: StoredSelection::Points { rank: 1, coordinates: vec![3] },
+        };
+        let all = [
+            mapping("a_long_name.h5", "/x"),
+            mapping(".", "/another/long/name"),
+            mapping("a_long_name.h5", "/another/long/name"),
+            mapping("a_long_name.h5", "/x"),
+        ];
+        for libver in [LibVer::Earliest, LibVer::V110, LibVer::LATEST] {
+            let bytes = encode(&all, libver).unwrap();
+            assert_eq!(bytes[0], u8::from(libver >= LibVer::V200));
+            assert_eq!(decode(&bytes, Widths::EIGHT).unwrap(), all);
+        }
+        assert!(encode(&all, LibVer::LATEST).unwrap().len() < encode(&all, LibVer::V114).unwrap().len());
+        assert!(encode(&[mapping("", "/x")], LibVer::V110).is_err());
+        assert_eq!(decode(&encode(&[], LibVer::LATEST).unwrap(), Widths::EIGHT).unwrap(), []);
     }
 
     #[test]

@@ -47,7 +47,10 @@ impl Facts<'_> {
         }
         let is_single = |((dim, max), chunk): ((&u64, &Option<u64>), &u64)| *max == Some(*dim) && dim == chunk;
         match self.max.iter().filter(|m| m.is_none()).count() {
-            0 if self.dims.iter().zip(self.max).zip(self.chunk).all(is_single) => ChunkIndex::Single { filtered: None },
+            0 if self.dims.iter().zip(self.max).zip(self.chunk).all(is_single) => {
+                // The room for a size must be there before the chunk is: libhdf5 does not make it later.
+                ChunkIndex::Single { filtered: self.filtered.then_some((0, 0)) }
+            }
             0 if !self.filtered && self.early => ChunkIndex::Implicit,
             0 => ChunkIndex::FixedArray { page_bits: PAGE_BITS },
             1 => ChunkIndex::ExtensibleArray(ExtensibleArrayParameters::USUAL),

@@ -4,6 +4,7 @@ mod axis;
 mod scattered;
 mod select;
 mod stored;
+mod to_stored;
 
 pub(crate) use axis::{Axis, Cut, Run};
 pub(crate) use scattered::Scattered;

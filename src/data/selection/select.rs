@@ -2,6 +2,7 @@
 
 use super::{Axis, Bounds, Kind, Selection};
 use crate::error::{Error, Result};
+use crate::format::selection::StoredSelection;
 use std::ops::{Bound, Range, RangeBounds};
 
 /// What names a part of a dataset: `..`, `3..8`, [`every`]`(.., 2)`, a list of indices, a tuple of these (one a
@@ -12,6 +13,12 @@ pub trait Select {
     /// # Errors
     /// Of kind `Mismatch` where it does not fit.
     fn select(&self, shape: &[u64]) -> Result<Selection>;
+
+    /// The selection as a file holds it.
+    #[doc(hidden)]
+    fn stored(&self, shape: &[u64]) -> Result<StoredSelection> {
+        self.select(shape)?.to_stored()
+    }
 }
 
 /// What can be taken along one dimension: a range, [`every`] so-many-th index, one index (the dimension stays, with
@@ -103,6 +110,10 @@ impl Select for [Range<u64>] {
 impl<S: Select + ?Sized> Select for &S {
     fn select(&self, shape: &[u64]) -> Result<Selection> {
         (**self).select(shape)
+    }
+
+    fn stored(&self, shape: &[u64]) -> Result<StoredSelection> {
+        (**self).stored(shape)
     }
 }
 

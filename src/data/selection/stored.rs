@@ -1,7 +1,7 @@
 //! Selections as region references hold them, made what a dataset can be read by.
 
 use super::{Bounds, Hyperslab, Select, Selection};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::selection::{StoredSelection, Strided};
 use std::ops::Range;
 
@@ -26,6 +26,17 @@ impl Select for StoredSelection {
                 Selection::union(shape, self.blocks(shape)?)
             }
             _ => Ok(Selection::points::<&[u64]>([])),
+        }
+    }
+
+    /// As it is: it may go beyond the dataset as it is now.
+    fn stored(&self, shape: &[u64]) -> Result<StoredSelection> {
+        self.check()?;
+        match self.rank() {
+            Some(rank) if rank != shape.len() => {
+                Err(Error::mismatch(format!("a selection of {rank} dimensions in a dataset of shape {shape:?}")))
+            }
+            _ => Ok(self.clone()),
         }
     }
 }

@@ -72,21 +72,27 @@ impl Attribute {
 
     /// Encodes in version 3.
     pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
-        let (Held::Here(datatype), Held::Here(dataspace)) = (&self.datatype, &self.dataspace) else {
-            return Err(Error::unsupported("writing attributes with shared parts"));
+        let Held::Here(dataspace) = &self.dataspace else {
+            return Err(Error::unsupported("writing attributes with shared dataspaces"));
+        };
+        let (flags, datatype) = match &self.datatype {
+            Held::Here(datatype) => (0, datatype::encode(datatype)?),
+            Held::Shared(Shared::Committed(at)) => (1, Shared::encode_committed(*at)),
+            Held::Shared(Shared::Heap(_)) => {
+                return Err(Error::unsupported("writing attributes with datatypes in the heap of shared messages"));
+            }
         };
         if self.name.0.is_empty() || self.name.0.contains(&0) {
             return Err(Error::invalid("the name of an attribute must not be empty or contain a NUL"));
         }
         let name = [&self.name.0[..], &[0]].concat();
-        let datatype = datatype::encode(datatype)?;
         let dataspace = dataspace.encode(w)?;
         let size = |part: &[u8]| {
             u16::try_from(part.len()).map_err(|_| Error::limit("a part of an attribute is larger than 65,535 bytes"))
         };
         let fields = Fields {
             version: 3,
-            flags: 0,
+            flags,
             name_size: size(&name)?,
             datatype_size: size(&datatype)?,
             dataspace_size: size(&dataspace)?,

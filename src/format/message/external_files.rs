@@ -61,6 +61,20 @@ impl ExternalFiles {
         }
         Ok(ExternalFiles { heap: f.heap, slots: f.slots })
     }
+
+    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+        let count = u16::try_from(self.slots.len());
+        let count = count.map_err(|_| Error::limit("more than 65,535 files").in_structure(STRUCTURE))?;
+        let fields = Fields {
+            version: 1,
+            reserved: [0; 3],
+            allocated: count,
+            used: count,
+            heap: self.heap,
+            slots: self.slots.clone(),
+        };
+        bytes::encode(&fields, w, STRUCTURE)
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +95,7 @@ mod tests {
         assert_eq!(decoded.heap, Address(0x320));
         assert_eq!(decoded.slots[0], Slot { name: 8, offset: 16, size: Length(Some(24)) });
         assert_eq!(decoded.slots[1].size, Length(None));
+        assert_eq!(decoded.encode(Widths::EIGHT).unwrap(), message(&[(8, 16, 24), (16, 0, u64::MAX)]));
     }
 
     #[test]

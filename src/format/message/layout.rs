@@ -264,8 +264,12 @@ impl Layout {
                 let fields = Chunked3 { rank: dims.len() as u8, address: c.address, dims };
                 out.extend(bytes::encode(&fields, w, STRUCTURE)?);
             }
+            Layout::Virtual(id) => {
+                // Version 4 was the first to know it.
+                out = vec![4, 3];
+                out.extend(bytes::encode(id, w, STRUCTURE)?);
+            }
             Layout::Chunked(c) => return c.encode4(w),
-            Layout::Virtual(_) => return Err(Error::unsupported("writing virtual datasets")),
         }
         Ok(out)
     }
@@ -348,6 +352,7 @@ mod tests {
         let mut layouts = vec![
             Layout::Compact(vec![1, 2, 3]),
             Layout::Contiguous { address: None, size: Some(40) },
+            Layout::Virtual(HeapId { collection: Some(Address(0x800)), index: 3 }),
             Layout::Chunked(chunked.clone()),
         ];
         let newer = [

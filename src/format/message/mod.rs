@@ -52,6 +52,13 @@ pub(crate) enum Shared {
 }
 
 impl Shared {
+    /// Encodes a body that leads to a committed datatype, as every libhdf5 does.
+    pub(crate) fn encode_committed(at: crate::bytes::Address) -> Vec<u8> {
+        const VERSION: u8 = 2;
+        const COMMITTED: u8 = 2;
+        [&[VERSION, COMMITTED][..], &at.get().to_le_bytes()].concat()
+    }
+
     /// Decodes the body of a message whose envelope has the "shared" bit set; tells how many bytes it took.
     pub(crate) fn decode(body: &[u8], w: crate::bytes::Widths) -> crate::Result<(Shared, usize)> {
         use crate::bytes::{Address, decode};

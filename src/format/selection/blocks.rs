@@ -112,7 +112,7 @@ impl StoredSelection {
     }
 
     /// What libhdf5 demands of a selection, and that no coordinate exceeds 64 bits.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match self {
             StoredSelection::None | StoredSelection::All => Ok(()),
             StoredSelection::Points { rank, coordinates } => check_list(*rank, coordinates.len(), 1),

@@ -31,11 +31,16 @@ struct Buffers {
     scratch: Scratch,
     stored: Vec<u8>,
     chunk: Vec<u8>,
+    /// A second chunk that is decoded at the same time.
+    beside: Vec<u8>,
 }
 
 thread_local! {
     static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
+
+/// Chunks up to this size may be decoded two at once.
+const PAIRED: usize = 4 << 20;
 
 /// Buffers of a thread that have grown beyond this are not kept.
 const KEPT: usize = 32 << 20;
@@ -48,6 +53,9 @@ struct Wanted {
 
 /// Fills `out` with the selected elements of a chunked dataset.
 pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axis], out: &mut [u8]) -> Result<()> {
+    if read_run(raw, reader, layout, axes, out)? {
+        return Ok(());
+    }
     let read = ChunkRead::new(raw, reader, layout, axes)?;
     let cuts: Vec<Vec<Cut>> = axes.iter().zip(&read.grid.chunk).map(|(a, &c)| a.cuts(c)).collect();
     read.announce(&cuts)?;
@@ -79,6 +87,37 @@ pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axi
         1 => tasks.into_iter().try_for_each(one),
         _ => tasks.into_par_iter().try_for_each(one),
     }
+}
+
+/// A read of one run of bytes of one chunk without filters goes straight to it: what larger ones plan takes longer than
+/// such a read. Whether it was one.
+fn read_run(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axis], out: &mut [u8]) -> Result<bool> {
+    if !raw.pipeline.is_empty() || reader.wants_plan() {
+        return Ok(false);
+    }
+    let (grid, table) = raw.chunks(reader, layout)?;
+    let (mut number, mut offset, mut rows) = (0, 0, false);
+    for ((axis, &chunk), &count) in axes.iter().zip(&grid.chunk).zip(&grid.counts) {
+        let Axis::Range(range) = axis else { return Ok(false) };
+        let (within, length) = (range.start % chunk, range.end - range.start);
+        // Behind a dimension with more than one index only whole ones are a run.
+        if within + length > chunk || (rows && length != chunk) {
+            return Ok(false);
+        }
+        rows |= length > 1;
+        (number, offset) = (number * count + range.start / chunk, offset * chunk + within);
+    }
+    match table.get(number, grid)? {
+        None => crate::object::runs::fill_run(out, &raw.fill),
+        // One that is too short is told of elsewhere.
+        Some(record) if record.size < layout.chunk_bytes()? => return Ok(false),
+        Some(record) => {
+            let context = |e: Error| e.in_structure("chunk").at(record.address.get());
+            let start = record.address.plus(offset * raw.element_size)?;
+            reader.raw_into(start, out).map_err(context)?;
+        }
+    }
+    Ok(true)
 }
 
 /// Some bands: the cuts in each dimension, where they begin in the result, and their piece of the output.
@@ -158,24 +197,100 @@ impl<'a> ChunkRead<'a> {
 
     /// Fetches chunks that stand one behind the other, and decodes them into their places.
     fn fetch(&self, wanted: &mut Vec<Wanted>, origin: &[u64], buffers: &mut Buffers, out: &mut [u8]) -> Result<()> {
-        if let [first, _, ..] = &wanted[..]
-            && self.reader.raw_slice(first.record.address, 0)?.is_none()
-        {
-            let size = wanted.iter().map(|w| w.record.size).sum();
-            self.reader.check_range(first.record.address, size)?;
-            let mut stored = std::mem::take(&mut buffers.stored);
-            stored.resize(size as usize, 0);
-            self.reader.raw_into(first.record.address, &mut stored)?;
-            let mut rest = &stored[..];
-            for w in wanted.drain(..) {
-                let (here, behind) = rest.split_at(w.record.size as usize);
-                rest = behind;
-                self.place(&w, Some(here), origin, buffers, out)?;
-            }
-            buffers.stored = stored;
-            return Ok(());
+        let [first, _, ..] = &wanted[..] else {
+            return wanted.drain(..).try_for_each(|w| self.place(&w, None, origin, buffers, out));
+        };
+        let (start, size) = (first.record.address, wanted.iter().map(|w| w.record.size).sum());
+        if let Some(stored) = self.reader.raw_slice(start, size)? {
+            return self.place_all(wanted, stored, origin, buffers, out);
         }
-        wanted.drain(..).try_for_each(|w| self.place(&w, None, origin, buffers, out))
+        self.reader.check_range(start, size)?;
+        let mut stored = std::mem::take(&mut buffers.stored);
+        stored.resize(size as usize, 0);
+        self.reader.raw_into(start, &mut stored)?;
+        self.place_all(wanted, &stored, origin, buffers, out)?;
+        buffers.stored = stored;
+        Ok(())
+    }
+
+    /// Decodes chunks that stand one behind the other in `stored` into their places, two at once where that pays.
+    fn place_all(
+        &self,
+        wanted: &mut Vec<Wanted>,
+        mut stored: &[u8],
+        origin: &[u64],
+        buffers: &mut Buffers,
+        out: &mut [u8],
+    ) -> Result<()> {
+        let mut take = |w: &Wanted| {
+            let (here, behind) = stored.split_at(w.record.size as usize);
+            stored = behind;
+            here
+        };
+        let mut rest = wanted.drain(..);
+        while let Some(one) = rest.next() {
+            let here = take(&one);
+            let two = rest.as_slice().first().filter(|two| self.are_for_two(&one, two, origin));
+            let Some(_) = two else {
+                self.place(&one, Some(here), origin, buffers, out)?;
+                continue;
+            };
+            if let Some(two) = rest.next() {
+                let both = [here, take(&two)];
+                self.place_two([&one, &two], both, origin, buffers, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether two chunks are better decoded at once.
+    fn are_for_two(&self, one: &Wanted, two: &Wanted, origin: &[u64]) -> bool {
+        let decoded = |w: &Wanted| {
+            // A part of a chunk is kept for the next read.
+            !self.is_plain(w) && !Piece::new(self, &w.position, origin).is_small()
+        };
+        let mask = one.record.mask;
+        self.bytes <= PAIRED
+            && mask == two.record.mask
+            && self.raw.pipeline.is_for_two(mask)
+            && decoded(one)
+            && decoded(two)
+    }
+
+    fn place_two(
+        &self,
+        wanted: [&Wanted; 2],
+        stored: [&[u8]; 2],
+        origin: &[u64],
+        buffers: &mut Buffers,
+        out: &mut [u8],
+    ) -> Result<()> {
+        let mask = wanted[0].record.mask;
+        let pieces = wanted.map(|w| Piece::new(self, &w.position, origin));
+        let decode = |buffers: &mut Buffers, chunks: [&mut [u8]; 2], least: [usize; 2]| {
+            let both = self.raw.pipeline.decode_two(stored, mask, chunks, least, &mut buffers.scratch);
+            let context = |(result, w): (Result<()>, &Wanted)| {
+                result.map_err(|e| e.in_structure("chunk").at(w.record.address.get()))
+            };
+            both.into_iter().zip(wanted).try_for_each(context)
+        };
+        if let [Some(one), Some(two)] = [&pieces[0], &pieces[1]].map(Piece::whole)
+            && let Ok(chunks) = out.get_disjoint_mut([one, two])
+        {
+            return decode(buffers, chunks, [self.bytes; 2]);
+        }
+        let (mut one, mut two) = (std::mem::take(&mut buffers.chunk), std::mem::take(&mut buffers.beside));
+        for chunk in [&mut one, &mut two] {
+            if chunk.len() != self.bytes {
+                *chunk = zeroed(self.bytes as u64)?;
+            }
+        }
+        let least = wanted.map(|w| self.least(&w.position));
+        decode(buffers, [&mut one, &mut two], least)?;
+        pieces[0].copy(&one, out)?;
+        pieces[1].copy(&two, out)?;
+        (buffers.chunk, buffers.beside) = (one, two);
+        Ok(())
     }
 
     /// Chunks decoded in parallel, a few at a time, and put in their places by one thread: for reads whose chunks
@@ -361,7 +476,7 @@ fn for_each_chunk(cuts: &[&[Cut]], mut each: impl FnMut(&[u64]) -> Result<()>) -
 impl Buffers {
     /// A thread of the pool lives on after the read: it keeps what is useful and no more.
     fn shrink(&mut self) {
-        if self.chunk.capacity() + self.stored.capacity() > KEPT {
+        if self.chunk.capacity() + self.beside.capacity() + self.stored.capacity() > KEPT {
             *self = Buffers::default();
         }
     }

@@ -1,17 +1,18 @@
 //! The object header of a new group or dataset, as libhdf5 1.8 and later write it with their "v18" bound.
 
 use super::dense;
-use crate::bytes::{self, Widths};
+use crate::bytes::{self, Address, Widths};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{self, Datatype};
+use crate::format::message::external_files::ExternalFiles;
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, FilterInfo};
-use crate::format::message::kind;
 use crate::format::message::layout::Layout;
 use crate::format::message::link::Link;
 use crate::format::message::small::{AttributeInfo, GroupInfo, LinkInfo, ReferenceCount};
+use crate::format::message::{Shared, kind};
 use crate::format::object_header::{self, Outgoing};
 use crate::index::space::Space;
 
@@ -33,6 +34,9 @@ const MOST_BYTES: usize = u16::MAX as usize;
 /// A message that never changes.
 const CONSTANT: u8 = 1;
 
+/// A message that stands elsewhere.
+const SHARED: u8 = 2;
+
 /// A message that is not to be shared.
 const UNSHARED: u8 = 4;
 
@@ -43,12 +47,17 @@ pub(crate) struct Common<'a> {
 }
 
 /// What makes up a dataset.
+#[derive(Clone, Copy)]
 pub(crate) struct DatasetHeader<'a> {
     pub(crate) dataspace: &'a Dataspace,
     pub(crate) datatype: &'a Datatype,
     pub(crate) fill: &'a FillValue,
     pub(crate) filters: &'a [FilterInfo],
     pub(crate) layout: &'a Layout,
+    /// Where the datatype is committed, if it is.
+    pub(crate) committed: Option<Address>,
+    /// The files beside this one that hold the elements, if there are any.
+    pub(crate) external: Option<&'a ExternalFiles>,
 }
 
 const W: Widths = Widths::EIGHT;
@@ -75,15 +84,32 @@ pub(crate) fn encode_dataset(
     checked(libver)?;
     let mut messages = vec![
         message(kind::DATASPACE, 0, dataset.dataspace.encode(W)?),
-        message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype)?),
+        match dataset.committed {
+            None => message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype)?),
+            Some(at) => message(kind::DATATYPE, CONSTANT | SHARED, Shared::encode_committed(at)),
+        },
         message(kind::FILL_VALUE, CONSTANT, dataset.fill.encode()?),
     ];
     if !dataset.filters.is_empty() {
         let body = filter_pipeline::encode(dataset.filters)?;
         messages.push(message(kind::FILTER_PIPELINE, CONSTANT, body));
     }
+    if let Some(files) = dataset.external {
+        messages.push(message(kind::EXTERNAL_FILES, 0, files.encode(W)?));
+    }
     messages.push(message(kind::LAYOUT, 0, dataset.layout.encode(W)?));
     encode(space, messages, common)
+}
+
+/// The header of a committed datatype.
+pub(crate) fn encode_datatype(
+    space: &mut Space,
+    libver: LibVer,
+    datatype: &Datatype,
+    common: &Common<'_>,
+) -> Result<Vec<u8>> {
+    checked(libver)?;
+    encode(space, vec![message(kind::DATATYPE, CONSTANT | UNSHARED, datatype::encode(datatype)?)], common)
 }
 
 /// The header of a group, after its links where those are too many or too large for it.

@@ -143,6 +143,27 @@ pub enum ReferenceKind {
     Standard,
 }
 
+impl ReferenceKind {
+    /// Bytes of an element.
+    pub(crate) fn size(self, w: Widths) -> u32 {
+        match self {
+            ReferenceKind::Object => w.offset.into(),
+            ReferenceKind::Region => u32::from(w.offset) + 4,
+            // Kind, flags, and the size and place of a heap object, or an address with its size.
+            ReferenceKind::Standard => u32::from(w.offset) + 10,
+        }
+    }
+
+    /// As messages name it.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            ReferenceKind::Object => "object references",
+            ReferenceKind::Region => "region references",
+            ReferenceKind::Standard => "references",
+        }
+    }
+}
+
 /// A member of a compound datatype.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
@@ -256,6 +277,17 @@ impl Datatype {
     /// A little-endian integer of 1, 2, 4 or 8 bytes.
     pub(crate) const fn integer(size: u32, signed: bool) -> Datatype {
         Datatype::Integer { bits: Bits::full(size, ByteOrder::Little), signed }
+    }
+
+    /// References of one kind, as this library writes them.
+    pub const fn reference(kind: ReferenceKind) -> Datatype {
+        // Addresses take 8 bytes.
+        let size = match kind {
+            ReferenceKind::Object => 8,
+            ReferenceKind::Region => 12,
+            ReferenceKind::Standard => 18,
+        };
+        Datatype::Reference { kind, size }
     }
 
     /// Variable-length UTF-8, as h5py stores `str`.

@@ -1,0 +1,6 @@
+//! What `interop_objects` writes and checks.
+
+pub(crate) mod conventions;
+pub(crate) mod datatypes;
+pub(crate) mod elsewhere;
+pub(crate) mod references;
