@@ -4,7 +4,6 @@
 //! Two passes without a loop over bits: elements to byte planes, and each byte plane to its eight bit planes, 64 elements
 //! at a time in eight 64-bit numbers.
 
-use super::best::with_best_instructions;
 use super::shuffle::{shuffle, unshuffle};
 use super::transpose;
 
@@ -62,18 +61,12 @@ pub(super) fn join(planes: &[u8], element_size: usize, elements: &mut [u8], spar
 
 /// Puts eight planes of bits each back into one of bytes.
 fn join_planes(bits: &[u8], rows: usize, bytes: &mut [u8]) {
-    with_best_instructions(
-        #[inline(always)]
-        || {
-            for (bits, plane) in bits.chunks_exact(8 * rows).zip(bytes.chunks_exact_mut(8 * rows)) {
-                join_bytes(bits, rows, plane);
-            }
-        },
-    );
+    for (bits, plane) in bits.chunks_exact(8 * rows).zip(bytes.chunks_exact_mut(8 * rows)) {
+        join_bytes(bits, rows, plane);
+    }
 }
 
 /// Puts eight planes of bits back into one of bytes.
-#[inline(always)]
 fn join_bytes(bits: &[u8], rows: usize, plane: &mut [u8]) {
     let (eights, _) = plane.as_chunks_mut::<8>();
     let (groups, last) = eights.as_chunks_mut::<8>();

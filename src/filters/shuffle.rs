@@ -2,9 +2,9 @@
 //! as it is. Written so that the compiler vectorises it: a fixed number of planes, zipped; where eight bytes of an element
 //! are at hand, squares of 8 × 8 bytes.
 
-use super::best::with_best_instructions;
-use super::set_local::Target;
 use super::transpose;
+
+use super::set_local::Target;
 use crate::error::{Error, Result};
 
 /// The parameter that libhdf5 stores: the bytes of an element.
@@ -94,25 +94,21 @@ pub(super) fn unshuffle(input: &[u8], element_size: usize, out: &mut [u8]) {
     let (planes, rest) = input.split_at(count * element_size);
     let (elements, tail) = out.split_at_mut(planes.len());
     tail.copy_from_slice(rest);
-    with_best_instructions(
-        #[inline(always)]
-        || match element_size {
-            2 => unshuffle_fixed::<2>(planes, elements, count),
-            4 => unshuffle_fixed::<4>(planes, elements, count),
-            8 => unshuffle_squares::<8>(planes, elements, count),
-            16 => unshuffle_squares::<16>(planes, elements, count),
-            _ => {
-                for (k, plane) in planes.chunks_exact(count).enumerate() {
-                    for (to, from) in elements[k..].iter_mut().step_by(element_size).zip(plane) {
-                        *to = *from;
-                    }
+    match element_size {
+        2 => unshuffle_fixed::<2>(planes, elements, count),
+        4 => unshuffle_fixed::<4>(planes, elements, count),
+        8 => unshuffle_squares::<8>(planes, elements, count),
+        16 => unshuffle_squares::<16>(planes, elements, count),
+        _ => {
+            for (k, plane) in planes.chunks_exact(count).enumerate() {
+                for (to, from) in elements[k..].iter_mut().step_by(element_size).zip(plane) {
+                    *to = *from;
                 }
             }
-        },
-    );
+        }
+    }
 }
 
-#[inline(always)]
 fn unshuffle_fixed<const N: usize>(planes: &[u8], elements: &mut [u8], count: usize) {
     let (elements, _) = elements.as_chunks_mut::<N>();
     let mut planes = planes.chunks_exact(count);
@@ -124,7 +120,6 @@ fn unshuffle_fixed<const N: usize>(planes: &[u8], elements: &mut [u8], count: us
 }
 
 /// Elements whose size `N` is a multiple of 8.
-#[inline(always)]
 fn unshuffle_squares<const N: usize>(planes: &[u8], elements: &mut [u8], count: usize) {
     let (eights, _) = elements.as_chunks_mut::<8>();
     let (groups, last) = eights.as_chunks_mut::<N>();
