@@ -250,3 +250,33 @@ fn a_record_of_somebody_elses_file_is_ignored() {
         assert_eq!(content(&foreign).unwrap(), run.contents[0], "byte {damaged}");
     }
 }
+
+#[test]
+fn libhdf5_opens_what_a_stopped_program_leaves() {
+    let Ok(python) = std::env::var("H5MANAGER_PYTHON") else {
+        // Written past the test harness, which would swallow it.
+        let note =
+            b"NOT RUN: set H5MANAGER_PYTHON to a Python with h5py to open with libhdf5 what a stopped program leaves\n";
+        std::io::Write::write_all(&mut std::io::stderr(), note).unwrap();
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (number, workload) in workloads::all().iter().enumerate() {
+        let run = run(workload);
+        let mut bytes = run.start.clone();
+        for stop in 0..=run.ops.len() {
+            let allowed = run.allowed(stop, stop);
+            let put = |what: &str, bytes: &[u8]| {
+                std::fs::write(folder.path().join(format!("{number:02}-{stop:03}.{what}.h5")), bytes).unwrap();
+            };
+            put("before", &run.files[*allowed.start()]);
+            put("after", &run.files[*allowed.end()]);
+            put("state", &bytes);
+            run.ops[stop..].iter().take(1).for_each(|op| disk::apply(&mut bytes, op));
+        }
+    }
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/stopped.py");
+    let done = std::process::Command::new(&python).arg(script).arg(folder.path()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    println!("{}", String::from_utf8_lossy(&done.stdout));
+}

@@ -61,6 +61,11 @@ fn libhdf5_reads_and_extends_elements_that_were_edited() {
                 edit.append(path, vec![7i32; 5 * 30]).unwrap();
             }
         }
+        let mut made = edit.build("made/inside/data").unwrap().shape([2, 2]).write([1i16, 2, 3, 4]).unwrap();
+        made.set_attribute("unit", "m").unwrap();
+        edit.create_group("d2").unwrap().link_soft("there", "/d/grows").unwrap();
+        assert!(edit.build("d/grows").is_err() && edit.build("d/grows/x").is_err());
+        assert!(edit.link_soft("d2", "/d").is_err(), "a new group has that name");
         edit.write("names", 1..2, ["a longer text"]).unwrap();
         edit.append("names", ["four", "five"]).unwrap();
         edit.commit().unwrap();

@@ -6,6 +6,7 @@ use super::tree::{Kind, Node, NodeId, Tree};
 use super::writer::DatasetWriter;
 use crate::bytes::{Address, Widths};
 use crate::error::{Context, Error, Result};
+use crate::format::message::link::Link;
 use crate::format::object_header;
 use crate::format::superblock::{NodeRanks, Superblock};
 use crate::index::space::METADATA;
@@ -24,6 +25,27 @@ pub(super) const SUPERBLOCK: u64 = 48;
 
 /// Writes everything that is left. `barriers`: nothing but this call makes the file durable.
 pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
+    let (mut open, mut addresses) = write_leaves(session)?;
+    write_groups(&mut open, &mut addresses, |_| false)?;
+    let root = addresses.get(&Tree::ROOT).copied();
+    finish(open, root.ok_or_else(|| Error::not_found("no root group"))?, barriers)
+}
+
+/// Writes everything that is left of objects that are to come into groups of a file that is there already: of each
+/// [`graft`](super::GroupMut::graft) its name, and the links that are to be added. What was open is given back.
+pub(crate) fn write_grafts(session: &Session) -> Result<(Open, Vec<(Vec<u8>, Vec<Link>)>)> {
+    let (mut open, mut addresses) = write_leaves(session)?;
+    let grafts = open.tree.grafts()?;
+    write_groups(&mut open, &mut addresses, |id| id == Tree::ROOT || grafts.iter().any(|(_, graft)| *graft == id))?;
+    let mut links = Vec::with_capacity(grafts.len());
+    for (name, id) in grafts {
+        links.push((name, open.tree.messages(id, |object| addresses.get(&object).copied())?));
+    }
+    Ok((open, links))
+}
+
+/// Writes all objects but the groups.
+fn write_leaves(session: &Session) -> Result<(Open, Addresses)> {
     let datasets = session.with(|open| Ok(datasets(&open.tree)))?;
     for (_, dataset) in &datasets {
         unused(dataset)?.finish(session)?;
@@ -36,7 +58,11 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
     write_datatypes(&mut open, &mut addresses)?;
     write_elsewhere(&mut open, &mut addresses)?;
     write_datasets(&mut open, &datasets, &mut addresses)?;
-    let root = write_groups(&mut open, &mut addresses)?;
+    Ok((open, addresses))
+}
+
+/// Writes the superblock of a new file.
+fn finish(open: Open, root: Address, barriers: bool) -> Result<()> {
     let end = open.space.end();
     let store = open.space.into_store()?;
     if barriers {
@@ -135,9 +161,12 @@ fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
     Ok(early)
 }
 
-/// Writes the groups, each behind those below it, and returns where the root is.
-fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
+/// Writes the groups, each behind those below it, but those that are left out.
+fn write_groups(open: &mut Open, addresses: &mut Addresses, left_out: impl Fn(NodeId) -> bool) -> Result<()> {
     for id in open.tree.groups_from_below()? {
+        if left_out(id) {
+            continue;
+        }
         // A group that leads back to one above it cannot wait for the other's header.
         for child in open.tree.children(id)? {
             if let Entry::Vacant(unknown) = addresses.entry(child) {
@@ -149,6 +178,5 @@ fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
         let header = store::encode_group(&mut open.space, open.libver, &links, &common(node))?;
         addresses.insert(id, place(open, id, &header)?);
     }
-    let root = addresses.get(&Tree::ROOT).copied();
-    root.ok_or_else(|| Error::not_found("no root group"))
+    Ok(())
 }

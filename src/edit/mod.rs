@@ -16,7 +16,7 @@ mod superblock;
 mod symbols;
 mod work;
 
-use crate::builder::ArrayLike;
+use crate::builder::{ArrayLike, DatasetBuilder, GroupMut};
 use crate::bytes::Limits;
 use crate::data::selection::Select;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -179,6 +179,25 @@ impl FileEdit {
         to: impl AsRef<[u8]>,
     ) -> Result<()> {
         self.work()?.rename_attribute(path.as_ref(), name.as_ref(), to.as_ref()).on(&shown(&path))
+    }
+
+    /// Describes a new dataset at `path`, to be created or written as in a new file; groups on the way are made as needed.
+    /// It can be found, and what it holds be read, after the commit.
+    ///
+    /// # Errors
+    /// `Conflict` if something has that path, or lies on the way and is no group.
+    pub fn build(&mut self, path: impl AsRef<[u8]>) -> Result<DatasetBuilder> {
+        let (mut group, rest) = self.work()?.graft(path.as_ref()).on(&shown(&path))?;
+        Ok(group.build(rest))
+    }
+
+    /// Makes a group, and those on the way to it as needed.
+    ///
+    /// # Errors
+    /// `Conflict` if something has that path, or lies on the way and is no group.
+    pub fn create_group(&mut self, path: impl AsRef<[u8]>) -> Result<GroupMut> {
+        let (mut group, rest) = self.work()?.graft(path.as_ref()).on(&shown(&path))?;
+        group.create_group(rest)
     }
 
     /// Gives the object at `target` a further name, `path`.

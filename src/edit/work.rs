@@ -7,7 +7,7 @@ use super::header::Header;
 use super::limits::{self, FileSpace};
 use super::links::Links;
 use super::superblock;
-use crate::builder::{ArrayLike, Open, Session};
+use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
 use crate::bytes::{Address, Limits, Widths};
 use crate::data::selection::{Bounds, Select, Selection};
 use crate::error::{Error, Result};
@@ -32,6 +32,8 @@ pub(super) struct Work {
     /// New space, and the heap of new variable-length data.
     session: Arc<Session>,
     objects: BTreeMap<Address, Edited>,
+    /// Whether new objects were made.
+    built: bool,
 }
 
 /// The longest name: with its address and flags it fits an object header message.
@@ -77,7 +79,7 @@ impl Work {
         let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
         let session =
             Arc::new(Session::new(Space::new(tail.clone(), superblock.end()).in_pages(page), LibVer::default()));
-        Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new() })
+        Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new(), built: false })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -85,7 +87,7 @@ impl Work {
     }
 
     pub(super) fn is_changed(&self) -> bool {
-        !self.objects.is_empty()
+        self.built || !self.objects.is_empty()
     }
 
     fn edited(&mut self, address: Address, reader: &Reader) -> Result<&mut Edited> {
@@ -198,12 +200,21 @@ impl Work {
         let reader = self.file.reader();
         let (way, name) = self.parent(path, &reader)?;
         let group = way.last().copied().unwrap_or(self.file.inner.superblock.root);
+        self.check_free(group, &name)?;
         self.links(group, &reader)?.add(&name, target.clone())?;
         if let Target::Hard(address) = target {
             let edited = self.edited(address, &reader)?;
             let count = edited.header.reference_count()?;
             edited.header.set_reference_count(count.saturating_add(1))?;
             edited.raised = true;
+        }
+        Ok(())
+    }
+
+    /// Refuses a name that a new object has.
+    fn check_free(&self, group: Address, name: &[u8]) -> Result<()> {
+        if self.session.with(|open| open.tree.has(&graft_name(group), name))? {
+            return Err(Error::conflict(format!("{} exists already", Name(name.to_vec()))));
         }
         Ok(())
     }
@@ -238,6 +249,7 @@ impl Work {
         if matches!(target, Target::Hard(address) if to_way.contains(&address)) {
             return Err(Error::invalid("a group cannot be moved into itself"));
         }
+        self.check_free(new, &to)?;
         self.links(old, &reader)?;
         self.links(new, &reader)?.add(&to, target)?;
         self.links(old, &reader)?.remove(&from);
@@ -383,8 +395,7 @@ impl Work {
 
     /// Makes all changes.
     pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<()> {
-        let mut open = self.session.close()?;
-        open.heap.flush(&mut open.space)?;
+        let mut open = self.close()?;
         let mut patches = self.patches(&mut open)?;
         patches.sort_by_key(|(turn, _)| *turn);
         let mut all = Vec::from_iter(self.file_space(&mut open.space)?);
@@ -402,6 +413,51 @@ impl Work {
             };
             Error::new(e.kind(), format!("{}; {state}", e.message())).because(e)
         })
+    }
+
+    /// Writes the new objects, and adds their links to the groups that they were made in.
+    fn close(&mut self) -> Result<Open> {
+        let (open, grafts) = write_grafts(&self.session)?;
+        let reader = self.file.reader();
+        for (name, links) in grafts {
+            let address = std::str::from_utf8(&name).ok().and_then(|n| n.parse().ok()).map(Address);
+            let address = address.ok_or_else(|| Error::not_found("the group of new objects"))?;
+            for link in links {
+                self.links(address, &reader)?.add(&link.name.0, link.target)?;
+            }
+        }
+        Ok(open)
+    }
+
+    /// The group that `path` is to be made in, to be given to the builder of new files, and the rest of the path.
+    pub(super) fn graft(&mut self, path: &[u8]) -> Result<(GroupMut, Vec<u8>)> {
+        let reader = self.file.reader();
+        let mut rest = components(path);
+        let mut here = self.file.inner.superblock.root;
+        let mut shown = String::new();
+        while let Some(name) = rest.last() {
+            // What is made already is of the builder.
+            if self.session.with(|open| open.tree.has(&graft_name(here), name))? {
+                break;
+            }
+            match self.look(here, name, &reader)? {
+                None => break,
+                Some(Target::Hard(_)) if rest.len() == 1 => {
+                    return Err(Error::conflict("something of this name exists already"));
+                }
+                Some(Target::Hard(address)) => here = address,
+                Some(_) => return Err(Error::conflict(format!("{} is a link to elsewhere", Name(name.clone())))),
+            }
+            shown.push('/');
+            shown.push_str(&String::from_utf8_lossy(name));
+            rest.pop();
+        }
+        let shown = if shown.is_empty() { "/".into() } else { shown };
+        // So that what is no group is found out now.
+        self.links(here, &reader)?;
+        self.built = true;
+        rest.reverse();
+        Ok((GroupMut::graft(self.session.clone(), &graft_name(here), shown)?, rest.join(&b'/')))
     }
 
     /// What becomes of the old bytes of all edited objects.
@@ -512,6 +568,11 @@ impl Edited {
             _ => Turn::Object,
         }
     }
+}
+
+/// The name of the stand-in for a group.
+fn graft_name(group: Address) -> Vec<u8> {
+    group.get().to_string().into_bytes()
 }
 
 /// The names of a path, the last one first; `.` is the group itself.

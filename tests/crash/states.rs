@@ -62,7 +62,13 @@ fn torn(before: &[u8], op: &Op, stop: usize, see: &mut dyn FnMut(State)) {
     }
 }
 
-fn unsynced(certain: &[u8], pending: &[Op], stop: usize, random: &mut Random, see: &mut dyn FnMut(State)) {
+fn unsynced(
+    certain: &[u8],
+    pending: &[Op],
+    stop: usize,
+    (choices, random): (u64, &mut Random),
+    see: &mut dyn FnMut(State),
+) {
     if pending.is_empty() {
         return;
     }

@@ -60,6 +60,8 @@ pub(crate) fn all() -> Vec<Workload> {
     all.push(w("old: elements", old, &[|e| elements(e, OLD_DATA), |e| append(e, &["growing"])]));
     all.push(w("new: elements", new, &[|e| elements(e, NEW_DATA), |e| append(e, &["growing", "everywhere"])]));
     all.push(w("new: shrinks", new, &[|e| e.resize("growing", [3, 5]), |e| e.resize("growing", [10, 5])]));
+    all.push(w("old: new objects", old, &[build, |e| e.create_group("group/g1/more").map(drop)]));
+    all.push(w("new: new objects", new, &[build, |e| e.create_group("group/g1/more").map(drop)]));
     all.push(w("ours: attributes of two objects", own, &[many_objects]));
     all.push(w("ours: five commits", own, &[text, text, text, text, text]));
     all.push(w("user block and rubbish behind", behind, &[text, many_objects]));
@@ -107,6 +109,15 @@ fn text(edit: &mut FileEdit) -> Result<()> {
 
 const OLD_DATA: &[&str] = &["plain", "filtered", "growing"];
 const NEW_DATA: &[&str] = &["plain", "filtered", "growing", "everywhere", "one", "early"];
+
+/// Makes datasets in groups that are there and in new ones.
+fn build(edit: &mut FileEdit) -> Result<()> {
+    edit.build("group/made/deep/data")?.write([1i32, 2, 3])?.set_attribute("unit", "m")?;
+    edit.build("group/made/text")?.write(["a", "longer"])?;
+    let chunked = edit.build("chunked")?.element::<u8>().shape([0, 2]).extendible().chunks([2, 2]).deflate(1);
+    chunked.create()?.append(vec![5u8; 6])?;
+    edit.set_attribute("group", "made", true)
+}
 
 /// Replaces the first element of datasets.
 fn elements(edit: &mut FileEdit, paths: &[&str]) -> Result<()> {

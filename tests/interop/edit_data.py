@@ -83,6 +83,9 @@ def check(folder):
                 want = expected(name, d.maxshape[0] != ROWS)
                 assert d.shape == want.shape, (path, name, d.shape)
                 assert (d[...] == want).all(), (path, name, d[...], want)
+            made = f["made/inside/data"]
+            assert made[...].tolist() == [[1, 2], [3, 4]] and made.attrs["unit"] == "m"
+            assert f["d2/there"] == f["d/grows"]
             assert [s.decode() for s in f["names"]] == ["one", "a longer text", "three", "four", "five"], path
         with h5py.File(path, "r+") as f:
             for name, d in f["d"].items():
@@ -90,6 +93,7 @@ def check(folder):
                 if d.maxshape[0] != ROWS:
                     d.resize((d.shape[0] + 40, COLUMNS))
                     d[-1] = 3
+            f["made/inside"].create_group("more")
             f["names"].resize((9,))
             f["names"][8] = "nine"
         with h5py.File(path, "r") as f:
