@@ -3,21 +3,22 @@
 use crate::data::element::{Element, Stored};
 use crate::data::value::Value;
 use crate::dataset::{FromElements, Heap};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{Datatype, Name};
 use crate::group::Node;
 use crate::object::attributes::Resolved;
+use std::sync::Arc;
 
 /// An attribute: a name, and an array of elements.
 #[derive(Clone)]
 pub struct Attribute {
-    node: Node,
+    node: Arc<Node>,
     resolved: Resolved,
 }
 
 impl Attribute {
-    pub(crate) fn new(node: &Node, resolved: Resolved) -> Attribute {
+    pub(crate) fn new(node: &Arc<Node>, resolved: Resolved) -> Attribute {
         Attribute { node: node.clone(), resolved }
     }
 
@@ -60,7 +61,7 @@ impl Attribute {
     /// `Mismatch` if they are of another kind, or a value does not fit.
     pub fn read<T: FromElements>(&self) -> Result<T> {
         let elements = self.elements()?;
-        T::from_elements(elements, self.shape().unwrap_or(&[0])).on(&self.place())
+        T::from_elements(elements, self.shape().unwrap_or(&[0])).map_err(|e| e.on(self.place()))
     }
 
     /// The only element.
@@ -85,7 +86,7 @@ impl Attribute {
     pub fn values(&self, limit: usize) -> Result<Vec<Value>> {
         let heap = self.node.heap();
         let stored = Stored { bytes: self.stored(), datatype: self.datatype(), heap: &heap };
-        Value::from_stored(stored, limit).on(&self.place())
+        Value::from_stored(stored, limit).map_err(|e| e.on(self.place()))
     }
 
     /// What its variable-length elements and references stand for.
@@ -95,7 +96,8 @@ impl Attribute {
 
     fn elements<T: Element>(&self) -> Result<Vec<T>> {
         let heap = self.node.heap();
-        T::from_stored(Stored { bytes: self.stored(), datatype: self.datatype(), heap: &heap }).on(&self.place())
+        T::from_stored(Stored { bytes: self.stored(), datatype: self.datatype(), heap: &heap })
+            .map_err(|e| e.on(self.place()))
     }
 
     fn place(&self) -> String {

@@ -5,11 +5,13 @@ mod virtual_extent;
 
 use crate::attribute::Attribute;
 use crate::data::element::{Element, HeapBytes, HeapReader, Stored};
+use crate::data::gather::gather;
 use crate::data::selection::{Bounds, Select, Selection};
 use crate::data::value::Value;
 use crate::error::{Context, Error, Result};
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{Datatype, ReferenceKind};
+use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::FilterInfo;
 use crate::format::message::kind;
 use crate::format::message::layout::Layout;
@@ -20,7 +22,6 @@ use crate::index::global_heap::HeapView;
 use crate::io::advise_huge_pages;
 use crate::object::raw_data::RawData;
 use crate::open_files::Errand;
-use rayon::prelude::*;
 use std::sync::Arc;
 use virtual_data::VirtualData;
 
@@ -31,7 +32,7 @@ pub struct Dataset {
 }
 
 struct Shared {
-    node: Node,
+    node: Arc<Node>,
     datatype: Datatype,
     committed: Option<u64>,
     dataspace: Dataspace,
@@ -105,35 +106,41 @@ impl<T: Element, D: ndarray::Dimension> FromElements for ndarray::Array<T, D> {
 }
 
 impl Dataset {
-    pub(crate) fn load(node: Node) -> Result<Dataset> {
-        let path = node.path.clone();
-        Self::load_parts(node).on(&path)
+    pub(crate) fn load(node: Arc<Node>) -> Result<Dataset> {
+        let shared = Self::load_parts(&node, true).on(&node.path)?;
+        Ok(Dataset { shared: Arc::new(shared) })
     }
 
-    fn load_parts(node: Node) -> Result<Dataset> {
-        let Node { header, reader, .. } = &node;
+    /// What its own file says of it; elements in other files or datasets cannot be read.
+    pub(crate) fn load_as_stored(node: Arc<Node>) -> Result<Dataset> {
+        let shared = Self::load_parts(&node, false).on(&node.path)?;
+        Ok(Dataset { shared: Arc::new(shared) })
+    }
+
+    fn load_parts(node: &Arc<Node>, elsewhere: bool) -> Result<Shared> {
+        let Node { header, reader, .. } = &**node;
         let (datatype, committed) = header.datatype(reader)?;
         let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
         let (mut dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
-        let mut raw = RawData::load(header, reader, &dataspace, datatype.size())?;
+        let mut raw = RawData::load(header, reader, &dataspace, datatype.size(), elsewhere)?;
         let (committed, max) = (committed.map(|a| a.get()), dataspace.max_dims());
         let virtual_data = match raw.layout {
-            Layout::Virtual(id) => {
+            Layout::Virtual(id) if elsewhere => {
                 let map = match id.collection {
                     Some(_) => virtual_map::decode(&node.file.inner.heap.object(reader, id)?, reader.widths())?,
                     None => Vec::new(),
                 };
-                let (data, dims) = VirtualData::open(&map, &node, &dataspace)?;
+                let (data, dims) = VirtualData::open(&map, node, &dataspace)?;
                 raw.resize(&dims);
                 dataspace = dataspace.with_dims(dims)?;
                 Some(data)
             }
             _ => None,
         };
-        Ok(Dataset { shared: Arc::new(Shared { node, datatype, committed, dataspace, max, raw, virtual_data }) })
+        Ok(Shared { node: node.clone(), datatype, committed, dataspace, max, raw, virtual_data })
     }
 
-    pub(crate) fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Arc<Node> {
         &self.shared.node
     }
 
@@ -210,6 +217,26 @@ impl Dataset {
     /// `Damaged` if the index cannot be read.
     pub fn stored_size(&self) -> Result<u64> {
         self.shared.raw.stored_bytes(&self.node().reader).on(self.path())
+    }
+
+    /// What its header says of elements that were never written.
+    pub(crate) fn fill_message(&self) -> Result<FillValue> {
+        let Node { header, reader, path, .. } = &**self.node();
+        let new = header.resolved(reader, kind::FILL_VALUE, FillValue::decode).on(path)?;
+        let old = || header.resolved(reader, kind::FILL_VALUE_OLD, FillValue::decode_old).on(path);
+        Ok(match new {
+            Some((fill, _)) => fill,
+            None => FillValue { value: old()?.and_then(|(value, _)| value), ..FillValue::UNKNOWN },
+        })
+    }
+
+    /// Whether anything in a block was ever written.
+    pub(crate) fn has_elements_in(&self, block: &Selection) -> Result<bool> {
+        let (Layout::Chunked(layout), Some(bounds)) = (&self.raw().layout, block.bounds()) else {
+            return Ok(true);
+        };
+        let (grid, table) = self.raw().chunks(&self.node().reader, layout).on(self.path())?;
+        table.any_in(grid, &bounds.0).on(self.path())
     }
 
     /// All elements, converted to the type asked for.
@@ -435,23 +462,26 @@ impl<'a> Part<'a> {
         let heap = self.dataset.heap_view();
         let part = |bytes: &[u8]| T::from_stored(Stored { bytes, datatype, heap: &heap });
         let bounds = self.selection.bounds().filter(|_| n.saturating_mul(datatype.size()) > 2 * STREAMED);
-        let Some(bounds) = bounds else {
+        let (Some(bounds), Some(blank)) = (bounds, T::blank()) else {
             return part(&self.stored_bytes()?);
         };
         // Block by block: what is stored stays in the processor's cache until it is converted.
         let mut elements = Vec::with_capacity(n as usize);
         advise_huge_pages(elements.spare_capacity_mut());
-        let one = |block: &Bounds| {
-            let selection = Selection::of_bounds(block.clone());
-            let mut bytes = node.reader.ctx().result_buffer(selection.len().saturating_mul(datatype.size()))?;
-            self.dataset.read_stored_into(&errand, &selection, &mut bytes)?;
-            part(&bytes)
-        };
-        for blocks in self.dataset.shared.raw.blocks(&bounds, STREAMED).chunks(2 * rayon::current_num_threads()) {
-            for converted in blocks.par_iter().map(one).collect::<Vec<Result<Vec<T>>>>() {
-                elements.extend(converted?);
+        let size = if self.dataset.shared.raw.in_one_piece().is_some() { STREAMED / 8 } else { STREAMED };
+        let blocks = self.dataset.shared.raw.blocks(&bounds, size).into_iter().map(|block| {
+            let length = block.len() as usize;
+            (Selection::of_bounds(block), length)
+        });
+        gather(&blocks.collect::<Vec<_>>(), &blank, &mut elements, |block, bytes| {
+            let size = block.len().saturating_mul(datatype.size());
+            if size > bytes.capacity() as u64 {
+                node.reader.ctx().check_result(size)?;
             }
-        }
+            bytes.resize(size as usize, 0);
+            self.dataset.read_stored_into(&errand, block, bytes)?;
+            part(bytes)
+        })?;
         Ok(elements)
     }
 

@@ -28,11 +28,10 @@ pub enum Object {
 }
 
 /// What every object has: its header, its path, attributes.
-#[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) file: File,
     pub(crate) reader: Reader,
-    pub(crate) header: Arc<ObjectHeader>,
+    pub(crate) header: ObjectHeader,
     pub(crate) path: String,
 }
 
@@ -41,12 +40,12 @@ impl Node {
         HeapView::new(&self.file.inner.heap, &self.reader)
     }
 
-    pub(crate) fn attributes(&self) -> Result<Vec<Result<Attribute>>> {
+    pub(crate) fn attributes(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {
         let found = attributes::all(&self.header, &self.reader).on(&self.path)?;
         Ok(found.into_iter().map(|a| a.map(|a| Attribute::new(self, a)).on(&self.path)).collect())
     }
 
-    pub(crate) fn attributes_by_creation_order(&self) -> Result<Vec<Result<Attribute>>> {
+    pub(crate) fn attributes_by_creation_order(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {
         if !attributes::tracks_order(&self.header) {
             let message = "the object does not track the order in which its attributes were made";
             return Err(Error::mismatch(message).on(&*self.path));
@@ -56,7 +55,7 @@ impl Node {
         Ok(found)
     }
 
-    pub(crate) fn attribute(&self, name: &str) -> Result<Option<Attribute>> {
+    pub(crate) fn attribute(self: &Arc<Self>, name: &str) -> Result<Option<Attribute>> {
         let found = attributes::find(&self.header, &self.reader, name.as_bytes()).on(&self.path)?;
         Ok(found.map(|a| Attribute::new(self, a)))
     }
@@ -64,12 +63,28 @@ impl Node {
 
 impl Object {
     pub(crate) fn load(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
-        let header = Arc::new(reader.settled(|| ObjectHeader::load(reader, address)).on(&path)?);
+        Self::load_with(file, reader, address, path, Dataset::load)
+    }
+
+    /// As [`load`](Object::load), for copying: other files that have a dataset's elements are not looked for, and those
+    /// elements cannot be read.
+    pub(crate) fn load_as_stored(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
+        Self::load_with(file, reader, address, path, Dataset::load_as_stored)
+    }
+
+    fn load_with(
+        file: &File,
+        reader: &Reader,
+        address: Address,
+        path: String,
+        dataset: fn(Arc<Node>) -> Result<Dataset>,
+    ) -> Result<Object> {
+        let header = reader.settled(|| ObjectHeader::load(reader, address)).on(&path)?;
         let kind = header.kind();
-        let node = Node { file: file.clone(), reader: reader.clone(), header, path };
+        let node = Arc::new(Node { file: file.clone(), reader: reader.clone(), header, path });
         match kind {
             Some(ObjectKind::Group) => Ok(Object::Group(Group { node })),
-            Some(ObjectKind::Dataset) => Ok(Object::Dataset(Dataset::load(node)?)),
+            Some(ObjectKind::Dataset) => Ok(Object::Dataset(dataset(node)?)),
             Some(ObjectKind::Datatype) => Ok(Object::Datatype(NamedDatatype::load(node)?)),
             None => {
                 Err(Error::damaged("neither a group nor a dataset nor a datatype").at(address.get()).on(&node.path))
@@ -77,7 +92,7 @@ impl Object {
         }
     }
 
-    pub(crate) fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Arc<Node> {
         match self {
             Object::Group(g) => &g.node,
             Object::Dataset(d) => d.node(),
@@ -128,7 +143,7 @@ impl Object {
 /// A group: links from names to objects.
 #[derive(Clone)]
 pub struct Group {
-    pub(crate) node: Node,
+    pub(crate) node: Arc<Node>,
 }
 
 /// A link of a group: a name, and where it leads.
@@ -244,13 +259,13 @@ impl Group {
 
     fn find(&self, name: &[u8]) -> Result<Option<link::Link>> {
         let ranks = self.node.file.inner.superblock.ranks;
-        let Node { header, reader, path, .. } = &self.node;
+        let Node { header, reader, path, .. } = &*self.node;
         links::find(header, reader, ranks.group_leaf, ranks.group_internal, name).on(path)
     }
 
     /// Everything below this group, and the group itself first, as [`File::walk`].
     pub fn walk(&self) -> Walk {
-        let Node { file, reader, header, path } = &self.node;
+        let Node { file, reader, header, path } = &*self.node;
         Walk::new(file, reader.refuelled(), Name::from(&**path), header.address)
     }
 
@@ -386,12 +401,12 @@ impl Group {
 /// A committed datatype: one with a name of its own, which datasets and attributes share.
 #[derive(Clone)]
 pub struct NamedDatatype {
-    pub(crate) node: Node,
+    pub(crate) node: Arc<Node>,
     datatype: Datatype,
 }
 
 impl NamedDatatype {
-    pub(crate) fn load(node: Node) -> Result<NamedDatatype> {
+    pub(crate) fn load(node: Arc<Node>) -> Result<NamedDatatype> {
         let (datatype, _) = node.header.datatype(&node.reader).on(&node.path)?;
         Ok(NamedDatatype { node, datatype })
     }

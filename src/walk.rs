@@ -1,7 +1,7 @@
 //! Walking a file: every object once.
 
 use crate::bytes::Address;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::message::datatype::Name;
 use crate::group::{Group, Link, LinkTarget, Object};
@@ -93,7 +93,7 @@ impl Walk {
         }
     }
 
-    fn visit(&mut self, path: Name, address: Address) -> Result<Visited> {
+    fn visit(&mut self, path: &Name, address: Address) -> Result<Visited> {
         if let Some(first) = self.seen.get(&address.get()) {
             return Ok(Visited::Again(first.clone()));
         }
@@ -105,10 +105,10 @@ impl Walk {
             return Err(Error::limit(format!("max_depth: groups nested more than {} deep", limits.max_depth)));
         }
         let object = self.file.load(&self.reader, address, path.to_text().into_owned())?;
-        self.seen.insert(address.get(), path.clone());
         if let Object::Group(group) = &object {
-            self.enter(path, group);
+            self.enter(path.clone(), group);
         }
+        self.seen.insert(address.get(), path.clone());
         Ok(Visited::Object(object))
     }
 
@@ -128,7 +128,7 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Self::Item> {
         self.entered = false;
         if let Some((path, address)) = self.start.take() {
-            let what = self.visit(path.clone(), address).on(&path.to_text());
+            let what = self.visit(&path, address).map_err(|e| e.on(path.to_text()));
             return Some(what.map(|what| Visit { path, what, depth: 0, last: true, creation_order: None }));
         }
         loop {
@@ -141,14 +141,15 @@ impl Iterator for Walk {
                 Ok(link) => link,
                 Err(e) => return Some(Err(e)),
             };
-            let mut path = if group.0 == b"/" { Vec::new() } else { group.0.clone() };
+            let mut path = Vec::with_capacity(group.0.len() + 1 + link.name().0.len());
+            path.extend_from_slice(if group.0 == b"/" { b"" } else { &group.0 });
             path.push(b'/');
             path.extend_from_slice(&link.name().0);
             let path = Name(path);
             let last = links.peek().is_none();
             let (depth, creation_order) = (self.stack.len(), link.creation_order());
             let what = match link.target() {
-                LinkTarget::Hard(address) => self.visit(path.clone(), Address(*address)).on(&path.to_text()),
+                LinkTarget::Hard(address) => self.visit(&path, Address(*address)).map_err(|e| e.on(path.to_text())),
                 target => Ok(Visited::Link(target.clone())),
             };
             return Some(what.map(|what| Visit { path, what, depth, last, creation_order }));

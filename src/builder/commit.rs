@@ -6,11 +6,13 @@ use super::tree::{Kind, Node, NodeId, Tree};
 use super::writer::DatasetWriter;
 use crate::bytes::{Address, Widths};
 use crate::error::{Context, Error, Result};
+use crate::format::libver::LibVer;
 use crate::format::message::link::Link;
+use crate::format::message::small::SymbolTable;
 use crate::format::object_header;
 use crate::format::superblock::{NodeRanks, Superblock};
 use crate::index::space::METADATA;
-use crate::object::store::{self, Common, DatasetHeader};
+use crate::object::store::{self, DatasetHeader, GroupLinks};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,22 +20,27 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Where the header of each object is.
 type Addresses = HashMap<NodeId, Address>;
 
+/// The links that are to be added to groups, by the names of the stand-ins for those.
+type Grafts = Vec<(Vec<u8>, Vec<Link>)>;
+
 type Datasets = Vec<(NodeId, Arc<Mutex<DatasetWriter>>)>;
 
 /// Bytes of the superblock, at the beginning of the file.
-pub(super) const SUPERBLOCK: u64 = 48;
+pub(super) fn superblock_size(libver: LibVer) -> u64 {
+    if libver == LibVer::Earliest { 96 } else { 48 }
+}
 
 /// Writes everything that is left. `barriers`: nothing but this call makes the file durable.
 pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
     let (mut open, mut addresses) = write_leaves(session)?;
-    write_groups(&mut open, &mut addresses, |_| false)?;
-    let root = addresses.get(&Tree::ROOT).copied();
-    finish(open, root.ok_or_else(|| Error::not_found("no root group"))?, barriers)
+    let tables = write_groups(&mut open, &mut addresses, |_| false)?;
+    let root = addresses.get(&Tree::ROOT).copied().ok_or_else(|| Error::not_found("no root group"))?;
+    finish(open, root, tables.get(&root).copied(), barriers)
 }
 
 /// Writes everything that is left of objects that are to come into groups of a file that is there already: of each
 /// [`graft`](super::GroupMut::graft) its name, and the links that are to be added. What was open is given back.
-pub(crate) fn write_grafts(session: &Session) -> Result<(Open, Vec<(Vec<u8>, Vec<Link>)>)> {
+pub(crate) fn write_grafts(session: &Session) -> Result<(Open, Grafts)> {
     let (mut open, mut addresses) = write_leaves(session)?;
     let grafts = open.tree.grafts()?;
     write_groups(&mut open, &mut addresses, |id| id == Tree::ROOT || grafts.iter().any(|(_, graft)| *graft == id))?;
@@ -62,24 +69,31 @@ fn write_leaves(session: &Session) -> Result<(Open, Addresses)> {
 }
 
 /// Writes the superblock of a new file.
-fn finish(open: Open, root: Address, barriers: bool) -> Result<()> {
-    let end = open.space.end();
+fn finish(open: Open, root: Address, table: Option<SymbolTable>, barriers: bool) -> Result<()> {
+    let (base, end) = (open.space.base(), open.space.end());
+    let version = match open.libver {
+        LibVer::Earliest => 0,
+        LibVer::V18 => 2,
+        _ => 3,
+    };
     let store = open.space.into_store()?;
     if barriers {
         store.sync()?;
     }
     let superblock = Superblock {
-        version: 2,
+        version,
         widths: Widths::EIGHT,
         flags: 0,
-        base: 0,
-        end,
+        base,
+        // What is before the superblock counts, unlike in addresses.
+        end: base + end,
         extension: None,
         driver: None,
         root,
         ranks: NodeRanks::DEFAULT,
     };
-    store.write_at(0, &superblock.encode()?)?;
+    let superblock = if version == 0 { superblock.encode_old(table)? } else { superblock.encode()? };
+    store.write_at(base, &superblock)?;
     if barriers {
         store.sync()?;
     }
@@ -100,16 +114,12 @@ fn unused(dataset: &Mutex<DatasetWriter>) -> Result<MutexGuard<'_, DatasetWriter
     dataset.try_lock().map_err(|_| Error::conflict("a dataset is being written to; commit when that is done"))
 }
 
-fn common(node: &Node) -> Common<'_> {
-    Common { attributes: node.attributes(), reference_count: node.links }
-}
-
 /// Writes the committed datatypes, which datasets lead to.
 fn write_datatypes(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
     for id in open.tree.ids() {
         let node = open.tree.node(id)?;
         if let Kind::Committed(datatype) = &node.kind {
-            let header = store::encode_datatype(&mut open.space, open.libver, datatype, &common(node))?;
+            let header = store::encode_datatype(&mut open.space, open.libver, datatype, &node.common(open.time))?;
             addresses.insert(id, place(open, id, &header)?);
         }
     }
@@ -123,7 +133,7 @@ fn write_elsewhere(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
         if let Kind::Elsewhere(dataset) = &node.kind {
             let committed = node.committed.and_then(|datatype| addresses.get(&datatype).copied());
             let header = DatasetHeader { committed, ..dataset.header() };
-            let header = store::encode_dataset(&mut open.space, open.libver, &header, &common(node))?;
+            let header = store::encode_dataset(&mut open.space, open.libver, &header, &node.common(open.time))?;
             addresses.insert(id, place(open, id, &header)?);
         }
     }
@@ -131,7 +141,7 @@ fn write_elsewhere(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
 }
 
 fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresses) -> Result<()> {
-    let libver = open.libver;
+    let (libver, time) = (open.libver, open.time);
     let mut layouts = Vec::with_capacity(datasets.len());
     for (_, dataset) in datasets {
         layouts.push(unused(dataset)?.index(&mut open.space)?);
@@ -139,7 +149,7 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
     for ((id, dataset), layout) in datasets.iter().zip(layouts) {
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
-        let (common, committed) = (common(node), node.committed.and_then(|d| addresses.get(&d).copied()));
+        let (common, committed) = (node.common(time), node.committed.and_then(|d| addresses.get(&d).copied()));
         let header = dataset.header(&layout, |d| {
             let header = DatasetHeader { committed, ..*d };
             store::encode_dataset(&mut open.space, libver, &header, &common)
@@ -161,8 +171,14 @@ fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
     Ok(early)
 }
 
-/// Writes the groups, each behind those below it, but those that are left out.
-fn write_groups(open: &mut Open, addresses: &mut Addresses, left_out: impl Fn(NodeId) -> bool) -> Result<()> {
+/// Writes the groups, each behind those below it, but those that are left out; returns where the links of old-style groups
+/// are.
+fn write_groups(
+    open: &mut Open,
+    addresses: &mut Addresses,
+    left_out: impl Fn(NodeId) -> bool,
+) -> Result<HashMap<Address, SymbolTable>> {
+    let mut tables = HashMap::new();
     for id in open.tree.groups_from_below()? {
         if left_out(id) {
             continue;
@@ -175,8 +191,12 @@ fn write_groups(open: &mut Open, addresses: &mut Addresses, left_out: impl Fn(No
         }
         let links = open.tree.messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
-        let header = store::encode_group(&mut open.space, open.libver, &links, &common(node))?;
-        addresses.insert(id, place(open, id, &header)?);
+        let (track_order, phase_change) = (node.track_order, node.phase_change);
+        let group = GroupLinks { links: &links, track_order, phase_change, tables: &tables };
+        let group = store::encode_group(&mut open.space, open.libver, &group, &node.common(open.time))?;
+        let at = place(open, id, &group.header)?;
+        addresses.insert(id, at);
+        tables.extend(group.table.map(|table| (at, table)));
     }
-    Ok(())
+    Ok(tables)
 }

@@ -6,6 +6,7 @@ use super::dataset::DatasetBuilder;
 use super::session::Session;
 use super::tree::{self, LinkTo, NodeId, Tree};
 use crate::error::{Context, Error, Result};
+use crate::format::libver::LibVer;
 use crate::format::message::datatype::Name;
 use std::sync::Arc;
 
@@ -59,6 +60,11 @@ impl GroupMut {
         (self.session.clone(), self.node)
     }
 
+    /// The bound of the file.
+    pub(crate) fn libver(&self) -> Result<LibVer> {
+        self.session.with(|open| Ok(open.libver))
+    }
+
     /// The path in the file.
     pub fn path(&self) -> &str {
         &self.path
@@ -102,6 +108,24 @@ impl GroupMut {
         attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
     }
 
+    /// Whether the order in which links and attributes are made is kept, so that readers can list them in it; for a group
+    /// that is still empty.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there are links or attributes already.
+    pub fn track_order(&mut self, track_order: bool) -> Result<()> {
+        self.session.with(|open| open.tree.set_track_order(self.node, track_order)).on(&self.path)
+    }
+
+    /// Up to `most` links are kept in the group's header; more go to a heap, and would come back if fewer than `fewest`
+    /// were left. Where nothing is said these are 8 and 6, as with libhdf5.
+    ///
+    /// # Errors
+    /// Of kind [`Invalid`](crate::ErrorKind::Invalid) if `most` is less than `fewest`.
+    pub fn link_phase_change(&mut self, most: u16, fewest: u16) -> Result<()> {
+        self.session.with(|open| open.tree.set_phase_change(self.node, most, fewest)).on(&self.path)
+    }
+
     /// Makes a soft link: a name for whatever is at the path `target`, if anything is.
     ///
     /// # Errors
@@ -138,6 +162,13 @@ impl GroupMut {
             tree::names(target.as_ref()).and_then(|names| self.session.with(|open| open.tree.find(here, &names)));
         let target = target.on(&self.path)?;
         self.place(path.as_ref(), |tree, group, name| tree.link_again(group, name, target).map(|()| group)).map(drop)
+    }
+
+    /// Makes a further hard link to the object at `target` below `base`.
+    pub(crate) fn link_hard_to(&mut self, name: &[u8], base: &GroupMut, target: &[u8]) -> Result<()> {
+        let names = tree::names(target).on(&base.path)?;
+        let target = self.session.with(|open| open.tree.find(base.node, &names)).on(&base.path)?;
+        self.place(name, |tree, group, name| tree.link_again(group, name, target).map(|()| group)).map(drop)
     }
 
     fn link(&mut self, path: &[u8], to: LinkTo) -> Result<()> {

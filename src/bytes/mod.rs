@@ -173,6 +173,13 @@ pub(crate) fn write_sized(value: &u64, width: usize) -> BinResult<()> {
 
 /// Reads `width` bytes; all ones is `None` whatever the width. Widths above 8 are legal while the high bytes are zero.
 fn read_uint<R: Read>(reader: &mut R, width: usize, at: u64) -> BinResult<Option<u64>> {
+    // What nearly every file has.
+    if width == 8 {
+        let mut bytes = [0; 8];
+        reader.read_exact(&mut bytes)?;
+        let value = u64::from_le_bytes(bytes);
+        return Ok((value != u64::MAX).then_some(value));
+    }
     let mut bytes = [0; 32];
     let place = bytes.get_mut(..width).ok_or_else(|| malformed(at, "an integer wider than 32 bytes"))?;
     reader.read_exact(place)?;
@@ -296,7 +303,7 @@ pub(crate) fn seal(bytes: &mut Vec<u8>) {
 
 /// The bytes before the first NUL, or all of them (fields that fill their place completely have none).
 pub(crate) fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|&b| b == 0).next().unwrap_or_default()
+    std::ffi::CStr::from_bytes_until_nul(bytes).map_or(bytes, std::ffi::CStr::to_bytes)
 }
 
 #[cfg(test)]

@@ -56,6 +56,10 @@ macro_rules! compound {
                 ])
             }
 
+            fn blank() -> ::std::option::Option<Self> {
+                ::std::option::Option::Some($name { $($field: <$type as $crate::Element>::blank()?,)* })
+            }
+
             fn from_stored(stored: $crate::compound::Stored<'_>) -> $crate::Result<::std::vec::Vec<Self>> {
                 let native = ($(stored.native::<$type>($crate::compound!(@name $field $($text)?)),)*);
                 if let ($(::std::option::Option::Some($field),)*) = native {
@@ -216,6 +220,11 @@ impl<T: Element, const N: usize> Element for [T; N] {
         Datatype::Array { dims: vec![N as u32], base: Box::new(T::datatype()) }
     }
 
+    fn blank() -> Option<Self> {
+        let blank = T::blank()?;
+        Some(std::array::from_fn(|_| blank.clone()))
+    }
+
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
         let byte = Datatype::integer(1, false);
         let (base, n) = match stored.datatype {
@@ -248,6 +257,7 @@ impl<T: Element, const N: usize> Element for [T; N] {
         }
     }
 
+    #[inline]
     fn from_native(bytes: &[u8]) -> Option<Self> {
         T::array_from_native(bytes)
     }

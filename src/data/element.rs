@@ -72,6 +72,12 @@ pub trait Element: Sized + Clone + Send + Sync {
     #[doc(hidden)]
     fn to_stored(values: &[Self], datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()>;
 
+    /// Some value: it stands where a read that failed has none.
+    #[doc(hidden)]
+    fn blank() -> Option<Self> {
+        None
+    }
+
     /// `n` values whose bytes may be filled as they are stored, if elements of `datatype` look so in memory.
     #[doc(hidden)]
     fn in_place(_datatype: &Datatype, _n: usize) -> Option<Vec<Self>> {
@@ -179,6 +185,10 @@ macro_rules! number_element {
                 Ok(())
             }
 
+            fn blank() -> Option<Self> {
+                Some(<$t as Numeric>::ZERO)
+            }
+
             fn in_place(datatype: &Datatype, n: usize) -> Option<Vec<Self>> {
                 (cfg!(target_endian = "little") && *datatype == Self::datatype()).then(|| vec![<$t as Numeric>::ZERO; n])
             }
@@ -187,14 +197,18 @@ macro_rules! number_element {
                 *datatype == Self::datatype()
             }
 
+            #[inline]
             fn from_native(bytes: &[u8]) -> Option<Self> {
                 bytes.first_chunk().map(|b| <$t>::from_le_bytes(*b))
             }
 
+            #[inline]
             fn array_from_native<const N: usize>(bytes: &[u8]) -> Option<[Self; N]> {
                 let mut array = [<$t as Numeric>::ZERO; N];
-                for (to, from) in array.iter_mut().zip(bytes.chunks_exact(size_of::<$t>())) {
-                    *to = Self::from_native(from)?;
+                let all: &mut [u8] = bytemuck::must_cast_slice_mut(&mut array);
+                all.copy_from_slice(bytes.get(..all.len())?);
+                if cfg!(target_endian = "big") {
+                    array.iter_mut().for_each(|v| *v = <$t>::from_le_bytes(v.to_ne_bytes()));
                 }
                 Some(array)
             }
@@ -241,6 +255,10 @@ impl Element for bool {
         Datatype::Enumeration { base: Box::new(Datatype::integer(1, true)), members }
     }
 
+    fn blank() -> Option<Self> {
+        Some(false)
+    }
+
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
         // PyTables stores truth values as bit fields, others as plain integers.
         let numbers = match stored.datatype {
@@ -274,10 +292,14 @@ impl Element for String {
         Datatype::text(crate::bytes::Widths::EIGHT)
     }
 
+    fn blank() -> Option<Self> {
+        Some(String::new())
+    }
+
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
         match stored.datatype {
             Datatype::VariableString { .. } => variable_strings(stored),
-            _ => stored.elements().map(|e| text(string_bytes(stored, e)?.into_owned())).collect(),
+            _ => stored.elements().map(|e| text_of(&string_bytes(stored, e)?)).collect(),
         }
     }
 
@@ -293,6 +315,10 @@ impl Element for String {
 impl Element for Vec<u8> {
     fn datatype() -> Datatype {
         Datatype::Sequence { base: Box::new(Datatype::integer(1, false)), size: 16 }
+    }
+
+    fn blank() -> Option<Self> {
+        Some(Vec::new())
     }
 
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
@@ -329,7 +355,7 @@ fn variable_strings(stored: Stored<'_>) -> Result<Vec<String>> {
         let mut strings = Vec::with_capacity(elements.len() / size);
         stored.heap.for_each(elements, size, 1, &mut |_, bytes| {
             // Some writers count the terminator.
-            strings.push(text(crate::bytes::until_nul(bytes).to_vec())?);
+            strings.push(text_of(crate::bytes::until_nul(bytes))?);
             Ok(())
         })?;
         Ok(strings)
@@ -347,6 +373,10 @@ fn variable_strings(stored: Stored<'_>) -> Result<Vec<String>> {
 impl Element for Reference {
     fn datatype() -> Datatype {
         Datatype::Reference { kind: ReferenceKind::Object, size: 8 }
+    }
+
+    fn blank() -> Option<Self> {
+        Some(Reference::Null)
     }
 
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
@@ -388,11 +418,16 @@ pub(crate) fn trimmed(field: &[u8], padding: Padding) -> &[u8] {
     }
 }
 
-fn text(bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes).map_err(|e| {
-        let shown = String::from_utf8_lossy(e.as_bytes()).into_owned();
-        Error::mismatch(format!("{shown:?} is not UTF-8; read it as bytes"))
-    })
+/// Checked before it is copied: the copy of what is not wanted would have to be given back.
+#[inline]
+fn text_of(bytes: &[u8]) -> Result<String> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => {
+            let shown = String::from_utf8_lossy(bytes).into_owned();
+            Err(Error::mismatch(format!("{shown:?} is not UTF-8; read it as bytes")))
+        }
+    }
 }
 
 /// Appends one string as an element of `datatype`.

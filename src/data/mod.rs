@@ -5,6 +5,7 @@ pub(crate) mod compound;
 pub(crate) mod convert;
 pub(crate) mod element;
 pub(crate) mod float;
+pub(crate) mod gather;
 pub(crate) mod number;
 pub(crate) mod region;
 pub(crate) mod selection;

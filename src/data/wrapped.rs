@@ -48,6 +48,10 @@ macro_rules! clamped {
                 <$t>::datatype()
             }
 
+            fn blank() -> Option<Self> {
+                Some(<Self as Numeric>::ZERO)
+            }
+
             fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {
                 let no_number = || Error::mismatch(format!("elements are {}, no numbers", stored.datatype));
                 number::convert(stored.bytes, stored.datatype).ok_or_else(no_number)?
@@ -80,6 +84,10 @@ pub struct VarLen<T>(pub Vec<T>);
 impl<T: Element> Element for VarLen<T> {
     fn datatype() -> Datatype {
         Datatype::Sequence { base: Box::new(T::datatype()), size: 16 }
+    }
+
+    fn blank() -> Option<Self> {
+        Some(VarLen(Vec::new()))
     }
 
     fn from_stored(stored: Stored<'_>) -> Result<Vec<Self>> {

@@ -9,6 +9,7 @@ use super::header::Header;
 use crate::bytes::{Address, Widths, zeroed};
 use crate::data::selection::Selection;
 use crate::error::{Error, Result};
+use crate::format::libver::LibVer;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::Datatype;
 use crate::format::message::kind;
@@ -57,7 +58,7 @@ impl Data {
         if header.find(kind::EXTERNAL_FILES).is_some() {
             return Err(Error::unsupported("writing elements that are in external files"));
         }
-        let raw = RawData::load(&header, reader, &dataspace, datatype.size())?;
+        let raw = RawData::load(&header, reader, &dataspace, datatype.size(), false)?;
         let form = match &raw.layout {
             Layout::Compact(data) => Form::Compact(data.clone()),
             Layout::Contiguous { address, .. } => Form::Contiguous { address: *address, changes: BTreeMap::new() },
@@ -151,7 +152,7 @@ impl Data {
             header.set(kind::LAYOUT, 0, layout.encode(W)?);
         }
         if matches!(self.form, Form::Chunked(_)) {
-            header.set(kind::DATASPACE, 0, self.dataspace.encode(W)?);
+            header.set(kind::DATASPACE, 0, self.dataspace.encode(W, LibVer::default())?);
         }
         Ok(patches)
     }

@@ -147,7 +147,8 @@ struct NodePrefix {
 /// A node's records, and between and around them its children (none in a leaf).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
-    pub(crate) records: Vec<Vec<u8>>,
+    /// One behind the other.
+    pub(crate) records: Vec<u8>,
     pub(crate) children: Vec<Child>,
 }
 
@@ -174,8 +175,7 @@ pub(crate) fn decode_node(
     let split = usize::from(records) * levels.record_size;
     let (front, back) =
         covered[used..].split_at_checked(split).ok_or_else(|| wrong("ends before its last record".into()))?;
-    let mut node =
-        Node { records: front.chunks(levels.record_size).map(<[u8]>::to_vec).collect(), children: Vec::new() };
+    let mut node = Node { records: front.to_vec(), children: Vec::new() };
     if level > 0 {
         for pointer in back.chunks_exact(levels.pointer_size(level)).take(usize::from(records) + 1) {
             let widths = (w, levels.count_width(), levels.total_width(level));

@@ -251,7 +251,15 @@ impl FractalHeap {
         }
         match flags >> 4 & 3 {
             0 => {
-                let (id, _) = bytes::decode::<ManagedId>(rest, (self.offset_width(), self.length_width()), ID)?;
+                let (offset, length) = (self.offset_width(), self.length_width());
+                // Millions of them are decoded in a row.
+                if let Some((a, b)) =
+                    rest.get(..offset + length).filter(|_| offset <= 8 && length <= 8).map(|r| r.split_at(offset))
+                {
+                    let number = |b: &[u8]| b.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b));
+                    return Ok(HeapObject::Managed { offset: number(a), length: number(b) });
+                }
+                let (id, _) = bytes::decode::<ManagedId>(rest, (offset, length), ID)?;
                 Ok(HeapObject::Managed { offset: id.offset, length: id.length })
             }
             1 => {

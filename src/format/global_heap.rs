@@ -56,24 +56,36 @@ pub(crate) fn decode_size(bytes: &[u8], w: Widths) -> Result<u64> {
 
 /// Where each object of a whole collection lies in it: index and range, in the order of their places.
 pub(crate) fn decode_objects(bytes: &[u8], w: Widths) -> Result<Vec<(u16, Range<usize>)>> {
-    let mut objects = Vec::new();
+    let mut objects = Vec::with_capacity(bytes.len() / 40);
     let mut at = header_size(w) as usize;
     // A tail too short for an object's header is free space without one.
     while let Some(rest) = bytes.get(at..).filter(|r| r.len() as u64 >= object_header_size(w)) {
-        let (object, _) = bytes::decode::<ObjectHeader>(rest, w, STRUCTURE)?;
-        if object.index == 0 {
+        let (index, size) = decode_object(rest, w)?;
+        if index == 0 {
             break;
         }
         let start = at + object_header_size(w) as usize;
-        let end = usize::try_from(object.size).ok().and_then(|n| start.checked_add(n)).filter(|&e| e <= bytes.len());
+        let end = usize::try_from(size).ok().and_then(|n| start.checked_add(n)).filter(|&e| e <= bytes.len());
         let end = end.ok_or_else(|| {
-            Error::damaged(format!("object {} of {} bytes runs past the end", object.index, object.size))
-                .in_structure(STRUCTURE)
+            Error::damaged(format!("object {index} of {size} bytes runs past the end")).in_structure(STRUCTURE)
         })?;
-        objects.push((object.index, start..end));
+        objects.push((index, start..end));
         at = padded_to_8(end as u64).map_or(usize::MAX, |n| n as usize);
     }
     Ok(objects)
+}
+
+/// Index and size of the object whose header `bytes` begins with.
+fn decode_object(bytes: &[u8], w: Widths) -> Result<(u16, u64)> {
+    // As with references to them, nearly all look like this.
+    if let (8, Some(&[a, b, _, _, _, _, _, _, ref size @ ..])) = (w.length, bytes.first_chunk::<16>()) {
+        let size = size.first_chunk().map_or(u64::MAX, |s| u64::from_le_bytes(*s));
+        if size != u64::MAX {
+            return Ok((u16::from_le_bytes([a, b]), size));
+        }
+    }
+    let (object, _) = bytes::decode::<ObjectHeader>(bytes, w, STRUCTURE)?;
+    Ok((object.index, object.size))
 }
 
 /// Builds one collection. Objects get the indexes 1, 2, 3 ….
@@ -137,7 +149,16 @@ pub(crate) struct HeapId {
 }
 
 impl HeapId {
+    #[inline]
     pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<HeapId> {
+        // Millions of them are decoded in a row, and nearly all look like this.
+        if let (Widths::EIGHT, Some((at, [a, b, c, d, ..]))) = (w, bytes.split_first_chunk::<8>()) {
+            let at = u64::from_le_bytes(*at);
+            return Ok(HeapId {
+                collection: (at != u64::MAX).then_some(Address(at)),
+                index: u32::from_le_bytes([*a, *b, *c, *d]),
+            });
+        }
         Ok(bytes::decode(bytes, w, "global heap reference")?.0)
     }
 }
@@ -158,6 +179,22 @@ mod tests {
         let objects = decode_objects(&bytes, Widths::EIGHT).unwrap();
         let data: Vec<_> = objects.iter().map(|(i, r)| (*i, &bytes[r.clone()])).collect();
         assert_eq!(data, [(1, &b"one"[..]), (2, b""), (3, b"three...")]);
+    }
+
+    #[test]
+    fn what_is_decoded_by_hand_is_what_the_declaration_says() {
+        for (at, index) in [(0u64, 0u32), (4096, 7), (u64::MAX, 1 << 20)] {
+            let bytes = [&at.to_le_bytes()[..], &index.to_le_bytes(), &[9]].concat();
+            let (declared, _) = bytes::decode::<HeapId>(&bytes, Widths::EIGHT, "test").unwrap();
+            assert_eq!(HeapId::decode(&bytes, Widths::EIGHT).unwrap(), declared);
+            assert!(HeapId::decode(&bytes[..11], Widths::EIGHT).is_err());
+        }
+        for size in [0u64, 100, 1 << 40] {
+            let bytes = [&[7, 1, 2, 3, 0, 0, 0, 0][..], &size.to_le_bytes()].concat();
+            let (declared, _) = bytes::decode::<ObjectHeader>(&bytes, Widths::EIGHT, "test").unwrap();
+            assert_eq!(decode_object(&bytes, Widths::EIGHT).unwrap(), (declared.index, declared.size));
+        }
+        assert!(decode_object(&[0xff; 16], Widths::EIGHT).is_err());
     }
 
     #[test]

@@ -55,11 +55,11 @@ impl Tree {
         let mut count = self.header.root_records;
         for level in (0..=self.depth()).rev() {
             let node = self.node(at, level, count)?;
-            let mut next = node.records.len();
-            for (i, record) in node.records.iter().enumerate() {
+            let mut next = count.into();
+            for (i, record) in node.records.chunks_exact(self.record_size()).enumerate() {
                 match compare(record)? {
                     Ordering::Less => {}
-                    Ordering::Equal => return Ok(Some(record.clone())),
+                    Ordering::Equal => return Ok(Some(record.to_vec())),
                     Ordering::Greater => {
                         next = i;
                         break;
@@ -86,7 +86,9 @@ pub(crate) struct Records {
 struct Level {
     level: usize,
     children: std::vec::IntoIter<Child>,
-    records: std::vec::IntoIter<Vec<u8>>,
+    records: Vec<u8>,
+    /// Where in them the next one begins.
+    next: usize,
     /// Whether a child is next.
     child_next: bool,
 }
@@ -94,21 +96,19 @@ struct Level {
 impl Records {
     fn push(&mut self, at: Address, level: usize, records: u16) -> Result<()> {
         let node = self.tree.node(at, level, records)?;
-        let (children, records) = (node.children.into_iter(), node.records.into_iter());
-        self.stack.push(Level { level, children, records, child_next: level > 0 });
+        let (children, records) = (node.children.into_iter(), node.records);
+        self.stack.push(Level { level, children, records, next: 0, child_next: level > 0 });
         Ok(())
     }
-}
 
-impl Iterator for Records {
-    type Item = Result<Vec<u8>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    /// Goes on to the next record: where it begins in the node on top of the stack.
+    fn advance(&mut self) -> Option<Result<usize>> {
         if let Some((at, count)) = self.root.take()
             && let Err(e) = self.push(at, self.tree.depth(), count)
         {
             return Some(Err(e));
         }
+        let size = self.tree.record_size();
         loop {
             let top = self.stack.last_mut()?;
             if top.child_next {
@@ -121,15 +121,30 @@ impl Iterator for Records {
                 }
                 continue;
             }
-            match top.records.next() {
-                Some(record) => {
-                    top.child_next = top.level > 0;
-                    return Some(Ok(record));
-                }
-                None => {
-                    self.stack.pop();
-                }
+            if top.records.len() - top.next >= size {
+                top.child_next = top.level > 0;
+                top.next += size;
+                return Some(Ok(top.next - size));
             }
+            self.stack.pop();
         }
+    }
+
+    /// The next record where it lies.
+    pub(crate) fn next_record(&mut self) -> Option<Result<&[u8]>> {
+        let start = match self.advance()? {
+            Ok(start) => start,
+            Err(e) => return Some(Err(e)),
+        };
+        let size = self.tree.record_size();
+        self.stack.last()?.records.get(start..start + size).map(Ok)
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_record().map(|record| record.map(<[u8]>::to_vec))
     }
 }

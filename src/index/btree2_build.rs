@@ -67,7 +67,7 @@ mod tests {
         let used = levels.used_size(level, child.records) as usize;
         let node = decode_node(&file[start..start + used], 5, level, child.records, levels, W).unwrap();
         let before = found.len();
-        let mut records = node.records.into_iter();
+        let mut records = node.records.chunks_exact(11).map(<[u8]>::to_vec);
         for below in &node.children {
             walk(file, below, level - 1, levels, found);
             found.extend(records.next());

@@ -42,28 +42,35 @@ impl Objects {
 
     /// The object that `id` names.
     pub(crate) fn get(&mut self, id: &[u8]) -> Result<Vec<u8>> {
+        self.with(id, |data| Ok(data.to_vec()))
+    }
+
+    /// Uses the object that `id` names, where it lies.
+    pub(crate) fn with<T>(&mut self, id: &[u8], use_it: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
         match self.heap.decode_id(id)? {
-            HeapObject::Tiny(data) => Ok(data),
-            HeapObject::Managed { offset, length } => self.managed(offset, length),
+            HeapObject::Tiny(data) => use_it(&data),
+            HeapObject::Managed { offset, length } => use_it(self.managed(offset, length)?),
             HeapObject::Huge { key } => {
                 let huge = self.find_huge(key)?;
-                self.huge(huge)
+                use_it(&self.huge(huge)?)
             }
-            HeapObject::HugeAt(huge) => self.huge(huge),
+            HeapObject::HugeAt(huge) => use_it(&self.huge(huge)?),
         }
     }
 
-    fn managed(&mut self, offset: u64, length: u64) -> Result<Vec<u8>> {
+    fn managed(&mut self, offset: u64, length: u64) -> Result<&[u8]> {
         let wrong = |what: String| Error::damaged(what).in_structure("fractal heap ID");
-        let (start, block) = match &self.last {
-            Some((start, block)) if offset >= *start && offset - start < block.len() as u64 => (*start, block.clone()),
-            _ => self.direct_at(offset)?,
+        let known = |last: &Option<(u64, Arc<Vec<u8>>)>| {
+            last.as_ref().is_some_and(|(start, block)| offset.wrapping_sub(*start) < block.len() as u64)
         };
-        let from = offset.checked_sub(start).and_then(|o| usize::try_from(o).ok());
+        if !known(&self.last) {
+            self.last = Some(self.direct_at(offset)?);
+        }
+        let (start, block) = self.last.as_ref().ok_or_else(|| wrong("no block".into()))?;
+        let from = offset.checked_sub(*start).and_then(|o| usize::try_from(o).ok());
         let from = from.filter(|&o| o >= self.heap.direct_prefix_size());
         let data = from.and_then(|o| block.get(o..)?.get(..usize::try_from(length).ok()?));
-        let data = data.ok_or_else(|| wrong(format!("{length} bytes at {offset} leave their block")))?;
-        Ok(data.to_vec())
+        data.ok_or_else(|| wrong(format!("{length} bytes at {offset} leave their block")))
     }
 
     /// The direct block that `offset` lies in, and where it begins.
@@ -84,9 +91,7 @@ impl Objects {
                     step = next;
                 }
                 Step::Direct { address, size, start, filtered } => {
-                    let block = self.direct(address, size, start, filtered)?;
-                    self.last = Some((start, block.clone()));
-                    return Ok((start, block));
+                    return Ok((start, self.direct(address, size, start, filtered)?));
                 }
             }
         }

@@ -4,7 +4,7 @@ use crate::bytes::Address;
 use crate::data::convert::unmark;
 use crate::data::element::{Each, HeapBytes, HeapReader};
 use crate::error::{Context, Error, Result};
-use crate::format::global_heap::{HeapId, decode_objects, decode_size, header_size};
+use crate::format::global_heap::{HeapId, MIN_SIZE, decode_objects, decode_size, header_size};
 use crate::format::message::datatype::ReferenceKind;
 use crate::format::reference::{Element, Reference, decode_element};
 use crate::io::Reader;
@@ -20,9 +20,12 @@ const GENERATION: u64 = 16 << 20;
 
 /// A parsed collection.
 struct Collection {
+    /// Those of the page that it lies in, if it lies in one.
     bytes: Arc<[u8]>,
-    /// Sorted by index.
+    /// Where its objects lie in `bytes`, sorted by index.
     objects: Vec<(u16, Range<usize>)>,
+    /// What it counts for among those that are kept.
+    cost: u64,
 }
 
 impl Collection {
@@ -73,8 +76,15 @@ impl GlobalHeap {
         let size = decode_size(&head, w).at(at.get())?;
         let bytes = reader.metadata(at, size).in_structure(STRUCTURE)?;
         let mut objects = decode_objects(&bytes, w).at(at.get())?;
-        objects.sort_by_key(|o| o.0);
-        let collection = Arc::new(Collection { bytes: Arc::from(&bytes[..]), objects });
+        if !objects.is_sorted_by_key(|o| o.0) {
+            objects.sort_by_key(|o| o.0);
+        }
+        let (bytes, place) = bytes.into_shared();
+        for (_, range) in &mut objects {
+            *range = range.start + place.start..range.end + place.start;
+        }
+        // One may keep a page alive that is several times its size.
+        let collection = Arc::new(Collection { bytes, objects, cost: size.max(MIN_SIZE) });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(at, collection.clone());
         Ok(collection)
     }
@@ -86,7 +96,7 @@ fn not_there(id: HeapId, at: Address) -> Error {
 
 impl Kept {
     fn insert(&mut self, at: Address, collection: Arc<Collection>) {
-        self.young_bytes += collection.bytes.len() as u64;
+        self.young_bytes += collection.cost;
         self.young.insert(at, collection);
         if self.young_bytes > GENERATION {
             self.old = std::mem::take(&mut self.young);
@@ -121,8 +131,9 @@ impl<'a> HeapView<'a> {
 
     /// The object, if the element is marked as one of another file.
     fn of_another_file(&self, id: HeapId) -> Option<Result<HeapBytes>> {
+        let others = self.others?;
         let (file, address) = unmark(id.collection?.get());
-        Some(self.others?.object(file?, HeapId { collection: Some(Address(address)), ..id }))
+        Some(others.object(file?, HeapId { collection: Some(Address(address)), ..id }))
     }
 
     /// Refuses what is more than one call may give out.
@@ -137,86 +148,106 @@ impl<'a> HeapView<'a> {
     }
 }
 
-/// The collection that the element before was in: most of the time it is that of the next one, too.
-type Last = Option<(Address, Arc<Collection>)>;
-
-/// Where the bytes of a variable-length element are.
-enum Place {
-    /// In the collection of [`Last`].
-    Here(Range<usize>),
-    There(HeapBytes),
+/// Variable-length elements that are looked up one after the other.
+struct Finder<'v> {
+    view: &'v HeapView<'v>,
+    /// Bytes of an element of a sequence.
+    size: u64,
+    /// The most bytes that one call may give out, and those that it has given.
+    most: u64,
+    given: u64,
+    /// The collection that the element before was in: most of the time it is that of the next one, too.
+    last: Option<(Address, Arc<Collection>)>,
 }
 
-impl Place {
-    fn range(&mut self) -> &mut Range<usize> {
-        match self {
-            Place::Here(range) => range,
-            Place::There(bytes) => &mut bytes.range,
-        }
+impl<'v> Finder<'v> {
+    fn new(view: &'v HeapView<'v>, size: u64) -> Finder<'v> {
+        let most = view.reader.limits().max_vlen_bytes;
+        Finder { view, size, most, given: view.given.load(Relaxed), last: None }
     }
-}
 
-impl HeapView<'_> {
-    /// The number of elements that a variable-length element stands for, and where they are; `None` where there are none.
-    /// `given` counts the bytes handed out.
-    fn find(&self, element: &[u8], size: u64, last: &mut Last, given: &mut u64) -> Result<Option<(u64, Place)>> {
-        let wrong = |what: String| Error::damaged(what).in_structure("variable-length element");
-        let (length, id) = element.split_first_chunk::<4>().ok_or_else(|| wrong("too short".into()))?;
+    /// The number of elements that a variable-length element stands for, and the object that holds them; `None` where
+    /// there are none.
+    #[inline]
+    fn decode(&self, element: &[u8]) -> Result<Option<(u64, Address, HeapId)>> {
+        let Some((length, id)) = element.split_first_chunk::<4>() else {
+            return Err(Error::damaged("too short").in_structure("variable-length element"));
+        };
         // The length decides: a null element and an empty one look different, and are the same.
         let count = u64::from(u32::from_le_bytes(*length));
         if count == 0 {
             return Ok(None);
         }
-        let id = HeapId::decode(id, self.reader.widths())?;
-        let Some(at) = id.collection.filter(|a| a.get() != 0) else {
-            return Ok(None);
+        let id = HeapId::decode(id, self.view.reader.widths())?;
+        Ok(id.collection.filter(|a| a.get() != 0).map(|at| (count, at, id)))
+    }
+
+    /// The object of this file's heap: where it lies in the bytes of its collection.
+    #[inline]
+    fn here(&mut self, at: Address, id: HeapId) -> Result<(&Arc<[u8]>, Range<usize>)> {
+        if self.last.as_ref().is_none_or(|(known, _)| *known != at) {
+            self.last = Some((at, self.view.heap.collection(self.view.reader, at)?));
+        }
+        let object = self.last.as_ref().and_then(|(_, c)| Some((&c.bytes, c.range(id.index)?)));
+        object.ok_or_else(|| not_there(id, at))
+    }
+
+    /// The part of an object that its element speaks of. Counts what is given out.
+    #[inline]
+    fn part(&mut self, count: u64, object: usize) -> Result<usize> {
+        let size = self.size;
+        let Some(bytes) = count.checked_mul(size).filter(|&n| n <= object as u64) else {
+            let message = format!("{count} elements of {size} bytes in {object}");
+            return Err(Error::damaged(message).in_structure("variable-length element"));
         };
-        let mut place = match (self.of_another_file(id), &mut *last) {
-            (Some(object), _) => Place::There(object?),
-            (None, Some((known, collection))) if *known == at => {
-                Place::Here(collection.range(id.index).ok_or_else(|| not_there(id, at))?)
-            }
-            (None, last) => {
-                let collection = &last.insert((at, self.heap.collection(self.reader, at)?)).1;
-                Place::Here(collection.range(id.index).ok_or_else(|| not_there(id, at))?)
-            }
-        };
-        let range = place.range();
-        let bytes = count.checked_mul(size).filter(|&n| n <= range.len() as u64);
-        let bytes = bytes.ok_or_else(|| wrong(format!("{count} elements of {size} bytes in {}", range.len())))?;
-        range.end = range.start + bytes as usize;
-        *given = given.saturating_add(bytes);
-        self.check_given(*given)?;
-        Ok(Some((count, place)))
+        self.given = self.given.saturating_add(bytes);
+        if self.given > self.most {
+            self.view.check_given(self.given)?;
+        }
+        Ok(bytes as usize)
     }
 }
 
 impl HeapReader for HeapView<'_> {
     fn sequence(&self, element: &[u8], size: u64) -> Result<(u64, HeapBytes)> {
-        let (mut last, before) = (None, self.given.load(Relaxed));
-        let mut given = before;
-        let found = self.find(element, size, &mut last, &mut given)?;
-        self.given.fetch_add(given - before, Relaxed);
-        Ok(match (found, last) {
-            (Some((count, Place::Here(range))), Some((_, collection))) => {
-                (count, HeapBytes { collection: collection.bytes.clone(), range })
+        let mut finder = Finder::new(self, size);
+        let before = finder.given;
+        let Some((count, at, id)) = finder.decode(element)? else {
+            return Ok((0, HeapBytes::empty()));
+        };
+        let mut found = match self.of_another_file(id) {
+            Some(object) => object?,
+            None => {
+                let (collection, range) = finder.here(at, id)?;
+                HeapBytes { collection: collection.clone(), range }
             }
-            (Some((count, Place::There(bytes))), _) => (count, bytes),
-            _ => (0, HeapBytes::empty()),
-        })
+        };
+        found.range.end = found.range.start + finder.part(count, found.range.len())?;
+        self.given.fetch_add(finder.given - before, Relaxed);
+        Ok((count, found))
     }
 
     fn for_each(&self, elements: &[u8], element: usize, size: u64, each: Each<'_>) -> Result<()> {
-        let (mut last, before) = (None, self.given.load(Relaxed));
-        let mut given = before;
+        let mut finder = Finder::new(self, size);
+        let before = finder.given;
         for element in elements.chunks_exact(element.max(1)) {
-            match (self.find(element, size, &mut last, &mut given)?, &last) {
-                (Some((count, Place::Here(range))), Some((_, collection))) => each(count, &collection.bytes[range])?,
-                (Some((count, Place::There(bytes))), _) => each(count, &bytes)?,
-                _ => each(0, &[])?,
+            let Some((count, at, id)) = finder.decode(element)? else {
+                each(0, &[])?;
+                continue;
+            };
+            if let Some(object) = self.of_another_file(id) {
+                let object = object?;
+                let length = finder.part(count, object.len())?;
+                each(count, &object[..length])?;
+                continue;
+            }
+            let (_, range) = finder.here(at, id)?;
+            let length = finder.part(count, range.len())?;
+            if let Some((_, collection)) = &finder.last {
+                each(count, &collection.bytes[range.start..range.start + length])?;
             }
         }
-        self.given.fetch_add(given - before, Relaxed);
+        self.given.fetch_add(finder.given - before, Relaxed);
         Ok(())
     }
 

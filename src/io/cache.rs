@@ -6,6 +6,7 @@
 use super::Source;
 use crate::error::Result;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a page: one request fetches the structures that stand together, as libhdf5 places them.
@@ -17,8 +18,29 @@ const SHARDS: usize = 8;
 
 #[derive(Default)]
 struct Shard {
-    young: HashMap<u64, Arc<[u8]>>,
-    old: HashMap<u64, Arc<[u8]>>,
+    young: Pages,
+    old: Pages,
+}
+
+type Pages = HashMap<u64, Arc<[u8]>, BuildHasherDefault<ByNumber>>;
+
+/// Spreads the numbers of pages. Who makes them collide in a table of a few hundred gains nothing: a hash that cannot be
+/// foreseen costs more than all else of a look-up.
+#[derive(Default)]
+struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&b| self.write_u64(b.into()));
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0 ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// The pages of one source.
@@ -44,9 +66,10 @@ impl PageCache {
         }
         // Fetched without the lock: two threads may fetch the same page, which costs time and nothing else.
         let position = number * PAGE;
-        let mut bytes = vec![0; size.saturating_sub(position).min(PAGE) as usize];
-        source.read_at(position, &mut bytes)?;
-        let page: Arc<[u8]> = bytes.into();
+        let mut page: Arc<[u8]> = std::iter::repeat_n(0, size.saturating_sub(position).min(PAGE) as usize).collect();
+        if let Some(bytes) = Arc::get_mut(&mut page) {
+            source.read_at(position, bytes)?;
+        }
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         shard.young.insert(number, page.clone());
         if shard.young.len() as u64 * PAGE * SHARDS as u64 > GENERATION {

@@ -57,6 +57,20 @@ pub(crate) enum Block<'a> {
     Owned(Vec<u8>),
 }
 
+impl Block<'_> {
+    /// The bytes for everybody who wants them: those of a whole page, and where they lie in it, or a copy.
+    pub(crate) fn into_shared(self) -> (Arc<[u8]>, Range<usize>) {
+        match self {
+            Block::Borrowed(bytes) => (bytes.into(), 0..bytes.len()),
+            Block::Page(page, range) => (page, range),
+            Block::Owned(bytes) => {
+                let range = 0..bytes.len();
+                (bytes.into(), range)
+            }
+        }
+    }
+}
+
 impl Deref for Block<'_> {
     type Target = [u8];
 

@@ -46,7 +46,11 @@ pub(crate) fn all(header: &ObjectHeader, reader: &Reader) -> Result<Vec<Result<R
         records.sort_by_cached_key(|r| r.as_ref().ok().map(|r| r.iter().take(8).rev().copied().collect::<Vec<u8>>()));
         found.extend(records.into_iter().map(|record| from_heap(reader, header, &mut objects, &record?)));
     }
-    found.sort_by_cached_key(|a| a.as_ref().ok().map(|a| a.name.clone()));
+    // Errors first.
+    found.sort_by(|a, b| match (a, b) {
+        (Ok(a), Ok(b)) => a.name.cmp(&b.name),
+        _ => a.is_ok().cmp(&b.is_ok()),
+    });
     Ok(found)
 }
 

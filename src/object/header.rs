@@ -65,8 +65,12 @@ impl ObjectHeader {
         let first = reader.metadata(address, prefix.first_chunk_size())?;
         prefix.verify_first(&first)?;
         let range = prefix.messages.start as usize..prefix.messages.end as usize;
-        let mut header = ObjectHeader { address, prefix, messages: Vec::new(), bytes: Vec::new(), chunks: 0, free: 0 };
+        let (bytes, messages) = (Vec::with_capacity(first.len()), Vec::with_capacity(first.len() / 32));
+        let mut header = ObjectHeader { address, prefix, messages, bytes, chunks: 0, free: 0 };
         let mut pending = header.add_chunk(&first, range, reader.widths())?;
+        if pending.is_empty() {
+            return Ok(header);
+        }
         let whole = address.get()..address.get() + first.len() as u64;
         let mut seen = Vec::from_iter(Some(whole));
         // A continuation may stand in a continuation. Chunks that overlap are a loop, or soon one.
@@ -92,22 +96,23 @@ impl ObjectHeader {
 
     /// Takes in the messages of a chunk; returns the continuations that it names.
     fn add_chunk(&mut self, chunk: &[u8], range: Range<usize>, w: Widths) -> Result<Vec<Continuation>> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(chunk);
-        self.chunks += 1;
+        let ObjectHeader { prefix, messages, bytes, chunks, free, .. } = self;
+        let start = bytes.len();
+        bytes.extend_from_slice(chunk);
+        *chunks += 1;
         let mut continuations = Vec::new();
-        for envelope in self.prefix.envelopes(chunk, range)? {
+        prefix.for_each_envelope(chunk, range, |envelope| {
             let body = start + envelope.body.start..start + envelope.body.end;
             match envelope.kind {
                 kind::NIL => {
-                    self.free += envelope.body.len() as u64;
-                    continue;
+                    *free += envelope.body.len() as u64;
+                    return Ok(());
                 }
                 kind::CONTINUATION => {
-                    continuations.push(decode::<Continuation>(&self.bytes[body], w, "continuation message")?.0);
-                    continue;
+                    continuations.push(decode::<Continuation>(&bytes[body], w, "continuation message")?.0);
+                    return Ok(());
                 }
-                kind::REFERENCE_COUNT if self.prefix.version == 1 => {
+                kind::REFERENCE_COUNT if prefix.version == 1 => {
                     return Err(Error::damaged("a reference count message, which version 1 cannot have"));
                 }
                 unknown if (unknown >= kind::UNASSIGNED || unknown == kind::BOGUS) && envelope.flags & 0x80 != 0 => {
@@ -116,8 +121,9 @@ impl ObjectHeader {
                 _ => {}
             }
             let Envelope { kind, flags, order, .. } = envelope;
-            self.messages.push(Message { kind, flags, order, body });
-        }
+            messages.push(Message { kind, flags, order, body });
+            Ok(())
+        })?;
         Ok(continuations)
     }
 

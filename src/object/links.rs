@@ -72,25 +72,27 @@ pub(crate) fn all(
     if order == Order::Creation && !tracks_order(header, reader)? {
         return Err(Error::mismatch("the group does not track the order in which its links were made"));
     }
-    let w = reader.widths();
-    let messages: Box<dyn Iterator<Item = Result<Vec<u8>>>> = match place(header, reader)? {
+    let mut sorted = Unsorted::new(reader.widths());
+    match place(header, reader)? {
         // Symbol tables are sorted by name.
         Place::SymbolTable(table) => {
             return Ok(Links::Symbols(Symbols::new(reader, table, leaf_rank, internal_rank)?));
         }
-        Place::Header => Box::new(header.all(kind::LINK).map(|body| Ok(body.bytes.to_vec()))),
+        Place::Header => header.all(kind::LINK).for_each(|body| sorted.push(Ok(body.bytes))),
         Place::Heap { heap, order_index: Some(index), .. } if order == Order::Creation => {
-            return Ok(Links::Heap(Box::new(InHeap::indexed(reader, heap, open(reader, index, BY_ORDER, 8 + ID)?)?)));
+            let index = open(reader, index, BY_ORDER, 8 + ID)?;
+            return Ok(Links::Heap(Box::new(InHeap::new(reader, heap, index, false)?)));
         }
         Place::Heap { heap, name_index, .. } => {
-            let stored = InHeap::stored(reader, heap, &mut open(reader, name_index, BY_NAME, 4 + ID)?.records())?;
+            let mut stored = InHeap::new(reader, heap, open(reader, name_index, BY_NAME, 4 + ID)?, true)?;
             if order == Order::Stored {
                 return Ok(Links::Heap(Box::new(stored)));
             }
-            Box::new(stored.messages())
+            stored.batch = usize::MAX;
+            stored.for_each_message(|message| sorted.push(message));
         }
     };
-    Sorted::new(messages, w, order).map(Links::Sorted)
+    Ok(Links::Sorted(sorted.finish(order)))
 }
 
 /// The links of a new-style group as the messages that they are stored as, in no certain order.
@@ -99,8 +101,11 @@ pub(crate) fn stored(header: &ObjectHeader, reader: &Reader) -> Result<Vec<Vec<u
         Place::SymbolTable(_) => Err(Error::mismatch("an old-style group has no link messages")),
         Place::Header => Ok(header.all(kind::LINK).map(|body| body.bytes.to_vec()).collect()),
         Place::Heap { heap, name_index, .. } => {
-            let mut names = open(reader, name_index, BY_NAME, 4 + ID)?.records();
-            InHeap::stored(reader, heap, &mut names)?.messages().collect()
+            let mut messages = Vec::new();
+            let mut stored = InHeap::new(reader, heap, open(reader, name_index, BY_NAME, 4 + ID)?, true)?;
+            stored.batch = usize::MAX;
+            stored.for_each_message(|message| messages.push(message.map(<[u8]>::to_vec)));
+            messages.into_iter().collect()
         }
     }
 }
@@ -118,39 +123,76 @@ fn open(reader: &Reader, at: Address, kind: u8, record_size: usize) -> Result<bt
 /// Links in a heap, read one by one.
 pub(crate) struct InHeap {
     objects: fractal_heap::Objects,
-    ids: Box<dyn Iterator<Item = Result<[u8; ID]>> + Send>,
+    records: btree2::Records,
+    /// Records that are taken from the index at once.
+    batch: usize,
+    /// Whether those are put in the order in which they stand in the heap, which its blocks are then read in: an index by
+    /// name, sorted by a hash, would have the blocks all in turn.
+    as_stored: bool,
+    errors: std::vec::IntoIter<Error>,
+    ids: std::vec::IntoIter<[u8; ID]>,
     w: Widths,
 }
 
 impl InHeap {
-    fn new(reader: &Reader, heap: Address, ids: Box<dyn Iterator<Item = Result<[u8; ID]>> + Send>) -> Result<InHeap> {
-        Ok(InHeap { objects: fractal_heap::Objects::open(reader, heap)?, ids, w: reader.widths() })
+    /// The first batch is small, for the first link to come soon; each is many times the one before, for no block to be
+    /// read in many of them.
+    const FIRST: usize = 64;
+    const GROWTH: usize = 16;
+
+    fn new(reader: &Reader, heap: Address, index: btree2::Tree, as_stored: bool) -> Result<InHeap> {
+        let objects = fractal_heap::Objects::open(reader, heap)?;
+        let (errors, ids) = (Vec::new().into_iter(), Vec::new().into_iter());
+        let records = index.records();
+        Ok(InHeap { objects, records, batch: Self::FIRST, as_stored, errors, ids, w: reader.widths() })
     }
 
-    /// In the order of an index.
-    fn indexed(reader: &Reader, heap: Address, index: btree2::Tree) -> Result<InHeap> {
-        let id = |record: Result<Vec<u8>>| record.map(|r| id_of(&r));
-        Self::new(reader, heap, Box::new(index.records().map(id)))
-    }
-
-    /// In the order in which they stand in the heap, which its blocks are then read in: an index by name, sorted by a
-    /// hash, would have them all in turn.
-    fn stored(reader: &Reader, heap: Address, records: &mut dyn Iterator<Item = Result<Vec<u8>>>) -> Result<InHeap> {
+    /// Takes the next batch from the index; `false` where it ends.
+    fn fill(&mut self) -> bool {
         let (mut ids, mut errors) = (Vec::new(), Vec::new());
-        for record in records {
+        while ids.len() + errors.len() < self.batch
+            && let Some(record) = self.records.next_record()
+        {
             match record {
-                Ok(record) => ids.push(id_of(&record)),
+                Ok(record) => ids.push(id_of(record)),
                 Err(e) => errors.push(e),
             }
         }
-        // Behind a byte of flags comes the offset, least byte first.
-        ids.sort_unstable_by(|a, b| a.iter().rev().cmp(b.iter().rev()));
-        Self::new(reader, heap, Box::new(errors.into_iter().map(Err).chain(ids.into_iter().map(Ok))))
+        if self.as_stored {
+            // Behind a byte of flags comes the offset, least byte first.
+            ids.sort_unstable_by_key(place_of);
+        }
+        self.batch = self.batch.saturating_mul(Self::GROWTH);
+        let any = !ids.is_empty() || !errors.is_empty();
+        (self.errors, self.ids) = (errors.into_iter(), ids.into_iter());
+        any
     }
 
-    /// The messages, not yet decoded.
-    fn messages(mut self) -> impl Iterator<Item = Result<Vec<u8>>> {
-        self.ids.map(move |id| self.objects.get(&id?))
+    /// Hands out what is next, not yet decoded.
+    fn next_message<T>(&mut self, use_it: impl FnOnce(&[u8]) -> Result<T>) -> Option<Result<T>> {
+        loop {
+            if let Some(e) = self.errors.next() {
+                return Some(Err(e));
+            }
+            if let Some(id) = self.ids.next() {
+                return Some(self.objects.with(&id, use_it));
+            }
+            if !self.fill() {
+                return None;
+            }
+        }
+    }
+
+    /// All messages, each or why there is none.
+    fn for_each_message(mut self, mut each: impl FnMut(Result<&[u8]>)) {
+        while let Some(done) = self.next_message(|message| {
+            each(Ok(message));
+            Ok(())
+        }) {
+            if let Err(e) = done {
+                each(Err(e));
+            }
+        }
     }
 }
 
@@ -159,12 +201,17 @@ fn id_of(record: &[u8]) -> [u8; ID] {
     record.last_chunk().copied().unwrap_or_default()
 }
 
+/// What orders heap IDs as the objects stand.
+fn place_of(id: &[u8; ID]) -> u64 {
+    id.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b))
+}
+
 impl Iterator for InHeap {
     type Item = Result<Link>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let id = self.ids.next()?;
-        Some(id.and_then(|id| Link::decode(&self.objects.get(&id)?, self.w)))
+        let w = self.w;
+        self.next_message(|message| Link::decode(message, w))
     }
 }
 
@@ -177,26 +224,72 @@ pub(crate) struct Sorted {
     w: Widths,
 }
 
-impl Sorted {
-    fn new(messages: impl Iterator<Item = Result<Vec<u8>>>, w: Widths, order: Order) -> Result<Sorted> {
-        let (mut errors, mut all, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for message in messages {
-            match message.and_then(|m| Ok((Link::key(&m)?, m))) {
-                Ok(((name, made), message)) => {
-                    let start = all.len();
-                    all.extend_from_slice(&message);
-                    places.push((start + name.start..start + name.end, made, start..all.len()));
-                }
-                Err(e) => errors.push(e),
-            }
-        }
-        match order {
-            Order::Creation => places.sort_by_key(|(_, made, _)| *made),
-            _ => places.sort_by(|(a, ..), (b, ..)| all[a.clone()].cmp(&all[b.clone()])),
-        }
-        let places: Vec<Range<usize>> = places.into_iter().map(|(.., place)| place).collect();
-        Ok(Sorted { errors: errors.into_iter(), messages: all, places: places.into_iter(), w })
+/// The same while it is filled.
+struct Unsorted {
+    errors: Vec<Error>,
+    messages: Vec<u8>,
+    places: Vec<Unplaced>,
+    w: Widths,
+}
+
+/// A link's name and the whole message, as places among all messages, and when it was made.
+#[derive(Clone)]
+struct Unplaced {
+    name: Range<usize>,
+    message: Range<usize>,
+    made: Option<i64>,
+}
+
+impl Unsorted {
+    fn new(w: Widths) -> Unsorted {
+        Unsorted { errors: Vec::new(), messages: Vec::new(), places: Vec::new(), w }
     }
+
+    fn push(&mut self, message: Result<&[u8]>) {
+        match message.and_then(|m| Ok((Link::key(m)?, m))) {
+            Ok(((name, made), message)) => {
+                let start = self.messages.len();
+                self.messages.extend_from_slice(message);
+                let (name, message) = (start + name.start..start + name.end, start..self.messages.len());
+                self.places.push(Unplaced { name, message, made });
+            }
+            Err(e) => self.errors.push(e),
+        }
+    }
+
+    fn finish(self, order: Order) -> Sorted {
+        let Unsorted { errors, messages, mut places, w } = self;
+        match order {
+            Order::Creation => places.sort_by_key(|p| p.made),
+            _ => sort_by_name(&messages, &mut places),
+        }
+        let places: Vec<Range<usize>> = places.into_iter().map(|p| p.message).collect();
+        Sorted { errors: errors.into_iter(), messages, places: places.into_iter(), w }
+    }
+}
+
+/// Sorts by the bytes of the names. Most names of a large group begin alike: eight bytes behind that beginning, compared
+/// as one number, tell nearly all of them apart.
+fn sort_by_name(messages: &[u8], places: &mut [Unplaced]) {
+    let name = |p: &Unplaced| &messages[p.name.clone()];
+    let Some(first) = places.first().map(name) else {
+        return;
+    };
+    let common = |p: &Unplaced| first.iter().zip(name(p)).take_while(|(a, b)| a == b).count();
+    let common = places.iter().map(common).min().unwrap_or(0);
+    let key = |p: &Unplaced| {
+        let mut key = [0; 8];
+        let rest = &name(p)[common..];
+        let n = rest.len().min(8);
+        key[..n].copy_from_slice(&rest[..n]);
+        u64::from_be_bytes(key)
+    };
+    let mut order: Vec<(u64, usize)> = places.iter().map(key).zip(0..).collect();
+    order.sort_unstable_by(|(a, i), (b, j)| {
+        a.cmp(b).then_with(|| name(&places[*i]).cmp(name(&places[*j]))).then(i.cmp(j))
+    });
+    let sorted: Vec<Unplaced> = order.iter().map(|(_, i)| places[*i].clone()).collect();
+    places.clone_from_slice(&sorted);
 }
 
 impl Iterator for Sorted {
@@ -369,5 +462,28 @@ impl Iterator for Symbols {
                 Err(e) => return Some(Err(e)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_begin_alike_are_in_the_order_of_their_bytes() {
+        let names: Vec<String> = (0..500u32)
+            .map(|n| n.wrapping_mul(2_654_435_761) % 1000)
+            .flat_map(|n| [format!("beginning of a name {n}"), format!("beginning of a name {n}\0"), "begin".into()])
+            .collect();
+        let mut unsorted = Unsorted::new(Widths::EIGHT);
+        for name in &names {
+            let (name, target) = (Name::from(&**name), Target::Hard(Address(1)));
+            let link = Link { name, charset: Charset::Ascii, creation_order: None, target };
+            unsorted.push(Ok(&link.encode(Widths::EIGHT).unwrap()));
+        }
+        let sorted = unsorted.finish(Order::Name).map(|l| l.unwrap().name.0);
+        let mut wanted: Vec<Vec<u8>> = names.into_iter().map(String::into_bytes).collect();
+        wanted.sort();
+        assert_eq!(sorted.collect::<Vec<_>>(), wanted);
     }
 }

@@ -110,7 +110,7 @@ mod tests {
             let bytes = encode_node(5, level, &[&a, &b], &children, &levels, w).unwrap();
             let used = levels.used_size(level, 2) as usize;
             let node = decode_node(&bytes[..used], 5, level, 2, &levels, w).unwrap();
-            assert_eq!(node.records, [a.to_vec(), b.to_vec()]);
+            assert_eq!(node.records, [&a[..], &b[..]].concat());
             assert_eq!(node.children, children);
         }
     }

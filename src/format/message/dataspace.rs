@@ -2,6 +2,7 @@
 
 use crate::bytes::{self, Length, Widths};
 use crate::error::{Error, Result};
+use crate::format::libver::LibVer;
 use binrw::binrw;
 
 const STRUCTURE: &str = "dataspace";
@@ -49,6 +50,9 @@ struct Fields {
 impl Dataspace {
     pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Dataspace> {
         let wrong = |what: String| Error::damaged(what).in_structure(STRUCTURE);
+        if let Some(plain) = Self::decode_plain(body, w) {
+            return Ok(plain);
+        }
         let (f, _) = bytes::decode::<Fields>(body, w, STRUCTURE)?;
         if f.flags & 2 != 0 {
             return Err(Error::unsupported("permuted dimensions").in_structure(STRUCTURE));
@@ -73,19 +77,31 @@ impl Dataspace {
         Ok(space)
     }
 
-    /// Encodes in version 2.
-    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+    /// What most attributes have, without a detour: a scalar, or one dimension.
+    fn decode_plain(body: &[u8], w: Widths) -> Option<Dataspace> {
+        let (space, dims) = match *body {
+            [1, 0, 0, _, _, _, _, _, ..] | [2, 0, 0, 0, ..] => return Some(Dataspace::Scalar),
+            [1, 1, 0, _, _, _, _, _, ref dims @ ..] | [2, 1, 0, 1, ref dims @ ..] => (w.length, dims),
+            _ => return None,
+        };
+        let dim = dims.first_chunk().map(|d| u64::from_le_bytes(*d)).filter(|&d| space == 8 && d != u64::MAX)?;
+        Some(Dataspace::Simple { dims: vec![dim], max: None })
+    }
+
+    /// Encodes in version 2, or, where the bound asks for it and there are elements, in version 1.
+    pub(crate) fn encode(&self, w: Widths, libver: LibVer) -> Result<Vec<u8>> {
         let (space, dims, max) = match self {
             Dataspace::Null => (2, &[][..], None),
             Dataspace::Scalar => (0, &[][..], None),
             Dataspace::Simple { dims, max } => (1, &dims[..], max.as_ref()),
         };
+        let version = if libver == LibVer::Earliest && space != 2 { 1 } else { 2 };
         let fields = Fields {
-            version: 2,
+            version,
             rank: dims.len() as u8,
             flags: u8::from(max.is_some()),
-            space,
-            reserved: None,
+            space: if version == 1 { 0 } else { space },
+            reserved: (version == 1).then_some(0),
             dims: dims.iter().map(|&d| Length(Some(d))).collect(),
             max: max.into_iter().flatten().map(|&m| Length(m)).collect(),
         };
@@ -143,8 +159,11 @@ mod tests {
     fn shapes_come_back_as_they_were() {
         let growing = Dataspace::Simple { dims: vec![0, 64], max: Some(vec![None, Some(64)]) };
         for space in [Dataspace::Null, Dataspace::Scalar, growing, Dataspace::Simple { dims: vec![3], max: None }] {
-            let bytes = space.encode(Widths::EIGHT).unwrap();
-            assert_eq!(Dataspace::decode(&bytes, Widths::EIGHT).unwrap(), space);
+            for libver in [LibVer::Earliest, LibVer::V18] {
+                let bytes = space.encode(Widths::EIGHT, libver).unwrap();
+                assert_eq!(Dataspace::decode(&bytes, Widths::EIGHT).unwrap(), space);
+                assert_eq!(bytes[0] == 1, libver == LibVer::Earliest && space != Dataspace::Null);
+            }
         }
     }
 
@@ -158,8 +177,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_decoded_by_hand_is_no_more_than_is_there() {
+        let one = Dataspace::Simple { dims: vec![7], max: None }.encode(Widths::EIGHT, LibVer::V18).unwrap();
+        let w4 = Widths { offset: 4, length: 4 };
+        let narrow = Dataspace::Simple { dims: vec![7], max: None }.encode(w4, LibVer::V18).unwrap();
+        assert_eq!(Dataspace::decode(&narrow, w4).unwrap().dims(), [7]);
+        for (whole, w) in [(&one, Widths::EIGHT), (&narrow, w4)] {
+            for cut in 0..whole.len() {
+                assert!(Dataspace::decode(&whole[..cut], w).is_err());
+            }
+        }
+        let endless = [&one[..4], &[0xff; 8]].concat();
+        assert!(Dataspace::decode(&endless, Widths::EIGHT).is_err());
+        assert!(Dataspace::decode(&[1, 0, 0, 0, 0, 0, 0], Widths::EIGHT).is_err());
+    }
+
+    #[test]
     fn impossible_shapes_are_refused() {
-        let bad = Dataspace::Simple { dims: vec![1 << 40, 1 << 40], max: None }.encode(Widths::EIGHT).unwrap();
+        let bad = Dataspace::Simple { dims: vec![1 << 40, 1 << 40], max: None };
+        let bad = bad.encode(Widths::EIGHT, LibVer::V18).unwrap();
         assert!(Dataspace::decode(&bad, Widths::EIGHT).is_err());
         assert!(Dataspace::decode(&[1, 33, 0, 0, 0, 0, 0, 0], Widths::EIGHT).is_err());
         assert!(Dataspace::decode(&[1, 1, 0], Widths::EIGHT).is_err());

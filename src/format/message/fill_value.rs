@@ -27,6 +27,17 @@ pub(crate) enum Allocation {
     Incremental,
 }
 
+impl Allocation {
+    fn number(self) -> u8 {
+        match self {
+            Allocation::Default => 0,
+            Allocation::Early => 1,
+            Allocation::Late => 2,
+            Allocation::Incremental => 3,
+        }
+    }
+}
+
 /// The old message, and the end of the new ones.
 #[binrw]
 #[brw(little)]
@@ -53,6 +64,10 @@ struct Version3 {
 }
 
 impl FillValue {
+    /// Where no message says anything.
+    pub(crate) const UNKNOWN: FillValue =
+        FillValue { allocation: Allocation::Default, write_time: 2, undefined: false, value: None };
+
     /// Decodes the new message.
     pub(crate) fn decode(body: &[u8]) -> Result<FillValue> {
         let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
@@ -88,17 +103,30 @@ impl FillValue {
         Ok((v.size > 0).then_some(v.value))
     }
 
+    /// Encodes in version 2, which libhdf5 1.6 reads.
+    pub(crate) fn encode_v2(&self) -> Result<Vec<u8>> {
+        let defined = !self.undefined || self.value.is_some();
+        let (allocation, write_time) = (self.allocation.number(), self.write_time);
+        let fields = Version1 { allocation, write_time, defined: defined.into() };
+        let mut out = vec![2];
+        out.extend(bytes::encode(&fields, (), STRUCTURE)?);
+        if defined {
+            out.extend(Self::encode_old(self.value.as_deref().unwrap_or_default())?);
+        }
+        Ok(out)
+    }
+
+    /// Encodes the old message.
+    pub(crate) fn encode_old(value: &[u8]) -> Result<Vec<u8>> {
+        let size = i32::try_from(value.len()).map_err(|_| Error::limit("a fill value of more than 2 GiB"))?;
+        bytes::encode(&Value { size, value: value.to_vec() }, (), STRUCTURE)
+    }
+
     /// Encodes in version 3.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
-        let allocation = match self.allocation {
-            Allocation::Default => 0,
-            Allocation::Early => 1,
-            Allocation::Late => 2,
-            Allocation::Incremental => 3,
-        };
         let undefined = self.undefined && self.value.is_none();
         let set = u8::from(undefined) << 4 | u8::from(self.value.is_some()) << 5;
-        let flags = allocation | self.write_time << 2 | set;
+        let flags = self.allocation.number() | self.write_time << 2 | set;
         let mut out = vec![3];
         out.extend(bytes::encode(&Version3 { flags }, (), STRUCTURE)?);
         if let Some(value) = &self.value {
@@ -122,6 +150,10 @@ mod tests {
         let v2 = FillValue::decode(&[2, 2, 2, 1, 4, 0, 0, 0, 7, 0, 0, 0]).unwrap();
         assert_eq!(v2, FillValue { value: seven.clone(), ..LATE });
         assert_eq!(FillValue::decode(&v2.encode().unwrap()).unwrap(), v2);
+        assert_eq!(v2.encode_v2().unwrap(), [2, 2, 2, 1, 4, 0, 0, 0, 7, 0, 0, 0]);
+        assert_eq!(LATE.encode_v2().unwrap(), [2, 2, 2, 1, 0, 0, 0, 0]);
+        assert_eq!(FillValue { undefined: true, ..LATE }.encode_v2().unwrap(), [2, 2, 2, 0]);
+        assert_eq!(FillValue::encode_old(&[7, 0, 0, 0]).unwrap(), [4, 0, 0, 0, 7, 0, 0, 0]);
         assert_eq!(FillValue::decode(&[2, 2, 2, 1, 0, 0, 0, 0]).unwrap().value, None);
         let undefined = FillValue::decode(&[1, 2, 2, 0]).unwrap();
         assert_eq!(undefined, FillValue { undefined: true, ..LATE });

@@ -68,12 +68,31 @@ impl Link {
     /// What links are sorted by, without decoding where this one leads: where its name stands in the message, and when it
     /// was made.
     pub(crate) fn key(body: &[u8]) -> Result<(Range<usize>, Option<i64>)> {
+        if let Some(name) = Self::plain_name(body) {
+            return Ok((name, None));
+        }
         let (f, used) = bytes::decode::<Fields>(body, (), STRUCTURE)?;
         Ok((used - f.name.len()..used, f.creation_order))
     }
 
+    /// Where the name of a hard link stands that is short and has no creation order, as nearly all of a large group are.
+    fn plain_name(body: &[u8]) -> Option<Range<usize>> {
+        let (start, length) = match *body {
+            [1, 0, length, ..] => (3, length),
+            [1, 16, 0 | 1, length, ..] => (4, length),
+            _ => return None,
+        };
+        let end = start + usize::from(length);
+        (end <= body.len()).then_some(start..end)
+    }
+
     pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Link> {
         let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
+        if let Some(name) = Self::plain_name(body).filter(|n| !n.is_empty()) {
+            let target = Target::Hard(bytes::decode::<Address>(&body[name.end..], w, STRUCTURE)?.0);
+            let charset = if body[1] & 16 != 0 && body[2] == 1 { Charset::Utf8 } else { Charset::Ascii };
+            return Ok(Link { name: Name(body[name].to_vec()), charset, creation_order: None, target });
+        }
         let (f, used) = bytes::decode::<Fields>(body, (), STRUCTURE)?;
         if f.name.is_empty() {
             return Err(wrong("an empty name"));
@@ -178,6 +197,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_decoded_by_hand_is_what_the_declaration_says() {
+        for charset in [Charset::Ascii, Charset::Utf8] {
+            let name = if charset == Charset::Ascii { "a" } else { "größe" };
+            let link = Link { name: name.into(), charset, creation_order: None, target: Target::Hard(Address(7)) };
+            let mut bytes = link.encode(Widths::EIGHT).unwrap();
+            assert!(Link::plain_name(&bytes).is_some());
+            let (f, used) = bytes::decode::<Fields>(&bytes, (), STRUCTURE).unwrap();
+            assert_eq!((Name(f.name), used), (link.name, bytes.len() - 8));
+            // An empty name, an unknown version, a character set that does not exist.
+            bytes.splice(used - name.len()..used, []);
+            bytes[used - name.len() - 1] = 0;
+            assert!(Link::decode(&bytes, Widths::EIGHT).is_err());
+            let mut bytes = link_bytes(charset);
+            bytes[0] = 2;
+            assert!(Link::decode(&bytes, Widths::EIGHT).is_err());
+        }
+        let mut bytes = link_bytes(Charset::Utf8);
+        bytes[2] = 2;
+        assert!(Link::decode(&bytes, Widths::EIGHT).is_err());
+    }
+
+    fn link_bytes(charset: Charset) -> Vec<u8> {
+        let link = Link { name: "a".into(), charset, creation_order: None, target: Target::Hard(Address(7)) };
+        link.encode(Widths::EIGHT).unwrap()
     }
 
     #[test]

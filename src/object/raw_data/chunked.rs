@@ -65,11 +65,16 @@ pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axi
     // Bands of the cut dimension are pieces of the output, one behind the other.
     let row = (out.len() as u64 / axes[dim].len()) as usize;
     let mut tasks: Vec<Task<'_>> = Vec::new();
+    // Bands of one large chunk go two together where those are better decoded at once, and threads have enough to do.
+    let single = cuts.iter().enumerate().all(|(d, c)| d == dim || c.len() == 1);
+    let enough = cuts[dim].len() >= 8 * rayon::current_num_threads();
+    let least = if single && enough && read.bytes <= PAIRED && raw.pipeline.is_for_two(0) { 2 } else { 1 };
     let (mut bands, mut rest) = (&cuts[dim][..], out);
     while let Some(first) = bands.first() {
         let start = first.to.start;
         let small = |c: &Cut| ((c.to.start - start) as usize) * row < TASK;
         let n = bands.iter().skip(1).take_while(|c| small(c)).count() + 1;
+        let n = n.max(least).min(bands.len());
         let (here, behind) = bands.split_at(n);
         let rows = here.last().map_or(0, |c| c.to.end) - start;
         let (bytes, more) = rest.split_at_mut(rows as usize * row);
@@ -181,7 +186,8 @@ impl<'a> ChunkRead<'a> {
                 let Some(record) = self.table.get(self.grid.number(position), self.grid)? else {
                     return Piece::new(self, position, origin).fill(out);
                 };
-                let together = wanted.iter().map(|w| w.record.size).sum::<u64>() + record.size <= FETCH;
+                let together = wanted.iter().map(|w| w.record.size).sum::<u64>() + record.size;
+                let together = together <= FETCH || (wanted.len() == 1 && together <= PAIRED as u64);
                 if !wanted.is_empty() && (end != Some(record.address.get()) || !together) {
                     self.fetch(&mut wanted, origin, buffers, out)?;
                 }

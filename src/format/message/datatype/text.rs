@@ -17,7 +17,7 @@ impl Name {
 
     /// As text; bytes that are not UTF-8 become the replacement character.
     pub fn to_text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        std::str::from_utf8(&self.0).map_or_else(|_| String::from_utf8_lossy(&self.0), Cow::Borrowed)
     }
 }
 
