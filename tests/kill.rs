@@ -13,7 +13,7 @@ const CALLS: [&str; 3] = ["pwrite64", "fsync", "ftruncate"];
 
 fn note(text: &str) {
     // Written past the test harness, which would swallow it.
-    writeln!(std::io::stderr(), "{text}").unwrap();
+    std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
 /// Runs `command` under strace, which does something at the `number`th call of a kind.
