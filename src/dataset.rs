@@ -11,6 +11,7 @@ use crate::data::value::Value;
 use crate::error::{Context, Error, Result};
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{Datatype, ReferenceKind};
+use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::FilterInfo;
 use crate::format::message::kind;
 use crate::format::message::layout::Layout;
@@ -106,19 +107,25 @@ impl<T: Element, D: ndarray::Dimension> FromElements for ndarray::Array<T, D> {
 
 impl Dataset {
     pub(crate) fn load(node: Arc<Node>) -> Result<Dataset> {
-        let shared = Self::load_parts(&node).on(&node.path)?;
+        let shared = Self::load_parts(&node, true).on(&node.path)?;
         Ok(Dataset { shared: Arc::new(shared) })
     }
 
-    fn load_parts(node: &Arc<Node>) -> Result<Shared> {
+    /// What its own file says of it; elements in other files or datasets cannot be read.
+    pub(crate) fn load_as_stored(node: Arc<Node>) -> Result<Dataset> {
+        let shared = Self::load_parts(&node, false).on(&node.path)?;
+        Ok(Dataset { shared: Arc::new(shared) })
+    }
+
+    fn load_parts(node: &Arc<Node>, elsewhere: bool) -> Result<Shared> {
         let Node { header, reader, .. } = &**node;
         let (datatype, committed) = header.datatype(reader)?;
         let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
         let (mut dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
-        let mut raw = RawData::load(header, reader, &dataspace, datatype.size())?;
+        let mut raw = RawData::load(header, reader, &dataspace, datatype.size(), elsewhere)?;
         let (committed, max) = (committed.map(|a| a.get()), dataspace.max_dims());
         let virtual_data = match raw.layout {
-            Layout::Virtual(id) => {
+            Layout::Virtual(id) if elsewhere => {
                 let map = match id.collection {
                     Some(_) => virtual_map::decode(&node.file.inner.heap.object(reader, id)?, reader.widths())?,
                     None => Vec::new(),
@@ -210,6 +217,26 @@ impl Dataset {
     /// `Damaged` if the index cannot be read.
     pub fn stored_size(&self) -> Result<u64> {
         self.shared.raw.stored_bytes(&self.node().reader).on(self.path())
+    }
+
+    /// What its header says of elements that were never written.
+    pub(crate) fn fill_message(&self) -> Result<FillValue> {
+        let Node { header, reader, path, .. } = &**self.node();
+        let new = header.resolved(reader, kind::FILL_VALUE, FillValue::decode).on(path)?;
+        let old = || header.resolved(reader, kind::FILL_VALUE_OLD, FillValue::decode_old).on(path);
+        Ok(match new {
+            Some((fill, _)) => fill,
+            None => FillValue { value: old()?.and_then(|(value, _)| value), ..FillValue::UNKNOWN },
+        })
+    }
+
+    /// Whether anything in a block was ever written.
+    pub(crate) fn has_elements_in(&self, block: &Selection) -> Result<bool> {
+        let (Layout::Chunked(layout), Some(bounds)) = (&self.raw().layout, block.bounds()) else {
+            return Ok(true);
+        };
+        let (grid, table) = self.raw().chunks(&self.node().reader, layout).on(self.path())?;
+        table.any_in(grid, &bounds.0).on(self.path())
     }
 
     /// All elements, converted to the type asked for.

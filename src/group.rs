@@ -63,12 +63,28 @@ impl Node {
 
 impl Object {
     pub(crate) fn load(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
+        Self::load_with(file, reader, address, path, Dataset::load)
+    }
+
+    /// As [`load`](Object::load), for copying: other files that have a dataset's elements are not looked for, and those
+    /// elements cannot be read.
+    pub(crate) fn load_as_stored(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
+        Self::load_with(file, reader, address, path, Dataset::load_as_stored)
+    }
+
+    fn load_with(
+        file: &File,
+        reader: &Reader,
+        address: Address,
+        path: String,
+        dataset: fn(Arc<Node>) -> Result<Dataset>,
+    ) -> Result<Object> {
         let header = reader.settled(|| ObjectHeader::load(reader, address)).on(&path)?;
         let kind = header.kind();
         let node = Arc::new(Node { file: file.clone(), reader: reader.clone(), header, path });
         match kind {
             Some(ObjectKind::Group) => Ok(Object::Group(Group { node })),
-            Some(ObjectKind::Dataset) => Ok(Object::Dataset(Dataset::load(node)?)),
+            Some(ObjectKind::Dataset) => Ok(Object::Dataset(dataset(node)?)),
             Some(ObjectKind::Datatype) => Ok(Object::Datatype(NamedDatatype::load(node)?)),
             None => {
                 Err(Error::damaged("neither a group nor a dataset nor a datatype").at(address.get()).on(&node.path))

@@ -24,7 +24,7 @@
 //! | layer | modules | what |
 //! | --- | --- | --- |
 //! | 5 | `commands` | the program's verbs, on the public API |
-//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `storage`, `builder`, `edit`, `anatomy` | the public API |
+//! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `storage`, `builder`, `copy`, `edit`, `anatomy` | the public API |
 //! | 3 | `object` | what an object header amounts to |
 //! | 2 | `index`, `data` | walking and growing; values in memory |
 //! | 1 | `io`, `format`, `filters` | bytes at rest; bytes on disk, by the specification; bytes to bytes |
@@ -36,6 +36,7 @@ mod builder;
 mod bytes;
 #[cfg(feature = "cli")]
 pub mod commands;
+mod copy;
 mod data;
 mod dataset;
 mod edit;
@@ -62,6 +63,7 @@ pub use builder::{
     WithShape,
 };
 pub use bytes::Limits;
+pub use copy::{CopyOptions, NewLayout, Storage};
 pub use data::element::HeapBytes;
 pub use data::selection::{Along, Hyperslab, Select, Selection, Steps, every};
 pub use data::{Clamped, Element, Value, VarLen};

@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use h5manager::commands::{
-    Command, Outcome, check::Check, convert::Convert, digest::Digest, edit::Edit, explain::Explain, ls::Ls,
-    merge::Merge, stat::Stat, visualize::Visualize,
+    Command, Outcome, check::Check, convert::Convert, copy::Copy, digest::Digest, edit::Edit, explain::Explain, ls::Ls,
+    merge::Merge, repack::Repack, stat::Stat, visualize::Visualize,
 };
 use h5manager::progress::Bar;
 use h5manager::{Error, ErrorKind};
@@ -47,6 +47,8 @@ enum Verb {
     Explain(Explain),
     Check(Check),
     Stat(Stat),
+    Repack(Box<Repack>),
+    Copy(Copy),
     /// Prints the completions for a shell, or the manual pages.
     #[command(hide = true)]
     Generate {
@@ -84,6 +86,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
     let report = match &arguments.verb {
         Verb::Convert(c) => !c.json,
         Verb::Merge(c) => !c.json,
+        Verb::Repack(c) => !c.json,
+        Verb::Copy(_) => true,
         Verb::Edit(_) => true,
         _ => false,
     };
@@ -98,6 +102,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Explain(c) => c,
         Verb::Check(c) => c,
         Verb::Stat(c) => c,
+        Verb::Repack(c) => c.as_ref(),
+        Verb::Copy(c) => c,
         Verb::Generate { what } => return generate(what, out),
     };
     let progress = Bar::new(arguments.quiet);

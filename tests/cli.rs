@@ -90,7 +90,7 @@ fn labels(path: &Path) -> (Vec<i64>, Vec<String>, Vec<String>) {
 fn help_has_examples_for_every_command() {
     let desk = Desk::new();
     let top = desk.good(&["--help"]).out;
-    for verb in ["convert", "merge", "visualize", "ls", "digest", "explain", "stat"] {
+    for verb in ["convert", "merge", "visualize", "ls", "digest", "explain", "stat", "repack", "copy"] {
         assert!(top.contains(verb), "{top}");
         let help = desk.good(&[verb, "--help"]).out;
         assert!(help.contains("Examples:"), "{verb}: {help}");
@@ -343,4 +343,32 @@ fn ctrl_c_leaves_no_half_file() {
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(130));
     assert_eq!(desk.files(), ["photos"]);
+}
+
+#[test]
+fn repacked_files_have_the_same_digest_and_the_storage_that_was_asked_for() {
+    let desk = Desk::new();
+    desk.good(&["convert", &fixtures("photos"), "--output", "a", "--dim", "16"]);
+    let digest = |file: &str| desk.good(&["digest", file]).out.split(' ').next().map(str::to_owned);
+    desk.bad(&["repack", "a.h5", "a.h5"], &["exists", "--overwrite"]);
+    desk.bad(&["repack", "a.h5", "b.h5", "--filter", "zip"], &["zip is no filter", "gzip"]);
+    desk.bad(&["repack", "a.h5", "b.h5", "--libver", "v9"], &["v9", "earliest"]);
+    desk.good(&["repack", "a.h5", "b.h5", "--filter", "images:shuffle+gzip:9", "-c", "images:7x16x16x3", "--verify"]);
+    assert_eq!(digest("b.h5"), digest("a.h5"));
+    let images = File::open(desk.path("b.h5")).unwrap().dataset("images").unwrap();
+    assert_eq!(images.chunk_shape(), Some(&[7, 16, 16, 3][..]));
+    assert_eq!(images.filters().len(), 2);
+    // In place, and back to no filters.
+    desk.good(&["repack", "b.h5", "b.h5", "--overwrite", "-f", "none", "-l", "images:chunked=1x16x16x3"]);
+    assert_eq!(digest("b.h5"), digest("a.h5"));
+    assert!(File::open(desk.path("b.h5")).unwrap().dataset("images").unwrap().filters().is_empty());
+    desk.good(&["check", "b.h5"]);
+    // Into another file, beside what is there.
+    desk.good(&["copy", "a.h5", "labels", "b.h5", "old/labels", "--parents"]);
+    desk.bad(&["copy", "a.h5", "labels", "b.h5", "labels"], &["labels already"]);
+    desk.bad(&["copy", "a.h5", "labels", "b.h5", "new/labels"], &["no group /new", "--parents"]);
+    let file = File::open(desk.path("b.h5")).unwrap();
+    let labels = |path: &str| file.dataset(path).unwrap().read::<Vec<i64>>().unwrap();
+    assert_eq!(labels("old/labels"), labels("labels"));
+    assert_eq!(desk.files(), ["a.h5", "b.h5"]);
 }

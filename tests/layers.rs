@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("attribute", 4),
     ("walk", 4),
     ("builder", 4),
+    ("copy", 4),
     ("edit", 4),
     ("anatomy", 4),
     ("storage", 4),

@@ -38,7 +38,6 @@ impl Part<'_> {
     }
 
     /// As [`to_copy`](Part::to_copy), with references.
-    #[allow(dead_code, reason = "for copies of whole objects")]
     pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
         self.copied(self.dataset().datatype().with_references_in_new_file()?, Some(references))
     }
@@ -66,7 +65,6 @@ impl Attribute {
     }
 
     /// As [`to_copy`](Attribute::to_copy), with references.
-    #[allow(dead_code, reason = "for copies of whole objects")]
     pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
         Ok(self.copied(self.datatype().with_references_in_new_file()?, Some(references)))
     }
@@ -97,7 +95,7 @@ impl Datatype {
         self.with_references_in_new_file()
     }
 
-    fn has_references(&self) -> bool {
+    pub(crate) fn has_references(&self) -> bool {
         match self {
             Datatype::Reference { .. } => true,
             Datatype::Sequence { base, .. } | Datatype::Array { base, .. } => base.has_references(),
@@ -145,6 +143,13 @@ fn compound_in_new_file(members: &[Member], size: u32) -> Result<Datatype> {
     }
     let size = u32::try_from(u64::from(size) + before(u32::MAX)).map_err(|_| too_large())?;
     Ok(Datatype::Compound { members: new, size })
+}
+
+impl CopiedElements<'_> {
+    /// Bytes of the elements in the file that they come from.
+    pub(crate) fn stored_len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
 }
 
 impl ArrayLike for CopiedElements<'_> {

@@ -6,6 +6,7 @@ use super::dataset::DatasetBuilder;
 use super::session::Session;
 use super::tree::{self, LinkTo, NodeId, Tree};
 use crate::error::{Context, Error, Result};
+use crate::format::libver::LibVer;
 use crate::format::message::datatype::Name;
 use std::sync::Arc;
 
@@ -42,6 +43,13 @@ impl GroupMut {
         GroupMut { session, node: Tree::ROOT, path: "/".into() }
     }
 
+    /// A stand-in for a group of a file that is there already, whose path is `path`: what is put into it is added to
+    /// that group when the file is committed. Two of one name are the same.
+    pub(crate) fn graft(session: Arc<Session>, name: &[u8], path: String) -> Result<GroupMut> {
+        let node = session.with(|open| open.tree.make_groups(Tree::ROOT, &[name]))?;
+        Ok(GroupMut { session, node, path })
+    }
+
     /// The file and the object in it.
     pub(super) fn place_of(&self) -> (&Session, NodeId) {
         (&self.session, self.node)
@@ -50,6 +58,11 @@ impl GroupMut {
     /// The same, for another handle.
     pub(super) fn shared_place(&self) -> (Arc<Session>, NodeId) {
         (self.session.clone(), self.node)
+    }
+
+    /// The bound of the file.
+    pub(crate) fn libver(&self) -> Result<LibVer> {
+        self.session.with(|open| Ok(open.libver))
     }
 
     /// The path in the file.
@@ -149,6 +162,13 @@ impl GroupMut {
             tree::names(target.as_ref()).and_then(|names| self.session.with(|open| open.tree.find(here, &names)));
         let target = target.on(&self.path)?;
         self.place(path.as_ref(), |tree, group, name| tree.link_again(group, name, target).map(|()| group)).map(drop)
+    }
+
+    /// Makes a further hard link to the object at `target` below `base`.
+    pub(crate) fn link_hard_to(&mut self, name: &[u8], base: &GroupMut, target: &[u8]) -> Result<()> {
+        let names = tree::names(target).on(&base.path)?;
+        let target = self.session.with(|open| open.tree.find(base.node, &names)).on(&base.path)?;
+        self.place(name, |tree, group, name| tree.link_again(group, name, target).map(|()| group)).map(drop)
     }
 
     fn link(&mut self, path: &[u8], to: LinkTo) -> Result<()> {

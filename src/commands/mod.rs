@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod convert;
+pub mod copy;
 pub mod digest;
 pub mod edit;
 pub mod explain;
@@ -10,6 +11,7 @@ pub mod ls;
 pub mod merge;
 pub mod open;
 pub(crate) mod output;
+pub mod repack;
 pub mod stat;
 pub mod visualize;
 

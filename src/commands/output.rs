@@ -48,6 +48,36 @@ pub(crate) fn make_parents(path: &Path) -> Result<()> {
     })
 }
 
+/// The file that a name stands for, through symbolic links.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// An empty file beside the place of a new one, with the permissions that this should have: for work on it before it
+/// gets its name. Dropped it is gone.
+pub(crate) fn beside(path: &Path) -> Result<tempfile::TempPath> {
+    let path = real(path);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".part");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let staged = builder.tempfile_in(folder)?;
+    if let Ok(there) = path.metadata() {
+        // A folder that knows no permissions is no reason to stop.
+        let _ = staged.as_file().set_permissions(there.permissions());
+    }
+    Ok(staged.into_temp_path())
+}
+
+/// The error of work that the user asked to stop.
+pub(crate) fn stop_if_asked(progress: &dyn super::Progress) -> Result<()> {
+    if progress.stopped() {
+        return Err(Error::new(ErrorKind::Interrupted, "stopped; nothing was written"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

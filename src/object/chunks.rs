@@ -8,6 +8,7 @@ use crate::index::arrays;
 use crate::index::btree1::Entries;
 use crate::index::btree2::Tree;
 use crate::io::Reader;
+use std::ops::Range;
 
 /// Where a chunk is stored, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -186,6 +187,33 @@ impl ChunkTable {
                 let offset = grid.index_of(number).and_then(|i| i.checked_mul(*size));
                 let offset = offset.ok_or_else(|| Error::damaged("a chunk beyond 64 bits"))?;
                 Ok(Some(ChunkRecord { address: address.plus(offset)?, size: *size, mask: 0 }))
+            }
+        }
+    }
+
+    /// Whether any chunk of a box of elements is stored.
+    pub(crate) fn any_in(&self, grid: &Grid, block: &[Range<u64>]) -> Result<bool> {
+        if matches!(self, ChunkTable::Implicit { .. }) {
+            return Ok(true);
+        }
+        let ends = block.iter().zip(&grid.chunk).map(|(r, c)| (r.start / c, r.end.div_ceil(*c)));
+        let ends: Vec<(u64, u64)> = ends.collect();
+        let mut position: Vec<u64> = ends.iter().map(|(first, _)| *first).collect();
+        if ends.iter().any(|(first, end)| first >= end) {
+            return Ok(false);
+        }
+        loop {
+            if self.get(grid.number(&position), grid)?.is_some() {
+                return Ok(true);
+            }
+            // The next one, like the digits of a counter.
+            let mut next = position.iter_mut().zip(&ends).rev();
+            let moved = next.any(|(p, (first, end))| {
+                *p = if *p + 1 < *end { *p + 1 } else { *first };
+                *p > *first
+            });
+            if !moved {
+                return Ok(false);
             }
         }
     }

@@ -98,7 +98,17 @@ fn unlisted(visit: &Visit) -> Option<crate::Error> {
 }
 
 impl Digest {
-    fn records(&self, file: &File, progress: &dyn Progress, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
+    /// Reads everything, however large.
+    pub(super) fn in_full() -> Digest {
+        Digest { files: Vec::new(), json: true, full: true, opening: Opening::default() }
+    }
+
+    pub(super) fn records(
+        &self,
+        file: &File,
+        progress: &dyn Progress,
+        emit: &mut dyn FnMut(Value) -> Result<()>,
+    ) -> Result<()> {
         let targets = Targets::new(file);
         let mut walk = file.walk();
         while let Some(step) = walk.next() {

@@ -64,6 +64,10 @@ struct Version3 {
 }
 
 impl FillValue {
+    /// Where no message says anything.
+    pub(crate) const UNKNOWN: FillValue =
+        FillValue { allocation: Allocation::Default, write_time: 2, undefined: false, value: None };
+
     /// Decodes the new message.
     pub(crate) fn decode(body: &[u8]) -> Result<FillValue> {
         let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::format::local_heap::{LocalHeap, string_at};
-use crate::format::message::external_files::ExternalFiles;
+use crate::format::message::external_files::{ExternalFiles, Slot};
 use crate::io::{FileSource, Reader, Search, Source};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,17 +27,25 @@ struct Part {
     end: u64,
 }
 
+/// A part of a file: its name, the first byte, how many.
+pub(crate) type ExternalPiece = (Vec<u8>, u64, Option<u64>);
+
+/// What the slots of a message stand for.
+pub(super) fn pieces(files: &ExternalFiles, reader: &Reader) -> Result<Vec<ExternalPiece>> {
+    let w = reader.widths();
+    let heap = LocalHeap::decode(&reader.metadata(files.heap, LocalHeap::size(w))?, w)?;
+    let names = reader.metadata(heap.data, heap.data_size)?;
+    let piece = |slot: &Slot| Ok((string_at(&names, slot.name)?.to_vec(), slot.offset, slot.size.0));
+    files.slots.iter().map(piece).collect()
+}
+
 impl Slots {
     pub(super) fn new(files: &ExternalFiles, reader: &Reader) -> Result<Slots> {
-        let w = reader.widths();
-        let heap = LocalHeap::decode(&reader.metadata(files.heap, LocalHeap::size(w))?, w)?;
-        let names = reader.metadata(heap.data, heap.data_size)?;
         let mut slots = Vec::with_capacity(files.slots.len());
         let mut start = 0u64;
-        for slot in &files.slots {
-            let end = start.saturating_add(slot.size.0.unwrap_or(u64::MAX));
-            let name = string_at(&names, slot.name)?.to_vec();
-            slots.push(Part { name, offset: slot.offset, start, end });
+        for (name, offset, size) in pieces(files, reader)? {
+            let end = start.saturating_add(size.unwrap_or(u64::MAX));
+            slots.push(Part { name, offset, start, end });
             start = end;
         }
         Ok(Slots { reader: reader.clone(), slots, open: Mutex::default() })

@@ -19,6 +19,7 @@ use crate::format::message::filter_pipeline::{self, FilterInfo};
 use crate::format::message::kind;
 use crate::format::message::layout::{Chunked, Layout};
 use crate::io::Reader;
+use external::ExternalPiece;
 use span::Span;
 use std::sync::{Arc, OnceLock};
 
@@ -40,12 +41,13 @@ pub(crate) struct RawData {
 }
 
 impl RawData {
-    /// Reads what the header says of a dataset of this shape.
+    /// Reads what the header says of a dataset of this shape. External files are looked for if `open_files`.
     pub(crate) fn load(
         header: &ObjectHeader,
         reader: &Reader,
         dataspace: &Dataspace,
         element_size: u64,
+        open_files: bool,
     ) -> Result<RawData> {
         let layout = header.find(kind::LAYOUT).ok_or_else(|| Error::damaged("a dataset without a layout"))?;
         let layout = Layout::decode(layout.bytes, reader.widths())?;
@@ -61,8 +63,8 @@ impl RawData {
             return Err(Error::damaged(message).in_structure("fill value"));
         }
         let external = match header.find(kind::EXTERNAL_FILES) {
-            Some(body) => Some(open_external(body.bytes, reader)?),
-            None => None,
+            Some(body) if open_files => Some(open_external(body.bytes, reader)?),
+            _ => None,
         };
         if let Layout::Chunked(c) = &layout
             && c.element_size != element_size
@@ -89,7 +91,17 @@ impl RawData {
         &self.fill
     }
 
-    /// Says how large a virtual dataset has become.
+    /// How far each dimension may grow: `None` without end.
+    pub(crate) fn max(&self) -> &[Option<u64>] {
+        &self.max
+    }
+
+    /// Whether the elements are in external files.
+    pub(crate) fn is_external(&self) -> bool {
+        self.external.is_some()
+    }
+
+    /// Says how large a dataset has become.
     pub(crate) fn resize(&mut self, dims: &[u64]) {
         self.dims = dims.to_vec();
     }
@@ -233,7 +245,11 @@ impl RawData {
 
     /// Calls `each(offset in the data, offset in the result, length)`, in bytes, for every run of a selection in elements
     /// that lie in row-major order.
-    fn for_each_run(&self, selection: &Selection, each: impl FnMut(u64, u64, u64) -> Result<()>) -> Result<()> {
+    pub(crate) fn for_each_run(
+        &self,
+        selection: &Selection,
+        each: impl FnMut(u64, u64, u64) -> Result<()>,
+    ) -> Result<()> {
         match &selection.0 {
             Kind::Grid(axes) => {
                 let all = |axis: &Axis| {
@@ -305,6 +321,14 @@ impl RawData {
 }
 
 /// The external files as one; none of them is opened yet.
+/// The parts of other files that hold a dataset's elements: names, first bytes, and how many; nothing if it has none.
+pub(crate) fn external_pieces(header: &ObjectHeader, reader: &Reader) -> Result<Option<Vec<ExternalPiece>>> {
+    let Some(body) = header.find(kind::EXTERNAL_FILES) else {
+        return Ok(None);
+    };
+    external::pieces(&ExternalFiles::decode(body.bytes, reader.widths())?, reader).map(Some)
+}
+
 fn open_external(body: &[u8], reader: &Reader) -> Result<Reader> {
     let files = ExternalFiles::decode(body, reader.widths())?;
     let slots = external::Slots::new(&files, reader)?;
