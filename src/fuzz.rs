@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Any bytes as any structure of the format.
 pub fn messages(data: &[u8]) {
-    crate::format::decode_everything(data);
+    crate::format::everything::decode_everything(data);
 }
 
 /// Any bytes as a file whose structures are looked at: every byte must be accounted for, every structure told whole.
@@ -68,9 +68,9 @@ pub fn datatype(data: &[u8]) {
 
 /// Any bytes as heaps and trees that begin at any of their places, checksums aside.
 pub fn heaps_and_trees(data: &[u8]) {
-    let [kind, at, rest @ ..] = data else { return };
+    let [kind, low, high, rest @ ..] = data else { return };
     let Ok(reader) = reader(rest) else { return };
-    let at = Address(u64::from(*at) * 8);
+    let at = Address(u16::from_le_bytes([*low, *high]).into());
     WRONG.set(Some(Vec::new()));
     match kind % 8 {
         0 => {

@@ -108,11 +108,11 @@ impl Run {
     }
 
     /// Goes through all states of `ops`; returns how many there were, and what is wrong with the first bad one.
-    fn check(&self, ops: &[Op], commits: &[usize], reads: u64) -> (u64, Option<String>) {
+    fn check(&self, ops: &[Op], commits: &[usize], choices: u64, reads: u64) -> (u64, Option<String>) {
         let (mut count, mut wrong) = (0, None);
         let mut known: HashMap<(u64, usize, usize), ()> = HashMap::new();
         let whole = Run { ops: ops.to_vec(), commits: commits.to_vec(), start: Vec::new(), ..self.clone_contents() };
-        states::all(&self.start, ops, &mut |state| {
+        states::all(&self.start, ops, choices, &mut |state| {
             count += 1;
             let allowed = whole.allowed(state.done, state.begun);
             let mut hasher = DefaultHasher::new();
@@ -149,7 +149,7 @@ fn an_interrupted_commit_has_happened_or_has_not() {
         .par_iter()
         .map(|workload| {
             let run = run(workload);
-            let (count, wrong) = run.check(&run.ops, &run.commits, 97);
+            let (count, wrong) = run.check(&run.ops, &run.commits, 400, 97);
             assert!(wrong.is_none(), "{}: {}", workload.name, wrong.unwrap());
             count
         })
@@ -210,7 +210,7 @@ fn each_barrier_is_needed() {
             let mut ops = run.ops.clone();
             ops.remove(*without);
             let commits: Vec<usize> = run.commits.iter().map(|&n| n - usize::from(n > *without)).collect();
-            let (_, wrong) = run.check(&ops, &commits, 1);
+            let (_, wrong) = run.check(&ops, &commits, 24, 1);
             assert!(wrong.is_some(), "{}: barrier {i} is missing, and nothing is wrong", workload.name);
         }
     }
@@ -249,4 +249,34 @@ fn a_record_of_somebody_elses_file_is_ignored() {
         foreign[damaged] ^= 1;
         assert_eq!(content(&foreign).unwrap(), run.contents[0], "byte {damaged}");
     }
+}
+
+#[test]
+fn libhdf5_opens_what_a_stopped_program_leaves() {
+    let Ok(python) = std::env::var("H5MANAGER_PYTHON") else {
+        // Written past the test harness, which would swallow it.
+        let note =
+            b"NOT RUN: set H5MANAGER_PYTHON to a Python with h5py to open with libhdf5 what a stopped program leaves\n";
+        std::io::Write::write_all(&mut std::io::stderr(), note).unwrap();
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (number, workload) in workloads::all().iter().enumerate() {
+        let run = run(workload);
+        let mut bytes = run.start.clone();
+        for stop in 0..=run.ops.len() {
+            let allowed = run.allowed(stop, stop);
+            let put = |what: &str, bytes: &[u8]| {
+                std::fs::write(folder.path().join(format!("{number:02}-{stop:03}.{what}.h5")), bytes).unwrap();
+            };
+            put("before", &run.files[*allowed.start()]);
+            put("after", &run.files[*allowed.end()]);
+            put("state", &bytes);
+            run.ops[stop..].iter().take(1).for_each(|op| disk::apply(&mut bytes, op));
+        }
+    }
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/stopped.py");
+    let done = std::process::Command::new(&python).arg(script).arg(folder.path()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    println!("{}", String::from_utf8_lossy(&done.stdout));
 }

@@ -15,12 +15,14 @@ fn python() -> Option<PathBuf> {
 
 fn survive(python: &Path, folders: &[&Path]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/damaged/survive.py");
+    // The release binary where there is one: the limits are meant for it.
+    let release = std::env::var_os("H5MANAGER_BIN");
+    let patience = if release.is_none() && cfg!(debug_assertions) { "10" } else { "1" };
     let status = Command::new(python)
         .arg(script)
-        // The release binary where there is one: the limits are meant for it.
-        .arg(std::env::var_os("H5MANAGER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_h5manager").into()))
+        .arg(release.unwrap_or_else(|| env!("CARGO_BIN_EXE_h5manager").into()))
         .args(folders)
-        .env("H5MANAGER_PATIENCE", if cfg!(debug_assertions) { "10" } else { "1" })
+        .env("H5MANAGER_PATIENCE", patience)
         .status()
         .expect("Python starts");
     assert!(status.success(), "see above");
@@ -47,6 +49,36 @@ fn known_reproducers_do_no_harm() {
     survive(&python, &[&corpus]);
 }
 
+/// Opens, walks and reads all that can be read.
+fn visit(bytes: Vec<u8>) {
+    let Ok(file) = h5manager::File::from_bytes(bytes) else {
+        return;
+    };
+    for visit in file.walk().flatten() {
+        if let h5manager::Visited::Object(object) = visit.what() {
+            for attribute in object.attributes().into_iter().flatten().flatten() {
+                let _ = attribute.values(9);
+            }
+            if let h5manager::Object::Dataset(dataset) = object {
+                let _ = dataset.stored_size();
+                let _ = dataset.select(..).map(|part| part.values());
+            }
+        }
+    }
+}
+
+/// What the fuzzers found, one file each: see fixtures/fuzz.
+#[test]
+fn findings_of_the_fuzzers_stay_mended() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/fuzz");
+    let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "h5")) {
+        println!("{}", file.display());
+        visit(std::fs::read(file).unwrap());
+    }
+}
+
 /// Every prefix of a good file, and every single byte turned over: an error or an answer, never a panic.
 #[test]
 fn no_cut_and_no_flipped_byte_brings_the_reader_down() {
@@ -64,21 +96,6 @@ fn no_cut_and_no_flipped_byte_brings_the_reader_down() {
     out.root().set_attribute("unit", "kelvin").expect("set");
     out.commit().expect("committed");
     let good = std::fs::read(&path).expect("read");
-    let visit = |bytes: Vec<u8>| {
-        let Ok(file) = h5manager::File::from_bytes(bytes) else {
-            return;
-        };
-        for visit in file.walk().flatten() {
-            if let h5manager::Visited::Object(object) = visit.what() {
-                for attribute in object.attributes().into_iter().flatten().flatten() {
-                    let _ = attribute.values(9);
-                }
-                if let h5manager::Object::Dataset(dataset) = object {
-                    let _ = dataset.select(..).map(|part| part.values());
-                }
-            }
-        }
-    };
     (0..good.len()).for_each(|cut| visit(good[..cut].to_vec()));
     for at in 0..good.len() {
         for flip in [0x01, 0x80, 0xff] {

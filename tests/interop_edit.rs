@@ -4,24 +4,79 @@
 //! and not hidden.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
+use h5manager::{File, FileEdit, every};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-#[test]
-fn libhdf5_reads_and_extends_what_was_edited() {
+/// Runs a script beside this file; `false` where there is no Python to run it.
+fn python(script: &str, arguments: &[&str]) -> bool {
     let Ok(python) = std::env::var("H5MANAGER_PYTHON") else {
         // Written past the test harness, which would swallow it.
         let note = b"NOT RUN: set H5MANAGER_PYTHON to a Python with h5py to compare with h5py and h5dump\n";
         std::io::stderr().write_all(note).unwrap();
-        return;
+        return false;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/edit.py");
-    let program = env!("CARGO_BIN_EXE_h5manager");
-    let done = Command::new(&python).arg(script).arg(folder.path()).arg(program).output();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(script);
+    let done = Command::new(&python).arg(script).args(arguments).output();
     let done = done.unwrap_or_else(|e| panic!("{python}: {e}"));
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     println!("{out}");
     assert!(done.status.success(), "{out}{err}");
+    true
+}
+
+#[test]
+fn libhdf5_reads_and_extends_what_was_edited() {
+    let folder = tempfile::tempdir().unwrap();
+    python("edit.py", &[folder.path().to_str().unwrap(), env!("CARGO_BIN_EXE_h5manager")]);
+}
+
+/// Writes to some places of a dataset.
+fn write(edit: &mut FileEdit, path: &str) {
+    let values: Vec<i32> = (0..18).map(|i| i - 100).collect();
+    edit.write(path, (2..5, 3..9), values).unwrap();
+    edit.write(path, (every(.., 3), 0..1), vec![-2i32; 7]).unwrap();
+}
+
+#[test]
+fn libhdf5_reads_and_extends_elements_that_were_edited() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    if !python("edit_data.py", &["make", place]) {
+        return;
+    }
+    for name in ["earliest", "v110", "latest"] {
+        let path = folder.path().join(format!("{name}.h5"));
+        let datasets: Vec<(String, bool)> = {
+            let group = File::open(&path).unwrap().group("d").unwrap();
+            let names = group.links().unwrap().map(|l| l.unwrap().name().to_string());
+            names.map(|n| (format!("d/{n}"), group.dataset(&n).unwrap().max_shape()[0] != Some(20))).collect()
+        };
+        assert!(datasets.len() >= 15);
+        let mut edit = File::edit(&path).unwrap();
+        for (path, grows) in &datasets {
+            write(&mut edit, path);
+            if *grows {
+                edit.append(path, vec![7i32; 5 * 30]).unwrap();
+            }
+        }
+        let mut made = edit.build("made/inside/data").unwrap().shape([2, 2]).write([1i16, 2, 3, 4]).unwrap();
+        made.set_attribute("unit", "m").unwrap();
+        edit.create_group("d2").unwrap().link_soft("there", "/d/grows").unwrap();
+        assert!(edit.build("d/grows").is_err() && edit.build("d/grows/x").is_err());
+        assert!(edit.link_soft("d2", "/d").is_err(), "a new group has that name");
+        edit.write("names", 1..2, ["a longer text"]).unwrap();
+        edit.append("names", ["four", "five"]).unwrap();
+        edit.commit().unwrap();
+        for (path, _) in datasets.iter().filter(|(_, grows)| *grows) {
+            edit.resize(path, [16, 30]).unwrap();
+            edit.resize(path, [30, 30]).unwrap();
+            edit.write(path, (29..30, ..), vec![9i32; 30]).unwrap();
+        }
+        edit.commit().unwrap();
+        let error = edit.append("d/contiguous", vec![7i32; 30]).unwrap_err();
+        assert!(error.to_string().contains("at most"), "{error}");
+    }
+    python("edit_data.py", &["check", place]);
 }

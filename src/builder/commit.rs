@@ -7,6 +7,7 @@ use super::writer::DatasetWriter;
 use crate::bytes::{Address, Widths};
 use crate::error::{Context, Error, Result};
 use crate::format::libver::LibVer;
+use crate::format::message::link::Link;
 use crate::format::message::small::SymbolTable;
 use crate::format::object_header;
 use crate::format::superblock::{NodeRanks, Superblock};
@@ -19,6 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Where the header of each object is.
 type Addresses = HashMap<NodeId, Address>;
 
+/// The links that are to be added to groups, by the names of the stand-ins for those.
+type Grafts = Vec<(Vec<u8>, Vec<Link>)>;
+
 type Datasets = Vec<(NodeId, Arc<Mutex<DatasetWriter>>)>;
 
 /// Bytes of the superblock, at the beginning of the file.
@@ -28,6 +32,27 @@ pub(super) fn superblock_size(libver: LibVer) -> u64 {
 
 /// Writes everything that is left. `barriers`: nothing but this call makes the file durable.
 pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
+    let (mut open, mut addresses) = write_leaves(session)?;
+    let tables = write_groups(&mut open, &mut addresses, |_| false)?;
+    let root = addresses.get(&Tree::ROOT).copied().ok_or_else(|| Error::not_found("no root group"))?;
+    finish(open, root, tables.get(&root).copied(), barriers)
+}
+
+/// Writes everything that is left of objects that are to come into groups of a file that is there already: of each
+/// [`graft`](super::GroupMut::graft) its name, and the links that are to be added. What was open is given back.
+pub(crate) fn write_grafts(session: &Session) -> Result<(Open, Grafts)> {
+    let (mut open, mut addresses) = write_leaves(session)?;
+    let grafts = open.tree.grafts()?;
+    write_groups(&mut open, &mut addresses, |id| id == Tree::ROOT || grafts.iter().any(|(_, graft)| *graft == id))?;
+    let mut links = Vec::with_capacity(grafts.len());
+    for (name, id) in grafts {
+        links.push((name, open.tree.messages(id, |object| addresses.get(&object).copied())?));
+    }
+    Ok((open, links))
+}
+
+/// Writes all objects but the groups.
+fn write_leaves(session: &Session) -> Result<(Open, Addresses)> {
     let datasets = session.with(|open| Ok(datasets(&open.tree)))?;
     for (_, dataset) in &datasets {
         unused(dataset)?.finish(session)?;
@@ -40,7 +65,11 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
     write_datatypes(&mut open, &mut addresses)?;
     write_elsewhere(&mut open, &mut addresses)?;
     write_datasets(&mut open, &datasets, &mut addresses)?;
-    let (root, table) = write_groups(&mut open, &mut addresses)?;
+    Ok((open, addresses))
+}
+
+/// Writes the superblock of a new file.
+fn finish(open: Open, root: Address, table: Option<SymbolTable>, barriers: bool) -> Result<()> {
     let (base, end) = (open.space.base(), open.space.end());
     let version = match open.libver {
         LibVer::Earliest => 0,
@@ -142,11 +171,18 @@ fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
     Ok(early)
 }
 
-/// Writes the groups, each behind those below it, and returns where the root is, and its links if it is an old-style
-/// group.
-fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<(Address, Option<SymbolTable>)> {
+/// Writes the groups, each behind those below it, but those that are left out; returns where the links of old-style groups
+/// are.
+fn write_groups(
+    open: &mut Open,
+    addresses: &mut Addresses,
+    left_out: impl Fn(NodeId) -> bool,
+) -> Result<HashMap<Address, SymbolTable>> {
     let mut tables = HashMap::new();
     for id in open.tree.groups_from_below()? {
+        if left_out(id) {
+            continue;
+        }
         // A group that leads back to one above it cannot wait for the other's header.
         for child in open.tree.children(id)? {
             if let Entry::Vacant(unknown) = addresses.entry(child) {
@@ -162,7 +198,5 @@ fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<(Address, 
         addresses.insert(id, at);
         tables.extend(group.table.map(|table| (at, table)));
     }
-    let root = addresses.get(&Tree::ROOT).copied();
-    let root = root.ok_or_else(|| Error::not_found("no root group"))?;
-    Ok((root, tables.get(&root).copied()))
+    Ok(tables)
 }

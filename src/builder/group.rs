@@ -43,6 +43,13 @@ impl GroupMut {
         GroupMut { session, node: Tree::ROOT, path: "/".into() }
     }
 
+    /// A stand-in for a group of a file that is there already, whose path is `path`: what is put into it is added to
+    /// that group when the file is committed. Two of one name are the same.
+    pub(crate) fn graft(session: Arc<Session>, name: &[u8], path: String) -> Result<GroupMut> {
+        let node = session.with(|open| open.tree.make_groups(Tree::ROOT, &[name]))?;
+        Ok(GroupMut { session, node, path })
+    }
+
     /// The file and the object in it.
     pub(super) fn place_of(&self) -> (&Session, NodeId) {
         (&self.session, self.node)

@@ -28,6 +28,7 @@ mod tree;
 mod writer;
 
 pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
+pub(crate) use commit::write_grafts;
 pub use conventions::ImageClass;
 pub use copied::CopiedElements;
 pub use dataset::{DatasetBuilder, DatasetMut};

@@ -398,6 +398,22 @@ impl Tree {
         Ok(order)
     }
 
+    /// The groups of the root group, by name.
+    pub(super) fn grafts(&self) -> Result<Vec<(Vec<u8>, NodeId)>> {
+        match &self.node(Tree::ROOT)?.kind {
+            Kind::Group(links) => Ok(links.iter().filter_map(|(n, to)| Some((n.clone(), to.object()?))).collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether the group `graft` of the root group has something of this name.
+    pub(crate) fn has(&self, graft: &[u8], name: &[u8]) -> Result<bool> {
+        match self.find(Tree::ROOT, &[graft]) {
+            Ok(group) => Ok(self.look(group, name)?.is_some()),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// The objects that a group has hard links to.
     pub(super) fn children(&self, group: NodeId) -> Result<Vec<NodeId>> {
         match &self.node(group)?.kind {

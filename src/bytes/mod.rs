@@ -190,7 +190,9 @@ fn read_uint<R: Read>(reader: &mut R, width: usize, at: u64) -> BinResult<Option
     if high.iter().any(|&b| b != 0) {
         return Err(malformed(at, "an address or length above 64 bits"));
     }
-    Ok(Some(low.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b))))
+    let number = low.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b));
+    // In a wider field, too, 64 bits of ones mean nothing else in memory, as in libhdf5.
+    Ok(Some(number).filter(|&n| n != u64::MAX))
 }
 
 fn write_uint<W: Write + Seek>(writer: &mut W, value: Option<u64>, width: usize) -> BinResult<()> {
@@ -327,6 +329,14 @@ mod tests {
         bytes[0] = 7;
         assert_eq!(decode::<Address>(&bytes, w, "test").unwrap(), (Address(7), 16));
         bytes[9] = 1;
+        assert!(decode::<Address>(&bytes, w, "test").is_err());
+    }
+
+    #[test]
+    fn sixty_four_ones_are_undefined_in_a_wider_field_too() {
+        let w = Widths::checked(16, 16).unwrap();
+        let bytes = [[0xff; 8], [0; 8]].concat();
+        assert_eq!(decode::<Length>(&bytes, w, "test").unwrap().0, Length(None));
         assert!(decode::<Address>(&bytes, w, "test").is_err());
     }
 

@@ -3,7 +3,7 @@
 //! Integers are cut to the range of their target, floats to integers lose what is behind the point, floats are rounded to
 //! nearest and even, members of compounds and enumerations meet by name. What libhdf5 would not convert is refused.
 
-use super::{float, number};
+use super::{float, number, soft_float};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::{Bits, ByteOrder, Datatype, Float, Padding};
 
@@ -234,6 +234,12 @@ fn convert_number(from: &[u8], a: &Number, to: &mut [u8], b: &Number) -> Result<
                 _ => write_float(n as f64, to, f),
             }
         }
+        (Number::Float(f), Number::Float(g)) if f.is_ieee() && g.is_ieee() => {
+            let bits = float::bits(from, f.bits.order).ok_or_else(unknown)?;
+            let little = f.bits.order == ByteOrder::Little && g.bits.order == ByteOrder::Little;
+            let cast = if little { soft_float::as_processors_do } else { soft_float::as_libhdf5_does };
+            write_ordered(&cast(bits, f, g).to_le_bytes(), to, g.bits.order);
+        }
         (Number::Float(f), Number::Float(g)) => write_float(float::decode(from, f).ok_or_else(unknown)?, to, g),
         (Number::Float(f), Number::Integer { bits, signed }) => {
             // `as` cuts towards zero and to the range, and makes 0 of what is not a number.
@@ -255,11 +261,7 @@ fn write_integer(n: i128, to: &mut [u8], bits: Bits, signed: bool) {
 }
 
 fn write_float(x: f64, to: &mut [u8], f: &Float) {
-    match f.bits.size {
-        2 => write_ordered(&half::f16::from_f64(x).to_le_bytes(), to, f.bits.order),
-        4 => write_ordered(&(x as f32).to_le_bytes(), to, f.bits.order),
-        _ => write_ordered(&x.to_le_bytes(), to, f.bits.order),
-    }
+    write_ordered(&soft_float::nearest(x, f).to_le_bytes(), to, f.bits.order);
 }
 
 fn write_ordered(little: &[u8], to: &mut [u8], order: ByteOrder) {

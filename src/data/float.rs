@@ -27,7 +27,11 @@ fn special(f: &Float) -> Special {
 
 /// The number that `element` holds, rounded to `f64`. Numbers wider than 16 bytes are not known.
 pub(crate) fn decode(element: &[u8], f: &Float) -> Option<f64> {
-    let bits = bits(element, f.bits.order)?;
+    decode_bits(bits(element, f.bits.order)?, f)
+}
+
+/// The same for an element's bits.
+pub(crate) fn decode_bits(bits: u128, f: &Float) -> Option<f64> {
     let field =
         |position: u8, width: u8| bits >> position & (1u128.checked_shl(width.into()).unwrap_or(0).wrapping_sub(1));
     let negative = field(f.sign, 1) != 0;
@@ -59,7 +63,7 @@ pub(crate) fn decode(element: &[u8], f: &Float) -> Option<f64> {
 }
 
 /// The element's bits as one number.
-fn bits(element: &[u8], order: ByteOrder) -> Option<u128> {
+pub(crate) fn bits(element: &[u8], order: ByteOrder) -> Option<u128> {
     if element.len() > 16 {
         return None;
     }

@@ -9,6 +9,7 @@ pub(crate) mod gather;
 pub(crate) mod number;
 pub(crate) mod region;
 pub(crate) mod selection;
+pub(crate) mod soft_float;
 pub(crate) mod transfer;
 pub(crate) mod value;
 pub(crate) mod wrapped;

@@ -94,7 +94,8 @@ impl Header {
     /// Puts a body in place of that of the first message of its kind, or adds the message.
     pub(super) fn set(&mut self, kind: u16, flags: u8, body: Vec<u8>) {
         match self.messages.iter_mut().find(|m| m.kind == kind) {
-            Some(m) => m.body = body,
+            // What was shared is no longer.
+            Some(m) => (m.body, m.flags) = (body, m.flags & !2),
             None => self.messages.push(Message { kind, flags, order: 0, body }),
         }
     }

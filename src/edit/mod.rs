@@ -5,6 +5,8 @@
 //! behind the old end. [`FileEdit::commit`] makes the changes of old bytes by way of a redo record, see `io/redo.rs`.
 
 mod attributes;
+mod chunks;
+mod data;
 mod dense;
 mod header;
 mod limits;
@@ -14,8 +16,9 @@ mod superblock;
 mod symbols;
 mod work;
 
-use crate::builder::ArrayLike;
+use crate::builder::{ArrayLike, DatasetBuilder, GroupMut};
 use crate::bytes::Limits;
+use crate::data::selection::Select;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::file::File;
 use crate::format::message::datatype::Name;
@@ -178,6 +181,25 @@ impl FileEdit {
         self.work()?.rename_attribute(path.as_ref(), name.as_ref(), to.as_ref()).on(&shown(&path))
     }
 
+    /// Describes a new dataset at `path`, to be created or written as in a new file; groups on the way are made as needed.
+    /// It can be found, and what it holds be read, after the commit.
+    ///
+    /// # Errors
+    /// `Conflict` if something has that path, or lies on the way and is no group.
+    pub fn build(&mut self, path: impl AsRef<[u8]>) -> Result<DatasetBuilder> {
+        let (mut group, rest) = self.work()?.graft(path.as_ref()).on(&shown(&path))?;
+        Ok(group.build(rest))
+    }
+
+    /// Makes a group, and those on the way to it as needed.
+    ///
+    /// # Errors
+    /// `Conflict` if something has that path, or lies on the way and is no group.
+    pub fn create_group(&mut self, path: impl AsRef<[u8]>) -> Result<GroupMut> {
+        let (mut group, rest) = self.work()?.graft(path.as_ref()).on(&shown(&path))?;
+        group.create_group(rest)
+    }
+
     /// Gives the object at `target` a further name, `path`.
     ///
     /// # Errors
@@ -226,6 +248,32 @@ impl FileEdit {
     /// group that would come to lie in itself.
     pub fn rename(&mut self, path: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Result<()> {
         self.work()?.rename(path.as_ref(), to.as_ref()).on(&shown(&path))
+    }
+
+    /// Writes elements to the places of a dataset that a selection names, in its order.
+    ///
+    /// # Errors
+    /// `NotFound` without the dataset; `Mismatch` if there are not as many elements, or they are of another kind;
+    /// `Unsupported` for virtual datasets and elements in external files.
+    pub fn write(&mut self, path: impl AsRef<[u8]>, what: impl Select, elements: impl ArrayLike) -> Result<()> {
+        self.work()?.write(path.as_ref(), &what, &elements).on(&shown(&path))
+    }
+
+    /// Adds elements behind the last row of a dataset that can grow: whole rows, as many as there are elements for.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); `Mismatch` if they are no whole rows, or the dataset cannot grow that far.
+    pub fn append(&mut self, path: impl AsRef<[u8]>, elements: impl ArrayLike) -> Result<()> {
+        self.work()?.append(path.as_ref(), &elements).on(&shown(&path))
+    }
+
+    /// Gives a dataset another shape. What is new holds the fill value; what is cut off is gone.
+    ///
+    /// # Errors
+    /// `NotFound` without the dataset; `Mismatch` if it is not stored in chunks, has another number of dimensions, or
+    /// cannot grow that far.
+    pub fn resize(&mut self, path: impl AsRef<[u8]>, shape: impl AsRef<[u64]>) -> Result<()> {
+        self.work()?.resize(path.as_ref(), shape.as_ref()).on(&shown(&path))
     }
 
     /// The file as the last commit left it.

@@ -2,16 +2,18 @@
 
 use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
+use super::data::{Data, Stored};
 use super::header::Header;
 use super::limits::{self, FileSpace};
 use super::links::Links;
-use super::superblock::Stored;
-use crate::builder::{ArrayLike, Open, Session};
+use super::superblock;
+use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
 use crate::bytes::{Address, Limits, Widths};
+use crate::data::selection::{Bounds, Select, Selection};
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::libver::LibVer;
-use crate::format::message::datatype::Name;
+use crate::format::message::datatype::{ByteOrder, Datatype, Float, Name};
 use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
 use crate::index::space::{METADATA, Space};
@@ -24,12 +26,14 @@ use std::sync::Arc;
 pub(super) struct Work {
     /// The file as it is.
     file: File,
-    superblock: Stored,
+    superblock: superblock::Stored,
     file_space: Option<FileSpace>,
     tail: Arc<Tail>,
     /// New space, and the heap of new variable-length data.
     session: Arc<Session>,
     objects: BTreeMap<Address, Edited>,
+    /// Whether new objects were made.
+    built: bool,
 }
 
 /// The longest name: with its address and flags it fits an object header message.
@@ -40,6 +44,7 @@ struct Edited {
     header: Header,
     attributes: Option<Attributes>,
     links: Option<Links>,
+    data: Option<Box<Data>>,
     /// Whether it got a further link.
     raised: bool,
     /// Whether nothing leads to it any more.
@@ -68,7 +73,8 @@ impl Work {
         io::finish(&**device, file.inner.superblock.base)?;
         let file = open()?;
         let file_space = limits::check(&file, options)?;
-        let superblock = Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
+        let superblock =
+            superblock::Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
         let session = Arc::new(Session::new(
@@ -77,7 +83,7 @@ impl Work {
             false,
             None,
         ));
-        Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new() })
+        Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new(), built: false })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -85,7 +91,7 @@ impl Work {
     }
 
     pub(super) fn is_changed(&self) -> bool {
-        !self.objects.is_empty()
+        self.built || !self.objects.is_empty()
     }
 
     fn edited(&mut self, address: Address, reader: &Reader) -> Result<&mut Edited> {
@@ -95,6 +101,7 @@ impl Work {
                 header: Header::load(reader, address)?,
                 attributes: None,
                 links: None,
+                data: None,
                 raised: false,
                 gone: false,
             }),
@@ -197,12 +204,21 @@ impl Work {
         let reader = self.file.reader();
         let (way, name) = self.parent(path, &reader)?;
         let group = way.last().copied().unwrap_or(self.file.inner.superblock.root);
+        self.check_free(group, &name)?;
         self.links(group, &reader)?.add(&name, target.clone())?;
         if let Target::Hard(address) = target {
             let edited = self.edited(address, &reader)?;
             let count = edited.header.reference_count()?;
             edited.header.set_reference_count(count.saturating_add(1))?;
             edited.raised = true;
+        }
+        Ok(())
+    }
+
+    /// Refuses a name that a new object has.
+    fn check_free(&self, group: Address, name: &[u8]) -> Result<()> {
+        if self.session.with(|open| open.tree.has(&graft_name(group), name))? {
+            return Err(Error::conflict(format!("{} exists already", Name(name.to_vec()))));
         }
         Ok(())
     }
@@ -237,6 +253,7 @@ impl Work {
         if matches!(target, Target::Hard(address) if to_way.contains(&address)) {
             return Err(Error::invalid("a group cannot be moved into itself"));
         }
+        self.check_free(new, &to)?;
         self.links(old, &reader)?;
         self.links(new, &reader)?.add(&to, target)?;
         self.links(old, &reader)?.remove(&from);
@@ -321,6 +338,58 @@ impl Work {
         }
     }
 
+    /// Does something with a dataset.
+    fn with_data<R>(
+        &mut self,
+        path: &[u8],
+        work: impl FnOnce(&mut Data, &Session, &Stored<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let reader = self.file.reader();
+        let address = self.resolve(path, &reader)?;
+        let (ranks, since) = (self.file.inner.superblock.ranks, self.superblock.end());
+        let (session, base) = (self.session.clone(), self.superblock.position);
+        let flush = || session.with(|open| open.space.flush());
+        let source = Stored { source: &**reader.source(), base, flush: &flush };
+        let edited = self.edited(address, &reader)?;
+        if edited.data.is_none() {
+            edited.data = Some(Box::new(Data::load(&reader, address, ranks)?));
+        }
+        let data = edited.data.as_mut().ok_or_else(|| Error::not_found("a dataset that was just read"))?;
+        let done = work(data, &session, &source)?;
+        session.with(|open| data.settle(&mut open.space, since))?;
+        Ok(done)
+    }
+
+    pub(super) fn write(&mut self, path: &[u8], what: &dyn Select, elements: &dyn ArrayLike) -> Result<()> {
+        self.with_data(path, |data, session, source| {
+            let selection = what.select(data.shape())?.checked(data.shape())?;
+            write(data, session, source, &selection, elements)
+        })
+    }
+
+    pub(super) fn append(&mut self, path: &[u8], elements: &dyn ArrayLike) -> Result<()> {
+        self.with_data(path, |data, session, source| {
+            let mut shape = data.shape().to_vec();
+            let count = count(&elements.shape())?;
+            let row: u64 = shape.iter().skip(1).product();
+            let (Some(rows), true) = (shape.first_mut(), row > 0 && count % row.max(1) == 0) else {
+                return Err(Error::mismatch(format!("{count} elements are no whole rows of {row}")));
+            };
+            let from = *rows;
+            *rows = from.saturating_add(count / row);
+            data.resize(&shape, source)?;
+            let mut bounds = Bounds::all(&shape);
+            if let Some(first) = bounds.0.first_mut() {
+                first.start = from;
+            }
+            write(data, session, source, &Selection::of_bounds(bounds), elements)
+        })
+    }
+
+    pub(super) fn resize(&mut self, path: &[u8], shape: &[u64]) -> Result<()> {
+        self.with_data(path, |data, _, source| data.resize(shape, source))
+    }
+
     /// Cuts off what was written behind the end for a commit that will not be. What stays is harmless.
     pub(super) fn give_up(&mut self, device: &dyn Device) {
         if self.tail.is_used() {
@@ -330,8 +399,7 @@ impl Work {
 
     /// Makes all changes.
     pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<()> {
-        let mut open = self.session.close()?;
-        open.heap.flush(&mut open.space)?;
+        let mut open = self.close()?;
         let mut patches = self.patches(&mut open)?;
         patches.sort_by_key(|(turn, _)| *turn);
         let mut all = Vec::from_iter(self.file_space(&mut open.space)?);
@@ -339,10 +407,10 @@ impl Work {
         let end = open.space.end();
         open.space.into_store()?;
         let superblock = Patch { position: self.superblock.position, bytes: self.superblock.with_end(end) };
-        let end = self.superblock.position + end;
+        let new = self.superblock.position + self.superblock.end()..self.superblock.position + end;
         let commit =
-            Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, end, durability };
-        commit.make(device, &self.tail).map_err(|(happened, e)| {
+            Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, new, durability };
+        commit.make(device).map_err(|(happened, e)| {
             let state = match happened {
                 false => "the file is as it was",
                 true => "open the file again to see whether the commit has happened",
@@ -351,15 +419,66 @@ impl Work {
         })
     }
 
+    /// Writes the new objects, and adds their links to the groups that they were made in.
+    fn close(&mut self) -> Result<Open> {
+        let (open, grafts) = write_grafts(&self.session)?;
+        let reader = self.file.reader();
+        for (name, links) in grafts {
+            let address = std::str::from_utf8(&name).ok().and_then(|n| n.parse().ok()).map(Address);
+            let address = address.ok_or_else(|| Error::not_found("the group of new objects"))?;
+            for link in links {
+                self.links(address, &reader)?.add(&link.name.0, link.target)?;
+            }
+        }
+        Ok(open)
+    }
+
+    /// The group that `path` is to be made in, to be given to the builder of new files, and the rest of the path.
+    pub(super) fn graft(&mut self, path: &[u8]) -> Result<(GroupMut, Vec<u8>)> {
+        let reader = self.file.reader();
+        let mut rest = components(path);
+        let mut here = self.file.inner.superblock.root;
+        let mut shown = String::new();
+        while let Some(name) = rest.last() {
+            // What is made already is of the builder.
+            if self.session.with(|open| open.tree.has(&graft_name(here), name))? {
+                break;
+            }
+            match self.look(here, name, &reader)? {
+                None => break,
+                Some(Target::Hard(_)) if rest.len() == 1 => {
+                    return Err(Error::conflict("something of this name exists already"));
+                }
+                Some(Target::Hard(address)) => here = address,
+                Some(_) => return Err(Error::conflict(format!("{} is a link to elsewhere", Name(name.clone())))),
+            }
+            shown.push('/');
+            shown.push_str(&String::from_utf8_lossy(name));
+            rest.pop();
+        }
+        let shown = if shown.is_empty() { "/".into() } else { shown };
+        // So that what is no group is found out now.
+        self.links(here, &reader)?;
+        self.built = true;
+        rest.reverse();
+        Ok((GroupMut::graft(self.session.clone(), &graft_name(here), shown)?, rest.join(&b'/')))
+    }
+
     /// What becomes of the old bytes of all edited objects.
     fn patches(&mut self, open: &mut Open) -> Result<Vec<(Turn, Patch)>> {
         let reader = self.file.reader();
         let mut patches = Vec::new();
         for edited in self.objects.values_mut().filter(|e| !e.gone) {
             let turn = edited.turn();
-            let Edited { header, attributes, links, .. } = edited;
+            let Edited { header, attributes, links, data, .. } = edited;
             if let Some(attributes) = attributes {
                 attributes.store(header, &mut open.space)?;
+            }
+            if let Some(data) = data {
+                // What waits to be written may be read again.
+                open.space.flush()?;
+                let source = Stored { source: &**reader.source(), base: self.superblock.position, flush: &|| Ok(()) };
+                patches.extend(data.store(header, &mut open.space, &source)?.into_iter().map(|p| (turn, p)));
             }
             let mut replaced = Vec::new();
             if let Some(links) = links.as_mut().filter(|l| l.added || l.removed) {
@@ -399,6 +518,51 @@ impl Work {
     }
 }
 
+fn count(shape: &[u64]) -> Result<u64> {
+    let product = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d));
+    product.ok_or_else(|| Error::limit(format!("shape {shape:?} has too many elements for memory")))
+}
+
+/// The same numbers in the other byte order.
+fn reversed(datatype: &Datatype) -> Option<Datatype> {
+    let mut datatype = datatype.clone();
+    let (Datatype::Integer { bits, .. } | Datatype::Float(Float { bits, .. })) = &mut datatype else {
+        return None;
+    };
+    bits.order = match bits.order {
+        ByteOrder::Little => ByteOrder::Big,
+        ByteOrder::Big => ByteOrder::Little,
+        ByteOrder::Vax => return None,
+    };
+    Some(datatype)
+}
+
+/// Writes elements to a dataset; their variable-length data go to the heap.
+fn write(
+    data: &mut Data,
+    session: &Session,
+    source: &Stored<'_>,
+    selection: &Selection,
+    elements: &dyn ArrayLike,
+) -> Result<()> {
+    let count = count(&elements.shape())?;
+    if count != selection.len() {
+        return Err(Error::mismatch(format!("{count} elements for a selection of {}", selection.len())));
+    }
+    let datatype = data.datatype.clone();
+    if let Some(bytes) = elements.as_stored(&datatype) {
+        return data.write(selection, bytes, source);
+    }
+    // Numbers of the other byte order are turned round.
+    let reversed = reversed(&datatype).filter(|r| *r == elements.element_datatype());
+    let mut bytes = Vec::new();
+    session.with(|open| elements.store(0..count as usize, reversed.as_ref().unwrap_or(&datatype), open, &mut bytes))?;
+    if reversed.is_some() {
+        bytes.chunks_exact_mut(datatype.size().max(1) as usize).for_each(<[u8]>::reverse);
+    }
+    data.write(selection, &bytes, source)
+}
+
 impl Edited {
     fn turn(&self) -> Turn {
         match &self.links {
@@ -408,6 +572,11 @@ impl Edited {
             _ => Turn::Object,
         }
     }
+}
+
+/// The name of the stand-in for a group.
+fn graft_name(group: Address) -> Vec<u8> {
+    group.get().to_string().into_bytes()
 }
 
 /// The names of a path, the last one first; `.` is the group itself.

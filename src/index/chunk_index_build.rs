@@ -99,7 +99,17 @@ pub(crate) fn build(
     chunks: &[PlacedChunk],
     offset: impl Fn(u64) -> Vec<u64>,
 ) -> Result<Chunked> {
-    let mut layout = facts.layout();
+    build_as(space, facts.layout(), facts, chunks, offset)
+}
+
+/// Writes the index that `layout` names, which has no address yet.
+pub(crate) fn build_as(
+    space: &mut Space,
+    mut layout: Chunked,
+    facts: &Facts<'_>,
+    chunks: &[PlacedChunk],
+    offset: impl Fn(u64) -> Vec<u64>,
+) -> Result<Chunked> {
     // Where no chunk is stored there is no index, but for one case: libhdf5 looks for chunks that were at the edge when a
     // dataset grows, and does not see that there is no index.
     let Some(first) = chunks.first().copied().or_else(|| layout.plain_edges.then_some(NO_CHUNK)) else {

@@ -144,6 +144,14 @@ impl<'a> HeapView<'a> {
                 "max_vlen_bytes: more than {most} bytes of variable-length data in one call"
             )));
         }
+        // libhdf5 gives each element an object of its own, other writers share some; a tiny file whose elements all mean
+        // the same large object is an attack. What comes from other files has nothing to do with this one's size.
+        let repeated = self.reader.size().saturating_mul(64).saturating_add(64 << 20);
+        if given > repeated && self.others.is_none() {
+            return Err(Error::limit(format!(
+                "variable-length data: 64 times the file's size was read from {STRUCTURE}s"
+            )));
+        }
         Ok(())
     }
 }
@@ -266,5 +274,45 @@ impl HeapReader for HeapView<'_> {
                 blob.decode(&collection.bytes[range], w).at(at.get())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::{Limits, Widths};
+    use crate::io::MemorySource;
+
+    /// A collection with one object of 60,000 bytes, and an element that means all of it.
+    fn one_large_object() -> (Reader, Vec<u8>) {
+        let mut bytes = b"GCOL\x01\0\0\0".to_vec();
+        bytes.extend((16 + 16 + 60_000_u64).to_le_bytes());
+        bytes.extend([1, 0, 1, 0, 0, 0, 0, 0]);
+        bytes.extend(60_000_u64.to_le_bytes());
+        bytes.resize(64 + bytes.len() + 60_000, 7);
+        let at = 64;
+        bytes.rotate_right(at);
+        let end = bytes.len() as u64;
+        let reader = Reader::new(Arc::new(MemorySource::new(bytes)), Limits::default(), None).unwrap();
+        let mut element = 60_000_u32.to_le_bytes().to_vec();
+        element.extend((at as u64).to_le_bytes());
+        element.extend(1_u32.to_le_bytes());
+        (reader.with_superblock(0, end, Widths::EIGHT, false), element)
+    }
+
+    #[test]
+    fn one_object_for_a_million_elements_is_an_attack() {
+        let (reader, element) = one_large_object();
+        let heap = GlobalHeap::default();
+        let given = |elements: usize| {
+            let mut given = 0;
+            let read = HeapView::new(&heap, &reader).for_each(&element.repeat(elements), 16, 1, &mut |_, bytes| {
+                given += bytes.len();
+                Ok(())
+            });
+            read.map(|()| given)
+        };
+        assert_eq!(given(1000).unwrap(), 60_000_000);
+        assert_eq!(given(10_000).unwrap_err().kind(), crate::ErrorKind::Limit);
     }
 }

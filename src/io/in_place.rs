@@ -2,9 +2,12 @@
 //! between them.
 
 use super::redo::{self, Extent, Found, MOST_VOUCHED, Patch, Redo};
-use super::{Device, Store};
+use super::{Device, Source, Store};
+use crate::bytes::zeroed;
 use crate::error::{Error, Result};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What a commit stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,40 +21,30 @@ pub enum Durability {
     None,
 }
 
-/// Where new bytes of a file go: behind its old end. Remembers what was written, for the record of the commit.
+/// Where new bytes of a file go: behind its old end.
 pub(crate) struct Tail {
     device: Arc<dyn Device>,
     /// The position of address 0.
     base: u64,
-    extents: Mutex<Vec<Extent>>,
+    used: AtomicBool,
 }
 
 impl Tail {
     pub(crate) fn new(device: Arc<dyn Device>, base: u64) -> Tail {
-        Tail { device, base, extents: Mutex::default() }
+        Tail { device, base, used: AtomicBool::new(false) }
     }
 
     /// Whether anything was written.
     pub(crate) fn is_used(&self) -> bool {
-        !self.extents().is_empty()
-    }
-
-    fn extents(&self) -> Vec<Extent> {
-        self.extents.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.used.load(Relaxed)
     }
 }
 
 impl Store for Tail {
     fn write_at(&self, address: u64, bytes: &[u8]) -> Result<()> {
         let position = address.checked_add(self.base).ok_or_else(|| Error::limit("a file of more than 2^64 bytes"))?;
-        self.device.write_at(position, bytes)?;
-        let mut extents = self.extents.lock().unwrap_or_else(PoisonError::into_inner);
-        // Beyond what a record vouches for the hashes are of no use.
-        let vouched: u64 = extents.iter().map(|e| e.size).sum();
-        let size = bytes.len() as u64;
-        let hash = if vouched + size <= MOST_VOUCHED { redo::hash(bytes) } else { 0 };
-        extents.push(Extent { position, size, hash });
-        Ok(())
+        self.used.store(true, Relaxed);
+        self.device.write_at(position, bytes)
     }
 
     fn sync(&self) -> Result<()> {
@@ -67,35 +60,35 @@ pub(crate) struct Commit<'a> {
     pub(crate) old_superblock: &'a [u8],
     /// Other old bytes that change, in the order in which that is to happen.
     pub(crate) patches: Vec<Patch>,
-    /// The position of the new end.
-    pub(crate) end: u64,
+    /// The positions of the old end and of the new one: what is between them is new.
+    pub(crate) new: Range<u64>,
     pub(crate) durability: Durability,
 }
 
 impl Commit<'_> {
-    /// Makes it. All new bytes were given to `tail`.
+    /// Makes it. All new bytes are written.
     ///
     /// Fails with `false` where nothing has happened to the file, with `true` where it may have, and whoever opens it
     /// next finds out.
-    pub(crate) fn make(mut self, device: &dyn Device, tail: &Tail) -> Result<(), (bool, Error)> {
+    pub(crate) fn make(mut self, device: &dyn Device) -> Result<(), (bool, Error)> {
         let before = |e| (false, e);
         let sync = |wanted: bool| if wanted { device.sync() } else { Ok(()) };
         let strict = self.durability == Durability::Strict;
         // The end first: what the other patches lead to must lie in the file.
         let mut patches = vec![self.superblock.clone()];
         patches.append(&mut self.patches);
+        if device.size().map_err(before)? < self.new.end {
+            device.resize(self.new.end).map_err(before)?;
+        }
         if self.durability == Durability::None {
-            if device.size().map_err(before)? < self.end {
-                device.resize(self.end).map_err(before)?;
-            }
             return patches.iter().try_for_each(|p| device.write_at(p.position, &p.bytes)).map_err(|e| (true, e));
         }
-        let redo = self.record(device, tail, &patches).map_err(before)?;
+        let redo = self.record(device, &patches).map_err(before)?;
         if redo.extents.is_empty() {
             sync(strict).map_err(before)?;
         }
         let record = redo.encode();
-        let at = self.end.next_multiple_of(8);
+        let at = self.new.end.next_multiple_of(8);
         let size = at + record.len() as u64;
         // The record is found from the end of the file.
         if device.size().map_err(before)? > size {
@@ -106,23 +99,26 @@ impl Commit<'_> {
         sync(strict).map_err(after)?;
         apply(device, &patches, strict).map_err(after)?;
         // The record has done its work; one that stays is harmless.
-        let _ = device.resize(self.end);
+        let _ = device.resize(self.new.end);
         Ok(())
     }
 
-    fn record(&self, device: &dyn Device, tail: &Tail, patches: &[Patch]) -> Result<Redo> {
+    fn record(&self, device: &dyn Device, patches: &[Patch]) -> Result<Redo> {
         redo::check_size(patches.iter().map(|p| p.bytes.len() as u64).sum())?;
         let start = self.superblock.position;
-        let mut extents = tail.extents();
-        if extents.iter().map(|e| e.size).sum::<u64>() > MOST_VOUCHED {
-            extents.clear();
+        let size = self.new.end - self.new.start;
+        let mut extents = Vec::new();
+        if size <= MOST_VOUCHED {
+            let mut new = zeroed(size)?;
+            Source::read_at(device, self.new.start, &mut new)?;
+            extents.push(Extent { position: self.new.start, size, hash: redo::hash(&new) });
         }
         let mut redo = Redo {
             number: self.number,
             superblock: start..start + self.superblock.bytes.len() as u64,
             old_hash: redo::hash(self.old_superblock),
             new_hash: redo::hash(&self.superblock.bytes),
-            end: self.end,
+            end: self.new.end,
             extents,
             pieces: Vec::new(),
         };

@@ -365,4 +365,12 @@ mod tests {
         assert_eq!(order, [1, 0]);
         assert_eq!(growing.position_of(4, &order), [1, 1]);
     }
+
+    #[test]
+    fn sizes_of_a_damaged_index_do_not_overflow() {
+        let record = |size| Some(ChunkRecord { address: Address(0), size, mask: 0 });
+        let grid = Grid::new(&[4], &[Some(4)], &[2]).unwrap();
+        assert_eq!(ChunkTable::Dense(vec![record(7), None, record(8)]).stored(&grid), (2, 15));
+        assert_eq!(ChunkTable::Dense(vec![record(u64::MAX), record(u64::MAX)]).stored(&grid), (2, u64::MAX));
+    }
 }

@@ -5,9 +5,6 @@ use super::disk::{Op, apply, parts};
 const SECTOR: u64 = 512;
 const PAGE: u64 = 4096;
 
-/// How many random choices of what reached the disk are tried at each point.
-const CHOICES: u64 = 400;
-
 /// A state: its bytes, how many operations were done before it, whether another one had begun, and what it is.
 pub(crate) struct State {
     pub(crate) bytes: Vec<u8>,
@@ -28,8 +25,9 @@ impl Random {
     }
 }
 
-/// Gives `see` every state that `ops`, done to `start`, can be stopped in.
-pub(crate) fn all(start: &[u8], ops: &[Op], see: &mut dyn FnMut(State)) {
+/// Gives `see` every state that `ops`, done to `start`, can be stopped in; of what a failing disk can make of unsynced
+/// sectors as many as there are `choices` at each point.
+pub(crate) fn all(start: &[u8], ops: &[Op], choices: u64, see: &mut dyn FnMut(State)) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut certain = start.to_vec();
     let mut durable = 0;
@@ -43,7 +41,7 @@ pub(crate) fn all(start: &[u8], ops: &[Op], see: &mut dyn FnMut(State)) {
             torn(&bytes, op, stop, see);
         }
         // The power failed: what was not synced may have reached the disk, in any part and in any order.
-        unsynced(&certain, pending, stop, &mut random, see);
+        unsynced(&certain, pending, stop, (choices, &mut random), see);
         if matches!(ops.get(stop), Some(Op::Sync)) {
             certain = bytes;
             durable = stop + 1;
@@ -64,7 +62,13 @@ fn torn(before: &[u8], op: &Op, stop: usize, see: &mut dyn FnMut(State)) {
     }
 }
 
-fn unsynced(certain: &[u8], pending: &[Op], stop: usize, random: &mut Random, see: &mut dyn FnMut(State)) {
+fn unsynced(
+    certain: &[u8],
+    pending: &[Op],
+    stop: usize,
+    (choices, random): (u64, &mut Random),
+    see: &mut dyn FnMut(State),
+) {
     if pending.is_empty() {
         return;
     }
@@ -89,7 +93,7 @@ fn unsynced(certain: &[u8], pending: &[Op], stop: usize, random: &mut Random, se
     }
     // Sectors, each by itself, in a random order.
     let sectors: Vec<Op> = pending.iter().flat_map(|op| parts(op, SECTOR)).collect();
-    for choice in 0..CHOICES {
+    for choice in 0..choices {
         let mut chosen: Vec<&Op> = sectors.iter().filter(|_| !random.next().is_multiple_of(1 + choice % 4)).collect();
         if choice % 2 == 1 {
             for i in (1..chosen.len()).rev() {

@@ -57,6 +57,11 @@ pub(crate) fn all() -> Vec<Workload> {
         all.push(w(names[8], base, &[|e| (0..40).try_for_each(|i| e.link_soft(format!("group/s{i}"), "/plain"))]));
         all.push(w(names[9], base, &[|e| e.link_hard("group/again", "plain"), |e| e.remove("plain")]));
     }
+    all.push(w("old: elements", old, &[|e| elements(e, OLD_DATA), |e| append(e, &["growing"])]));
+    all.push(w("new: elements", new, &[|e| elements(e, NEW_DATA), |e| append(e, &["growing", "everywhere"])]));
+    all.push(w("new: shrinks", new, &[|e| e.resize("growing", [3, 5]), |e| e.resize("growing", [10, 5])]));
+    all.push(w("old: new objects", old, &[build, |e| e.create_group("group/g1/more").map(drop)]));
+    all.push(w("new: new objects", new, &[build, |e| e.create_group("group/g1/more").map(drop)]));
     all.push(w("ours: attributes of two objects", own, &[many_objects]));
     all.push(w("ours: five commits", own, &[text, text, text, text, text]));
     all.push(w("user block and rubbish behind", behind, &[text, many_objects]));
@@ -100,4 +105,42 @@ fn many_objects(edit: &mut FileEdit) -> Result<()> {
 fn text(edit: &mut FileEdit) -> Result<()> {
     let before = edit.file()?.root()?.attribute("tool")?.map_or(Ok(String::new()), |a| a.read_one::<String>())?;
     edit.set_attribute("/", "tool", format!("{before} and more"))
+}
+
+const OLD_DATA: &[&str] = &["plain", "filtered", "growing"];
+const NEW_DATA: &[&str] = &["plain", "filtered", "growing", "everywhere", "one", "early"];
+
+/// Makes datasets in groups that are there and in new ones.
+fn build(edit: &mut FileEdit) -> Result<()> {
+    edit.build("group/made/deep/data")?.write([1i32, 2, 3])?.set_attribute("unit", "m")?;
+    edit.build("group/made/text")?.write(["a", "longer"])?;
+    let chunked = edit.build("chunked")?.element::<u8>().shape([0, 2]).extendible().chunks([2, 2]).deflate(1);
+    chunked.create()?.append(vec![5u8; 6])?;
+    edit.set_attribute("group", "made", true)
+}
+
+/// Replaces the first element of datasets.
+fn elements(edit: &mut FileEdit, paths: &[&str]) -> Result<()> {
+    for path in paths {
+        let dataset = edit.file()?.dataset(path)?;
+        let first = h5manager::Selection::points([vec![0; dataset.shape().len()]]);
+        match dataset.datatype().size() {
+            1 => edit.write(path, first, [99i8])?,
+            2 => edit.write(path, first, [999i16])?,
+            _ => edit.write(path, first, [99_999i32])?,
+        }
+    }
+    Ok(())
+}
+
+/// Adds a row, and an attribute that says so.
+fn append(edit: &mut FileEdit, paths: &[&str]) -> Result<()> {
+    for path in paths {
+        match edit.file()?.dataset(path)?.datatype().size() {
+            1 => edit.append(path, vec![7i8; 2])?,
+            _ => edit.append(path, vec![7i32; 5])?,
+        }
+        edit.set_attribute(path, "appended", true)?;
+    }
+    Ok(())
 }

@@ -111,3 +111,11 @@ fn no_damage_makes_it_panic_or_swell() {
         assert!(decode(&parameters, &stored, 511).is_err());
     }
 }
+
+/// As libhdf5 2.0 wrote 100 zeros of 3 bytes; it reads back no more than it can fill of pixels of 4.
+#[test]
+fn elements_of_three_bytes_are_refused_by_name() {
+    let stored = b",\x01\0\0\x04\x04\x04\x04 ";
+    let error = decode(&[177, 8, 24, 100], stored, 300).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Unsupported, "{error}");
+}

@@ -186,8 +186,9 @@ impl<'a> ChunkRead<'a> {
                 let Some(record) = self.table.get(self.grid.number(position), self.grid)? else {
                     return Piece::new(self, position, origin).fill(out);
                 };
-                let together = wanted.iter().map(|w| w.record.size).sum::<u64>() + record.size;
-                let together = together <= FETCH || (wanted.len() == 1 && together <= PAIRED as u64);
+                // A damaged index may say any size.
+                let size = wanted.iter().fold(record.size, |size, w| size.saturating_add(w.record.size));
+                let together = size <= FETCH || (wanted.len() == 1 && size <= PAIRED as u64);
                 if !wanted.is_empty() && (end != Some(record.address.get()) || !together) {
                     self.fetch(&mut wanted, origin, buffers, out)?;
                 }

@@ -91,12 +91,17 @@ impl RawData {
         &self.fill
     }
 
+    /// How far each dimension may grow: `None` without end.
+    pub(crate) fn max(&self) -> &[Option<u64>] {
+        &self.max
+    }
+
     /// Whether the elements are in external files.
     pub(crate) fn is_external(&self) -> bool {
         self.external.is_some()
     }
 
-    /// Says how large a virtual dataset has become.
+    /// Says how large a dataset has become.
     pub(crate) fn resize(&mut self, dims: &[u64]) {
         self.dims = dims.to_vec();
     }
@@ -240,7 +245,11 @@ impl RawData {
 
     /// Calls `each(offset in the data, offset in the result, length)`, in bytes, for every run of a selection in elements
     /// that lie in row-major order.
-    fn for_each_run(&self, selection: &Selection, each: impl FnMut(u64, u64, u64) -> Result<()>) -> Result<()> {
+    pub(crate) fn for_each_run(
+        &self,
+        selection: &Selection,
+        each: impl FnMut(u64, u64, u64) -> Result<()>,
+    ) -> Result<()> {
         match &selection.0 {
             Kind::Grid(axes) => {
                 let all = |axis: &Axis| {

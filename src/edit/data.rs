@@ -1,0 +1,264 @@
+//! The elements of an edited dataset: written anywhere, its shape changed.
+//!
+//! What is in chunks goes to new space chunk by chunk, and the index is written anew: so the dataset's header, which
+//! says where the index is and what shape the dataset has, makes all changes at once. What lies in one piece is
+//! patched where it is while that is little, and else copied to new space with the changes in it.
+
+use super::chunks::{self, Chunks};
+use super::header::Header;
+use crate::bytes::{Address, Widths, zeroed};
+use crate::data::selection::Selection;
+use crate::error::{Error, Result};
+use crate::format::libver::LibVer;
+use crate::format::message::dataspace::Dataspace;
+use crate::format::message::datatype::Datatype;
+use crate::format::message::kind;
+use crate::format::message::layout::Layout;
+use crate::format::superblock::NodeRanks;
+use crate::index::space::{METADATA, Space};
+use crate::io::{Patch, Reader, Source};
+use crate::object::ObjectHeader;
+use crate::object::raw_data::RawData;
+use crate::object::runs::fill_run;
+use std::collections::BTreeMap;
+
+const W: Widths = Widths::EIGHT;
+
+/// More bytes than these are not patched where they are.
+const MOST_PATCHED: usize = 1 << 20;
+
+/// Bytes of a dataset in one piece that are copied at a time.
+const COPIED: u64 = 4 << 20;
+
+/// A dataset whose elements change.
+pub(super) struct Data {
+    pub(super) datatype: Datatype,
+    dataspace: Dataspace,
+    raw: RawData,
+    form: Form,
+}
+
+enum Form {
+    Compact(Vec<u8>),
+    Contiguous {
+        /// Where the elements are; nothing while nobody has written any.
+        address: Option<Address>,
+        /// What changes: by offset, none on or right behind another.
+        changes: BTreeMap<u64, Vec<u8>>,
+    },
+    Chunked(Box<Chunks>),
+}
+
+impl Data {
+    pub(super) fn load(reader: &Reader, address: Address, ranks: NodeRanks) -> Result<Data> {
+        let header = ObjectHeader::load(reader, address)?;
+        let (datatype, _) = header.datatype(reader)?;
+        let dataspace = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, W))?;
+        let (dataspace, _) = dataspace.ok_or_else(|| Error::mismatch("not a dataset"))?;
+        if header.find(kind::EXTERNAL_FILES).is_some() {
+            return Err(Error::unsupported("writing elements that are in external files"));
+        }
+        let raw = RawData::load(&header, reader, &dataspace, datatype.size(), false)?;
+        let form = match &raw.layout {
+            Layout::Compact(data) => Form::Compact(data.clone()),
+            Layout::Contiguous { address, .. } => Form::Contiguous { address: *address, changes: BTreeMap::new() },
+            Layout::Chunked(layout) => {
+                chunks::check_rank(layout, ranks)?;
+                Form::Chunked(Box::new(Chunks::load(&raw, reader, layout)?))
+            }
+            Layout::Virtual(_) => return Err(Error::unsupported("writing elements of a virtual dataset")),
+        };
+        Ok(Data { datatype, dataspace, raw, form })
+    }
+
+    pub(super) fn shape(&self) -> &[u64] {
+        self.dataspace.dims()
+    }
+
+    /// Writes elements as they are stored to the places that a selection names. `source` has the old elements.
+    pub(super) fn write(&mut self, selection: &Selection, bytes: &[u8], source: &Stored<'_>) -> Result<()> {
+        let Data { raw, form, .. } = self;
+        raw.for_each_run(selection, |at, from, length| {
+            let part = bytes.get(from as usize..(from + length) as usize);
+            let part = part.ok_or_else(|| Error::mismatch("fewer elements than are selected"))?;
+            match form {
+                Form::Compact(data) => {
+                    let place = data.get_mut(at as usize..(at + length) as usize);
+                    place.ok_or_else(|| Error::damaged("elements beyond the data"))?.copy_from_slice(part);
+                    Ok(())
+                }
+                Form::Contiguous { changes, .. } => {
+                    add(changes, at, part);
+                    Ok(())
+                }
+                Form::Chunked(chunks) => chunks.write(at, part, source),
+            }
+        })
+    }
+
+    /// Gives the dataset another shape; what is new holds the fill value, what is cut off is gone.
+    pub(super) fn resize(&mut self, shape: &[u64], source: &Stored<'_>) -> Result<()> {
+        let max = self.dataspace.max_dims();
+        if shape.len() != max.len() {
+            return Err(Error::mismatch(format!("{} dimensions, the dataset has {}", shape.len(), max.len())));
+        }
+        if shape == self.shape() {
+            return Ok(());
+        }
+        if let Some(d) = (0..max.len()).find(|&d| max[d].is_some_and(|most| shape[d] > most)) {
+            let most = max[d].unwrap_or(0);
+            return Err(Error::mismatch(format!("dimension {d} can have {most} elements at most, not {}", shape[d])));
+        }
+        let Form::Chunked(chunks) = &mut self.form else {
+            return Err(Error::mismatch("only datasets that are stored in chunks can grow or shrink"));
+        };
+        let dataspace = self.dataspace.clone().with_dims(shape.to_vec())?;
+        chunks.resize(shape, source)?;
+        self.raw.resize(shape);
+        self.dataspace = dataspace;
+        Ok(())
+    }
+
+    /// Writes the chunks that are ready, so that they need no memory. New space begins at the address `since`.
+    pub(super) fn settle(&mut self, space: &mut Space, since: u64) -> Result<()> {
+        match &mut self.form {
+            Form::Chunked(chunks) => chunks.settle(space, since),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what goes to new space, says the rest in the header, and returns the patches of old elements.
+    pub(super) fn store(&mut self, header: &mut Header, space: &mut Space, source: &Stored<'_>) -> Result<Vec<Patch>> {
+        let mut patches = Vec::new();
+        let layout = match &mut self.form {
+            Form::Compact(data) => Layout::Compact(std::mem::take(data)),
+            Form::Chunked(chunks) => Layout::Chunked(chunks.store(space, source)?),
+            Form::Contiguous { changes, .. } if changes.is_empty() => self.raw.layout.clone(),
+            Form::Contiguous { address: Some(at), changes }
+                if changes.values().map(Vec::len).sum::<usize>() <= MOST_PATCHED =>
+            {
+                let patch = |(offset, bytes)| Patch { position: source.base + at.get() + offset, bytes };
+                patches.extend(std::mem::take(changes).into_iter().map(patch));
+                self.raw.layout.clone()
+            }
+            Form::Contiguous { address, changes } => {
+                let total = self.dataspace.len().checked_mul(self.datatype.size());
+                let total = total.ok_or_else(|| Error::limit("more than 2^64 bytes of data"))?;
+                let at = copy(space, source, *address, total, changes, self.raw.fill())?;
+                Layout::Contiguous { address: Some(at), size: Some(total) }
+            }
+        };
+        if layout != self.raw.layout {
+            header.set(kind::LAYOUT, 0, layout.encode(W)?);
+        }
+        if matches!(self.form, Form::Chunked(_)) {
+            header.set(kind::DATASPACE, 0, self.dataspace.encode(W, LibVer::default())?);
+        }
+        Ok(patches)
+    }
+}
+
+/// Where stored bytes come from: the file, behind its user block; what was written to new space is there, too.
+pub(super) struct Stored<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) base: u64,
+    /// Writes what still waits to be written.
+    pub(super) flush: &'a dyn Fn() -> Result<()>,
+}
+
+impl Stored<'_> {
+    pub(super) fn read(&self, at: Address, buffer: &mut [u8]) -> Result<()> {
+        self.source.read_at(self.base + at.get(), buffer)
+    }
+}
+
+/// Adds a change to others that it may lie on: it counts, and all that touch become one.
+fn add(changes: &mut BTreeMap<u64, Vec<u8>>, at: u64, bytes: &[u8]) {
+    let end = at + bytes.len() as u64;
+    let touching: Vec<u64> = changes
+        .range(..=end)
+        .rev()
+        .take_while(|(start, b)| **start + b.len() as u64 >= at)
+        .map(|(start, _)| *start)
+        .collect();
+    let start = touching.last().copied().unwrap_or(at).min(at);
+    // What follows on the last one, as rows do, is put behind it without copying.
+    if let [only] = touching[..]
+        && let Some(there) = changes.get_mut(&only)
+        && only + there.len() as u64 == at
+    {
+        there.extend_from_slice(bytes);
+        return;
+    }
+    let mut whole: Vec<u8> = Vec::new();
+    for piece in touching.into_iter().rev() {
+        let old = changes.remove(&piece).unwrap_or_default();
+        put(&mut whole, (piece - start) as usize, &old);
+    }
+    put(&mut whole, (at - start) as usize, bytes);
+    changes.insert(start, whole);
+}
+
+fn put(whole: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    whole.resize(whole.len().max(at + bytes.len()), 0);
+    whole[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+/// Copies the elements of a dataset to new space, with changes in them.
+fn copy(
+    space: &mut Space,
+    source: &Stored<'_>,
+    from: Option<Address>,
+    total: u64,
+    changes: &BTreeMap<u64, Vec<u8>>,
+    fill: &[u8],
+) -> Result<Address> {
+    let to = space.allocate(total, METADATA)?;
+    let mut at = 0;
+    // Whole elements, so that the fill value begins with the piece.
+    let step = COPIED - COPIED % (fill.len().max(1) as u64);
+    while at < total {
+        let mut bytes = zeroed(step.min(total - at))?;
+        match from {
+            Some(from) => source.read(from.plus(at)?, &mut bytes)?,
+            None => fill_run(&mut bytes, fill),
+        }
+        let end = at + bytes.len() as u64;
+        for (&start, change) in changes.range(..end) {
+            let (from, to) = (start.max(at), (start + change.len() as u64).min(end));
+            if from < to {
+                let new = &change[(from - start) as usize..(to - start) as usize];
+                bytes[(from - at) as usize..(to - at) as usize].copy_from_slice(new);
+            }
+        }
+        space.write(to.plus(at)?, &bytes)?;
+        at = end;
+    }
+    Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_that_touch_become_one() {
+        let mut changes = BTreeMap::new();
+        let mut whole = vec![0u8; 40];
+        for (i, (at, length)) in
+            [(10, 4), (20, 4), (14, 2), (8, 3), (12, 10), (30, 1), (0, 8), (3, 30)].iter().enumerate()
+        {
+            let bytes = vec![i as u8 + 1; *length];
+            add(&mut changes, *at as u64, &bytes);
+            whole[*at..at + length].copy_from_slice(&bytes);
+            let mut seen = vec![0u8; 40];
+            let mut end = None;
+            for (start, bytes) in &changes {
+                assert!(end.is_none_or(|end| end < *start), "{changes:?}");
+                end = Some(start + bytes.len() as u64);
+                seen[*start as usize..*start as usize + bytes.len()].copy_from_slice(bytes);
+            }
+            assert_eq!(seen, whole, "{i}");
+        }
+    }
+}

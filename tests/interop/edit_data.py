@@ -1,0 +1,112 @@
+"""Makes datasets of every layout and chunk index with h5py, and checks what tests/interop_edit.rs has done to their elements.
+
+usage: edit_data.py make|check FOLDER
+"""
+
+import pathlib
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+
+ROWS, COLUMNS, FILL = 20, 30, 77
+
+
+def dataset(f, name, **options):
+    early = options.pop("early", False)
+    compact = options.pop("compact", False)
+    empty = options.pop("empty", False)
+    dtype = options.pop("dtype", "<i4")
+    data = np.arange(ROWS * COLUMNS, dtype=dtype).reshape(ROWS, COLUMNS)
+    if not (early or compact):
+        d = f.create_dataset(name, shape=data.shape, dtype=dtype, fillvalue=FILL, **options)
+    else:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        if "chunks" in options:
+            plist.set_chunk(options["chunks"])
+        if compact:
+            plist.set_layout(h5py.h5d.COMPACT)
+        if early:
+            plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plist.set_fill_value(np.array(FILL, dtype))
+        most = tuple(h5py.h5s.UNLIMITED if m is None else m for m in options.get("maxshape", data.shape))
+        space = h5py.h5s.create_simple(data.shape, most)
+        link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+        link.set_create_intermediate_group(True)
+        h5py.h5d.create(f.id, name.encode(), h5py.h5t.py_create(np.dtype(dtype)), space, plist, link)
+        d = f[name]
+    if not empty:
+        d[...] = data
+
+
+def make(folder):
+    for low in ("earliest", "v110", "latest"):
+        libver = "latest" if low == "latest" else (low, "latest")
+        with h5py.File(folder / f"{low}.h5", "w", libver=libver) as f:
+            chunks, grows, both = (7, 8), (None, COLUMNS), (None, None)
+            dataset(f, "d/contiguous")
+            dataset(f, "d/contiguous_empty", empty=True)
+            dataset(f, "d/big_endian", dtype=">i4")
+            dataset(f, "d/compact", compact=True)
+            dataset(f, "d/single", chunks=(ROWS, COLUMNS))
+            dataset(f, "d/single_gzip", chunks=(ROWS, COLUMNS), compression="gzip")
+            dataset(f, "d/fixed", chunks=chunks)
+            dataset(f, "d/fixed_gzip", chunks=chunks, compression="gzip", shuffle=True, fletcher32=True)
+            dataset(f, "d/implicit", chunks=chunks, early=True)
+            dataset(f, "d/grows", chunks=chunks, maxshape=grows)
+            dataset(f, "d/grows_gzip", chunks=chunks, maxshape=grows, compression="gzip", fletcher32=True)
+            dataset(f, "d/grows_empty", chunks=chunks, maxshape=grows, empty=True)
+            dataset(f, "d/limited", chunks=chunks, maxshape=(100, COLUMNS))
+            dataset(f, "d/both", chunks=chunks, maxshape=both)
+            dataset(f, "d/both_gzip", chunks=chunks, maxshape=both, compression="gzip", shuffle=True)
+            text = h5py.string_dtype()
+            f.create_dataset("names", data=["one", "two", "three"], dtype=text, chunks=(2,), maxshape=(None,))
+
+
+def expected(name, grows):
+    fill = np.full((ROWS, COLUMNS), FILL, "i4")
+    a = fill if name.endswith("empty") else np.arange(ROWS * COLUMNS, dtype="i4").reshape(ROWS, COLUMNS)
+    a[2:5, 3:9] = np.arange(18).reshape(3, 6) - 100
+    a[::3, 0] = -2
+    if grows:
+        a = np.concatenate([a, np.full((5, COLUMNS), 7, "i4")])
+        a = np.concatenate([a[: ROWS - 4], np.full((14, COLUMNS), FILL, "i4")])
+        a[-1, :] = 9
+    return a
+
+
+def check(folder):
+    for path in sorted(folder.glob("*.h5")):
+        with h5py.File(path, "r") as f:
+            for name, d in f["d"].items():
+                want = expected(name, d.maxshape[0] != ROWS)
+                assert d.shape == want.shape, (path, name, d.shape)
+                assert (d[...] == want).all(), (path, name, d[...], want)
+            made = f["made/inside/data"]
+            assert made[...].tolist() == [[1, 2], [3, 4]] and made.attrs["unit"] == "m"
+            assert f["d2/there"] == f["d/grows"]
+            assert [s.decode() for s in f["names"]] == ["one", "a longer text", "three", "four", "five"], path
+        with h5py.File(path, "r+") as f:
+            for name, d in f["d"].items():
+                d[1, 1] = 5
+                if d.maxshape[0] != ROWS:
+                    d.resize((d.shape[0] + 40, COLUMNS))
+                    d[-1] = 3
+            f["made/inside"].create_group("more")
+            f["names"].resize((9,))
+            f["names"][8] = "nine"
+        with h5py.File(path, "r") as f:
+            for name, d in f["d"].items():
+                want = expected(name, d.maxshape[0] != ROWS)
+                want[1, 1] = 5
+                assert (d[: len(want)] == want).all(), (path, name)
+                assert d.shape == want.shape or (d[-1] == 3).all() and (d[len(want) : -1] == FILL).all()
+            assert f["names"][8] == b"nine" and f["names"][3] == b"four"
+        # The old program cannot read all that the new library writes.
+        if path.stem != "latest":
+            done = subprocess.run(["h5dump", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            assert done.returncode == 0, (path, done.stderr[:1000])
+
+
+{"make": make, "check": check}[sys.argv[1]](pathlib.Path(sys.argv[2]))

@@ -1,0 +1,137 @@
+//! The real program, killed at each of its system calls while it edits a file: the file holds what it held or what it was
+//! to hold, for us and for libhdf5.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
+
+use h5manager::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+/// What changes a file.
+const CALLS: [&str; 3] = ["pwrite64", "fsync", "ftruncate"];
+
+fn note(text: &str) {
+    // Written past the test harness, which would swallow it.
+    std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
+}
+
+/// Runs `command` under strace, which does something at the `number`th call of a kind.
+fn traced(command: &[&str], environment: &[(&str, &Path)], call: &str, what: &str, number: usize) -> ExitStatus {
+    let inject = format!("inject={call}:{what}:when={number}");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]).args(command);
+    strace.envs(environment.iter().copied()).output().unwrap().status
+}
+
+/// The file of the tests.
+fn make(path: &Path) {
+    let mut file = File::create(path).unwrap();
+    let rows = file.build("rows").element::<i32>().shape([0, 4]).extendible();
+    rows.chunks([3, 4]).deflate(1).create().unwrap().append((0..40).collect::<Vec<i32>>()).unwrap();
+    file.build("other").write([1.5f64, 2.5]).unwrap();
+    file.set_attribute("note", "before").unwrap();
+    file.commit().unwrap();
+}
+
+/// What is in it: rows, and the note.
+fn content(path: &Path) -> (Vec<i32>, String) {
+    let file = File::open(path).unwrap();
+    assert_eq!(file.dataset("other").unwrap().read::<Vec<f64>>().unwrap(), [1.5, 2.5]);
+    let note = file.root().unwrap().attribute("note").unwrap().unwrap();
+    (file.dataset("rows").unwrap().read().unwrap(), note.read_one().unwrap())
+}
+
+/// Kills a command at each call, and lets each call fail; looks at the file each time.
+fn interrupt(name: &str, command: &dyn Fn(&Path) -> Vec<String>, environment: &str) {
+    if Command::new("strace").arg("-V").output().is_err() {
+        note("NOT RUN: strace is needed to kill the program at its system calls");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (original, path) = (folder.path().join("original.h5"), folder.path().join("file.h5"));
+    make(&original);
+    let before = content(&original);
+    std::fs::copy(&original, &path).unwrap();
+    let run = |call: &str, what: &str, number: usize| {
+        std::fs::copy(&original, &path).unwrap();
+        let words = command(&path);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        traced(&words, &[(environment, &path)], call, what, number)
+    };
+    assert!(run("fsync", "signal=SIGKILL", 1000).success(), "{name}: not interrupted, it fails");
+    let after = content(&path);
+    assert_ne!(before, after);
+    let mut kept: Vec<PathBuf> = Vec::new();
+    let (mut stopped, mut old, mut new) = (0, 0, 0);
+    for call in CALLS {
+        for what in ["signal=SIGKILL", "error=ENOSPC", "error=EIO"] {
+            for number in 1.. {
+                assert!(number < 100, "{name}: {call} without end");
+                let status = run(call, what, number);
+                if status.success() && number > 1 {
+                    break;
+                }
+                stopped += usize::from(!status.success());
+                let state = folder.path().join(format!("{name}-{call}-{}-{number}.h5", &what[what.len() - 4..]));
+                std::fs::copy(&path, &state).unwrap();
+                let found = content(&path);
+                assert!(found == before || found == after, "{name}: {call} {number} {what}: {found:?}");
+                // Whoever edits it next finishes or forgets what was begun.
+                drop(File::edit(&path).unwrap());
+                assert_eq!(content(&path), found, "{name}: {call} {number} {what}");
+                *(if found == before { &mut old } else { &mut new }) += 1;
+                kept.push(state);
+            }
+        }
+    }
+    println!("{name}: stopped {stopped} times; {old} times the old file, {new} times the new one");
+    assert!(old > 0 && new > 0 && stopped > 10);
+    libhdf5_opens(&kept);
+}
+
+/// A process that was killed leaves a file that libhdf5 opens, with all that was there before.
+fn libhdf5_opens(states: &[PathBuf]) {
+    let Ok(python) = std::env::var("H5MANAGER_PYTHON") else {
+        note("NOT RUN: set H5MANAGER_PYTHON to a Python with h5py to open with libhdf5 what a killed program leaves");
+        return;
+    };
+    let script = "
+import sys, h5py
+for path in sys.argv[1:]:
+    with h5py.File(path, 'r') as f:
+        assert list(f['other']) == [1.5, 2.5] and 'note' in f.attrs, path
+        rows = f['rows'][...].ravel().tolist()
+        assert rows[:40] == list(range(40)) and len(rows) in (40, 52), (path, rows)
+";
+    let done = Command::new(python).arg("-c").arg(script).args(states).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn the_program_is_killed_while_it_sets_an_attribute() {
+    let program = env!("CARGO_BIN_EXE_h5manager");
+    let command = |path: &Path| {
+        let long = "after ".repeat(100);
+        [program, "edit", path.to_str().unwrap(), "set-attr", "/", "note", &long].map(str::to_owned).to_vec()
+    };
+    interrupt("attribute", &command, "H5MANAGER_TEST_NOTHING");
+}
+
+const APPEND: &str = "H5MANAGER_TEST_APPEND";
+
+#[test]
+fn the_library_is_killed_while_it_appends() {
+    // The child is this test itself.
+    if let Ok(path) = std::env::var(APPEND) {
+        let mut edit = File::edit(path).unwrap();
+        edit.append("rows", (40..52).collect::<Vec<i32>>()).unwrap();
+        edit.commit().unwrap();
+        return;
+    }
+    let own = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
+    let command = |_: &Path| {
+        [&own, "--exact", "the_library_is_killed_while_it_appends", "--test-threads=1"].map(str::to_owned).to_vec()
+    };
+    interrupt("append", &command, APPEND);
+}
