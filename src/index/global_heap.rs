@@ -136,23 +136,26 @@ impl<'a> HeapView<'a> {
         Some(others.object(file?, HeapId { collection: Some(Address(address)), ..id }))
     }
 
-    /// Refuses what is more than one call may give out.
-    fn check_given(&self, given: u64) -> Result<()> {
+    /// What one call may give out of a file of this size. libhdf5 gives each element an object of its own, other writers
+    /// share some; a tiny file whose elements all mean the same large object is an attack. What comes from other files
+    /// has nothing to do with this one's size.
+    fn repeated(&self) -> u64 {
+        let size = if self.others.is_none() { self.reader.size() } else { u64::MAX };
+        size.saturating_mul(64).saturating_add(64 << 20)
+    }
+
+    /// The most bytes that one call may give out.
+    fn most(&self) -> u64 {
+        self.reader.limits().max_vlen_bytes.min(self.repeated())
+    }
+
+    /// Why no more is given out.
+    fn too_much(&self) -> Error {
         let most = self.reader.limits().max_vlen_bytes;
-        if given > most {
-            return Err(Error::limit(format!(
-                "max_vlen_bytes: more than {most} bytes of variable-length data in one call"
-            )));
+        if self.repeated() < most {
+            return Error::limit(format!("variable-length data: 64 times the file's size was read from {STRUCTURE}s"));
         }
-        // libhdf5 gives each element an object of its own, other writers share some; a tiny file whose elements all mean
-        // the same large object is an attack. What comes from other files has nothing to do with this one's size.
-        let repeated = self.reader.size().saturating_mul(64).saturating_add(64 << 20);
-        if given > repeated && self.others.is_none() {
-            return Err(Error::limit(format!(
-                "variable-length data: 64 times the file's size was read from {STRUCTURE}s"
-            )));
-        }
-        Ok(())
+        Error::limit(format!("max_vlen_bytes: more than {most} bytes of variable-length data in one call"))
     }
 }
 
@@ -170,8 +173,7 @@ struct Finder<'v> {
 
 impl<'v> Finder<'v> {
     fn new(view: &'v HeapView<'v>, size: u64) -> Finder<'v> {
-        let most = view.reader.limits().max_vlen_bytes;
-        Finder { view, size, most, given: view.given.load(Relaxed), last: None }
+        Finder { view, size, most: view.most(), given: view.given.load(Relaxed), last: None }
     }
 
     /// The number of elements that a variable-length element stands for, and the object that holds them; `None` where
@@ -210,7 +212,7 @@ impl<'v> Finder<'v> {
         };
         self.given = self.given.saturating_add(bytes);
         if self.given > self.most {
-            self.view.check_given(self.given)?;
+            return Err(self.view.too_much());
         }
         Ok(bytes as usize)
     }
@@ -270,7 +272,9 @@ impl HeapReader for HeapView<'_> {
                 let range = collection.range(id.index).ok_or_else(|| not_there(id, at))?;
                 // Coordinates of two bytes in the file have eight in memory.
                 let bytes = 4 * range.len() as u64;
-                self.check_given(self.given.fetch_add(bytes, Relaxed).saturating_add(bytes))?;
+                if self.given.fetch_add(bytes, Relaxed).saturating_add(bytes) > self.most() {
+                    return Err(self.too_much());
+                }
                 blob.decode(&collection.bytes[range], w).at(at.get())
             }
         }
