@@ -1,7 +1,7 @@
 //! A file that is read and written in place, and the lock that keeps others from writing to it meanwhile.
 
-use super::file::{explain, read_exact_at};
-use super::{Source, Store, too_short};
+use super::file::{explain, read_file_at};
+use super::{Source, Store};
 use crate::error::{Error, Result};
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -69,10 +69,7 @@ impl Source for FileDevice {
     }
 
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
-        read_exact_at(&self.file, position, buffer).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => too_short(position, buffer.len(), self.size().unwrap_or(position)),
-            _ => e.into(),
-        })
+        read_file_at(&self.file, position, buffer)
     }
 }
 

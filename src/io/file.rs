@@ -70,16 +70,23 @@ pub(super) fn explain(path: &Path, error: std::io::Error) -> Error {
     Error::new(error.kind(), message).because(error)
 }
 
+/// Fills `buffer` with the bytes of a file at `position`, or says that it ends before.
+pub(super) fn read_file_at(file: &File, position: u64, buffer: &mut [u8]) -> Result<()> {
+    read_exact_at(file, position, buffer).map_err(|e| match e.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            too_short(position, buffer.len(), file.metadata().map_or(position, |m| m.len()))
+        }
+        _ => e.into(),
+    })
+}
+
 impl Source for FileSource {
     fn size(&self) -> Result<u64> {
         Ok(self.file.metadata()?.len())
     }
 
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
-        read_exact_at(&self.file, position, buffer).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => too_short(position, buffer.len(), self.size().unwrap_or(position)),
-            _ => e.into(),
-        })
+        read_file_at(&self.file, position, buffer)
     }
 }
 
@@ -95,12 +102,12 @@ fn same(a: &std::fs::Metadata, b: &std::fs::Metadata) -> bool {
 }
 
 #[cfg(unix)]
-pub(super) fn read_exact_at(file: &File, position: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+fn read_exact_at(file: &File, position: u64, buffer: &mut [u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, position)
 }
 
 #[cfg(windows)]
-pub(super) fn read_exact_at(file: &File, mut position: u64, mut buffer: &mut [u8]) -> std::io::Result<()> {
+fn read_exact_at(file: &File, mut position: u64, mut buffer: &mut [u8]) -> std::io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !buffer.is_empty() {
         match file.seek_read(buffer, position) {
@@ -117,6 +124,6 @@ pub(super) fn read_exact_at(file: &File, mut position: u64, mut buffer: &mut [u8
 }
 
 #[cfg(not(any(unix, windows)))]
-pub(super) fn read_exact_at(_: &File, _: u64, _: &mut [u8]) -> std::io::Result<()> {
+fn read_exact_at(_: &File, _: u64, _: &mut [u8]) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }

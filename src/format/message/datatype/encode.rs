@@ -84,15 +84,7 @@ fn push(datatype: &Datatype, least: u8, out: &mut Vec<u8>) -> Result<()> {
             header(6, count(members.len())?)?;
             push_members(*size, members, version, least, out)
         }
-        Datatype::Reference { kind, .. } => header(
-            7,
-            match kind {
-                ReferenceKind::Object => 0,
-                ReferenceKind::Region => 1,
-                // Kind 2, and the version of the encoding in the next four bits.
-                ReferenceKind::Standard => 0x12,
-            },
-        ),
+        Datatype::Reference { kind, .. } => header(7, reference_bits(*kind)),
         Datatype::Enumeration { base, members } => {
             header(8, count(members.len())?)?;
             push(base, least, out)?;
@@ -113,14 +105,7 @@ fn push(datatype: &Datatype, least: u8, out: &mut Vec<u8>) -> Result<()> {
         }
         Datatype::Array { dims, base } => {
             header(10, 0)?;
-            let old = version < 3;
-            let p = ArrayProperties {
-                rank: dims.len() as u8,
-                reserved: old.then_some([0; 3]),
-                dims: dims.clone(),
-                permutation: if old { (0..dims.len() as u32).collect() } else { Vec::new() },
-            };
-            out.extend(bytes::encode(&p, (version,), STRUCTURE)?);
+            push_dims(dims, version, out)?;
             push(base, least, out)
         }
         Datatype::Complex(base) => {
@@ -128,6 +113,29 @@ fn push(datatype: &Datatype, least: u8, out: &mut Vec<u8>) -> Result<()> {
             push(base, least, out)
         }
     }
+}
+
+/// The kind of a reference, in the bits of the header.
+fn reference_bits(kind: ReferenceKind) -> u32 {
+    match kind {
+        ReferenceKind::Object => 0,
+        ReferenceKind::Region => 1,
+        // Kind 2, and the version of the encoding in the next four bits.
+        ReferenceKind::Standard => 0x12,
+    }
+}
+
+/// The dimensions of an array; before version 3 with a permutation that nobody ever used.
+fn push_dims(dims: &[u32], version: u8, out: &mut Vec<u8>) -> Result<()> {
+    let old = version < 3;
+    let p = ArrayProperties {
+        rank: dims.len() as u8,
+        reserved: old.then_some([0; 3]),
+        dims: dims.to_vec(),
+        permutation: if old { (0..dims.len() as u32).collect() } else { Vec::new() },
+    };
+    out.extend(bytes::encode(&p, (version,), STRUCTURE)?);
+    Ok(())
 }
 
 /// The number of members or names, 16 bits of the header.
