@@ -71,7 +71,7 @@ impl Conversion {
         match (from, to) {
             // libhdf5 looks for this first, and at nothing but sizes and orders: a sign that differs is taken as it is.
             (Datatype::Integer { bits: a, .. }, Datatype::Integer { bits: b, .. })
-                if a.size == b.size && a.order != b.order && a.size > 1 && a.offset == 0 && b.offset == 0 =>
+                if a.size == b.size && a.order != b.order && a.offset == 0 && b.offset == 0 =>
             {
                 of(Step::Reverse)
             }
@@ -297,6 +297,8 @@ mod tests {
         assert_eq!(convert(&big, &Datatype::integer(4, true), &bytes), little);
         // Of the same size, they are only turned round, as in libhdf5: a sign is then no sign.
         assert_eq!(convert(&big, &Datatype::integer(4, false), &(-2i32).to_be_bytes()), (-2i32).to_le_bytes());
+        // One byte, too, though there is nothing to turn.
+        assert_eq!(convert(&integer(1, true, ByteOrder::Big), &Datatype::integer(1, false), &[0xac]), [0xac]);
         let wide: Vec<u8> = [-1i64, 7, 300].iter().flat_map(|n| n.to_be_bytes()).collect();
         assert_eq!(convert(&big, &integer(8, true, ByteOrder::Big), &bytes), wide);
         let most = convert(&Datatype::integer(8, false), &Datatype::integer(8, true), &[255; 8]);
