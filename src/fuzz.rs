@@ -43,7 +43,7 @@ pub fn anatomy(data: &[u8]) {
 pub fn datatype(data: &[u8]) {
     let Ok((datatype, used)) = datatype::decode(data) else { return };
     let _ = datatype.to_string();
-    if let Ok(encoded) = datatype::encode(&datatype) {
+    if let Ok(encoded) = datatype::encode(&datatype, crate::LibVer::V18) {
         assert_eq!(datatype::decode(&encoded).map(|(d, _)| d).ok().as_ref(), Some(&datatype), "{encoded:x?}");
     }
     let size = datatype.size() as usize;

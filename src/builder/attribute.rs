@@ -65,7 +65,7 @@ pub(super) fn set_as(
             }),
             data,
         }
-        .encode(Widths::EIGHT)?;
+        .encode(Widths::EIGHT, open.libver)?;
         open.tree.set_attribute(object, name, message, committed)
     })
 }

@@ -6,10 +6,12 @@ use super::tree::{Kind, Node, NodeId, Tree};
 use super::writer::DatasetWriter;
 use crate::bytes::{Address, Widths};
 use crate::error::{Context, Error, Result};
+use crate::format::libver::LibVer;
+use crate::format::message::small::SymbolTable;
 use crate::format::object_header;
 use crate::format::superblock::{NodeRanks, Superblock};
 use crate::index::space::METADATA;
-use crate::object::store::{self, Common, DatasetHeader};
+use crate::object::store::{self, DatasetHeader, GroupLinks};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,7 +22,9 @@ type Addresses = HashMap<NodeId, Address>;
 type Datasets = Vec<(NodeId, Arc<Mutex<DatasetWriter>>)>;
 
 /// Bytes of the superblock, at the beginning of the file.
-pub(super) const SUPERBLOCK: u64 = 48;
+pub(super) fn superblock_size(libver: LibVer) -> u64 {
+    if libver == LibVer::Earliest { 96 } else { 48 }
+}
 
 /// Writes everything that is left. `barriers`: nothing but this call makes the file durable.
 pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
@@ -36,24 +40,31 @@ pub(super) fn commit(session: &Session, barriers: bool) -> Result<()> {
     write_datatypes(&mut open, &mut addresses)?;
     write_elsewhere(&mut open, &mut addresses)?;
     write_datasets(&mut open, &datasets, &mut addresses)?;
-    let root = write_groups(&mut open, &mut addresses)?;
-    let end = open.space.end();
+    let (root, table) = write_groups(&mut open, &mut addresses)?;
+    let (base, end) = (open.space.base(), open.space.end());
+    let version = match open.libver {
+        LibVer::Earliest => 0,
+        LibVer::V18 => 2,
+        _ => 3,
+    };
     let store = open.space.into_store()?;
     if barriers {
         store.sync()?;
     }
     let superblock = Superblock {
-        version: 2,
+        version,
         widths: Widths::EIGHT,
         flags: 0,
-        base: 0,
-        end,
+        base,
+        // What is before the superblock counts, unlike in addresses.
+        end: base + end,
         extension: None,
         driver: None,
         root,
         ranks: NodeRanks::DEFAULT,
     };
-    store.write_at(0, &superblock.encode()?)?;
+    let superblock = if version == 0 { superblock.encode_old(table)? } else { superblock.encode()? };
+    store.write_at(base, &superblock)?;
     if barriers {
         store.sync()?;
     }
@@ -74,16 +85,12 @@ fn unused(dataset: &Mutex<DatasetWriter>) -> Result<MutexGuard<'_, DatasetWriter
     dataset.try_lock().map_err(|_| Error::conflict("a dataset is being written to; commit when that is done"))
 }
 
-fn common(node: &Node) -> Common<'_> {
-    Common { attributes: node.attributes(), reference_count: node.links }
-}
-
 /// Writes the committed datatypes, which datasets lead to.
 fn write_datatypes(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
     for id in open.tree.ids() {
         let node = open.tree.node(id)?;
         if let Kind::Committed(datatype) = &node.kind {
-            let header = store::encode_datatype(&mut open.space, open.libver, datatype, &common(node))?;
+            let header = store::encode_datatype(&mut open.space, open.libver, datatype, &node.common(open.time))?;
             addresses.insert(id, place(open, id, &header)?);
         }
     }
@@ -97,7 +104,7 @@ fn write_elsewhere(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
         if let Kind::Elsewhere(dataset) = &node.kind {
             let committed = node.committed.and_then(|datatype| addresses.get(&datatype).copied());
             let header = DatasetHeader { committed, ..dataset.header() };
-            let header = store::encode_dataset(&mut open.space, open.libver, &header, &common(node))?;
+            let header = store::encode_dataset(&mut open.space, open.libver, &header, &node.common(open.time))?;
             addresses.insert(id, place(open, id, &header)?);
         }
     }
@@ -105,7 +112,7 @@ fn write_elsewhere(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
 }
 
 fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresses) -> Result<()> {
-    let libver = open.libver;
+    let (libver, time) = (open.libver, open.time);
     let mut layouts = Vec::with_capacity(datasets.len());
     for (_, dataset) in datasets {
         layouts.push(unused(dataset)?.index(&mut open.space)?);
@@ -113,7 +120,7 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
     for ((id, dataset), layout) in datasets.iter().zip(layouts) {
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
-        let (common, committed) = (common(node), node.committed.and_then(|d| addresses.get(&d).copied()));
+        let (common, committed) = (node.common(time), node.committed.and_then(|d| addresses.get(&d).copied()));
         let header = dataset.header(&layout, |d| {
             let header = DatasetHeader { committed, ..*d };
             store::encode_dataset(&mut open.space, libver, &header, &common)
@@ -135,8 +142,10 @@ fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
     Ok(early)
 }
 
-/// Writes the groups, each behind those below it, and returns where the root is.
-fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
+/// Writes the groups, each behind those below it, and returns where the root is, and its links if it is an old-style
+/// group.
+fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<(Address, Option<SymbolTable>)> {
+    let mut tables = HashMap::new();
     for id in open.tree.groups_from_below()? {
         // A group that leads back to one above it cannot wait for the other's header.
         for child in open.tree.children(id)? {
@@ -146,9 +155,14 @@ fn write_groups(open: &mut Open, addresses: &mut Addresses) -> Result<Address> {
         }
         let links = open.tree.messages(id, |object| addresses.get(&object).copied())?;
         let node = open.tree.node(id)?;
-        let header = store::encode_group(&mut open.space, open.libver, &links, &common(node))?;
-        addresses.insert(id, place(open, id, &header)?);
+        let (track_order, phase_change) = (node.track_order, node.phase_change);
+        let group = GroupLinks { links: &links, track_order, phase_change, tables: &tables };
+        let group = store::encode_group(&mut open.space, open.libver, &group, &node.common(open.time))?;
+        let at = place(open, id, &group.header)?;
+        addresses.insert(id, at);
+        tables.extend(group.table.map(|table| (at, table)));
     }
     let root = addresses.get(&Tree::ROOT).copied();
-    root.ok_or_else(|| Error::not_found("no root group"))
+    let root = root.ok_or_else(|| Error::not_found("no root group"))?;
+    Ok((root, tables.get(&root).copied()))
 }

@@ -36,6 +36,7 @@ pub struct DatasetBuilder {
     fletcher32: bool,
     filters: Option<Vec<FilterInfo>>,
     fill: Option<Box<dyn ArrayLike + Send>>,
+    track_order: Option<bool>,
 }
 
 impl DatasetBuilder {
@@ -56,6 +57,7 @@ impl DatasetBuilder {
             fletcher32: false,
             filters: None,
             fill: None,
+            track_order: None,
         }
     }
 
@@ -131,6 +133,13 @@ impl DatasetBuilder {
         self
     }
 
+    /// Whether the order in which attributes are made is kept, so that readers can list them in it. Where nothing is said,
+    /// [`CreateOptions::track_order`](super::CreateOptions::track_order) counts.
+    pub fn track_order(mut self, track_order: bool) -> Self {
+        self.track_order = Some(track_order);
+        self
+    }
+
     /// Makes the dataset, without elements yet. Groups on the way to it are made as needed.
     ///
     /// # Errors
@@ -189,6 +198,9 @@ impl DatasetBuilder {
         let node = self.session.with(|open| {
             let group = open.tree.make_groups(self.group, parents)?;
             let node = open.tree.add(group, name, kind)?;
+            if let Some(track_order) = self.track_order {
+                open.tree.set_track_order(node, track_order)?;
+            }
             open.tree.set_rank(node, rank)?;
             if let Some(committed) = committed {
                 open.tree.set_committed(node, committed)?;

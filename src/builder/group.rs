@@ -95,6 +95,24 @@ impl GroupMut {
         attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
     }
 
+    /// Whether the order in which links and attributes are made is kept, so that readers can list them in it; for a group
+    /// that is still empty.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there are links or attributes already.
+    pub fn track_order(&mut self, track_order: bool) -> Result<()> {
+        self.session.with(|open| open.tree.set_track_order(self.node, track_order)).on(&self.path)
+    }
+
+    /// Up to `most` links are kept in the group's header; more go to a heap, and would come back if fewer than `fewest`
+    /// were left. Where nothing is said these are 8 and 6, as with libhdf5.
+    ///
+    /// # Errors
+    /// Of kind [`Invalid`](crate::ErrorKind::Invalid) if `most` is less than `fewest`.
+    pub fn link_phase_change(&mut self, most: u16, fewest: u16) -> Result<()> {
+        self.session.with(|open| open.tree.set_phase_change(self.node, most, fewest)).on(&self.path)
+    }
+
     /// Makes a soft link: a name for whatever is at the path `target`, if anything is.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //!
 //! The objects are kept in memory as a tree; elements go to the store as they come. [`FileMut::commit`] writes what is
 //! left: the last chunks, their indexes, the object headers, and at the very end the superblock, without which the bytes
-//! are no HDF5 file. Files are those of libhdf5's "v18" bound, which libhdf5 1.8 and everything later read.
+//! are no HDF5 file. Files are those of libhdf5's "v18" bound, which libhdf5 1.8 and everything later read, unless
+//! [`CreateOptions::libver`] asks for others.
 
 mod array;
 mod attribute;
@@ -15,6 +16,7 @@ mod dataset;
 mod elsewhere;
 mod group;
 mod object;
+mod options;
 mod reference;
 mod scales;
 mod session;
@@ -28,6 +30,7 @@ pub use dataset::{DatasetBuilder, DatasetMut};
 pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
 pub use object::ObjectMut;
+pub use options::CreateOptions;
 pub(crate) use session::{Open, Session};
 pub(crate) use tree::charset;
 
@@ -38,42 +41,6 @@ use crate::index::space::Space;
 use crate::io::{StagedFile, Store};
 use std::path::Path;
 use std::sync::Arc;
-
-/// How a new file is made.
-#[derive(Clone, Debug, Default)]
-pub struct CreateOptions {
-    overwrite: bool,
-    libver: LibVer,
-}
-
-impl CreateOptions {
-    /// The defaults: a file that is there already is refused.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Whether a file that is there already is replaced. It stays untouched until [`FileMut::commit`].
-    #[must_use]
-    pub fn overwrite(mut self, overwrite: bool) -> Self {
-        self.overwrite = overwrite;
-        self
-    }
-
-    /// The oldest libhdf5 that is to read the file; [`LibVer::V18`] where nothing is said.
-    #[must_use]
-    pub fn libver(mut self, libver: LibVer) -> Self {
-        self.libver = libver;
-        self
-    }
-
-    /// Refuses what cannot be written yet.
-    fn checked(&self) -> Result<()> {
-        match self.libver {
-            LibVer::V18 => Ok(()),
-            other => Err(Error::unsupported(format!("writing files for the library version bound {other}"))),
-        }
-    }
-}
 
 impl File {
     /// Begins a new file at `path`, where nothing may be yet.
@@ -90,9 +57,10 @@ impl File {
     /// # Errors
     /// As [`create`](File::create).
     pub fn create_with(path: impl AsRef<Path>, options: CreateOptions) -> Result<FileMut> {
-        options.checked()?;
-        let staged = Arc::new(StagedFile::create(path.as_ref(), options.overwrite)?);
-        let session = new_session(staged.clone(), &options);
+        let overwrite = options.overwrite;
+        let options = options.checked()?;
+        let staged = Arc::new(StagedFile::create(path.as_ref(), overwrite)?);
+        let session = options.begin(staged.clone())?;
         Ok(FileMut { session, staged: Some(staged) })
     }
 }
@@ -126,24 +94,21 @@ pub struct FileMut {
     staged: Option<Arc<StagedFile>>,
 }
 
-fn new_session(store: Arc<dyn Store>, options: &CreateOptions) -> Arc<Session> {
-    Arc::new(Session::new(Space::new(store, commit::SUPERBLOCK), options.libver))
-}
-
 impl FileMut {
     /// Writes a new file to `store`, which holds nothing yet. Before the commit it holds no HDF5 file: its first bytes
     /// are written last.
     pub fn on_store(store: impl Store + 'static) -> FileMut {
-        FileMut { session: new_session(Arc::new(store), &CreateOptions::new()), staged: None }
+        let space = Space::new(Arc::new(store), commit::superblock_size(LibVer::default()));
+        FileMut { session: Arc::new(Session::new(space, LibVer::default(), false, None)), staged: None }
     }
 
     /// The same with options. A store has no name, so nothing is ever overwritten.
     ///
     /// # Errors
-    /// Of kind [`Unsupported`](crate::ErrorKind::Unsupported) for what cannot be written yet.
+    /// Of kind [`Invalid`](crate::ErrorKind::Invalid) or [`Limit`](crate::ErrorKind::Limit) for options that the format
+    /// does not allow, [`Io`](crate::ErrorKind::Io) if the user block cannot be written.
     pub fn on_store_with(store: impl Store + 'static, options: CreateOptions) -> Result<FileMut> {
-        options.checked()?;
-        Ok(FileMut { session: new_session(Arc::new(store), &options), staged: None })
+        Ok(FileMut { session: options.checked()?.begin(Arc::new(store))?, staged: None })
     }
 
     /// The root group.

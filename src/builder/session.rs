@@ -35,12 +35,18 @@ pub(crate) struct Open {
     pub(crate) tree: Tree,
     /// The oldest library that is to read the file.
     pub(crate) libver: LibVer,
+    /// What objects say of the time when they were made: seconds since 1970 UTC.
+    pub(crate) time: Option<u32>,
     pub(super) scales: Scales,
 }
 
 impl Session {
-    pub(crate) fn new(space: Space, libver: LibVer) -> Session {
-        let open = Open { space, heap: HeapWriter::new(), tree: Tree::new(), libver, scales: Scales::default() };
+    pub(crate) fn new(space: Space, libver: LibVer, track_order: bool, time: Option<u32>) -> Session {
+        let mut tree = Tree::new();
+        if track_order {
+            tree.track_order_of_all();
+        }
+        let open = Open { space, heap: HeapWriter::new(), tree, libver, time, scales: Scales::default() };
         Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 

@@ -6,6 +6,7 @@ use crate::bytes::Address;
 use crate::error::{Error, Result};
 use crate::format::message::datatype::{Charset, Datatype, Name};
 use crate::format::message::link::{Link, Target};
+use crate::object::store::Common;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +20,8 @@ pub(super) struct NodeId(usize);
 /// All objects of a new file; the first is the root group.
 pub(crate) struct Tree {
     nodes: Vec<Node>,
+    /// New objects keep the order of what is made in them.
+    track_order: bool,
     /// Objects that references lead to although they are not made yet, by the names of their paths.
     promised: BTreeMap<Vec<Vec<u8>>, NodeId>,
     /// Whose headers will be at addresses that are given away already.
@@ -36,6 +39,12 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     /// How many hard links lead here; for a committed datatype also how many use it.
     pub(super) links: u32,
+    /// The order in which links and attributes are made is kept.
+    pub(super) track_order: bool,
+    /// Of a group that keeps it: the numbers of the links.
+    link_order: HashMap<Vec<u8>, i64>,
+    /// Of a group: the most links in its header and the fewest in a heap, if asked for.
+    pub(super) phase_change: Option<[u16; 2]>,
     /// Where its header will be, if somebody had to know that before the header was written.
     early: Option<Address>,
     /// Of a dataset.
@@ -111,10 +120,37 @@ impl Tree {
     /// The root group and nothing in it.
     pub(super) fn new() -> Tree {
         let root = Node::new(Kind::Group(BTreeMap::new()));
-        Tree { nodes: vec![root], promised: BTreeMap::new(), early: HashMap::new() }
+        Tree { nodes: vec![root], promised: BTreeMap::new(), early: HashMap::new(), track_order: false }
     }
 
     pub(super) const ROOT: NodeId = NodeId(0);
+
+    /// Lets the root group and all objects that are still to be made keep the order of what is made in them.
+    pub(super) fn track_order_of_all(&mut self) {
+        self.track_order = true;
+        self.nodes.iter_mut().for_each(|node| node.track_order = true);
+    }
+
+    /// Lets an object keep the order of what is made in it, or not. There must be nothing in it yet.
+    pub(super) fn set_track_order(&mut self, id: NodeId, track_order: bool) -> Result<()> {
+        let node = self.node_mut(id)?;
+        let has_links = matches!(&node.kind, Kind::Group(links) if !links.is_empty());
+        if node.track_order != track_order && (has_links || !node.attributes.is_empty()) {
+            return Err(Error::conflict("whether order is tracked must be said before there are links or attributes"));
+        }
+        node.track_order = track_order;
+        Ok(())
+    }
+
+    /// Says how many links a group keeps in its header at most, and how few in a heap.
+    pub(super) fn set_phase_change(&mut self, id: NodeId, most: u16, fewest: u16) -> Result<()> {
+        if most < fewest {
+            let message = format!("links move to a heap above {most} and back below {fewest}, which is more");
+            return Err(Error::invalid(message));
+        }
+        self.node_mut(id)?.phase_change = Some([most, fewest]);
+        Ok(())
+    }
 
     pub(super) fn node(&self, id: NodeId) -> Result<&Node> {
         let lost = || Error::not_found("an object that is not of this file");
@@ -189,6 +225,8 @@ impl Tree {
             self.nodes.push(Node::new(kind));
         }
         self.node_mut(id)?.made_in = Some((group, name.to_vec()));
+        let track_order = self.track_order;
+        self.node_mut(id)?.track_order = track_order;
         Ok(id)
     }
 
@@ -273,6 +311,11 @@ impl Tree {
             return Err(Error::conflict(format!("{name} exists already")));
         }
         self.links_mut(group)?.insert(name.to_vec(), to);
+        let node = self.node_mut(group)?;
+        if node.track_order {
+            let number = node.link_order.len() as i64;
+            node.link_order.insert(name.to_vec(), number);
+        }
         Ok(())
     }
 
@@ -365,7 +408,8 @@ impl Tree {
 
     /// A group's links as messages, by name; `address` knows where objects are.
     pub(super) fn messages(&self, group: NodeId, address: impl Fn(NodeId) -> Option<Address>) -> Result<Vec<Link>> {
-        let Kind::Group(links) = &self.node(group)?.kind else {
+        let node = self.node(group)?;
+        let Kind::Group(links) = &node.kind else {
             return Ok(Vec::new());
         };
         let encode = |(name, to): (&Vec<u8>, &LinkTo)| {
@@ -376,7 +420,8 @@ impl Tree {
                 LinkTo::Soft(path) => Target::Soft(path.clone()),
                 LinkTo::External { file, path } => Target::External { file: file.clone(), path: path.clone() },
             };
-            Ok(Link { name: Name(name.clone()), charset: charset(name), creation_order: None, target })
+            let creation_order = node.link_order.get(name).copied();
+            Ok(Link { name: Name(name.clone()), charset: charset(name), creation_order, target })
         };
         links.iter().map(encode).collect()
     }
@@ -398,12 +443,16 @@ impl Node {
             early: None,
             rank: None,
             made_in: None,
+            track_order: false,
+            link_order: HashMap::new(),
+            phase_change: None,
         }
     }
 
-    /// The attributes: names, and encoded messages.
-    pub(super) fn attributes(&self) -> &[(Vec<u8>, Vec<u8>)] {
-        &self.attributes
+    /// What every object has; `time` is when it was made, if it is to say.
+    pub(super) fn common(&self, time: Option<u32>) -> Common<'_> {
+        let Node { attributes, links, track_order, .. } = self;
+        Common { attributes, reference_count: *links, track_order: *track_order, time }
     }
 }
 

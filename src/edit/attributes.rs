@@ -6,6 +6,7 @@ use crate::builder::{ArrayLike, charset};
 use crate::bytes::{self, Address, Widths};
 use crate::data::element::KeepHeap;
 use crate::error::{Error, Result};
+use crate::format::libver::LibVer;
 use crate::format::message::attribute::{Attribute, Held};
 use crate::format::message::dataspace::{Dataspace, MAX_RANK};
 use crate::format::message::datatype::{Charset, Name};
@@ -220,5 +221,5 @@ pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, heap: &mut dyn KeepHeap
         }),
         data,
     };
-    attribute.encode(Widths::EIGHT)
+    attribute.encode(Widths::EIGHT, LibVer::default())
 }

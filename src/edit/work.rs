@@ -71,8 +71,12 @@ impl Work {
         let superblock = Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
-        let session =
-            Arc::new(Session::new(Space::new(tail.clone(), superblock.end()).in_pages(page), LibVer::default()));
+        let session = Arc::new(Session::new(
+            Space::new(tail.clone(), superblock.end()).in_pages(page),
+            LibVer::default(),
+            false,
+            None,
+        ));
         Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new() })
     }
 

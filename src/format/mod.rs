@@ -45,10 +45,12 @@ pub(crate) fn decode_everything(data: &[u8]) {
     }
     let w = Widths::EIGHT;
     round_trip!(superblock::Superblock::decode, |s: &superblock::Superblock| s.encode());
-    round_trip!(|b: &[u8]| datatype::decode(b).map(|(d, _)| d), datatype::encode);
-    round_trip!(|b: &[u8]| Dataspace::decode(b, w), |s: &Dataspace| s.encode(w));
+    for bound in [libver::LibVer::Earliest, libver::LibVer::V18, libver::LibVer::V200] {
+        round_trip!(|b: &[u8]| datatype::decode(b).map(|(d, _)| d), |d| datatype::encode(d, bound));
+        round_trip!(|b: &[u8]| Dataspace::decode(b, w), |s: &Dataspace| s.encode(w, bound));
+    }
     round_trip!(|b: &[u8]| Link::decode(b, w), |l: &Link| l.encode(w));
-    round_trip!(|b: &[u8]| Attribute::decode(b, w), |a: &Attribute| a.encode(w));
+    round_trip!(|b: &[u8]| Attribute::decode(b, w), |a: &Attribute| a.encode(w, libver::LibVer::V18));
     round_trip!(|b: &[u8]| layout::Layout::decode(b, w), |l: &layout::Layout| l.encode(w));
     // Version 2, which is written, has no room for the names of the library's own filters.
     let unnamed = |b: &[u8]| {

@@ -44,7 +44,8 @@ struct PrefixV1 {
 struct PrefixV2 {
     #[br(assert(version == 2, "version {version}"))]
     version: u8,
-    /// Bits 0–1 width of the chunk size, 2 attribute creation order tracked, 4 phase change stored, 5 times stored.
+    /// Bits 0–1 width of the chunk size, 2 attribute creation order tracked, 3 indexed, 4 phase change stored, 5 times
+    /// stored.
     flags: u8,
     #[br(if(flags & 0x20 != 0))]
     times: Option<[u32; 4]>,
@@ -216,19 +217,59 @@ fn check_flags(kind: u16, flags: u8) -> Result<()> {
 pub(crate) struct Outgoing {
     pub(crate) kind: u16,
     pub(crate) flags: u8,
+    /// Of an attribute: when it was made, where the header tracks that; of others 0.
+    pub(crate) order: u16,
     pub(crate) body: Vec<u8>,
 }
 
-/// Encodes a version 2 header of one chunk: prefix, messages, checksum. `phase_change` says where attributes move out
-/// of the header and back, if not at 8 and 6: the most compact and the least dense ones.
-pub(crate) fn encode(messages: &[Outgoing], phase_change: Option<[u16; 2]>) -> Result<Vec<u8>> {
+/// What the prefix of a version 2 header says beside its size.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extras {
+    /// Where attributes move out of the header and back, if not at 8 and 6: the most compact and the least dense ones.
+    pub(crate) phase_change: Option<[u16; 2]>,
+    /// Access, modification, change and birth, in seconds since 1970 UTC.
+    pub(crate) times: Option<[u32; 4]>,
+    /// Messages carry their creation order, by which attributes are indexed.
+    pub(crate) creation_order: bool,
+}
+
+fn too_long(bytes: usize, most: usize) -> Error {
+    let message = format!("an object header message of {bytes} bytes: {most} are possible");
+    Error::limit(message).in_structure(STRUCTURE)
+}
+
+/// The most bytes of a version 1 message: a multiple of 8 that fits its length.
+pub(crate) const MAX_MESSAGE_V1: usize = 65_528;
+
+/// Encodes a version 1 header of one chunk: prefix and messages, each padded to a multiple of 8.
+pub(crate) fn encode_v1(messages: &[Outgoing], reference_count: u32) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    for m in messages {
+        let padded = m.body.len().next_multiple_of(8);
+        if padded > MAX_MESSAGE_V1 {
+            return Err(too_long(m.body.len(), MAX_MESSAGE_V1));
+        }
+        let envelope = EnvelopeV1 { kind: m.kind, size: padded as u16, flags: m.flags, reserved: [0; 3] };
+        body.extend(bytes::encode(&envelope, (), STRUCTURE)?);
+        body.extend_from_slice(&m.body);
+        body.resize(body.len().next_multiple_of(8), 0);
+    }
+    let limit = |what: &str| Error::limit(what).in_structure(STRUCTURE);
+    let message_count = u16::try_from(messages.len()).map_err(|_| limit("more than 65,535 messages"))?;
+    let chunk_size = u32::try_from(body.len()).map_err(|_| limit("messages of more than 4 GiB"))?;
+    let prefix = PrefixV1 { version: 1, reserved: 0, message_count, reference_count, chunk_size, padding: 0 };
+    let mut out = bytes::encode(&prefix, (), STRUCTURE)?;
+    out.extend(body);
+    Ok(out)
+}
+
+/// Encodes a version 2 header of one chunk: prefix, messages, checksum.
+pub(crate) fn encode(messages: &[Outgoing], extras: &Extras) -> Result<Vec<u8>> {
+    let order = |m: &Outgoing| extras.creation_order.then_some(m.order);
     let envelope = |m: &Outgoing| {
-        let size = u16::try_from(m.body.len()).map_err(|_| {
-            Error::limit(format!("an object header message of {} bytes: 65,535 are possible", m.body.len()))
-                .in_structure(STRUCTURE)
-        })?;
-        let envelope = EnvelopeV2 { kind: m.kind as u8, size, flags: m.flags, order: None };
-        bytes::encode(&envelope, (false,), STRUCTURE)
+        let size = u16::try_from(m.body.len()).map_err(|_| too_long(m.body.len(), u16::MAX.into()))?;
+        let envelope = EnvelopeV2 { kind: m.kind as u8, size, flags: m.flags, order: order(m) };
+        bytes::encode(&envelope, (extras.creation_order,), STRUCTURE)
     };
     let mut body = Vec::new();
     for m in messages {
@@ -242,8 +283,11 @@ pub(crate) fn encode(messages: &[Outgoing], phase_change: Option<[u16; 2]>) -> R
         2 => 1,
         3 | 4 => 2,
         _ => 3,
-    } | u8::from(phase_change.is_some()) << 4;
-    let prefix = PrefixV2 { version: 2, flags, times: None, phase_change, chunk_size };
+    } | u8::from(extras.phase_change.is_some()) << 4
+        | u8::from(extras.times.is_some()) << 5
+        | if extras.creation_order { 0xc } else { 0 };
+    let Extras { phase_change, times, .. } = *extras;
+    let prefix = PrefixV2 { version: 2, flags, times, phase_change, chunk_size };
     let mut out = bytes::encode(&prefix, (), STRUCTURE)?;
     out.extend(body);
     bytes::seal(&mut out);
@@ -331,7 +375,37 @@ mod tests {
     use super::*;
 
     fn message(kind: u16, body: &[u8]) -> Outgoing {
-        Outgoing { kind, flags: 0, body: body.to_vec() }
+        Outgoing { kind, flags: 0, order: 0, body: body.to_vec() }
+    }
+
+    /// With another place where attributes move, or not.
+    fn encode(messages: &[Outgoing], phase_change: Option<[u16; 2]>) -> Result<Vec<u8>> {
+        super::encode(messages, &Extras { phase_change, ..Extras::default() })
+    }
+
+    #[test]
+    fn version_1_pads_messages_and_counts_them() {
+        let messages = [message(1, &[7; 20]), message(3, b"abcdefgh"), message(0x12, &[])];
+        let bytes = encode_v1(&messages, 3).unwrap();
+        assert_eq!(bytes.len(), 16 + (8 + 24) + (8 + 8) + 8);
+        let prefix = Prefix::decode(&bytes).unwrap();
+        assert_eq!((prefix.message_count, prefix.reference_count), (Some(3), Some(3)));
+        let found = prefix.envelopes(&bytes, 16..bytes.len()).unwrap();
+        assert_eq!(found.iter().map(|e| (e.kind, e.body.len())).collect::<Vec<_>>(), [(1, 24), (3, 8), (0x12, 0)]);
+        assert!(encode_v1(&[message(1, &[0; 65_528])], 1).is_ok());
+        assert_eq!(encode_v1(&[message(1, &[0; 65_529])], 1).unwrap_err().kind(), crate::ErrorKind::Limit);
+    }
+
+    #[test]
+    fn creation_order_and_times_come_back() {
+        let attribute = |order| Outgoing { order, ..message(12, b"abc") };
+        let extras = Extras { phase_change: None, times: Some([1, 2, 3, 4]), creation_order: true };
+        let bytes = super::encode(&[message(1, b"x"), attribute(7), attribute(2)], &extras).unwrap();
+        let prefix = Prefix::decode(&bytes).unwrap();
+        assert_eq!((prefix.times, prefix.creation_order), (Some([1, 2, 3, 4]), true));
+        let range = prefix.messages.start as usize..prefix.messages.end as usize;
+        let orders: Vec<_> = prefix.envelopes(&bytes, range).unwrap().iter().map(|e| e.order).collect();
+        assert_eq!(orders, [Some(0), Some(7), Some(2)]);
     }
 
     #[test]
@@ -362,7 +436,7 @@ mod tests {
     #[test]
     fn flags_that_contradict_each_other_are_damage() {
         let with = |kind: u16, flags: u8| {
-            let bytes = encode(&[Outgoing { kind, flags, body: vec![0; 8] }], None).unwrap();
+            let bytes = encode(&[Outgoing { flags, ..message(kind, &[0; 8]) }], None).unwrap();
             let prefix = Prefix::decode(&bytes).unwrap();
             prefix.envelopes(&bytes, prefix.messages.start as usize..prefix.messages.end as usize)
         };

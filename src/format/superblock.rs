@@ -6,6 +6,7 @@
 use super::symbol_table::SymbolTableEntry;
 use crate::bytes::{self, Address, Widths};
 use crate::error::{Context, Error, Result};
+use crate::format::message::small::SymbolTable;
 use binrw::binrw;
 
 pub(crate) const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
@@ -176,6 +177,38 @@ impl Superblock {
         })
     }
 
+    /// Encodes a superblock of version 0, 96 bytes with addresses of 8. For an old-style root group `table` says where its
+    /// links are.
+    pub(crate) fn encode_old(&self, table: Option<SymbolTable>) -> Result<Vec<u8>> {
+        let mut out = SIGNATURE.to_vec();
+        out.push(0);
+        let fixed = Old {
+            free_space_version: 0,
+            root_entry_version: 0,
+            reserved: 0,
+            shared_header_version: 0,
+            offset_width: self.widths.offset,
+            length_width: self.widths.length,
+            reserved2: 0,
+            group_leaf: self.ranks.group_leaf,
+            group_internal: self.ranks.group_internal,
+            flags: self.flags,
+            chunk: None,
+            reserved3: None,
+        };
+        out.extend(bytes::encode(&fixed, (0,), STRUCTURE)?);
+        let root = SymbolTableEntry::hard(0, self.root);
+        let addresses = OldAddresses {
+            base: Address(self.base),
+            free_space: None,
+            end: Address(self.end),
+            driver: self.driver,
+            root: table.map_or(root.clone(), |table| root.with_table(table)),
+        };
+        out.extend(bytes::encode(&addresses, self.widths, STRUCTURE)?);
+        Ok(out)
+    }
+
     /// Encodes a superblock of version 2 or 3, 48 bytes with addresses of 8.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         if !matches!(self.version, 2 | 3) {
@@ -231,6 +264,17 @@ mod tests {
         let bytes = example().encode().unwrap();
         assert_eq!(bytes.len(), 48);
         assert_eq!(Superblock::decode(&bytes).unwrap(), example());
+    }
+
+    #[test]
+    fn version_0_comes_back_and_leads_to_the_links() {
+        let old = Superblock { version: 0, ..example() };
+        let table = SymbolTable { btree: Address(136), heap: Address(680) };
+        let bytes = old.encode_old(Some(table)).unwrap();
+        assert_eq!(bytes.len(), 96);
+        assert_eq!(Superblock::decode(&bytes).unwrap(), old);
+        let scratch: Vec<u8> = [1u64, 136, 680].iter().flat_map(|n| n.to_le_bytes()).collect();
+        assert_eq!(bytes[96 - 24..], scratch);
     }
 
     #[test]

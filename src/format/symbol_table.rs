@@ -2,6 +2,7 @@
 
 use crate::bytes::{self, Address, Length, Widths};
 use crate::error::{Error, Result};
+use crate::format::message::small::SymbolTable;
 use binrw::binrw;
 
 const STRUCTURE: &str = "symbol table node";
@@ -25,23 +26,35 @@ pub(crate) struct SymbolTableEntry {
     scratch: [u8; 16],
 }
 
+/// What the scratch space of an entry holds.
+const TABLE: u32 = 1;
+const SOFT: u32 = 2;
+
 impl SymbolTableEntry {
     /// A hard link.
     pub(crate) fn hard(name_offset: u64, header: Address) -> SymbolTableEntry {
         SymbolTableEntry { name_offset, header: Some(header), cache_type: 0, reserved: 0, scratch: [0; 16] }
     }
 
+    /// The same for an old-style group, whose links are at `table`.
+    pub(crate) fn with_table(self, table: SymbolTable) -> SymbolTableEntry {
+        let mut scratch = [0; 16];
+        scratch[..8].copy_from_slice(&table.btree.get().to_le_bytes());
+        scratch[8..].copy_from_slice(&table.heap.get().to_le_bytes());
+        SymbolTableEntry { cache_type: TABLE, scratch, ..self }
+    }
+
     /// A soft link, whose target's name is in the heap as well.
     pub(crate) fn soft(name_offset: u64, target_offset: u32) -> SymbolTableEntry {
         let mut scratch = [0; 16];
         scratch[..4].copy_from_slice(&target_offset.to_le_bytes());
-        SymbolTableEntry { name_offset, header: None, cache_type: 2, reserved: 0, scratch }
+        SymbolTableEntry { name_offset, header: None, cache_type: SOFT, reserved: 0, scratch }
     }
 
     /// The offset in the local heap of a soft link's target.
     pub(crate) fn soft_target(&self) -> Option<u64> {
         let offset = u32::from_le_bytes([self.scratch[0], self.scratch[1], self.scratch[2], self.scratch[3]]);
-        (self.cache_type == 2).then_some(offset.into())
+        (self.cache_type == SOFT).then_some(offset.into())
     }
 
     /// Bytes that one entry takes.
@@ -111,11 +124,20 @@ mod tests {
     }
 
     #[test]
-    fn nodes_come_back_as_they_were() {
-        let entries = [SymbolTableEntry::hard(8, Address(800)), SymbolTableEntry::soft(16, 24)];
+    fn what_is_encoded_is_decoded_again() {
+        let table = SymbolTable { btree: Address(0x100), heap: Address(0x200) };
+        let entries = [
+            SymbolTableEntry::hard(8, Address(0x300)).with_table(table),
+            SymbolTableEntry::hard(16, Address(0x400)),
+            SymbolTableEntry::soft(24, 32),
+        ];
         let bytes = encode_node(&entries, Widths::EIGHT, 4).unwrap();
         assert_eq!(bytes.len(), 328);
-        assert_eq!(decode_node(&bytes, Widths::EIGHT, 4).unwrap(), entries);
+        // The first entry's cache: its type, then B-tree and heap.
+        assert_eq!((bytes[8 + 16], bytes[8 + 25], bytes[8 + 33]), (1, 1, 2));
+        let found = decode_node(&bytes, Widths::EIGHT, 4).unwrap();
+        assert_eq!(found, entries);
+        assert_eq!(found[2].soft_target(), Some(32));
         assert!(encode_node(&vec![entries[0].clone(); 9], Widths::EIGHT, 4).is_err());
     }
 

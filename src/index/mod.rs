@@ -10,3 +10,4 @@ pub(crate) mod fractal_heap_build;
 pub(crate) mod global_heap;
 pub(crate) mod heap_writer;
 pub(crate) mod space;
+pub(crate) mod symbol_table_build;

@@ -20,6 +20,8 @@ const LARGE: usize = 1 << 20;
 /// The space of a file that is being written from its beginning to its end.
 pub(crate) struct Space {
     store: Arc<dyn Store>,
+    /// Where address 0 is in the store.
+    base: u64,
     end: u64,
     /// The size of the pages that room is handed out in, if it is: what is smaller stays within one, what is larger
     /// begins with one.
@@ -33,7 +35,17 @@ pub(crate) struct Space {
 impl Space {
     /// A file whose first `reserved` bytes are written by somebody else, at the end.
     pub(crate) fn new(store: Arc<dyn Store>, reserved: u64) -> Space {
-        Space { store, end: reserved, page: None, waiting: Vec::new(), waiting_at: reserved, broken: false }
+        Space { store, base: 0, end: reserved, page: None, waiting: Vec::new(), waiting_at: reserved, broken: false }
+    }
+
+    /// The same behind `base` bytes that do not belong to the file's addresses.
+    pub(crate) fn behind(self, base: u64) -> Space {
+        Space { base, ..self }
+    }
+
+    /// Where address 0 is in the store.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
     }
 
     /// The same space, handed out in pages.
@@ -61,11 +73,11 @@ impl Space {
             start = s.checked_next_multiple_of(page);
         }
         // Positions are signed in operating systems.
-        let end = start.and_then(|s| s.checked_add(bytes));
+        let end = start.and_then(|s| s.checked_add(bytes)?.checked_add(self.base));
         let (Some(start), Some(end)) = (start, end.filter(|&e| e <= i64::MAX as u64)) else {
             return Err(full());
         };
-        self.end = end;
+        self.end = end - self.base;
         Ok(Address(start))
     }
 
@@ -118,7 +130,7 @@ impl Space {
     }
 
     fn put(&mut self, position: u64, bytes: &[u8]) -> Result<()> {
-        let written = self.store.write_at(position, bytes);
+        let written = self.store.write_at(self.base + position, bytes);
         self.broken |= written.is_err();
         written
     }
@@ -186,6 +198,16 @@ mod tests {
         expected.extend([4; 20]);
         expected.extend([3; 10]);
         assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn addresses_count_from_the_base() {
+        let store = MemoryStore::default();
+        let mut space = Space::new(Arc::new(store.clone()), 48).behind(512);
+        assert_eq!(space.append(b"abc", 8).unwrap(), Address(48));
+        assert_eq!((space.end(), space.base()), (51, 512));
+        space.into_store().unwrap();
+        assert_eq!(&store.bytes()[512 + 48..], b"abc");
     }
 
     #[test]

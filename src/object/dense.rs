@@ -14,6 +14,12 @@ const LINK_RECORD: u16 = 4 + 7;
 const ATTRIBUTE_TREE: u8 = 8;
 const ATTRIBUTE_RECORD: u16 = 8 + 1 + 4 + 4;
 
+/// The B-trees of both by creation order.
+const LINK_ORDER_TREE: u8 = 6;
+const LINK_ORDER_RECORD: u16 = 8 + 7;
+const ATTRIBUTE_ORDER_TREE: u8 = 9;
+const ATTRIBUTE_ORDER_RECORD: u16 = 8 + 1 + 4;
+
 /// The creation order of an attribute whose object tracks none.
 const NO_ORDER: u32 = 0xffff;
 
@@ -21,27 +27,43 @@ const NO_ORDER: u32 = 0xffff;
 pub(crate) struct Dense {
     pub(crate) heap: Address,
     pub(crate) name_index: Address,
+    /// Where creation order is tracked.
+    pub(crate) order_index: Option<Address>,
 }
 
-/// Writes a group's links.
+/// Writes a group's links, with an index of their creation order if all of them have one.
 pub(crate) fn links(space: &mut Space, links: &[Link]) -> Result<Dense> {
     let messages = links.iter().map(|l| l.encode(Widths::EIGHT)).collect::<Result<Vec<_>>>()?;
     let (heap, ids) = fractal_heap_build::build(space, Form::LINKS, &messages)?;
     let names = links.iter().map(|l| &l.name.0[..]);
     let records = by_hash(names, &ids, |hash, id| [&hash[..], id].concat());
     let name_index = btree2_build::build(space, LINK_TREE, LINK_RECORD, &records)?;
-    Ok(Dense { heap, name_index })
+    let mut by_order: Vec<(i64, &Vec<u8>)> =
+        links.iter().zip(&ids).filter_map(|(l, id)| Some((l.creation_order?, id))).collect();
+    by_order.sort_unstable();
+    let records: Vec<Vec<u8>> = by_order.iter().map(|(order, id)| [&order.to_le_bytes()[..], id].concat()).collect();
+    let tracked = !records.is_empty() && records.len() == links.len();
+    let order_index =
+        tracked.then(|| btree2_build::build(space, LINK_ORDER_TREE, LINK_ORDER_RECORD, &records)).transpose()?;
+    Ok(Dense { heap, name_index, order_index })
 }
 
-/// Writes an object's attributes: names, and encoded messages.
-pub(crate) fn attributes(space: &mut Space, attributes: &[(Vec<u8>, Vec<u8>)]) -> Result<Dense> {
+/// Writes an object's attributes: names, and encoded messages; if `ordered`, with an index of the order in which they
+/// stand here.
+pub(crate) fn attributes(space: &mut Space, attributes: &[(Vec<u8>, Vec<u8>)], ordered: bool) -> Result<Dense> {
     let messages: Vec<Vec<u8>> = attributes.iter().map(|(_, m)| m.clone()).collect();
     let (heap, ids) = fractal_heap_build::build(space, Form::ATTRIBUTES, &messages)?;
     let names = attributes.iter().map(|(name, _)| &name[..]);
-    let record = |hash: [u8; 4], id: &[u8]| [id, &[0], &NO_ORDER.to_le_bytes(), &hash].concat();
-    let records = by_hash(names, &ids, record);
+    let with_order: Vec<Vec<u8>> = ids
+        .iter()
+        .zip(0u32..)
+        .map(|(id, order)| [&id[..], &[0], &if ordered { order } else { NO_ORDER }.to_le_bytes()].concat())
+        .collect();
+    let records = by_hash(names, &with_order, |hash, start| [start, &hash].concat());
     let name_index = btree2_build::build(space, ATTRIBUTE_TREE, ATTRIBUTE_RECORD, &records)?;
-    Ok(Dense { heap, name_index })
+    let by_order = || btree2_build::build(space, ATTRIBUTE_ORDER_TREE, ATTRIBUTE_ORDER_RECORD, &with_order);
+    let order_index = ordered.then(by_order).transpose()?;
+    Ok(Dense { heap, name_index, order_index })
 }
 
 /// The records of a tree by name: sorted by the hash of the name, and by the name where hashes agree.

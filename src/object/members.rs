@@ -210,7 +210,7 @@ mod tests {
     fn whole_file() -> Vec<u8> {
         use crate::bytes::{Address, Widths};
         use crate::format::superblock::{NodeRanks, Superblock};
-        let header = crate::format::object_header::encode(&[], None).unwrap();
+        let header = crate::format::object_header::encode(&[], &Default::default()).unwrap();
         let superblock = Superblock {
             version: 2,
             widths: Widths::EIGHT,

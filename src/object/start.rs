@@ -173,7 +173,7 @@ mod tests {
     use crate::{ErrorKind, File};
 
     fn message(kind: u16, body: Vec<u8>) -> Outgoing {
-        Outgoing { kind, flags: 0, body }
+        Outgoing { kind, flags: 0, order: 0, body }
     }
 
     /// A superblock, `extra` messages in its extension, a root group, a dataset `a` of `values`; then what `behind` makes
@@ -198,11 +198,12 @@ mod tests {
             let group =
                 [message(2, encode(&LinkInfo::COMPACT, w, "test").unwrap()), message(6, link.encode(w).unwrap())];
             let dataset = [
-                message(1, space.encode(w).unwrap()),
-                message(3, datatype::encode(&Datatype::integer(1, false)).unwrap()),
+                message(1, space.encode(w, crate::LibVer::V18).unwrap()),
+                message(3, datatype::encode(&Datatype::integer(1, false), crate::LibVer::V18).unwrap()),
                 message(8, layout.encode(w).unwrap()),
             ];
-            let headers = [&extra(tail)[..], &group, &dataset].map(|m| object_header::encode(m, None).unwrap());
+            let headers =
+                [&extra(tail)[..], &group, &dataset].map(|m| object_header::encode(m, &Default::default()).unwrap());
             [vec![superblock.encode().unwrap()], headers.to_vec(), vec![values.to_vec(), behind.to_vec()]].concat()
         };
         let parts = build(0, 0, 0, 0, 0, 0);

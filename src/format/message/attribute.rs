@@ -5,6 +5,7 @@ use super::dataspace::Dataspace;
 use super::datatype::{self, Charset, Datatype, Name};
 use crate::bytes::{self, Widths};
 use crate::error::{Error, Result};
+use crate::format::libver::LibVer;
 use binrw::binrw;
 
 const STRUCTURE: &str = "attribute";
@@ -70,13 +71,13 @@ impl Attribute {
         })
     }
 
-    /// Encodes in version 3.
-    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+    /// Encodes in version 3, or, where the bound asks for it and the name is ASCII, in version 1 or 2.
+    pub(crate) fn encode(&self, w: Widths, libver: LibVer) -> Result<Vec<u8>> {
         let Held::Here(dataspace) = &self.dataspace else {
             return Err(Error::unsupported("writing attributes with shared dataspaces"));
         };
         let (flags, datatype) = match &self.datatype {
-            Held::Here(datatype) => (0, datatype::encode(datatype)?),
+            Held::Here(datatype) => (0, datatype::encode(datatype, libver)?),
             Held::Shared(Shared::Committed(at)) => (1, Shared::encode_committed(*at)),
             Held::Shared(Shared::Heap(_)) => {
                 return Err(Error::unsupported("writing attributes with datatypes in the heap of shared messages"));
@@ -86,22 +87,30 @@ impl Attribute {
             return Err(Error::invalid("the name of an attribute must not be empty or contain a NUL"));
         }
         let name = [&self.name.0[..], &[0]].concat();
-        let dataspace = dataspace.encode(w)?;
+        let dataspace = dataspace.encode(w, libver)?;
+        let version = match libver {
+            LibVer::Earliest if self.charset == Charset::Ascii => 1 + flags,
+            _ => 3,
+        };
         let size = |part: &[u8]| {
             u16::try_from(part.len()).map_err(|_| Error::limit("a part of an attribute is larger than 65,535 bytes"))
         };
         let fields = Fields {
-            version: 3,
+            version,
             flags,
             name_size: size(&name)?,
             datatype_size: size(&datatype)?,
             dataspace_size: size(&dataspace)?,
-            charset: Some(u8::from(self.charset == Charset::Utf8)),
+            charset: (version == 3).then_some(u8::from(self.charset == Charset::Utf8)),
         };
         let mut out = bytes::encode(&fields, (), STRUCTURE)?;
-        for part in [&name, &datatype, &dataspace, &self.data] {
+        for part in [&name, &datatype, &dataspace] {
             out.extend_from_slice(part);
+            if version == 1 {
+                out.resize(out.len().next_multiple_of(8), 0);
+            }
         }
+        out.extend_from_slice(&self.data);
         Ok(out)
     }
 }
@@ -112,17 +121,23 @@ mod tests {
 
     #[test]
     fn attributes_come_back_as_they_were() {
-        let attribute = Attribute {
+        let utf8 = Attribute {
             name: "größe".into(),
             charset: Charset::Utf8,
             datatype: Held::Here(Datatype::integer(2, true)),
             dataspace: Held::Here(Dataspace::Simple { dims: vec![2], max: None }),
             data: vec![1, 0, 2, 0],
         };
-        let bytes = attribute.encode(Widths::EIGHT).unwrap();
-        assert_eq!(Attribute::decode(&bytes, Widths::EIGHT).unwrap(), attribute);
-        for cut in 0..bytes.len() - attribute.data.len() {
-            assert!(Attribute::decode(&bytes[..cut], Widths::EIGHT).is_err());
+        let ascii = Attribute { name: "size".into(), charset: Charset::Ascii, ..utf8.clone() };
+        for (attribute, libver, version) in
+            [(&utf8, LibVer::V18, 3), (&utf8, LibVer::Earliest, 3), (&ascii, LibVer::Earliest, 1)]
+        {
+            let bytes = attribute.encode(Widths::EIGHT, libver).unwrap();
+            assert_eq!(bytes[0], version);
+            assert_eq!(Attribute::decode(&bytes, Widths::EIGHT).unwrap(), *attribute);
+            for cut in 0..bytes.len() - attribute.data.len() {
+                assert!(Attribute::decode(&bytes[..cut], Widths::EIGHT).is_err());
+            }
         }
     }
 

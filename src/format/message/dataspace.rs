@@ -2,6 +2,7 @@
 
 use crate::bytes::{self, Length, Widths};
 use crate::error::{Error, Result};
+use crate::format::libver::LibVer;
 use binrw::binrw;
 
 const STRUCTURE: &str = "dataspace";
@@ -73,19 +74,20 @@ impl Dataspace {
         Ok(space)
     }
 
-    /// Encodes in version 2.
-    pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
+    /// Encodes in version 2, or, where the bound asks for it and there are elements, in version 1.
+    pub(crate) fn encode(&self, w: Widths, libver: LibVer) -> Result<Vec<u8>> {
         let (space, dims, max) = match self {
             Dataspace::Null => (2, &[][..], None),
             Dataspace::Scalar => (0, &[][..], None),
             Dataspace::Simple { dims, max } => (1, &dims[..], max.as_ref()),
         };
+        let version = if libver == LibVer::Earliest && space != 2 { 1 } else { 2 };
         let fields = Fields {
-            version: 2,
+            version,
             rank: dims.len() as u8,
             flags: u8::from(max.is_some()),
-            space,
-            reserved: None,
+            space: if version == 1 { 0 } else { space },
+            reserved: (version == 1).then_some(0),
             dims: dims.iter().map(|&d| Length(Some(d))).collect(),
             max: max.into_iter().flatten().map(|&m| Length(m)).collect(),
         };
@@ -143,8 +145,11 @@ mod tests {
     fn shapes_come_back_as_they_were() {
         let growing = Dataspace::Simple { dims: vec![0, 64], max: Some(vec![None, Some(64)]) };
         for space in [Dataspace::Null, Dataspace::Scalar, growing, Dataspace::Simple { dims: vec![3], max: None }] {
-            let bytes = space.encode(Widths::EIGHT).unwrap();
-            assert_eq!(Dataspace::decode(&bytes, Widths::EIGHT).unwrap(), space);
+            for libver in [LibVer::Earliest, LibVer::V18] {
+                let bytes = space.encode(Widths::EIGHT, libver).unwrap();
+                assert_eq!(Dataspace::decode(&bytes, Widths::EIGHT).unwrap(), space);
+                assert_eq!(bytes[0] == 1, libver == LibVer::Earliest && space != Dataspace::Null);
+            }
         }
     }
 
@@ -159,7 +164,8 @@ mod tests {
 
     #[test]
     fn impossible_shapes_are_refused() {
-        let bad = Dataspace::Simple { dims: vec![1 << 40, 1 << 40], max: None }.encode(Widths::EIGHT).unwrap();
+        let bad = Dataspace::Simple { dims: vec![1 << 40, 1 << 40], max: None };
+        let bad = bad.encode(Widths::EIGHT, LibVer::V18).unwrap();
         assert!(Dataspace::decode(&bad, Widths::EIGHT).is_err());
         assert!(Dataspace::decode(&[1, 33, 0, 0, 0, 0, 0, 0], Widths::EIGHT).is_err());
         assert!(Dataspace::decode(&[1, 1, 0], Widths::EIGHT).is_err());

@@ -25,6 +25,17 @@ pub(crate) enum Allocation {
     Incremental,
 }
 
+impl Allocation {
+    fn number(self) -> u8 {
+        match self {
+            Allocation::Default => 0,
+            Allocation::Early => 1,
+            Allocation::Late => 2,
+            Allocation::Incremental => 3,
+        }
+    }
+}
+
 /// The old message, and the end of the new ones.
 #[binrw]
 #[brw(little)]
@@ -93,15 +104,24 @@ impl FillValue {
         Ok((v.size > 0).then_some(v.value))
     }
 
+    /// Encodes in version 2, which libhdf5 1.6 reads. Without a value zeros are meant, not nothing defined.
+    pub(crate) fn encode_v2(&self) -> Result<Vec<u8>> {
+        let fields = Version1 { allocation: self.allocation.number(), write_time: self.write_time, defined: 1 };
+        let mut out = vec![2];
+        out.extend(bytes::encode(&fields, (), STRUCTURE)?);
+        out.extend(Self::encode_old(self.value.as_deref().unwrap_or_default())?);
+        Ok(out)
+    }
+
+    /// Encodes the old message.
+    pub(crate) fn encode_old(value: &[u8]) -> Result<Vec<u8>> {
+        let size = i32::try_from(value.len()).map_err(|_| Error::limit("a fill value of more than 2 GiB"))?;
+        bytes::encode(&Value { size, value: value.to_vec() }, (), STRUCTURE)
+    }
+
     /// Encodes in version 3.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
-        let allocation = match self.allocation {
-            Allocation::Default => 0,
-            Allocation::Early => 1,
-            Allocation::Late => 2,
-            Allocation::Incremental => 3,
-        };
-        let flags = allocation | self.write_time << 2 | u8::from(self.value.is_some()) << 5;
+        let flags = self.allocation.number() | self.write_time << 2 | u8::from(self.value.is_some()) << 5;
         let mut out = vec![3];
         out.extend(bytes::encode(&Version3 { flags }, (), STRUCTURE)?);
         if let Some(value) = &self.value {
@@ -122,6 +142,9 @@ mod tests {
         let v2 = FillValue::decode(&[2, 2, 2, 1, 4, 0, 0, 0, 7, 0, 0, 0]).unwrap();
         assert_eq!(v2, FillValue { allocation: Allocation::Late, write_time: 2, value: seven.clone() });
         assert_eq!(FillValue::decode(&v2.encode().unwrap()).unwrap(), v2);
+        assert_eq!(v2.encode_v2().unwrap(), [2, 2, 2, 1, 4, 0, 0, 0, 7, 0, 0, 0]);
+        assert_eq!(FillValue::LATE.encode_v2().unwrap(), [2, 2, 2, 1, 0, 0, 0, 0]);
+        assert_eq!(FillValue::encode_old(&[7, 0, 0, 0]).unwrap(), [4, 0, 0, 0, 7, 0, 0, 0]);
         assert_eq!(FillValue::decode(&[2, 2, 2, 1, 0, 0, 0, 0]).unwrap().value, None);
         assert_eq!(FillValue::decode(&[1, 2, 2, 0]).unwrap().value, None);
         assert_eq!(FillValue::decode_old(&[4, 0, 0, 0, 7, 0, 0, 0]).unwrap(), seven);

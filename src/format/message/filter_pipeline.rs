@@ -74,11 +74,58 @@ pub(crate) fn decode(body: &[u8]) -> Result<Vec<FilterInfo>> {
     Ok(filters)
 }
 
-/// Encodes a pipeline in version 2.
-pub(crate) fn encode(filters: &[FilterInfo]) -> Result<Vec<u8>> {
+/// The names of the library's own filters, which version 1 spells out.
+fn own_name(id: u16) -> &'static str {
+    match id {
+        1 => "deflate",
+        2 => "shuffle",
+        3 => "fletcher32",
+        4 => "szip",
+        5 => "nbit",
+        6 => "scaleoffset",
+        _ => "",
+    }
+}
+
+/// Encodes a pipeline in version 1: names, padded to a multiple of 8, and an even number of parameters.
+pub(crate) fn encode_v1(filters: &[FilterInfo]) -> Result<Vec<u8>> {
+    check_count(filters)?;
+    let mut out = vec![1, filters.len() as u8, 0, 0, 0, 0, 0, 0];
+    for f in filters {
+        let own = own_name(f.id).as_bytes();
+        let mut name = if f.name.0.is_empty() { own.to_vec() } else { f.name.0.clone() };
+        if !name.is_empty() {
+            name.resize((name.len() + 1).next_multiple_of(8), 0);
+        }
+        let count = count_of(f)?;
+        let entry = Entry {
+            id: f.id,
+            name_length: Some(u16::try_from(name.len()).map_err(|_| Error::limit("a filter's name of 64 KiB"))?),
+            flags: f.optional.into(),
+            count,
+            name,
+            parameters: f.parameters.clone(),
+            padding: (count % 2 == 1).then_some(0),
+        };
+        out.extend(bytes::encode(&entry, (1,), STRUCTURE)?);
+    }
+    Ok(out)
+}
+
+fn check_count(filters: &[FilterInfo]) -> Result<()> {
     if filters.len() > MAX_FILTERS {
         return Err(Error::invalid(format!("{} filters, 32 are possible", filters.len())));
     }
+    Ok(())
+}
+
+fn count_of(f: &FilterInfo) -> Result<u16> {
+    u16::try_from(f.parameters.len()).map_err(|_| Error::limit("a filter with more than 65,535 parameters"))
+}
+
+/// Encodes a pipeline in version 2.
+pub(crate) fn encode(filters: &[FilterInfo]) -> Result<Vec<u8>> {
+    check_count(filters)?;
     let mut out = vec![2, filters.len() as u8];
     for f in filters {
         let named = f.id >= FIRST_NAMED && !f.name.0.is_empty();
@@ -87,7 +134,7 @@ pub(crate) fn encode(filters: &[FilterInfo]) -> Result<Vec<u8>> {
             id: f.id,
             name_length: (f.id >= FIRST_NAMED).then_some(name.len() as u16),
             flags: f.optional.into(),
-            count: f.parameters.len() as u16,
+            count: count_of(f)?,
             name,
             parameters: f.parameters.clone(),
             padding: None,
@@ -113,6 +160,16 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(decode(&bytes[..cut]).is_err());
         }
+    }
+
+    #[test]
+    fn version_1_comes_back_with_the_names_of_the_library() {
+        let pipeline = [filter(2, "", &[4]), filter(1, "", &[6, 7]), filter(32000, "lzf", &[4, 261, 1024])];
+        let bytes = encode_v1(&pipeline).unwrap();
+        assert_eq!(bytes.len() % 8, 0);
+        let named = ["shuffle", "deflate", "lzf"].map(Name::from);
+        let expected: Vec<_> = pipeline.into_iter().zip(named).map(|(f, name)| FilterInfo { name, ..f }).collect();
+        assert_eq!(decode(&bytes).unwrap(), expected);
     }
 
     #[test]

@@ -32,6 +32,11 @@ impl LinkInfo {
     /// All links in the header, no creation order.
     pub(crate) const COMPACT: LinkInfo =
         LinkInfo { version: 0, flags: 0, max_creation_order: None, heap: None, name_index: None, order_index: None };
+
+    /// All links in the header; the next one would be made as number `next`. They can be listed in that order.
+    pub(crate) fn ordered(next: i64) -> LinkInfo {
+        LinkInfo { flags: 3, max_creation_order: Some(next), ..LinkInfo::COMPACT }
+    }
 }
 
 /// Group info: when links move from the header into a heap and back, and what to expect.
@@ -85,6 +90,11 @@ impl AttributeInfo {
         order_index: None,
     };
 
+    /// All attributes in the header; the next one would be made as number `next`. They can be listed in that order.
+    pub(crate) fn ordered(next: u16) -> AttributeInfo {
+        AttributeInfo { flags: 3, max_creation_order: Some(next), ..AttributeInfo::COMPACT }
+    }
+
     /// All attributes in the header, with their creation order where that is tracked, and indexed in a heap.
     pub(crate) fn tracking(tracked: bool, indexed: bool) -> AttributeInfo {
         AttributeInfo {
@@ -92,11 +102,6 @@ impl AttributeInfo {
             max_creation_order: tracked.then_some(0),
             ..AttributeInfo::COMPACT
         }
-    }
-
-    /// All attributes in a heap, no creation order.
-    pub(crate) fn dense(heap: Address, name_index: Address) -> AttributeInfo {
-        AttributeInfo { heap: Some(heap), name_index: Some(name_index), ..AttributeInfo::COMPACT }
     }
 }
 
@@ -120,6 +125,17 @@ pub(crate) struct Continuation {
     #[br(parse_with = Length::read_finite, args(w))]
     #[bw(write_with = Length::write_finite, args(w))]
     pub(crate) length: u64,
+}
+
+/// Modification time, in seconds since 1970 UTC.
+#[binrw]
+#[brw(little)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ModificationTime {
+    #[br(assert(version == 1, "version {version}"))]
+    pub(crate) version: u8,
+    pub(crate) reserved: [u8; 3],
+    pub(crate) seconds: u32,
 }
 
 /// Symbol table: where an old-style group keeps its links.

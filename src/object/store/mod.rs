@@ -1,8 +1,12 @@
-//! The object header of a new group or dataset, as libhdf5 1.8 and later write it with their "v18" bound.
+//! The object header of a new object, as libhdf5 writes it under the same bound of library versions.
 
-use super::dense;
+mod attributes;
+mod group;
+
+pub(crate) use group::{GroupLinks, encode_group};
+
 use crate::bytes::{self, Address, Widths};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::libver::LibVer;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::{self, Datatype};
@@ -10,26 +14,10 @@ use crate::format::message::external_files::ExternalFiles;
 use crate::format::message::fill_value::FillValue;
 use crate::format::message::filter_pipeline::{self, FilterInfo};
 use crate::format::message::layout::Layout;
-use crate::format::message::link::Link;
-use crate::format::message::small::{AttributeInfo, GroupInfo, LinkInfo, ReferenceCount};
+use crate::format::message::small::{ModificationTime, ReferenceCount};
 use crate::format::message::{Shared, kind};
-use crate::format::object_header::{self, Outgoing};
+use crate::format::object_header::{self, Extras, MAX_MESSAGE_V1, Outgoing};
 use crate::index::space::Space;
-
-/// More links than this move out of the header, as with libhdf5.
-const MOST_LINKS: usize = 8;
-
-/// More attributes than this move out of the header if nothing is said there: then it says that they stay.
-const USUAL_ATTRIBUTES: usize = 8;
-
-/// More attributes than this do move out.
-const MOST_ATTRIBUTES: usize = 1024;
-
-/// The same for their bytes: readers take a header into memory as a whole.
-const MOST_ATTRIBUTE_BYTES: usize = 1 << 20;
-
-/// What fits one message.
-const MOST_BYTES: usize = u16::MAX as usize;
 
 /// A message that never changes.
 const CONSTANT: u8 = 1;
@@ -40,10 +28,18 @@ const SHARED: u8 = 2;
 /// A message that is not to be shared.
 const UNSHARED: u8 = 4;
 
-/// What every object has: attributes, each a name and an encoded message, and links that lead to it.
+const W: Widths = Widths::EIGHT;
+
+/// What every object has.
 pub(crate) struct Common<'a> {
+    /// Attributes in the order in which they were made: names, and encoded messages.
     pub(crate) attributes: &'a [(Vec<u8>, Vec<u8>)],
+    /// Hard links that lead to it.
     pub(crate) reference_count: u32,
+    /// The order of the attributes is kept.
+    pub(crate) track_order: bool,
+    /// When it was made, in seconds since 1970 UTC, if it should say.
+    pub(crate) time: Option<u32>,
 }
 
 /// What makes up a dataset.
@@ -60,18 +56,8 @@ pub(crate) struct DatasetHeader<'a> {
     pub(crate) external: Option<&'a ExternalFiles>,
 }
 
-const W: Widths = Widths::EIGHT;
-
 fn message(kind: u16, flags: u8, body: Vec<u8>) -> Outgoing {
-    Outgoing { kind, flags, body }
-}
-
-/// Other bounds are not built yet.
-fn checked(libver: LibVer) -> Result<()> {
-    match libver {
-        LibVer::V18 => Ok(()),
-        other => Err(Error::unsupported(format!("object headers for the library version bound {other}"))),
-    }
+    Outgoing { kind, flags, order: 0, body }
 }
 
 /// The header of a dataset.
@@ -81,24 +67,29 @@ pub(crate) fn encode_dataset(
     dataset: &DatasetHeader<'_>,
     common: &Common<'_>,
 ) -> Result<Vec<u8>> {
-    checked(libver)?;
+    let old = libver == LibVer::Earliest;
+    let fill = if old { dataset.fill.encode_v2()? } else { dataset.fill.encode()? };
     let mut messages = vec![
-        message(kind::DATASPACE, 0, dataset.dataspace.encode(W)?),
+        message(kind::DATASPACE, 0, dataset.dataspace.encode(W, libver)?),
         match dataset.committed {
-            None => message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype)?),
+            None => message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype, libver)?),
             Some(at) => message(kind::DATATYPE, CONSTANT | SHARED, Shared::encode_committed(at)),
         },
-        message(kind::FILL_VALUE, CONSTANT, dataset.fill.encode()?),
+        message(kind::FILL_VALUE, CONSTANT, fill),
     ];
+    if let (true, Some(value)) = (old, &dataset.fill.value) {
+        // For libraries that do not know the new message.
+        messages.push(message(kind::FILL_VALUE_OLD, CONSTANT, FillValue::encode_old(value)?));
+    }
     if !dataset.filters.is_empty() {
-        let body = filter_pipeline::encode(dataset.filters)?;
-        messages.push(message(kind::FILTER_PIPELINE, CONSTANT, body));
+        let encode = if old { filter_pipeline::encode_v1 } else { filter_pipeline::encode };
+        messages.push(message(kind::FILTER_PIPELINE, CONSTANT, encode(dataset.filters)?));
     }
     if let Some(files) = dataset.external {
         messages.push(message(kind::EXTERNAL_FILES, 0, files.encode(W)?));
     }
     messages.push(message(kind::LAYOUT, 0, dataset.layout.encode(W)?));
-    encode(space, messages, common)
+    encode(space, libver, messages, common)
 }
 
 /// The header of a committed datatype.
@@ -108,61 +99,37 @@ pub(crate) fn encode_datatype(
     datatype: &Datatype,
     common: &Common<'_>,
 ) -> Result<Vec<u8>> {
-    checked(libver)?;
-    encode(space, vec![message(kind::DATATYPE, CONSTANT | UNSHARED, datatype::encode(datatype)?)], common)
-}
-
-/// The header of a group, after its links where those are too many or too large for it.
-pub(crate) fn encode_group(space: &mut Space, libver: LibVer, links: &[Link], common: &Common<'_>) -> Result<Vec<u8>> {
-    checked(libver)?;
-    let mut info = LinkInfo::COMPACT;
-    let mut compact = Vec::new();
-    let fits = |l: &Link| l.name.0.len() < MOST_BYTES / 2;
-    if links.len() <= MOST_LINKS && links.iter().all(fits) {
-        for link in links {
-            compact.push(message(kind::LINK, 0, link.encode(W)?));
-        }
-    } else {
-        let dense = dense::links(space, links)?;
-        (info.heap, info.name_index) = (Some(dense.heap), Some(dense.name_index));
-    }
-    let group_info = bytes::encode(&GroupInfo::default(), (), "group info")?;
-    let mut messages = vec![
-        message(kind::LINK_INFO, 0, bytes::encode(&info, W, "link info")?),
-        message(kind::GROUP_INFO, CONSTANT, group_info),
-    ];
-    messages.extend(compact);
-    encode(space, messages, common)
+    let body = datatype::encode(datatype, libver)?;
+    encode(space, libver, vec![message(kind::DATATYPE, CONSTANT | UNSHARED, body)], common)
 }
 
 /// The header of an object: its own messages, then what every object has.
-fn encode(space: &mut Space, mut messages: Vec<Outgoing>, common: &Common<'_>) -> Result<Vec<u8>> {
+fn encode(space: &mut Space, libver: LibVer, mut messages: Vec<Outgoing>, common: &Common<'_>) -> Result<Vec<u8>> {
+    if is_version_1(libver, &messages, common) {
+        if let Some(seconds) = common.time {
+            let time = bytes::encode(&ModificationTime { version: 1, reserved: [0; 3], seconds }, (), "time")?;
+            messages.push(message(kind::MODIFICATION_TIME, 0, time));
+        }
+        let attributes = common.attributes.iter().map(|(_, body)| message(kind::ATTRIBUTE, 0, body.clone()));
+        messages.extend(attributes);
+        return object_header::encode_v1(&messages, common.reference_count);
+    }
     if common.reference_count != 1 {
         let count = ReferenceCount { version: 0, count: common.reference_count };
         let body = bytes::encode(&count, (), "reference count")?;
         messages.push(message(kind::REFERENCE_COUNT, 0, body));
     }
-    let attributes = common.attributes;
-    if attributes.is_empty() {
-        return object_header::encode(&messages, None);
-    }
-    let total: usize = attributes.iter().map(|(_, m)| m.len()).sum();
-    let too_large = attributes.iter().any(|(_, m)| m.len() > MOST_BYTES);
-    let dense = too_large || attributes.len() > MOST_ATTRIBUTES || total > MOST_ATTRIBUTE_BYTES;
-    let info = if dense {
-        let dense = dense::attributes(space, attributes)?;
-        AttributeInfo::dense(dense.heap, dense.name_index)
-    } else {
-        AttributeInfo::COMPACT
-    };
-    let info = bytes::encode(&info, W, "attribute info")?;
-    messages.push(message(kind::ATTRIBUTE_INFO, UNSHARED, info));
-    if dense {
-        return object_header::encode(&messages, None);
-    }
-    for (_, body) in attributes {
-        messages.push(message(kind::ATTRIBUTE, 0, body.clone()));
-    }
-    let phase_change = (attributes.len() > USUAL_ATTRIBUTES).then_some([u16::MAX, 6]);
-    object_header::encode(&messages, phase_change)
+    let phase_change = attributes::push(space, &mut messages, common)?;
+    let times = common.time.map(|t| [t; 4]);
+    object_header::encode(&messages, &Extras { phase_change, times, creation_order: common.track_order })
+}
+
+/// Whether the header is of version 1. The bound asks for it, but it can neither keep an order nor leave attributes to a
+/// heap; like libhdf5 we then take version 2, in a file that is old otherwise.
+fn is_version_1(libver: LibVer, messages: &[Outgoing], common: &Common<'_>) -> bool {
+    let fits = |(_, body): &(Vec<u8>, Vec<u8>)| body.len() <= MAX_MESSAGE_V1;
+    libver == LibVer::Earliest
+        && !common.track_order
+        && common.attributes.iter().all(fits)
+        && messages.len() + common.attributes.len() < usize::from(u16::MAX) - 8
 }

@@ -43,12 +43,18 @@ pub(super) struct FloatProperties {
 /// What follows the name and offset of a version 1 compound member, before its datatype.
 #[binrw]
 #[brw(little)]
-struct MemberArray {
+pub(super) struct MemberArray {
     rank: u8,
     reserved: [u8; 3],
     permutation: u32,
     reserved2: u32,
     dims: [u32; 4],
+}
+
+impl MemberArray {
+    /// Nothing but the member's datatype; arrays are datatypes of their own.
+    pub(super) const NONE: MemberArray =
+        MemberArray { rank: 0, reserved: [0; 3], permutation: 0, reserved2: 0, dims: [0; 4] };
 }
 
 /// Properties of an array datatype; version 2 pads the rank and carries a permutation that was never used.

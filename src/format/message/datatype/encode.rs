@@ -1,14 +1,23 @@
-//! Datatype to bytes, in the versions that libhdf5 1.8 reads: 3 for compounds, arrays and enumerations, 1 for the rest.
+//! Datatype to bytes, in the versions that the oldest wanted library reads: of compounds, arrays and enumerations there are
+//! five, the rest is mostly as it ever was.
 
-use super::decode::{ArrayProperties, BitProperties, FloatProperties, Header, STRUCTURE};
+use super::decode::{ArrayProperties, BitProperties, FloatProperties, Header, MemberArray, STRUCTURE};
 use super::{Bits, ByteOrder, Charset, Datatype, Float, Member, Normalization, Padding, ReferenceKind};
 use crate::bytes::{self, bytes_needed};
 use crate::error::{Error, Result};
+use crate::format::libver::LibVer;
 
 /// Encodes a datatype.
-pub(crate) fn encode(datatype: &Datatype) -> Result<Vec<u8>> {
+pub(crate) fn encode(datatype: &Datatype, libver: LibVer) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    push(datatype, &mut out)?;
+    // What libhdf5 writes compounds, arrays and enumerations with.
+    let least = match libver {
+        LibVer::Earliest => 1,
+        LibVer::V18 | LibVer::V110 => 3,
+        LibVer::V112 | LibVer::V114 => 4,
+        LibVer::V200 => 5,
+    };
+    push(datatype, least, &mut out)?;
     Ok(out)
 }
 
@@ -16,17 +25,19 @@ pub(crate) fn encode(datatype: &Datatype) -> Result<Vec<u8>> {
 ///
 /// The members are folded by a loop: written as an iterator's `max`, rustc 1.95 lost the lower bound of 3 when optimizing,
 /// and compounds of plain members came out as version 1 in release builds only.
-fn version(datatype: &Datatype) -> u8 {
+fn version(datatype: &Datatype, least: u8) -> u8 {
     match datatype {
         Datatype::Compound { members, .. } => {
-            let mut newest = 3;
+            let mut newest = least;
             for member in members {
-                newest = newest.max(version(&member.datatype));
+                newest = newest.max(version(&member.datatype, least));
             }
             newest
         }
-        Datatype::Array { base, .. } | Datatype::Enumeration { base, .. } => version(base).max(3),
-        Datatype::Sequence { base, .. } => version(base),
+        // Version 1 knows arrays only as members of compounds, and nobody writes them so.
+        Datatype::Array { base, .. } => version(base, least).max(least).max(2),
+        Datatype::Enumeration { base, .. } => version(base, least).max(least),
+        Datatype::Sequence { base, .. } => version(base, least),
         Datatype::Float(f) if f.bits.order == ByteOrder::Vax => 3,
         Datatype::Reference { kind: ReferenceKind::Standard, .. } => 4,
         Datatype::Complex(_) => 5,
@@ -34,8 +45,8 @@ fn version(datatype: &Datatype) -> u8 {
     }
 }
 
-fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
-    let version = version(datatype);
+fn push(datatype: &Datatype, least: u8, out: &mut Vec<u8>) -> Result<()> {
+    let version = version(datatype, least);
     let mut header = |class: u8, bits: u32| -> Result<()> {
         let size = u32::try_from(datatype.size()).map_err(|_| Error::limit("an element of more than 4 GiB"))?;
         let header = Header { class_and_version: version << 4 | class, bits, size };
@@ -71,7 +82,7 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
         }
         Datatype::Compound { size, members } => {
             header(6, count(members.len())?)?;
-            push_members(*size, members, out)
+            push_members(*size, members, version, least, out)
         }
         Datatype::Reference { kind, .. } => header(
             7,
@@ -84,32 +95,37 @@ fn push(datatype: &Datatype, out: &mut Vec<u8>) -> Result<()> {
         ),
         Datatype::Enumeration { base, members } => {
             header(8, count(members.len())?)?;
-            push(base, out)?;
+            push(base, least, out)?;
             for (name, _) in members {
-                push_name(&name.0, out)?;
+                push_name(&name.0, version, out)?;
             }
             out.extend(members.iter().flat_map(|(_, value)| value));
             Ok(())
         }
         Datatype::Sequence { base, .. } => {
             header(9, 0)?;
-            push(base, out)
+            push(base, least, out)
         }
         Datatype::VariableString { padding, charset, .. } => {
             header(9, 1 | padding_bits(*padding) << 4 | charset_bits(*charset) << 8)?;
             // What the string consists of: libhdf5 says unsigned bytes, whatever the character set.
-            push(&Datatype::integer(1, false), out)
+            push(&Datatype::integer(1, false), least, out)
         }
         Datatype::Array { dims, base } => {
             header(10, 0)?;
-            let p =
-                ArrayProperties { rank: dims.len() as u8, reserved: None, dims: dims.clone(), permutation: Vec::new() };
+            let old = version < 3;
+            let p = ArrayProperties {
+                rank: dims.len() as u8,
+                reserved: old.then_some([0; 3]),
+                dims: dims.clone(),
+                permutation: if old { (0..dims.len() as u32).collect() } else { Vec::new() },
+            };
             out.extend(bytes::encode(&p, (version,), STRUCTURE)?);
-            push(base, out)
+            push(base, least, out)
         }
         Datatype::Complex(base) => {
             header(11, 1)?;
-            push(base, out)
+            push(base, least, out)
         }
     }
 }
@@ -120,12 +136,15 @@ fn count(members: usize) -> Result<u32> {
     Ok(count.into())
 }
 
-fn push_members(size: u32, members: &[Member], out: &mut Vec<u8>) -> Result<()> {
-    let width = bytes_needed(size.into());
+fn push_members(size: u32, members: &[Member], version: u8, least: u8, out: &mut Vec<u8>) -> Result<()> {
+    let width = if version < 3 { 4 } else { bytes_needed(size.into()) };
     for member in members {
-        push_name(&member.name.0, out)?;
+        push_name(&member.name.0, version, out)?;
         out.extend_from_slice(&member.offset.to_le_bytes()[..width]);
-        push(&member.datatype, out)?;
+        if version == 1 {
+            out.extend(bytes::encode(&MemberArray::NONE, (), STRUCTURE)?);
+        }
+        push(&member.datatype, least, out)?;
     }
     Ok(())
 }
@@ -140,12 +159,15 @@ fn padded_tag(tag: &[u8]) -> Result<Vec<u8>> {
     Ok(padded)
 }
 
-fn push_name(name: &[u8], out: &mut Vec<u8>) -> Result<()> {
+/// A name with its NUL, padded to a multiple of 8 before version 3.
+fn push_name(name: &[u8], version: u8, out: &mut Vec<u8>) -> Result<()> {
     if name.contains(&0) {
         return Err(Error::invalid("a name that contains a NUL"));
     }
+    let size = name.len() + 1;
+    let size = if version < 3 { size.next_multiple_of(8) } else { size };
     out.extend_from_slice(name);
-    out.push(0);
+    out.resize(out.len() + size - name.len(), 0);
     Ok(())
 }
 
@@ -208,12 +230,38 @@ mod tests {
     use super::*;
     use crate::bytes::Widths;
 
+    fn encode(datatype: &Datatype) -> Result<Vec<u8>> {
+        super::encode(datatype, LibVer::V18)
+    }
+
     fn round_trip(datatype: Datatype) {
-        let bytes = encode(&datatype).unwrap();
-        assert_eq!(decode(&bytes).unwrap(), (datatype, bytes.len()));
-        for cut in 0..bytes.len() {
-            assert!(decode(&bytes[..cut]).is_err(), "cut at {cut}");
+        for libver in [LibVer::Earliest, LibVer::V18, LibVer::V112, LibVer::V200] {
+            let bytes = super::encode(&datatype, libver).unwrap();
+            assert_eq!(decode(&bytes).unwrap(), (datatype.clone(), bytes.len()), "{libver}");
+            for cut in 0..bytes.len() {
+                assert!(decode(&bytes[..cut]).is_err(), "cut at {cut}");
+            }
         }
+    }
+
+    #[test]
+    fn versions_are_those_of_the_library() {
+        let small = Datatype::integer(2, true);
+        let array = Datatype::Array { dims: vec![2], base: Box::new(small.clone()) };
+        let with = |datatype: &Datatype| Datatype::Compound {
+            size: 4,
+            members: vec![Member { name: "a".into(), offset: 0, datatype: datatype.clone() }],
+        };
+        let version = |d: &Datatype, libver| super::encode(d, libver).unwrap()[0] >> 4;
+        let versions = |d: &Datatype| {
+            [LibVer::Earliest, LibVer::V18, LibVer::V110, LibVer::V112, LibVer::V114, LibVer::V200]
+                .map(|libver| version(d, libver))
+        };
+        assert_eq!(versions(&small), [1; 6]);
+        assert_eq!(versions(&with(&small)), [1, 3, 3, 4, 4, 5]);
+        assert_eq!(versions(&with(&array)), [2, 3, 3, 4, 4, 5]);
+        assert_eq!(versions(&with(&with(&array))), [2, 3, 3, 4, 4, 5]);
+        assert_eq!(versions(&Datatype::Sequence { base: Box::new(array), size: 16 }), [2, 3, 3, 4, 4, 5]);
     }
 
     #[test]
