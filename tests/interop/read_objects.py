@@ -222,22 +222,23 @@ EDITS = {"references": edit_references, "committed": edit_committed, "scales": e
 def main(folder):
     # Raw bytes are looked for from here.
     os.chdir(folder)
-    files = [p for p in sorted(pathlib.Path(folder).glob("*.h5")) if p.stem in globals()]
+    files = [p for p in sorted(pathlib.Path(folder).glob("*.h5")) if p.stem.split("-")[0] in globals()]
     assert files, f"no files in {folder}"
     for path in files:
-        check = globals()[path.stem]
+        name, bound = path.stem.split("-")
+        check, old = globals()[name], name not in NEWER and bound != "v200"
         with h5py.File(path, "r") as file:
             check(file)
-        if path.stem not in NEWER:
+        if old:
             h5dump(path)
         edited = path.with_suffix(".edited.h5")
         shutil.copy(path, edited)
         with h5py.File(edited, "r+") as file:
             edit(file)
-            EDITS.get(path.stem, lambda _: None)(file)
+            EDITS.get(name, lambda _: None)(file)
         with h5py.File(edited, "r") as file:
             check(file)
-        if path.stem not in NEWER:
+        if old:
             h5dump(edited)
         print(f"{path.name}: {path.stat().st_size} bytes", flush=True)
 
