@@ -7,7 +7,7 @@ const TALLEST = 8_000_000;
 
 export interface RowWindow {
   /** Of the element that scrolls. */
-  box: RefObject<HTMLDivElement | null>;
+  box: RefObject<HTMLDivElement>;
   /** First row that is seen, and the first that is not, with a few more on both sides. */
   first: number;
   last: number;
