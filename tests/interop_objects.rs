@@ -5,7 +5,7 @@
 mod objects;
 
 use h5manager::anatomy::{Anatomy, MapOptions};
-use h5manager::{File, FileMut, Object, Selection, Visited};
+use h5manager::{CreateOptions, File, FileMut, LibVer, Object, Selection, Visited};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -38,6 +38,8 @@ const CASES: &[Case] = cases! {
     "netcdf", conventions, netcdf, check_netcdf;
 };
 
+const BOUNDS: [LibVer; 4] = [LibVer::Earliest, LibVer::V18, LibVer::V110, LibVer::LATEST];
+
 /// No gap, no overlap, no finding.
 fn assert_sound(path: &Path) {
     let map = Anatomy::open(path).unwrap().map(MapOptions::default()).unwrap();
@@ -67,16 +69,21 @@ fn read_all(file: &File) {
 #[test]
 fn h5py_and_h5dump_read_and_edit_these_objects() {
     let folder = tempfile::tempdir().unwrap();
-    let path = |case: &Case, end: &str| folder.path().join(format!("{}{end}", case.name));
-    for case in CASES {
-        let path = path(case, ".h5");
-        let mut out = File::create(&path).unwrap();
-        (case.write)(&mut out, folder.path()).unwrap_or_else(|e| panic!("{}: {e}", case.name));
-        out.commit().unwrap_or_else(|e| panic!("{}: {e}", case.name));
-        let file = File::open(&path).unwrap();
-        (case.check)(&file).unwrap_or_else(|e| panic!("{}: {e}", case.name));
-        read_all(&file);
-        assert_sound(&path);
+    // A folder for each bound: the files that others lead to have the same names in all.
+    let home = |bound: LibVer| folder.path().join(bound.to_string());
+    let path = |case: &Case, bound: LibVer, end: &str| home(bound).join(format!("{}{end}", case.name));
+    for bound in BOUNDS {
+        std::fs::create_dir(home(bound)).unwrap();
+        for case in CASES {
+            let path = path(case, bound, ".h5");
+            let mut out = File::create_with(&path, CreateOptions::new().libver(bound)).unwrap();
+            (case.write)(&mut out, &home(bound)).unwrap_or_else(|e| panic!("{} {bound}: {e}", case.name));
+            out.commit().unwrap_or_else(|e| panic!("{} {bound}: {e}", case.name));
+            let file = File::open(&path).unwrap();
+            (case.check)(&file).unwrap_or_else(|e| panic!("{} {bound}: {e}", case.name));
+            read_all(&file);
+            assert_sound(&path);
+        }
     }
     let Ok(python) = std::env::var("H5MANAGER_PYTHON") else {
         // Written past the test harness, which would swallow it.
@@ -89,10 +96,12 @@ fn h5py_and_h5dump_read_and_edit_these_objects() {
     let done = done.unwrap_or_else(|e| panic!("{python}: {e}"));
     println!("{}", String::from_utf8_lossy(&done.stdout));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    for case in CASES {
-        let edited = path(case, ".edited.h5");
-        let file = File::open(&edited).unwrap();
-        (case.check)(&file).unwrap_or_else(|e| panic!("{} edited by h5py: {e}", case.name));
-        read_all(&file);
+    for bound in BOUNDS {
+        for case in CASES {
+            let edited = path(case, bound, ".edited.h5");
+            let file = File::open(&edited).unwrap();
+            (case.check)(&file).unwrap_or_else(|e| panic!("{} {bound} edited by h5py: {e}", case.name));
+            read_all(&file);
+        }
     }
 }

@@ -1,6 +1,6 @@
 """Reads with h5py and h5dump what tests/interop_objects.rs wrote, and edits copies of it with h5py.
 
-usage: read_objects.py FOLDER
+usage: read_objects.py FOLDER (that has a folder for each bound)
 """
 
 import os
@@ -219,27 +219,35 @@ def edit_references(file):
 EDITS = {"references": edit_references, "committed": edit_committed, "scales": edit_scales}
 
 
-def main(folder):
+def read_folder(folder, bound):
     # Raw bytes are looked for from here.
     os.chdir(folder)
-    files = [p for p in sorted(pathlib.Path(folder).glob("*.h5")) if p.stem in globals()]
+    files = [p for p in sorted(folder.glob("*.h5")) if p.stem in globals()]
     assert files, f"no files in {folder}"
     for path in files:
-        check = globals()[path.stem]
+        name = path.stem
+        check, old = globals()[name], name not in NEWER and bound != "v200"
         with h5py.File(path, "r") as file:
             check(file)
-        if path.stem not in NEWER:
+        if old:
             h5dump(path)
         edited = path.with_suffix(".edited.h5")
         shutil.copy(path, edited)
         with h5py.File(edited, "r+") as file:
             edit(file)
-            EDITS.get(path.stem, lambda _: None)(file)
+            EDITS.get(name, lambda _: None)(file)
         with h5py.File(edited, "r") as file:
             check(file)
-        if path.stem not in NEWER:
+        if old:
             h5dump(edited)
-        print(f"{path.name}: {path.stat().st_size} bytes", flush=True)
+        print(f"{bound} {path.name}: {path.stat().st_size} bytes", flush=True)
+
+
+def main(folder):
+    bounds = sorted(p for p in pathlib.Path(folder).resolve().iterdir() if p.is_dir())
+    assert len(bounds) == 4, f"folders of bounds in {folder}: {bounds}"
+    for home in bounds:
+        read_folder(home, home.name)
 
 
 if __name__ == "__main__":
