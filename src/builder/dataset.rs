@@ -42,7 +42,7 @@ pub struct DatasetBuilder {
     pub(super) allocation: Option<AllocationTime>,
     pub(super) fill_time: FillTime,
     pub(super) fill_undefined: bool,
-    pub(super) fill: Option<Box<dyn ArrayLike + Send>>,
+    pub(super) fill: Option<Arc<dyn ArrayLike + Send + Sync>>,
     track_order: Option<bool>,
 }
 
@@ -219,8 +219,8 @@ impl DatasetBuilder {
     }
 
     /// What elements hold that were never written: one value, of the dataset's datatype.
-    pub fn fill_value(mut self, value: impl ArrayLike + Send + 'static) -> Self {
-        self.fill = Some(Box::new(value));
+    pub fn fill_value(mut self, value: impl ArrayLike + Send + Sync + 'static) -> Self {
+        self.fill = Some(Arc::new(value));
         self
     }
 

@@ -150,6 +150,23 @@ impl GroupMut {
         self.link(path.as_ref(), to)
     }
 
+    /// Makes a user-defined link: programs that registered `class`, 65 to 255, with libhdf5 know what it leads to by the
+    /// bytes `data`. To everybody else, this library too, it leads nowhere.
+    ///
+    /// # Errors
+    /// Of kind [`Invalid`](crate::ErrorKind::Invalid) for another class, [`Limit`](crate::ErrorKind::Limit) for more than
+    /// 30,000 bytes, [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name.
+    pub fn link_user(&mut self, path: impl AsRef<[u8]>, class: u8, data: impl AsRef<[u8]>) -> Result<()> {
+        if class < 65 {
+            return Err(Error::invalid(format!("user-defined links of class {class}: theirs are 65 to 255")));
+        }
+        let data = data.as_ref().to_vec();
+        if data.len() > MOST_TARGET {
+            return Err(Error::limit(format!("a user-defined link with {} bytes: {MOST_TARGET} are possible", data.len())));
+        }
+        self.link(path.as_ref(), LinkTo::User { class, data })
+    }
+
     /// Makes a further hard link to the object at `target`, which is relative to this group too. A group may come to
     /// lie in itself.
     ///
@@ -195,13 +212,16 @@ impl GroupMut {
     }
 }
 
+/// The most bytes that say where a link leads.
+const MOST_TARGET: usize = 30_000;
+
 /// What a link leads to is ended by a NUL in the file, so it cannot contain one.
 fn checked_target(target: &[u8]) -> Result<Name> {
     if target.is_empty() || target.contains(&0) {
         return Err(Error::invalid("the target of a link is empty or contains a NUL"));
     }
-    if target.len() > 30_000 {
-        return Err(Error::limit("the target of a link has more than 30,000 bytes"));
+    if target.len() > MOST_TARGET {
+        return Err(Error::limit(format!("the target of a link has more than {MOST_TARGET} bytes")));
     }
     Ok(Name(target.to_vec()))
 }

@@ -10,8 +10,8 @@ use crate::object::store::Common;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-/// The longest name: with its address and flags it fits an object header message.
-const MAX_NAME: usize = 65_000;
+/// The longest name. What does not fit an object header message goes to a heap.
+const MAX_NAME: usize = 1 << 20;
 
 /// An object of the file, by its number in the order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +85,7 @@ pub(super) enum LinkTo {
     Object(NodeId),
     Soft(Name),
     External { file: Name, path: Name },
+    User { class: u8, data: Vec<u8> },
 }
 
 /// The names of a path, one behind the other. Slashes at the ends and doubled ones do not matter.
@@ -435,6 +436,7 @@ impl Tree {
                 }
                 LinkTo::Soft(path) => Target::Soft(path.clone()),
                 LinkTo::External { file, path } => Target::External { file: file.clone(), path: path.clone() },
+                LinkTo::User { class, data } => Target::User { class: *class, data: data.clone() },
             };
             let creation_order = node.link_order.get(name).copied();
             Ok(Link { name: Name(name.clone()), charset: charset(name), creation_order, target })

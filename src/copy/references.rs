@@ -92,6 +92,11 @@ impl<'a> Translator<'a> {
         Ok(*known.entry(old).or_default())
     }
 
+    /// What it found.
+    pub(super) fn into_known(self) -> HashMap<u64, Option<u64>> {
+        self.known.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Finds the addresses that `elements` need.
     pub(super) fn prepare(&self, elements: &CopiedElements<'_>) -> Result<()> {
         let datatype = elements.element_datatype();

@@ -227,7 +227,7 @@ fn keep(to: &mut GroupMut, link: &Link) -> Result<()> {
     match link.target() {
         LinkTarget::Soft(target) => to.link_soft(name, &target.0),
         LinkTarget::External { file, path } => to.link_external(name, &file.0, &path.0),
-        LinkTarget::User { class } => Err(Error::unsupported(format!("copying a user-defined link of class {class}"))),
+        LinkTarget::User { class, data } => to.link_user(name, *class, data),
         LinkTarget::Hard(_) => Ok(()),
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Work {
 }
 
 /// The longest name: with its address and flags it fits an object header message.
-const MOST_NAME: usize = 65_000;
+const MOST_NAME: usize = 1 << 20;
 
 /// An object that changes.
 struct Edited {
@@ -135,7 +135,7 @@ impl Work {
                 Target::External { file, .. } => {
                     return Err(Error::unsupported(format!("editing {file} through an external link; edit it itself")));
                 }
-                Target::User { class } => {
+                Target::User { class, .. } => {
                     return Err(Error::unsupported(format!("a user-defined link of class {class}")));
                 }
             }
