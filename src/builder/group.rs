@@ -4,7 +4,7 @@ use super::array::ArrayLike;
 use super::attribute;
 use super::dataset::DatasetBuilder;
 use super::session::Session;
-use super::tree::{self, LinkTo, NodeId, Tree};
+use super::tree::{self, LinkTo, NodeId, Notes, Tree};
 use crate::error::{Context, Error, Result};
 use crate::format::libver::LibVer;
 use crate::format::message::datatype::Name;
@@ -48,6 +48,18 @@ impl GroupMut {
     pub(crate) fn graft(session: Arc<Session>, name: &[u8], path: String) -> Result<GroupMut> {
         let node = session.with(|open| open.tree.make_groups(Tree::ROOT, &[name]))?;
         Ok(GroupMut { session, node, path })
+    }
+
+    /// The group whose objects no link leads to; it is not in the file itself.
+    pub(crate) fn unlinked(&self) -> Result<GroupMut> {
+        let node = self.session.with(|open| open.tree.unlinked())?;
+        Ok(GroupMut { session: self.session.clone(), node, path: "(unlinked)".into() })
+    }
+
+    /// A name that is free in it when `promised` more objects are there.
+    pub(crate) fn free_number(&self, promised: usize) -> Result<Vec<u8>> {
+        let count = self.session.with(|open| Ok(open.tree.children(self.node)?.len()))?;
+        Ok((count + promised).to_string().into_bytes())
     }
 
     /// The file and the object in it.
@@ -115,6 +127,11 @@ impl GroupMut {
     /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there are links or attributes already.
     pub fn track_order(&mut self, track_order: bool) -> Result<()> {
         self.session.with(|open| open.tree.set_track_order(self.node, track_order)).on(&self.path)
+    }
+
+    /// What the header tells of the object's past.
+    pub(crate) fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        self.session.with(|open| open.tree.set_notes(self.node, notes)).on(&self.path)
     }
 
     /// Up to `most` links are kept in the group's header; more go to a heap, and would come back if fewer than `fewest`

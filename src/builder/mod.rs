@@ -40,7 +40,7 @@ pub use object::ObjectMut;
 pub use options::CreateOptions;
 pub use plan::{AllocationTime, FillTime};
 pub(crate) use session::{Open, Session};
-pub(crate) use tree::charset;
+pub(crate) use tree::{Notes, charset};
 
 use crate::error::{Error, Result};
 use crate::file::File;

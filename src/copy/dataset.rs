@@ -166,7 +166,8 @@ impl FillElement {
     fn new(places: &Places<'_>, from: &Dataset, bytes: Vec<u8>) -> Result<FillElement> {
         let datatype = from.datatype().with_references_in_new_file()?;
         let mut element = FillElement { from: from.clone(), datatype, bytes, places: HashMap::new() };
-        let translator = Translator::new(places, from.node().file.inner.number);
+        let user = Object::Dataset(from.clone());
+        let translator = Translator::new(places, &user);
         let translate = |address| translator.address(address);
         translator.prepare(&element.elements(&translate)?)?;
         element.places = translator.into_known();
@@ -290,7 +291,8 @@ impl Plan {
 
     /// Copies all elements through memory. Where neither has a chunk nothing is written.
     fn copy_elements(&self, copier: &Copier<'_>, from: &Dataset, made: &mut DatasetMut) -> Result<()> {
-        let translator = Translator::new(copier.places, from.node().file.inner.number);
+        let user = Object::Dataset(from.clone());
+        let translator = Translator::new(copier.places, &user);
         let translate = |address| translator.address(address);
         let total = u128::from(from.len()) * u128::from(from.datatype().size());
         let stored = u128::from(from.stored_size()?);
