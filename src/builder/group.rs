@@ -179,7 +179,10 @@ impl GroupMut {
         }
         let data = data.as_ref().to_vec();
         if data.len() > MOST_TARGET {
-            return Err(Error::limit(format!("a user-defined link with {} bytes: {MOST_TARGET} are possible", data.len())));
+            return Err(Error::limit(format!(
+                "a user-defined link with {} bytes: {MOST_TARGET} are possible",
+                data.len()
+            )));
         }
         self.link(path.as_ref(), LinkTo::User { class, data })
     }

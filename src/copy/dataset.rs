@@ -4,7 +4,8 @@ use super::references::{Places, Translator};
 use super::tree::Copier;
 use super::{Job, NewLayout, Storage, attributes};
 use crate::builder::{
-    AllocationTime, ArrayLike, CopiedElements, DatasetBuilder, DatasetMut, ExternalPiece, FillTime, GroupMut, ObjectMut, Translate, VirtualSource,
+    AllocationTime, ArrayLike, CopiedElements, DatasetBuilder, DatasetMut, ExternalPiece, FillTime, GroupMut,
+    ObjectMut, Translate, VirtualSource,
 };
 use crate::bytes::zeroed;
 use crate::data::element::KeepHeap;

@@ -39,7 +39,9 @@ fn fills(out: &mut FileMut) -> Result<()> {
     text(out, "grows").shape([2]).extendible().chunks([4]).deflate(1).write(["0", "1"])?;
     text(out, "nothing").shape([3]).create()?;
     let list = out.build("lists").element::<VarLen<i32>>().shape([2, 3]).chunks([2, 2]);
-    list.fill_value(WithShape::new([VarLen(vec![1i32, 2, 3])], [])?).create()?.write_selection((1u64, 1u64), [VarLen(vec![7i32])])?;
+    list.fill_value(WithShape::new([VarLen(vec![1i32, 2, 3])], [])?)
+        .create()?
+        .write_selection((1u64, 1u64), [VarLen(vec![7i32])])?;
     let here = out.reference("edge")?;
     out.build("leads").element::<Reference>().shape([3]).chunks([2]).fill_value(here).create()?;
     let part = out.region_reference("edge", 1u64..3)?;
