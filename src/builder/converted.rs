@@ -209,8 +209,8 @@ mod tests {
     use crate::io::MemoryStore;
     use crate::{Element, ErrorKind, File, FileMut, Result, WithDatatype};
 
-    crate::compound! { pub struct Narrow { pub name: String, pub n: u8, pub x: f32 } }
-    crate::compound! { pub struct Wide { pub x: f64, pub n: i32, pub name: String } }
+    crate::compound! { struct Narrow { name: String, n: u8, x: f32 } }
+    crate::compound! { struct Wide { x: f64, n: i32, name: String } }
 
     fn file(fill: impl FnOnce(&mut FileMut) -> Result<()>) -> Result<File> {
         let store = MemoryStore::default();

@@ -203,7 +203,10 @@ fn shown(dataset: &Dataset) -> Result<String> {
     const MOST: u64 = 4;
     let first: Vec<Range<u64>> = match dataset.shape().split_last() {
         None => Vec::new(),
-        Some((last, before)) => before.iter().map(|n| 0..1.min(*n)).chain([0..MOST.min(*last)]).collect(),
+        Some((last, before)) => {
+            let first = before.iter().map(|n| 0..1.min(*n));
+            first.chain(std::iter::once(0..MOST.min(*last))).collect()
+        }
     };
     let values = dataset.select(first)?.values()?;
     let texts: Vec<String> = values.iter().map(|v| v.to_string().chars().take(30).collect()).collect();

@@ -135,12 +135,15 @@ fn refusal(conflicts: &[String]) -> Error {
     Error::new(ErrorKind::Conflict, message)
 }
 
+/// For each link on the way to an object when it was made, and its path.
+type Way<'a> = Vec<(i64, &'a [u8])>;
+
 /// All paths: those of the first file as they were made, then what others have besides.
 fn order(inputs: &[Input]) -> Vec<Name> {
     let mut order = Vec::new();
     let mut known = BTreeSet::new();
     for input in inputs {
-        let mut paths: Vec<(Vec<(i64, &[u8])>, &Name)> = Vec::new();
+        let mut paths: Vec<(Way<'_>, &Name)> = Vec::new();
         for path in input.items.keys() {
             // A path sorts behind its parents, and by when each link on the way was made.
             let bytes = path.as_bytes();
