@@ -7,6 +7,7 @@ pub mod digest;
 pub mod edit;
 pub mod explain;
 mod first_paths;
+mod image_set;
 pub mod ls;
 pub mod merge;
 pub mod open;

@@ -1,20 +1,19 @@
 //! The image sets of a file: pictures as [`recognise`] finds them, put together with labels, class names and names.
 
-use super::decode;
-use super::image_set::{ImageSet, Kind, MOST_CLASSES};
 use super::recognise::{self, Labels, Pictures};
 use super::source::{Facts, Source, Values};
+use super::{ImageSet, Kind, MOST_CLASSES};
 use crate::error::Result;
 
 /// Where the class names of a file usually are, as attributes of the labels, of the pictures or of the root.
 const CLASS_ATTRIBUTES: [&str; 3] = ["class_names", "classes", "label_names"];
 
 /// The image sets of a file, the one to show first in front.
-pub(super) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
+pub(in crate::commands) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
     let facts = source.datasets()?;
     let is_encoded = |f: &Facts| {
         let first = source.bytes(&f.path, 0..1).unwrap_or_default();
-        first.first().is_some_and(|bytes| decode::is_image_file(bytes))
+        first.first().is_some_and(|bytes| recognise::is_image_file(bytes))
     };
     let found = recognise::pictures(&facts, is_encoded);
     let (stacks, single): (Vec<_>, Vec<_>) = found.into_iter().partition(|p| p.stacked);
