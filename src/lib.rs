@@ -24,7 +24,7 @@
 //! | layer | modules | what |
 //! | --- | --- | --- |
 //! | 6 | `wasm` | the engine of the page in the browser |
-//! | 5 | `commands`, `view` | the program's verbs, and what a viewer asks, on the public API |
+//! | 5 | `commands`, `view`, `image_set` | the program's verbs, and what a viewer asks, on the public API |
 //! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `storage`, `builder`, `copy`, `edit`, `anatomy` | the public API |
 //! | 3 | `object` | what an object header amounts to |
 //! | 2 | `index`, `data` | walking and growing; values in memory |
@@ -48,6 +48,8 @@ mod format;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod group;
+#[cfg(any(feature = "cli", feature = "wasm"))]
+mod image_set;
 mod index;
 pub mod io;
 mod object;

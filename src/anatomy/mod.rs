@@ -154,6 +154,8 @@ impl Anatomy {
     pub fn map_of(&self, address: u64, path: &str) -> Result<Map> {
         let (mut walk, frame, end) = self.prepared(None, true)?;
         walk.stays = true;
+        // The superblock is nobody's.
+        walk.claims.clear();
         header::object(&mut walk, Address(address), walk::Owner::FILE, path);
         walk.run(&|| false)?;
         Ok(Map::of_pieces(walk, (end, self.source.size()?), frame.version))

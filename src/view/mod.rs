@@ -8,6 +8,7 @@ mod buffer;
 mod chunks;
 mod crawl;
 mod explain;
+mod image_sets;
 mod listing;
 mod object;
 mod overview;
@@ -20,3 +21,6 @@ mod value;
 
 pub use buffer::Buffer;
 pub use session::{Absent, Reply, Session};
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use super::buffer::{Buffer, Buffers};
 use super::chunks::chunk_map;
 use super::crawl::Crawl;
+use super::image_sets::image_sets;
 use super::listing::Links;
 use super::object::{attribute_info, object_info, storage_info};
 use super::overview::overview;
@@ -11,6 +12,7 @@ use super::search::hits;
 use super::value::failure;
 use super::{explain, read};
 use crate::error::{Error, Result};
+use crate::image_set::hdf5::Hdf5;
 use crate::io::Source;
 use crate::{Dataset, File, Limits, Object};
 use serde_json::{Value, json};
@@ -76,6 +78,8 @@ struct Open {
     paths: HashMap<u64, String>,
     /// A search that goes on.
     search: Option<Crawl>,
+    /// The file as image sets are looked for in it.
+    pictures: Hdf5,
 }
 
 impl Session {
@@ -158,7 +162,8 @@ fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 
 impl Open {
     fn new(file: File, absent: Absent) -> Open {
-        Open { file, absent, datasets: HashMap::new(), links: None, paths: HashMap::new(), search: None }
+        let pictures = Hdf5::new(file.clone());
+        Open { file, absent, pictures, datasets: HashMap::new(), links: None, paths: HashMap::new(), search: None }
     }
 
     /// After a request that missed something: what it learnt may not be whole.
@@ -180,6 +185,7 @@ impl Open {
         match op {
             "list" => return self.list(request),
             "search" => return self.search(request),
+            "imageSets" => return image_sets(&self.pictures),
             "resolve" => {
                 let address = request.number("address")?.ok_or_else(|| wrong("address", "a whole number"))?;
                 return Ok(json!({"path": self.paths.get(&address)}));
