@@ -12,6 +12,7 @@ pub mod merge;
 pub mod open;
 pub(crate) mod output;
 pub mod repack;
+mod staged_folder;
 pub mod stat;
 pub mod visualize;
 
