@@ -195,12 +195,12 @@ fn parts(name: &str) -> Vec<String> {
 }
 
 /// What a dataset is called but for the words that say which part it is: the same for `x_train` and `x_test`.
-pub(in crate::commands) fn whole_of(path: &str) -> (String, Vec<String>) {
+pub(crate) fn whole_of(path: &str) -> (String, Vec<String>) {
     (group_of(path).to_owned(), words(path.rsplit('/').next().unwrap_or_default()))
 }
 
 /// The words of a dataset's name that say which part it is.
-pub(in crate::commands) fn parts_of(path: &str) -> Vec<String> {
+pub(crate) fn parts_of(path: &str) -> Vec<String> {
     parts(path.rsplit('/').next().unwrap_or_default())
 }
 
