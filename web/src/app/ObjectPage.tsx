@@ -27,7 +27,7 @@ export function ObjectPage({ inspecting, onInspect, onTree, looking }: Props) {
   const current = views.find((name) => name === view) ?? views[0];
 
   return (
-    <main className="object" aria-label="Object">
+    <main className="object" aria-label="Object" data-path={path} data-state={object.state}>
       <div className="object-bar">
         <button className="icon-button only-narrow" onClick={onTree} aria-label="Show the tree" title="Tree">
           <Icon name="menu" size={18} />

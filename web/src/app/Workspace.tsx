@@ -22,11 +22,15 @@ export interface WorkspaceProps {
 const WIDE = window.matchMedia('(min-width: 1100px)');
 
 export function Workspace({ engine, file, source }: WorkspaceProps) {
-  const { path } = usePlace();
+  const { path, view } = usePlace();
   const sets = useAsync((signal) => engine.imageSets({ signal }), [engine, file]);
   const imageSets = sets.value;
   const [drawer, setDrawer] = useState(false);
-  const [inspecting, setInspecting] = useState(WIDE.matches);
+  // The inspector is open beside plots and tables; images need the room themselves. Whoever pressed its button decides.
+  const [wanted, setWanted] = useState<boolean>();
+  const shows = imageSets?.some((set) => set.path === path) && (view === undefined || view === 'gallery' || view === 'statistics');
+  const inspecting = wanted ?? (WIDE.matches && sets.state !== 'waiting' && !shows);
+  const setInspecting = (on: boolean) => setWanted(on);
   const [search, setSearch] = useState('');
   const searchBox = useRef<HTMLInputElement>(null);
 
@@ -85,7 +89,7 @@ export function Workspace({ engine, file, source }: WorkspaceProps) {
           looking={sets.state === 'waiting'}
         />
         {inspecting && path !== undefined && <Inspector path={path} onClose={() => setInspecting(false)} />}
-        <Keys onSearch={() => searchBox.current?.focus()} onInspect={() => setInspecting((now) => !now)} />
+        <Keys onSearch={() => searchBox.current?.focus()} onInspect={() => setInspecting(!inspecting)} />
       </div>
     </FileContext.Provider>
   );
