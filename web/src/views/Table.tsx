@@ -13,7 +13,7 @@ import { isTyping } from '../app/Keys';
 import { useRows } from '../ui/useRows';
 import { Blocks } from './blocks';
 import { Slicer } from './Slicer';
-import { useAxisNames } from './useAxisNames';
+import { useAxes } from './useAxes';
 import { useSlice } from './useSlice';
 import { OneValue } from './ValueLine';
 import { valueText } from '../model/valueText';
@@ -34,7 +34,7 @@ export function Table({ object }: ViewProps) {
   const { more } = usePlace();
   const dataset = object.dataset!;
   const shape = dataset.shape!;
-  const names = useAxisNames(object);
+  const axes = useAxes(object);
   const [chosen, setSlice] = useSlice(shape, 2);
   const slice = shape.length === 1 ? firstSlice(shape, 1) : chosen;
   const isCompound = dataset.type.class === 'compound' && slice.y === undefined;
@@ -62,7 +62,7 @@ export function Table({ object }: ViewProps) {
   if (rowCount === 0 || columns.length === 0) {
     return (
       <div className="plot-view">
-        <Slicer shape={shape} slice={slice} names={names} onChange={setSlice} />
+        <Slicer shape={shape} slice={slice} axes={axes} onChange={setSlice} />
         <Notice icon="table" title="No elements">
           <p>One of the dimensions is 0 long.</p>
         </Notice>
@@ -81,7 +81,7 @@ export function Table({ object }: ViewProps) {
 
   return (
     <div className="plot-view">
-      <Slicer shape={shape} slice={slice} names={names} onChange={setSlice} />
+      <Slicer shape={shape} slice={slice} axes={axes} onChange={setSlice} />
       <div className="toolbar">
         <GoTo most={rowCount - 1} onGo={goTo} />
         <span className="faint">
