@@ -15,7 +15,7 @@ import { paintOffScreen, useCanvas } from '../plot/useCanvas';
 import { Failure } from '../ui/Notice';
 import { useAsync } from '../ui/useAsync';
 import { Slicer } from './Slicer';
-import { axisLabel, coordinateText, unitOf, useAxes } from './useAxes';
+import { coordinateText, unitOf, useAxes } from './useAxes';
 import { formatWindow, parseWindow, useSlice } from './useSlice';
 
 /** `[rows, columns]`, each from and to. */
@@ -56,7 +56,7 @@ export function HeatMap({ object }: ViewProps) {
   const [under, setUnder] = useState<{ row: number; column: number; value: number }>();
   const [box, setBox] = useState<[number, number, number, number]>();
 
-  const label = (axis: number) => axisLabel(axes[axis], `dimension ${axis}`);
+  const label = (axis: number) => axes[axis]?.name ?? `dimension ${axis}`;
   const place = (width: number, height: number, title: boolean): Area => {
     const area = areaOf(width, height, { bar: true, title });
     const ratio = (window[1][1] - window[1][0]) / (window[0][1] - window[0][0]);

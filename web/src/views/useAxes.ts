@@ -55,14 +55,9 @@ export function unitOf(object: ObjectInfo): string | undefined {
   return typeof unit === 'string' && unit !== '' ? unit : undefined;
 }
 
-/** `latitude (degrees)`: how an axis is called, `otherwise` without a name. */
-export function axisLabel(axis: Dimension | undefined, otherwise: string): string {
-  if (!axis?.name) return otherwise;
-  return axis.unit ? `${axis.name} (${axis.unit})` : axis.name;
-}
-
-/** ` latitude 45`: the coordinate at an index, if there is one. */
+/** ` latitude 45 degrees,`: the coordinate at an index, if there is one. */
 export function coordinateText(axis: Dimension | undefined, index: number): string {
   const value = axis?.values?.[index];
-  return value === undefined ? '' : ` ${axis?.name} ${shortNumber(Number(value))}`;
+  if (value === undefined) return '';
+  return ` ${axis?.name} ${shortNumber(Number(value))}${axis?.unit ? ` ${axis.unit}` : ''},`;
 }
