@@ -4,7 +4,7 @@ use super::array::ArrayLike;
 use crate::attribute::Attribute;
 use crate::bytes::Widths;
 use crate::data::element::KeepHeap;
-use crate::dataset::{Heap, Part};
+use crate::dataset::{Dataset, Heap, Part};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::{Datatype, Member, variable_size};
 use crate::format::reference::Reference;
@@ -51,6 +51,28 @@ impl Part<'_> {
             bytes: self.read_stored()?.into(),
             heap: self.dataset().heap(),
             references,
+        })
+    }
+}
+
+impl Dataset {
+    /// One element of this dataset's datatype, as its file stores it, to be written to another file.
+    pub(crate) fn element_to_copy_with<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        references: Translate<'a>,
+    ) -> Result<CopiedElements<'a>> {
+        if bytes.len() as u64 != self.datatype().size() {
+            return Err(Error::damaged(format!("{} bytes, elements have {}", bytes.len(), self.datatype().size())));
+        }
+        Ok(CopiedElements {
+            source: self.datatype(),
+            datatype: self.datatype().with_references_in_new_file()?,
+            shape: Vec::new(),
+            null: false,
+            bytes: bytes.into(),
+            heap: self.heap(),
+            references: Some(references),
         })
     }
 }

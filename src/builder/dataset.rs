@@ -5,7 +5,7 @@ use super::attribute;
 use super::object::ObjectMut;
 use super::plan::{AllocationTime, FillTime};
 use super::session::Session;
-use super::tree::{self, Kind, NodeId};
+use super::tree::{self, Kind, NodeId, Notes};
 use super::writer::DatasetWriter;
 use crate::data::Element;
 use crate::data::selection::Select;
@@ -42,7 +42,7 @@ pub struct DatasetBuilder {
     pub(super) allocation: Option<AllocationTime>,
     pub(super) fill_time: FillTime,
     pub(super) fill_undefined: bool,
-    pub(super) fill: Option<Box<dyn ArrayLike + Send>>,
+    pub(super) fill: Option<Arc<dyn ArrayLike + Send + Sync>>,
     track_order: Option<bool>,
 }
 
@@ -219,8 +219,8 @@ impl DatasetBuilder {
     }
 
     /// What elements hold that were never written: one value, of the dataset's datatype.
-    pub fn fill_value(mut self, value: impl ArrayLike + Send + 'static) -> Self {
-        self.fill = Some(Box::new(value));
+    pub fn fill_value(mut self, value: impl ArrayLike + Send + Sync + 'static) -> Self {
+        self.fill = Some(Arc::new(value));
         self
     }
 
@@ -433,6 +433,11 @@ impl DatasetMut {
     /// Of kind [`Limit`](crate::ErrorKind::Limit) for more than 64 MiB.
     pub fn set_attribute(&mut self, name: impl AsRef<[u8]>, value: impl ArrayLike) -> Result<()> {
         attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
+    }
+
+    /// What the header tells of the object's past.
+    pub(crate) fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        self.session.with(|open| open.tree.set_notes(self.node, notes)).on(&self.path)
     }
 
     /// The row at which the next [`append`](DatasetMut::append) begins: how many there are, if they were written in order.

@@ -19,6 +19,7 @@ mod group;
 mod object;
 mod open_chunks;
 mod options;
+mod own_fill;
 mod plan;
 mod reference;
 mod scales;
@@ -31,6 +32,7 @@ pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, Wit
 pub(crate) use commit::write_grafts;
 pub use conventions::ImageClass;
 pub use copied::CopiedElements;
+pub(crate) use copied::Translate;
 pub use dataset::{DatasetBuilder, DatasetMut};
 pub use elsewhere::{ExternalPiece, VirtualSource};
 pub use group::GroupMut;
@@ -38,7 +40,7 @@ pub use object::ObjectMut;
 pub use options::CreateOptions;
 pub use plan::{AllocationTime, FillTime};
 pub(crate) use session::{Open, Session};
-pub(crate) use tree::charset;
+pub(crate) use tree::{Notes, charset};
 
 use crate::error::{Error, Result};
 use crate::file::File;

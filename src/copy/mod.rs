@@ -23,6 +23,7 @@ pub struct CopyOptions {
     follow_external: bool,
     shallow: bool,
     without_attributes: bool,
+    expand_references: bool,
     storage: Option<Arc<ChooseStorage>>,
 }
 
@@ -86,6 +87,15 @@ impl CopyOptions {
     #[must_use]
     pub fn without_attributes(mut self, without: bool) -> Self {
         self.without_attributes = without;
+        self
+    }
+
+    /// Copies what references and datatypes lead to, too, where no link does: such objects are in the new file, and only
+    /// those references lead to them. Without it references to what is not copied become null, and datatypes that are
+    /// committed elsewhere belong to their dataset or attribute alone. References that lead nowhere go on doing so.
+    #[must_use]
+    pub fn expand_references(mut self, expand: bool) -> Self {
+        self.expand_references = expand;
         self
     }
 

@@ -135,7 +135,7 @@ impl Summary {
 }
 
 /// The first skipped files with their reasons, a line each.
-fn print_skipped(skipped: &[Skipped], out: &mut dyn Write) -> std::io::Result<()> {
+pub(super) fn print_skipped(skipped: &[Skipped], out: &mut dyn Write) -> std::io::Result<()> {
     for Skipped { file, reason } in skipped.iter().take(SHOWN) {
         writeln!(out, "  {}: {}", printable(file), printable(reason))?;
     }

@@ -142,7 +142,7 @@ impl Digest {
                 let (file, target) = (text(file.as_bytes()), text(inside.as_bytes()));
                 json!({"path": path, "kind": "external", "file": file, "target": target})
             }
-            Visited::Link(LinkTarget::User { class }) => {
+            Visited::Link(LinkTarget::User { class, .. }) => {
                 json!({"path": path, "kind": "user", "class": class})
             }
             Visited::Link(_) => json!({"path": path, "kind": "error"}),

@@ -97,7 +97,7 @@ impl Repack {
         let (filters, minimum) = (self.filters.clone(), self.minimum);
         let wishes = Wishes { filters, layouts: layouts.collect(), minimum };
         let root = Object::Group(file.root()?);
-        let options = CopyOptions::new().storage(move |dataset| wishes.of(dataset));
+        let options = CopyOptions::new().expand_references(true).storage(move |dataset| wishes.of(dataset));
         progress.start("repacking", Some(file.size()));
         new.copy_from_watched(&root, "/", &options, &|bytes| {
             progress.advance(bytes);

@@ -13,13 +13,13 @@ const MOST_LINKS: usize = 50_000;
 const MOST_OPEN: usize = 64;
 
 /// An open file.
-pub(in crate::commands) struct Hdf5 {
-    pub(in crate::commands) file: File,
+pub(crate) struct Hdf5 {
+    pub(crate) file: File,
     open: RefCell<HashMap<String, Dataset>>,
 }
 
 impl Hdf5 {
-    pub(in crate::commands) fn new(file: File) -> Hdf5 {
+    pub(crate) fn new(file: File) -> Hdf5 {
         Hdf5 { file, open: RefCell::default() }
     }
 
