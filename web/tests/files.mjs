@@ -3,6 +3,9 @@
 import assert from 'node:assert/strict';
 import { failure, firstText, openPage, settled, viewsOf, visit, watch } from './drive.mjs';
 
+/** H5Web draws with WebGL, which is slow without a GPU: it is shown once in each of these. */
+const WITH_H5WEB = new Set(['types.h5', 'strings.h5', 'compounds.h5', 'shapes.h5', 'images.h5', 'scan.nxs', 'climate.nc', 'deep16.h5', 'pictures.h5']);
+
 export function fileTests({ manifest, server }) {
   return Object.entries(manifest).map(([name, objects]) => [
     `file ${name}`,
@@ -10,7 +13,7 @@ export function fileTests({ manifest, server }) {
       const bad = watch(page, server.origin);
       await openPage(page, `${server.url}?file=${server.origin}/files/${name}`);
       assert.equal(await page.$('.failure'), null, `${name} was not opened`);
-      const seen = new Set();
+      const seen = new Set(WITH_H5WEB.has(name) ? [] : ['h5web']);
       for (const [path, object] of Object.entries(objects)) await visitObject(page, path, object, seen);
       await visit(page, '/');
       assert.deepEqual(bad, []);
@@ -24,7 +27,6 @@ async function visitObject(page, path, object, seen) {
   assert.equal(await failure(page), undefined, path);
   const views = await viewsOf(page);
   for (const view of views) {
-    // H5Web draws with WebGL, which is slow without a GPU: it is shown once in each file.
     if (seen.has(view)) continue;
     seen.add(view);
     await visit(page, path, view);
@@ -35,7 +37,10 @@ async function visitObject(page, path, object, seen) {
   if (views.includes('table')) await visit(page, path, 'table');
   await settled(page, path);
   const text = await firstText(page);
-  assert.equal(text?.slice(0, 200), object.first.slice(0, 200), `first element of ${path}`);
+  // JSON is laid out for the eye.
+  const shown = object.first.startsWith('{') ? text?.replace(/\s+/g, '') : text?.slice(0, 200);
+  const expected = object.first.startsWith('{') ? object.first.replace(/\s+/g, '') : object.first.slice(0, 200);
+  assert.equal(shown, expected, `first element of ${path}`);
 }
 
 /** H5Web shows a plot, a matrix, a value or our refusal; not its own error. */

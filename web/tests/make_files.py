@@ -426,7 +426,7 @@ def huge(f):
 
 @file("hostile")
 def hostile(f):
-    f["<script>window.hacked=1</script>"] = numbers(3)
+    f["<script>window.hacked=1"] = numbers(3)
     f['<img src=x onerror="window.hacked=2">'] = numbers(3)
     f.create_dataset("values", data=["<b>bold</b>", "<script>window.hacked=3</script>", "javascript:window.hacked=4"], dtype=h5py.string_dtype())
     f.attrs["<svg onload=window.hacked=5>"] = "<iframe src='javascript:parent.hacked=6'></iframe>"

@@ -6,7 +6,7 @@
 // (H5MANAGER_PYTHON, default python3) and, for what goes through the real server, the program (H5MANAGER_BIN).
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startBrowser } from './browser.mjs';
@@ -21,9 +21,12 @@ const dist = join(here, '..', 'dist');
 const python = process.env.H5MANAGER_PYTHON ?? 'python3';
 const only = process.argv[2] ?? '';
 
-rmSync(folder, { recursive: true, force: true });
-mkdirSync(folder, { recursive: true });
-console.log(execFileSync(python, [join(here, 'make_files.py'), folder], { encoding: 'utf8' }).trim());
+// KEEP: the files of the run before are used again, and stay.
+if (!process.env.KEEP || !existsSync(join(folder, 'manifest.json'))) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  console.log(execFileSync(python, [join(here, 'make_files.py'), folder], { encoding: 'utf8' }).trim());
+}
 const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
 
 const server = await serve({ page: dist, mount: '/some/where/', files: folder });

@@ -303,7 +303,7 @@ export function stories(world) {
       async (page) => {
         const bad = watch(page, server.origin);
         await openPage(page, file('hostile.h5', '#/'));
-        await page.waitForSelector('.tree-row[data-path="/<script>window.hacked=1</script>"]');
+        await page.waitForSelector('.tree-row[data-path="/<script>window.hacked=1"]');
         await page.click('.icon-button[aria-label=Inspector]').catch(() => undefined);
         await visit(page, '/values');
         await page.waitForSelector('.cell:has-text("<b>bold</b>")');

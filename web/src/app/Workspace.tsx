@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Engine, FileInfo, ImageSet, ObjectInfo, Source } from '../engine/types';
 import { Inspector } from '../inspector/Inspector';
+import { isClearlyImages } from '../model/objectViews';
 import { SearchResults } from '../tree/Search';
 import { Tree } from '../tree/Tree';
 import { Icon } from '../ui/icons';
@@ -53,13 +54,21 @@ function Rooms({ context, looking }: { context: OpenFile; looking: boolean }) {
 
   // The inspector is open beside plots and tables; images need the room themselves. Whoever pressed its button decides.
   const [wanted, setWanted] = useState<boolean>();
-  const shows = imageSets.some((set) => set.path === path) && (view === undefined || view === 'gallery' || view === 'statistics');
-  const inspecting = wanted ?? (WIDE.matches && !pending && !shows);
+  const set = imageSets.find((one) => one.path === path);
+  const isSheet = view === undefined ? set !== undefined && isClearlyImages(set, object.value?.dataset?.type) : view === 'gallery' || view === 'statistics';
+  const inspecting = wanted ?? (WIDE.matches && !pending && !(set && isSheet));
 
   // Nobody has to click: a file with images opens as their contact sheet, any other at its root.
   useEffect(() => {
-    if (path === undefined && !looking) goTo(imageSets[0]?.path ?? '/');
-  }, [path, looking, imageSets]);
+    if (path !== undefined || looking) return;
+    let stale = false;
+    void firstPath(engine, imageSets).then((first) => {
+      if (!stale) goTo(first);
+    });
+    return () => {
+      stale = true;
+    };
+  }, [engine, path, looking, imageSets]);
 
   const paths = useMemo(() => new Set(imageSets.map((set: ImageSet) => set.path)), [imageSets]);
   const closeDrawer = () => setDrawer(false);
@@ -106,6 +115,15 @@ function Rooms({ context, looking }: { context: OpenFile; looking: boolean }) {
       <Keys onSearch={() => searchBox.current?.focus()} onInspect={() => setWanted(!inspecting)} />
     </div>
   );
+}
+
+/** What a file is opened at. */
+async function firstPath(engine: Engine, sets: ImageSet[]): Promise<string> {
+  const [set] = sets;
+  if (!set) return '/';
+  if (isClearlyImages(set, undefined)) return set.path;
+  const object = await engine.object(set.path).catch(() => undefined);
+  return isClearlyImages(set, object?.dataset?.type) ? set.path : '/';
 }
 
 /** Whether an object could turn out to be a set of images. */

@@ -65,7 +65,6 @@ function Sheet({ set }: { set: ImageSet }) {
   const picked = rowOf(more.row, set.count);
   const compared = rowOf(more.cmp, set.count);
   const [focus, setFocus] = useState(0);
-  const list = rows.box;
   const place = (row: number) => order.indexOf(row);
   const pick = (row: number | undefined) => note({ row: row === undefined ? undefined : String(row) });
 
@@ -168,7 +167,7 @@ function Sheet({ set }: { set: ImageSet }) {
         </div>
         <div
           className="cells"
-          ref={list}
+          ref={rows.box}
           role="listbox"
           aria-label={set.description}
           tabIndex={0}
@@ -348,7 +347,7 @@ function Cell({ row, style, size, bitmap, className, name, picked, focused, onPi
       aria-label={label}
       title={bitmap instanceof Error ? bitmap.message : label}
       data-row={row}
-      data-painted={picture !== undefined}
+      data-painted={bitmap instanceof Error ? undefined : picture !== undefined}
       onClick={(event) => onPick(event.shiftKey)}
     >
       <div className={`frame${bitmap === undefined ? ' waiting' : ''}`} style={{ height: size }}>

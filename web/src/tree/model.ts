@@ -64,15 +64,26 @@ export class Branch {
     return true;
   }
 
-  /** The place of a member by its name; goes through the pages until it is met. */
+  /** The place of a member by its name, -1 if there is none. Listings are in the order of names, so few pages are asked for. */
   async find(engine: Engine, name: string): Promise<number> {
     await this.want(engine, 0);
-    for (let start = 0; start < this.total; start += PAGE) {
-      await this.want(engine, start);
-      for (let at = start; at < Math.min(start + PAGE, this.total); at++) {
-        if (this.child(at)?.name === name) return at;
-      }
+    let low = 0;
+    let high = Math.ceil(this.total / PAGE) - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      await this.want(engine, middle * PAGE);
+      const place = this.placeIn(middle, name);
+      if (place >= 0) return place;
+      const first = this.child(middle * PAGE);
+      if (!first) return -1;
+      if (before(name, first.name)) high = middle - 1;
+      else low = middle + 1;
     }
+    return -1;
+  }
+
+  private placeIn(page: number, name: string): number {
+    for (let at = page * PAGE; at < Math.min((page + 1) * PAGE, this.total); at++) if (this.child(at)?.name === name) return at;
     return -1;
   }
 }
@@ -156,6 +167,15 @@ export class TreeModel {
 
 export function canOpen(child: Child): boolean {
   return child.kind === 'group' && !child.isEmpty;
+}
+
+/** By code points, which is the order of UTF-8's bytes; JavaScript's own is another beyond the basic plane. */
+function before(a: string, b: string): boolean {
+  const [x, y] = [[...a], [...b]];
+  for (let i = 0; i < Math.min(x.length, y.length); i++) {
+    if (x[i] !== y[i]) return x[i].codePointAt(0)! < y[i].codePointAt(0)!;
+  }
+  return x.length < y.length;
 }
 
 function rowIn(branch: Branch, index: number, depth: number): Row | undefined {

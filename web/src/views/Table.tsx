@@ -51,7 +51,7 @@ export function Table({ object }: ViewProps) {
 
   const headWidth = Math.max(56, String(rowCount).length * 9 + 20);
   const rows = useRows(rowCount, ROW, 4, HEAD);
-  const across = useAcross(rows.box, columns, headWidth);
+  const across = useAcross(rows.element, columns, headWidth);
   const goneTo = useRef<string | undefined>(undefined);
   useEffect(() => {
     if (more.row === undefined || goneTo.current === more.row || rows.viewHeight === 0) return;
@@ -182,10 +182,9 @@ function useColumns(type: TypeInfo, across: number | undefined, isCompound: bool
   }, [type, across, isCompound]);
 }
 
-function useAcross(box: { current: HTMLDivElement | null }, columns: Column[], headWidth: number): { shown: number[] } {
+function useAcross(element: HTMLDivElement | null, columns: Column[], headWidth: number): { shown: number[] } {
   const [range, setRange] = useState<[number, number]>([0, 0]);
   useLayoutEffect(() => {
-    const element = box.current;
     if (!element) return;
     const measure = () => {
       const from = element.scrollLeft - 200;
@@ -200,7 +199,7 @@ function useAcross(box: { current: HTMLDivElement | null }, columns: Column[], h
       observer.disconnect();
       element.removeEventListener('scroll', measure);
     };
-  }, [box, columns, headWidth]);
+  }, [element, columns, headWidth]);
   const shown: number[] = [];
   for (let i = range[0]; i < Math.min(range[1], columns.length); i++) shown.push(i);
   return { shown };

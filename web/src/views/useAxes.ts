@@ -2,6 +2,7 @@
 
 import { useFile } from '../app/context';
 import type { Engine, ObjectInfo, Value } from '../engine/types';
+import { pathOf } from '../model/pathOf';
 import { isReference, shortNumber } from '../model/valueText';
 import { useAsync } from '../ui/useAsync';
 
@@ -34,7 +35,7 @@ export function useAxes(object: ObjectInfo): Dimension[] {
 async function readScale(engine: Engine, list: Value, length: number): Promise<Dimension> {
   const first = Array.isArray(list) ? list[0] : list;
   if (!isReference(first)) return {};
-  const path = first.path ?? (first.address === undefined ? undefined : await engine.resolve(first.address));
+  const path = first.path ?? (first.address === undefined ? undefined : await pathOf(engine, first.address));
   if (path === undefined) return {};
   const name = path.split('/').pop();
   const scale = await engine.object(path);
