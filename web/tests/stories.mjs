@@ -388,7 +388,7 @@ export function stories(world) {
       'a NeXus file opens with its default plot',
       async (page) => {
         await openPage(page, file('scan.nxs', '#/entry/data'));
-        await page.waitForSelector('.h5web canvas, .h5web svg', { timeout: 15000 });
+        await page.waitForSelector('#h5w-main-area canvas', { timeout: 15000 });
         assert.equal(await currentView(page), 'h5web');
       },
     ],

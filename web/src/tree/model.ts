@@ -24,7 +24,8 @@ export class Branch {
   total = 0;
   failure: string | undefined;
   listed = false;
-  private pages = new Map<number, Child[] | 'asked'>();
+  private pages = new Map<number, Child[]>();
+  private coming = new Map<number, Promise<void>>();
   /** Open members, by their place. */
   readonly open = new Map<number, Branch>();
 
@@ -43,25 +44,33 @@ export class Branch {
   }
 
   child(at: number): Child | undefined {
-    const page = this.pages.get(Math.floor(at / PAGE));
-    return page === undefined || page === 'asked' ? undefined : page[at % PAGE];
+    return this.pages.get(Math.floor(at / PAGE))?.[at % PAGE];
   }
 
-  /** Asks for the page that holds a member, once. */
+  /** Asks for the page that holds a member and waits for it; whether it is new. */
   async want(engine: Engine, at: number): Promise<boolean> {
     const number = Math.floor(at / PAGE);
     if (this.pages.has(number)) return false;
-    this.pages.set(number, 'asked');
+    let coming = this.coming.get(number);
+    if (!coming) {
+      coming = this.fetch(engine, number).finally(() => this.coming.delete(number));
+      this.coming.set(number, coming);
+    }
+    await coming;
+    return true;
+  }
+
+  private async fetch(engine: Engine, number: number): Promise<void> {
     try {
       const listing = await engine.list(this.path, { offset: number * PAGE, count: PAGE });
       this.total = listing.total;
       this.pages.set(number, listing.children);
       this.listed = true;
     } catch (error) {
-      this.pages.delete(number);
+      // A page that failed stays empty; the first one says why the group has no members here.
+      this.pages.set(number, []);
       if (!this.listed) this.failure = messageOf(error);
     }
-    return true;
   }
 
   /** The place of a member by its name, -1 if there is none. Listings are in the order of names, so few pages are asked for. */
