@@ -206,7 +206,7 @@ for libver in ["earliest", "v108", "v110", "latest"]:
         f.create_dataset("grows", data=numbers(50), maxshape=(None,), chunks=(8,))
         f.create_dataset("grows twice", data=numbers(20, 20), maxshape=(None, None), chunks=(6, 6))
         g = f.create_group("group/below")
-        for i in range(40):
+        for i in range(10):
             g[f"d{i}"] = i
 
 

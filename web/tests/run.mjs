@@ -35,8 +35,9 @@ const world = { dist, folder, manifest, python, server, context: browser.context
 
 let passed = 0;
 const failures = [];
-for (const [name, test] of [...fileTests(world), ...stories(world), ...serverTests(world)]) {
-  if (!name.includes(only)) continue;
+const tests = [...fileTests(world), ...stories(world), ...serverTests(world)].filter(([name]) => name.includes(only));
+
+async function run([name, test]) {
   const page = await browser.context.newPage();
   const start = Date.now();
   try {
@@ -51,6 +52,14 @@ for (const [name, test] of [...fileTests(world), ...stories(world), ...serverTes
     await page.close();
   }
 }
+
+// Two at a time: while one page waits the other draws.
+const next = tests.values();
+await Promise.all(
+  Array.from({ length: 2 }, async () => {
+    for (const test of next) await run(test);
+  }),
+);
 
 await browser.close();
 await server.close();
