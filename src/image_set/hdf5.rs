@@ -1,33 +1,54 @@
 //! The [`Source`] behind the real view: an HDF5 file, through the public API.
 
-use super::source::{Element, Facts, ImageAttributes, Source, Values};
+use super::source::{BESIDE, Element, Facts, ImageAttributes, Source, Values};
+#[cfg(feature = "cli")]
+use crate::commands::open::Opening;
 use crate::error::Result;
 use crate::{Dataset, File, Group, LinkTarget, Object};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
+#[cfg(feature = "cli")]
+use std::path::Path;
 
 /// Where pictures are looked for: nobody hides them behind more links than this.
 const MOST_LINKS: usize = 50_000;
 /// Datasets that are kept open; what they know of their chunks need not be read again.
 const MOST_OPEN: usize = 64;
 
-/// An open file.
+/// An open file, and the one beside it that has the labels.
 pub(crate) struct Hdf5 {
     pub(crate) file: File,
+    beside: Option<(String, File)>,
     open: RefCell<HashMap<String, Dataset>>,
 }
 
 impl Hdf5 {
     pub(crate) fn new(file: File) -> Hdf5 {
-        Hdf5 { file, open: RefCell::default() }
+        Hdf5 { file, beside: None, open: RefCell::default() }
+    }
+
+    /// Opens a file; of a set in two files (`…_x.h5` and `…_y.h5`, as PatchCamelyon has them) both.
+    #[cfg(feature = "cli")]
+    pub(crate) fn open(opening: &Opening, path: &Path) -> Result<Hdf5> {
+        let file = opening.open(path)?;
+        let named = file_beside(path).filter(|_| opening.external.0 != crate::External::Deny);
+        let beside = named.and_then(|name| Some((name.clone(), opening.open(path.with_file_name(name)).ok()?)));
+        Ok(Hdf5 { beside, ..Hdf5::new(file) })
     }
 
     fn dataset(&self, path: &str) -> Result<Dataset> {
         if let Some(open) = self.open.borrow().get(path) {
             return Ok(open.clone());
         }
-        let dataset = self.file.dataset(path)?;
+        let beside = self
+            .beside
+            .as_ref()
+            .and_then(|(name, file)| Some((path.strip_prefix(name.as_str())?.strip_prefix(BESIDE)?, file)));
+        let dataset = match beside {
+            Some((path, file)) => file.dataset(path)?,
+            None => self.file.dataset(path)?,
+        };
         let mut open = self.open.borrow_mut();
         if open.len() >= MOST_OPEN {
             open.clear();
@@ -40,32 +61,12 @@ impl Hdf5 {
 impl Source for Hdf5 {
     /// Group by group from the root down; what cannot be read is left to the tree to tell.
     fn datasets(&self) -> Result<Vec<Facts>> {
-        let mut found = Vec::new();
-        let mut groups = VecDeque::from([self.file.root()?]);
-        let mut seen = HashSet::new();
-        let mut links_left = MOST_LINKS;
-        while let Some(group) = groups.pop_front() {
-            let Ok(links) = group.links() else { continue };
-            for link in links.flatten() {
-                links_left = links_left.saturating_sub(1);
-                if links_left == 0 {
-                    return Ok(found);
-                }
-                let LinkTarget::Hard(address) = link.target() else {
-                    continue;
-                };
-                let Ok(name) = std::str::from_utf8(link.name().as_bytes()) else {
-                    continue;
-                };
-                if !seen.insert(*address) {
-                    continue;
-                }
-                match child(&group, name) {
-                    Some(Object::Dataset(dataset)) => found.extend(facts(&dataset)),
-                    Some(Object::Group(group)) => groups.push_back(group),
-                    _ => {}
-                }
-            }
+        let mut found = datasets(&self.file)?;
+        if let Some((name, file)) = &self.beside {
+            let named = |facts: Facts| Facts { path: format!("{name}{BESIDE}{}", facts.path), ..facts };
+            // Pictures of another file are that file's.
+            let labels = |facts: &Facts| facts.shape.iter().skip(1).all(|&n| n == 1) || facts.shape.len() == 2;
+            found.extend(datasets(file).unwrap_or_default().into_iter().filter(labels).map(named));
         }
         Ok(found)
     }
@@ -90,7 +91,18 @@ impl Source for Hdf5 {
     }
 
     fn bytes(&self, path: &str, rows: Range<u64>) -> Result<Vec<Vec<u8>>> {
-        self.dataset(path)?.select(rows)?.read()
+        let dataset = self.dataset(path)?;
+        match (element(&dataset), dataset.shape()) {
+            // One file, as bytes.
+            (Element::Unsigned(_), [_]) => Ok(vec![dataset.read()?]),
+            // One file in each row.
+            (Element::Unsigned(_), &[_, width]) => {
+                let bytes: Vec<u8> = dataset.select(rows)?.read()?;
+                Ok(bytes.chunks(usize::try_from(width).unwrap_or(usize::MAX).max(1)).map(<[u8]>::to_vec).collect())
+            }
+            (_, []) => dataset.read(),
+            _ => dataset.select(rows)?.read(),
+        }
     }
 
     fn integers(&self, path: &str, rows: Range<u64>) -> Result<Vec<i64>> {
@@ -111,6 +123,37 @@ impl Source for Hdf5 {
         let texts: Vec<Vec<u8>> = attribute.read().ok()?;
         Some(texts.into_iter().map(lossy).collect()).filter(|texts: &Vec<String>| !texts.is_empty())
     }
+}
+
+fn datasets(file: &File) -> Result<Vec<Facts>> {
+    let mut found = Vec::new();
+    let mut groups = VecDeque::from([file.root()?]);
+    let mut seen = HashSet::new();
+    let mut links_left = MOST_LINKS;
+    while let Some(group) = groups.pop_front() {
+        let Ok(links) = group.links() else { continue };
+        for link in links.flatten() {
+            links_left = links_left.saturating_sub(1);
+            if links_left == 0 {
+                return Ok(found);
+            }
+            let LinkTarget::Hard(address) = link.target() else {
+                continue;
+            };
+            let Ok(name) = std::str::from_utf8(link.name().as_bytes()) else {
+                continue;
+            };
+            if !seen.insert(*address) {
+                continue;
+            }
+            match child(&group, name) {
+                Some(Object::Dataset(dataset)) => found.extend(facts(&dataset)),
+                Some(Object::Group(group)) => groups.push_back(group),
+                _ => {}
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn child(group: &Group, name: &str) -> Option<Object> {
@@ -142,12 +185,35 @@ fn element(dataset: &Dataset) -> Element {
 fn facts(dataset: &Dataset) -> Option<Facts> {
     let element = element(dataset);
     let shape = dataset.shape().to_vec();
-    if element == Element::Other || !(1..=4).contains(&shape.len()) {
+    let fits =
+        if element == Element::Bytes { shape.len() < 2 && !dataset.is_null() } else { (1..=4).contains(&shape.len()) };
+    if element == Element::Other || !fits {
         return None;
     }
     let image = if shape.len() > 1 && element.is_number() { image_attributes(dataset) } else { None };
     let chunk_rows = dataset.chunk_shape().and_then(|c| c.first()).copied().unwrap_or(1);
-    Some(Facts { path: dataset.path().to_owned(), shape, element, chunk_rows, image })
+    let dimensions = if shape.len() == 4 && element.is_number() { dimensions(dataset) } else { Vec::new() };
+    Some(Facts { path: dataset.path().to_owned(), shape, element, chunk_rows, image, dimensions })
+}
+
+/// What its dimensions are called, by the dimension scales' convention.
+fn dimensions(dataset: &Dataset) -> Vec<String> {
+    let labels = dataset.attribute("DIMENSION_LABELS").ok().flatten().filter(|a| a.datatype().is_string());
+    let texts: Vec<Vec<u8>> = labels.and_then(|a| a.read().ok()).unwrap_or_default();
+    let names: Vec<String> = texts.into_iter().map(lossy).collect();
+    if names.len() == dataset.shape().len() { names } else { Vec::new() }
+}
+
+/// The name of the file with the labels, for a file with nothing but images by its name.
+#[cfg(feature = "cli")]
+fn file_beside(path: &Path) -> Option<String> {
+    let (stem, suffix) = (path.file_stem()?.to_str()?, path.extension()?.to_str()?);
+    let swapped = |x: char| if x == 'x' { 'y' } else { 'Y' };
+    if let Some(rest) = stem.strip_suffix(['x', 'X']).filter(|rest| rest.ends_with(['_', '-'])) {
+        return Some(format!("{rest}{}.{suffix}", stem.chars().last().map(swapped)?));
+    }
+    let rest = stem.strip_prefix(['x', 'X']).filter(|rest| rest.starts_with(['_', '-']))?;
+    Some(format!("{}{rest}.{suffix}", stem.chars().next().map(swapped)?))
 }
 
 fn image_attributes(dataset: &Dataset) -> Option<ImageAttributes> {
@@ -161,4 +227,19 @@ fn image_attributes(dataset: &Dataset) -> Option<ImageAttributes> {
         interlace: text("INTERLACE_MODE").unwrap_or_default(),
         white_is_zero,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_images_alone_has_its_labels_beside() {
+        let beside = |name: &str| file_beside(Path::new(name));
+        assert_eq!(beside("a/pcam_valid_x.h5").as_deref(), Some("pcam_valid_y.h5"));
+        assert_eq!(beside("X_train.hdf5").as_deref(), Some("Y_train.hdf5"));
+        for other in ["matrix.h5", "x.h5", "xray.h5", "set.h5", "y_train.h5", "_x"] {
+            assert_eq!(beside(other), None, "{other}");
+        }
+    }
 }

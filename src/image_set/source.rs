@@ -46,6 +46,9 @@ pub(crate) struct ImageAttributes {
     pub(crate) white_is_zero: bool,
 }
 
+/// Stands in a path between the name of a file beside the one that is open, and the path in it.
+pub(crate) const BESIDE: &str = "::";
+
 /// A dataset, known without reading any of its values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Facts {
@@ -55,6 +58,8 @@ pub(crate) struct Facts {
     /// Rows that are stored, and so decoded, together; 1 where each can be read alone.
     pub(crate) chunk_rows: u64,
     pub(crate) image: Option<ImageAttributes>,
+    /// What its dimensions are called, where all of them have a name: Fuel says `batch`, `channel`, `height`, `width`.
+    pub(crate) dimensions: Vec<String>,
 }
 
 impl Facts {
@@ -65,7 +70,8 @@ impl Facts {
 
     /// The path of the group, without a slash at its end; empty for the root.
     pub(crate) fn group(&self) -> &str {
-        self.path.rsplit_once('/').map_or("", |(group, _)| group)
+        let (_, path) = self.path.rsplit_once(BESIDE).unwrap_or(("", &self.path));
+        path.rsplit_once('/').map_or("", |(group, _)| group)
     }
 }
 
@@ -84,7 +90,7 @@ pub(crate) trait Source {
     /// The numbers of `rows` of the dataset at `path` (of all of it: `None`).
     fn values(&self, path: &str, rows: Option<Range<u64>>) -> Result<Values>;
 
-    /// The byte strings of `rows`.
+    /// The byte strings of `rows`: of bytes without a length of their own all in a row, of one dimension all of them.
     fn bytes(&self, path: &str, rows: Range<u64>) -> Result<Vec<Vec<u8>>>;
 
     /// The integers of `rows`.
@@ -148,6 +154,7 @@ pub(crate) mod memory {
                 element,
                 chunk_rows: self.chunk_rows.max(1),
                 image: None,
+                dimensions: Vec::new(),
             };
             self.datasets.push((facts, content));
         }

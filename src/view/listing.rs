@@ -104,6 +104,6 @@ fn link_info(target: &LinkTarget) -> Value {
         LinkTarget::External { file, path } => {
             json!({"kind": "external", "file": file.to_text(), "target": path.to_text()})
         }
-        LinkTarget::User { class } => json!({"kind": "user", "class": class}),
+        LinkTarget::User { class, .. } => json!({"kind": "user", "class": class}),
     }
 }

@@ -117,18 +117,18 @@ fn made(make: impl FnOnce(&mut crate::FileMut)) -> Vec<u8> {
 fn sample() -> Vec<u8> {
     made(|out| {
         let matrix: Vec<i32> = (0..2000 * 300).collect();
-        out.build("grid/matrix").shape([2000, 300]).chunks([100, 100]).shuffle().deflate(1).write(&matrix).unwrap();
-        let mut line = out.build("grid/line").write(&(0..100_000).map(f64::from).collect::<Vec<_>>()).unwrap();
+        out.build("grid/matrix").shape([2000, 300]).chunks([100, 100]).shuffle().deflate(1).write(matrix).unwrap();
+        let mut line = out.build("grid/line").write((0..100_000).map(f64::from).collect::<Vec<_>>()).unwrap();
         line.set_attribute("unit", "kelvin").unwrap();
         line.set_attribute("bad", f32::NAN).unwrap();
-        out.build("texts").write(&["eins".to_owned(), "zwei".to_owned()]).unwrap();
-        out.build("lists").write(&[VarLen(vec![1u16, 2]), VarLen(vec![])]).unwrap();
-        out.build("truth").write(&[true, false]).unwrap();
-        out.build("wide").write(&[u64::MAX, 1]).unwrap();
-        out.build("images").shape([40, 16, 16, 3]).write(&vec![7u8; 40 * 16 * 16 * 3]).unwrap();
-        out.build("labels").write(&vec![1u8; 40]).unwrap();
+        out.build("texts").write(["eins".to_owned(), "zwei".to_owned()]).unwrap();
+        out.build("lists").write([VarLen(vec![1u16, 2]), VarLen(vec![])]).unwrap();
+        out.build("truth").write([true, false]).unwrap();
+        out.build("wide").write([u64::MAX, 1]).unwrap();
+        out.build("images").shape([40, 16, 16, 3]).write(vec![7u8; 40 * 16 * 16 * 3]).unwrap();
+        out.build("labels").write(vec![1u8; 40]).unwrap();
         for i in 0..500 {
-            out.build(&format!("many/member {i:03}")).write(&[i]).unwrap();
+            out.build(format!("many/member {i:03}")).write([i]).unwrap();
         }
     })
 }

@@ -112,6 +112,9 @@ impl ImageSet {
     fn single(&self, source: &dyn Source, pictures: &[Pictures], row: u64) -> Result<Raw> {
         let place = usize::try_from(row).ok().and_then(|row| pictures.get(row));
         let pictures = place.ok_or_else(|| Error::not_found(format!("there is no picture {row}")))?;
+        if pictures.order == Order::Encoded {
+            return encoded(source, &pictures.path, 0);
+        }
         self.raw(pictures, read(source, pictures, None)?)
     }
 

@@ -138,11 +138,12 @@ impl Command for Visualize {
             check_output(sheet, self.overwrite)?;
         }
         let (path, inside) = split_path(&self.file);
-        let file = self.opening.open(&path)?;
         match &self.export {
-            None if !terminal::is_there() => ls::tree(&file, &path, out)?,
-            None => self.show(&Opened::new(&Hdf5::new(file), &path, inside)?, out, progress)?,
-            Some(sheet) => self.write_sheet(&Opened::new(&Hdf5::new(file), &path, inside)?, sheet, progress)?,
+            None if !terminal::is_there() => ls::tree(&self.opening.open(&path)?, &path, out)?,
+            None => self.show(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, out, progress)?,
+            Some(sheet) => {
+                self.write_sheet(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, sheet, progress)?;
+            }
         }
         Ok(Outcome::Fine)
     }
