@@ -3,6 +3,8 @@
 
 #[path = "cli/back.rs"]
 mod back;
+#[path = "cli/foreign.rs"]
+mod foreign;
 
 use h5manager::File;
 use std::path::{Path, PathBuf};

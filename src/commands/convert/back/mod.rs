@@ -7,18 +7,19 @@ mod encode;
 mod labels;
 mod load;
 mod names;
+mod splits;
 mod unpack;
 
 use super::report::{Skipped, count, printable};
 use super::{Convert, OnError};
-use crate::commands::image_set::find;
-use crate::commands::image_set::hdf5::Hdf5;
-use crate::commands::image_set::recognise;
-use crate::commands::image_set::{ImageSet, Kind};
 use crate::commands::staged_folder::{self, StagedFolder};
 use crate::commands::visualize::Rows;
 use crate::commands::{Outcome, Progress, output};
 use crate::error::{Error, Result};
+use crate::image_set::find;
+use crate::image_set::hdf5::Hdf5;
+use crate::image_set::recognise;
+use crate::image_set::{ImageSet, Kind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -91,14 +92,20 @@ pub(super) fn run(
     progress: &dyn Progress,
 ) -> Result<Outcome> {
     check(options, input)?;
-    let file = options.opening.open(input)?;
-    let source = Hdf5::new(file.clone());
+    let source = Hdf5::open(&options.opening, input)?;
     let sets = chosen(find::find(&source)?, inside.or(options.back.path.as_deref()), input, progress)?;
     let staged = StagedFolder::create(&options.output, options.overwrite)?;
     let mut summary = Summary { output: output::printable(&options.output), ..Summary::default() };
-    let mut unpacker = Unpacker::new(options, &file, &source, staged.path(), progress);
+    let mut unpacker = Unpacker::new(options, &source.file, &source, staged.path(), progress);
     for (part, set) in &sets {
-        unpacker.unpack(set, part, &mut summary).map_err(|e| in_place_of(staged.path(), &options.output, &e))?;
+        let whole = [(part.clone(), 0..set.rows)];
+        // Rows that were asked for by number are those of the whole set.
+        let splits = if options.back.rows.is_none() { splits::of(&source.file, set) } else { Vec::new() };
+        for (part, rows) in if splits.is_empty() { whole.as_slice() } else { &splits } {
+            let part = if splits.is_empty() { part.clone() } else { names::folder_name(part) };
+            let done = unpacker.unpack(set, &part, rows.clone(), &mut summary);
+            done.map_err(|e| in_place_of(staged.path(), &options.output, &e))?;
+        }
     }
     if summary.images == 0 {
         return Err(nothing(input, &summary));

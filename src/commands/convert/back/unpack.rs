@@ -7,10 +7,10 @@ use super::{Metadata, Summary, is_strict};
 use crate::File;
 use crate::commands::convert::Convert;
 use crate::commands::convert::report::Skipped;
-use crate::commands::image_set::source::Source;
-use crate::commands::image_set::{BLOCK, Class, ImageSet};
 use crate::commands::{Progress, output};
 use crate::error::{Error, Result};
+use crate::image_set::source::Source;
+use crate::image_set::{BLOCK, Class, ImageSet, Kind};
 use rayon::prelude::*;
 use std::fs;
 use std::io::{BufWriter, Write};
@@ -75,14 +75,14 @@ impl<'a> Unpacker<'a> {
         Unpacker { options, file, source, folder, progress, names: Names::default(), loose: None, taken_from, own }
     }
 
-    /// Writes the rows of `set` that were asked for, into the folder `part` if it has one.
+    /// Writes those of the rows `all` of `set` that were asked for, into the folder `part` if it has one.
     ///
     /// # Errors
     /// If labels or names cannot be read, a file cannot be written, or the user asked to stop; if strict, the first row
     /// that cannot be read.
-    pub(super) fn unpack(&mut self, set: &ImageSet, part: &str, summary: &mut Summary) -> Result<()> {
+    pub(super) fn unpack(&mut self, set: &ImageSet, part: &str, all: Range<u64>, summary: &mut Summary) -> Result<()> {
         let loader = Loader::new(self.file, set)?;
-        let rows = self.rows_of(set)?;
+        let rows = self.rows_of(set, all)?;
         let labelling = Labelling::of(self.source, set, self.progress)?;
         let class = self.options.back.class.as_deref().map(|name| labelling.class_called(name)).transpose()?;
         summary.format = loader.format;
@@ -120,9 +120,9 @@ impl<'a> Unpacker<'a> {
         }
     }
 
-    fn rows_of(&self, set: &ImageSet) -> Result<Range<u64>> {
+    fn rows_of(&self, set: &ImageSet, all: Range<u64>) -> Result<Range<u64>> {
         let Some(rows) = self.options.back.rows else {
-            return Ok(0..set.rows);
+            return Ok(all);
         };
         let end = rows.end.unwrap_or(set.rows).min(set.rows);
         if rows.start >= end {
@@ -136,7 +136,11 @@ impl<'a> Unpacker<'a> {
         let Task { set, labelling, .. } = task;
         let classes = labelling.classes(self.source, set, rows.clone())?;
         let values = labelling.values(self.source, set, rows.clone())?;
-        let names = set.names(self.source, rows.clone())?;
+        let mut names = set.names(self.source, rows.clone())?;
+        if let Kind::Gallery(_) = &set.kind {
+            // Paths in the file begin at its root, which is the output's.
+            names.iter_mut().for_each(|name| drop(name.drain(..usize::from(name.starts_with('/')))));
+        }
         let is_wanted = |row: &u64| {
             let at = (row - rows.start) as usize;
             class.is_none_or(|class| classes.get(at) == Some(class))
