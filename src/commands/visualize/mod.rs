@@ -8,21 +8,31 @@
 
 mod cells;
 mod choice;
+mod colour_map;
 mod decode;
 mod draw;
 mod frame;
+pub mod graphics;
 mod grid;
 mod hdf5;
 mod image_set;
+mod labels;
 mod legend;
+mod numbers;
+mod object_draw;
+mod object_view;
 mod overlay;
 mod paint;
 mod palette;
 mod picture;
+mod plot_view;
 mod sheet;
+mod sixel;
 mod source;
+mod table;
 mod terminal;
 mod text;
+mod ticks;
 mod tree_pane;
 mod viewer;
 mod work;
@@ -102,6 +112,10 @@ pub struct Visualize {
     #[arg(value_parser = clap::value_parser!(u32).range(400..=16_000))]
     pub width: u32,
 
+    /// How the terminal view shows pictures.
+    #[arg(long, value_name = "WAY", value_enum, default_value_t, conflicts_with = "export")]
+    pub graphics: graphics::Choice,
+
     /// How files are opened.
     #[command(flatten)]
     pub opening: Opening,
@@ -155,19 +169,24 @@ struct Opened<'a> {
     path: &'a Path,
     /// All of them, or the one that was asked for.
     sets: Vec<ImageSet>,
+    /// The object that was asked for, if it is no image set.
+    object: Option<String>,
 }
 
 impl<'a> Opened<'a> {
     fn new(source: &'a dyn Browse, path: &'a Path, wanted: Option<String>) -> Result<Opened<'a>> {
         let mut sets = find(source)?;
-        if let Some(wanted) = wanted {
-            let there = list(sets.iter().map(|set| printable(set.path()).into_owned()), "image sets");
-            sets.retain(|set| set.path().trim_start_matches('/') == wanted.trim_start_matches('/'));
-            if sets.is_empty() {
-                return Err(Error::not_found(format!("{wanted} is no image set; {there}")));
-            }
+        let Some(wanted) = wanted else {
+            return Ok(Opened { source, path, sets, object: None });
+        };
+        let is_wanted = |set: &ImageSet| set.path().trim_matches('/') == wanted.trim_matches('/');
+        if sets.iter().any(is_wanted) {
+            sets.retain(is_wanted);
+            return Ok(Opened { source, path, sets, object: None });
         }
-        Ok(Opened { source, path, sets })
+        // Says now that there is none.
+        source.object(&wanted, None)?;
+        Ok(Opened { source, path, sets, object: Some(wanted) })
     }
 
     /// The name of the file, fit for a screen.
@@ -178,6 +197,10 @@ impl<'a> Opened<'a> {
 
     fn first_set(&self) -> Result<&ImageSet> {
         let file = self.path.display();
+        if let Some(object) = &self.object {
+            let there = list(self.sets.iter().map(|set| printable(set.path()).into_owned()), "image sets");
+            return Err(Error::not_found(format!("{} is no image set; {there}", printable(object))));
+        }
         let none = || {
             let what = format!("no pictures were recognised in {file}");
             Error::not_found(format!("{what}; `h5manager ls {file}` shows what it holds"))
@@ -192,6 +215,7 @@ impl Visualize {
             count: self.count.unwrap_or(ON_A_PAGE),
             depth: Depth::of_environment(),
             cell_aspect: terminal::cell_aspect(),
+            graphics: graphics::Graphics::find(self.graphics),
         };
         let mut viewer = Viewer::new(opened.source, opened.title(), opened.sets.clone(), look);
         if let Some(name) = &self.class {
@@ -200,7 +224,10 @@ impl Visualize {
         if let Some(rows) = self.rows {
             viewer.go_to(within(rows, opened.first_set()?)?.start);
         }
-        let mut console = terminal::Terminal::open(out, look.depth)?;
+        if let Some(object) = &opened.object {
+            viewer.show_path(object);
+        }
+        let mut console = terminal::Terminal::open(out, look.depth, look.graphics.protocol)?;
         terminal::run(&mut viewer, &mut console, &|| progress.stopped())
     }
 
@@ -343,8 +370,6 @@ mod tests {
         let file = photos(30);
         let there = |wanted: &str| Opened::new(&file, Path::new("a.h5"), Some(wanted.to_owned()));
         assert!(there("images").is_ok() && there("/images").is_ok());
-        let error = there("/labels").err().unwrap().to_string();
-        assert!(error.ends_with("/labels is no image set; there are: /images"), "{error}");
         let told = |arguments: &str| {
             let dir = tempfile::tempdir().unwrap();
             let opened = Opened::new(&file, Path::new("a.h5"), None).unwrap();
