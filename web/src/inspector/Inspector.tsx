@@ -209,7 +209,7 @@ function HeaderSection({ object }: { object: ObjectInfo }) {
   }
   if (object.modified !== undefined) facts.push(['Modified', `${new Date(object.modified * 1000).toISOString().replace('T', ' ').slice(0, 19)} UTC`]);
   if (object.comment !== undefined) facts.push(['Comment', object.comment]);
-  if (object.kind === 'group') facts.push(['Members', count(object.members ?? 0)]);
+  if (object.members !== undefined) facts.push(['Members', count(object.members)]);
   return (
     <Section title="Object">
       <Facts facts={facts} />
