@@ -5,6 +5,9 @@
 mod back;
 #[path = "cli/foreign.rs"]
 mod foreign;
+#[cfg(feature = "viewer")]
+#[path = "cli/serve.rs"]
+mod serve;
 
 use h5manager::File;
 use std::path::{Path, PathBuf};
