@@ -18,21 +18,6 @@ const path = (name) => join(folder, name);
 const servers = [];
 let near;
 
-async function server(options) {
-  const made = await serve({ page: folder, mount: '/page/', files: folder, ...options });
-  servers.push(made);
-  return made;
-}
-
-before(async () => {
-  execFileSync(python, ['-c', FILES, folder]);
-  near = await server({});
-});
-after(async () => {
-  await Promise.all(servers.map((s) => s.close()));
-  rmSync(folder, { recursive: true });
-});
-
 const FILES = `
 import sys, os, h5py, numpy as np
 def at(name): return os.path.join(sys.argv[1], name)
@@ -47,7 +32,7 @@ with h5py.File(at('run42.h5'), 'w') as f:
     f['references'] = np.array([f['grid'].ref], dtype=h5py.ref_dtype)
     f['bytes'] = np.void(b'abc')
     f['half'] = np.arange(3, dtype='f2')
-    f['small'] = np.zeros(2, dtype=('(2,3)i4'))
+    f.create_dataset('small', (2,), dtype=np.dtype('(2,3)i4'))
     f['soft'] = h5py.SoftLink('/grid/t')
     f['gone'] = h5py.SoftLink('/nowhere')
 with h5py.File(at('many.h5'), 'w', libver='latest') as f:
@@ -63,6 +48,21 @@ with h5py.File(at('huge.h5'), 'w', libver='latest') as f:
     h5py.h5d.create(f.id, b'sparse', h5py.h5t.IEEE_F64LE, s, p)
     for i in range(50): f['group/d%d' % i] = i
 `;
+
+async function server(options) {
+  const made = await serve({ page: folder, mount: '/page/', files: folder, ...options });
+  servers.push(made);
+  return made;
+}
+
+before(async () => {
+  execFileSync(python, ['-c', FILES, folder]);
+  near = await server({});
+});
+after(async () => {
+  await Promise.all(servers.map((s) => s.close()));
+  rmSync(folder, { recursive: true });
+});
 
 const list = async (file, at) => (await file.list(at)).children;
 

@@ -42,6 +42,11 @@ export async function openFile(from: Source | Uint8Array | URL | string | File, 
   return { ...Object.fromEntries(bound), file, stats: core.counter, close: () => core.close() } as H5File;
 }
 
+/** Loads the engine before the first file is opened; otherwise the first file waits for it. */
+export async function load(): Promise<void> {
+  await (compiled ??= compile());
+}
+
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
 
 /** Beside this module; not written where it is used, or the bundler would put its bytes there. */
