@@ -5,6 +5,9 @@
 mod back;
 #[path = "cli/foreign.rs"]
 mod foreign;
+#[cfg(feature = "viewer")]
+#[path = "cli/serve.rs"]
+mod serve;
 
 use h5manager::File;
 use std::path::{Path, PathBuf};
@@ -377,3 +380,8 @@ fn repacked_files_have_the_same_digest_and_the_storage_that_was_asked_for() {
     assert_eq!(labels("old/labels"), labels("labels"));
     assert_eq!(desk.files(), ["a.h5", "b.h5"]);
 }
+
+#[path = "cli/merge.rs"]
+mod merge;
+#[path = "cli/merge_faults.rs"]
+mod merge_faults;
