@@ -58,9 +58,9 @@ mod walk;
 
 pub use attribute::Attribute;
 pub use builder::{
-    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece,
-    FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype,
-    WithShape,
+    AllocationTime, ArrayLike, Checkpoint, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty,
+    ExternalPiece, FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredChunk, StoredElements,
+    VirtualSource, WithDatatype, WithShape,
 };
 pub use bytes::Limits;
 pub use copy::{CopyOptions, NewLayout, Storage};

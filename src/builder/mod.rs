@@ -7,6 +7,7 @@
 
 mod array;
 mod attribute;
+mod checkpoint;
 mod chunking;
 mod chunks;
 mod commit;
@@ -28,6 +29,7 @@ mod tree;
 mod writer;
 
 pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
+pub use checkpoint::{Checkpoint, StoredChunk};
 pub(crate) use commit::write_grafts;
 pub use conventions::ImageClass;
 pub use copied::CopiedElements;

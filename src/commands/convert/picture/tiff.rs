@@ -11,19 +11,84 @@ use tiff::{ColorType, TiffError};
 
 /// Reads the directory of the first page.
 pub(super) fn header<R: BufRead + Seek>(reader: R) -> Result<Header> {
-    open(reader).map(|(header, _, _)| header)
+    let mut decoder = Decoder::new(reader).map_err(explain)?;
+    describe(&mut decoder).map(|(header, _)| header)
+}
+
+/// Reads the directories of all pages.
+pub(super) fn headers<R: BufRead + Seek>(reader: R) -> Result<Vec<Header>> {
+    let mut decoder = Decoder::new(reader).map_err(explain)?;
+    let mut headers = vec![describe(&mut decoder)?.0];
+    while next_page(&mut decoder)? {
+        headers.push(describe(&mut decoder)?.0);
+    }
+    Ok(headers)
 }
 
 /// Decodes the first page; `admit` sees the header before memory is taken.
 pub(super) fn decode<R: BufRead + Seek>(reader: R, admit: &mut dyn FnMut(&Header) -> Result<()>) -> Result<Raster> {
-    let (mut header, decoder, kind) = open(reader)?;
-    admit(&header)?;
-    let mut limits = Limits::default();
-    let bytes = usize::try_from(header.memory())
-        .map_err(|_| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
-    limits.decoding_buffer_size = bytes;
-    limits.intermediate_buffer_size = bytes;
-    let mut decoder = decoder.with_limits(limits);
+    page(Decoder::new(reader).map_err(explain)?, admit).1
+}
+
+/// Decodes some pages, which `take` gets one by one; after a damaged one the others are decoded all the same.
+pub(super) fn decode_pages<R: BufRead + Seek>(
+    reader: R,
+    pages: std::ops::Range<u32>,
+    admit: &mut dyn FnMut(&Header) -> Result<()>,
+    take: &mut dyn FnMut(Result<Raster>),
+) -> Result<()> {
+    let mut decoder = Decoder::new(reader).map_err(explain)?;
+    for number in 0..pages.end {
+        if number > 0 && !next_page(&mut decoder)? {
+            return Err(truncated());
+        }
+        if number >= pages.start {
+            let raster;
+            (decoder, raster) = page(decoder, admit);
+            take(raster);
+        }
+    }
+    Ok(())
+}
+
+/// Goes on to the next page, if there is one. Smaller versions of a page and masks are none.
+fn next_page<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Result<bool> {
+    const REDUCED_OR_MASK: u32 = 1 | 4;
+    while decoder.more_images() {
+        decoder.next_image().map_err(explain)?;
+        let kind = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(explain)?;
+        if kind.unwrap_or(0) & REDUCED_OR_MASK == 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Decodes the current page; the decoder is given back.
+fn page<R: BufRead + Seek>(
+    mut decoder: Decoder<R>,
+    admit: &mut dyn FnMut(&Header) -> Result<()>,
+) -> (Decoder<R>, Result<Raster>) {
+    let described = describe(&mut decoder).and_then(|(header, kind)| {
+        admit(&header)?;
+        let bytes = usize::try_from(header.memory())
+            .map_err(|_| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
+        Ok((header, kind, bytes))
+    });
+    match described {
+        Err(error) => (decoder, Err(error)),
+        Ok((header, kind, bytes)) => {
+            let mut limits = Limits::default();
+            limits.decoding_buffer_size = bytes;
+            limits.intermediate_buffer_size = bytes;
+            let mut decoder = decoder.with_limits(limits);
+            let raster = samples_of(&mut decoder, header, kind);
+            (decoder, raster)
+        }
+    }
+}
+
+fn samples_of<R: BufRead + Seek>(decoder: &mut Decoder<R>, mut header: Header, kind: Kind) -> Result<Raster> {
     let mut result = DecodingResult::U8(Vec::new());
     let layout = decoder.read_image_to_buffer(&mut result).map_err(explain)?;
     let stored = kind.samples();
@@ -84,10 +149,10 @@ impl Kind {
     }
 }
 
-fn open<R: BufRead + Seek>(reader: R) -> Result<(Header, Decoder<R>, Kind)> {
-    let mut decoder = Decoder::new(reader).map_err(explain)?;
+/// What the current page is.
+fn describe<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Result<(Header, Kind)> {
     let (width, height) = decoder.dimensions().map_err(explain)?;
-    let extra = extra_sample(&mut decoder);
+    let extra = extra_sample(decoder);
     let refuse = |what: String| Err(Error::new(ErrorKind::Unsupported, what));
     let (kind, bits) = match decoder.colortype().map_err(explain)? {
         ColorType::Gray(bits @ (1 | 2 | 4 | 8 | 16 | 32 | 64)) => (Kind::Plain { channels: 1, bits }, bits),
@@ -116,7 +181,7 @@ fn open<R: BufRead + Seek>(reader: R) -> Result<(Header, Decoder<R>, Kind)> {
         orientation: turn.unwrap_or(Orientation::NoTransforms),
         scratch_per_pixel: kind.samples() as u64 * u64::from(bits.div_ceil(8)),
     };
-    Ok((header, decoder, kind))
+    Ok((header, kind))
 }
 
 fn extra_sample<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Alpha {
