@@ -1,6 +1,12 @@
 //! The program as its users meet it: commands, their output, their exit codes, and what is left on disk.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
+#[cfg(unix)]
+#[path = "cli/convert.rs"]
+mod convert;
+#[path = "cli/old_tool.rs"]
+mod old_tool;
+
 use h5manager::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -75,7 +75,7 @@ pub(super) fn convert(options: &Convert, output: &Path, progress: &dyn Progress)
     summary.skipped.sort();
     summary.other_files = survey.others;
     summary.beside_classes = if set.labelled() { set.loose } else { 0 };
-    announce(&summary, progress);
+    announce(&summary, options.keys, progress);
     if let Some(path) = &options.report {
         report::write_csv(path, &summary.skipped)?;
     }
@@ -86,9 +86,10 @@ pub(super) fn convert(options: &Convert, output: &Path, progress: &dyn Progress)
 fn survey(options: &Convert, listing: &mut Listing, progress: &dyn Progress) -> Result<Survey> {
     let look = plan::look(options, Channels::Rgb);
     let strict = options.on_error == OnError::Stop;
-    let as_files = options.store == Some(Store::Bytes);
+    let all_files = options.store == Some(Store::Files);
+    let as_files = all_files || options.store == Some(Store::Bytes);
     let (frames, max_pixels) = (if as_files { Frames::First } else { options.frames }, options.max_pixels.0);
-    let how = How { look: &look, max_pixels, strict, frames, as_files };
+    let how = How { look: &look, max_pixels, strict, frames, as_files, all_files };
     let mut files = std::mem::take(&mut listing.files);
     let mut survey = Survey::default();
     if options.shard.is_none_or(|shard| shard.number == 1) {
@@ -99,7 +100,7 @@ fn survey(options: &Convert, listing: &mut Listing, progress: &dyn Progress) -> 
     }
     if options.shard.is_some() {
         // What all shards agree on without having read each other's files.
-        survey.images_in = by_names(&files);
+        survey.images_in = by_names(&files, all_files);
     }
     if options.shuffle {
         parts::shuffle(&mut files, options.seed);
@@ -145,11 +146,11 @@ fn is_settled(options: &Convert) -> bool {
 }
 
 /// How many files in each folder may be images by their names.
-fn by_names(files: &[Entry]) -> HashMap<u32, u64> {
+fn by_names(files: &[Entry], all: bool) -> HashMap<u32, u64> {
     let mut counts = HashMap::new();
     for entry in files {
         let name = entry.name();
-        if super::picture::has_image_suffix(&name) || super::picture::suffix_of(&name).is_empty() {
+        if all || super::picture::has_image_suffix(&name) || super::picture::suffix_of(&name).is_empty() {
             *counts.entry(entry.folder()).or_default() += 1;
         }
     }
@@ -301,7 +302,8 @@ impl Run<'_> {
             return self.append::<Vec<u8>>(existing, "bytes", |sink| self.pipeline.bytes(images, 0, sink));
         }
         let storage = Storage { shape: Vec::new(), chunk: plan::FILES_PER_CHUNK, filters: Vec::new() };
-        let made = format!("--store bytes {}", self.rest());
+        let what = word(self.options.store.filter(|store| *store == Store::Files).unwrap_or(Store::Bytes));
+        let made = format!("--store {what} {}", self.rest());
         let work = |start, sink: &mut dyn Sink<Vec<u8>>| self.pipeline.bytes(images, start, sink);
         let (written, state) = self.write::<Vec<u8>>(&storage, self.scheme(), &made, work)?;
         Ok((Written { dtype: "bytes", compression: "files as they are".to_owned(), ..written }, state))
@@ -442,10 +444,10 @@ fn nothing(options: &Convert, mut skipped: Vec<Skipped>, survey: &Survey) -> Err
 }
 
 /// Tells of what was changed or decided and might not be expected.
-fn announce(summary: &Summary, progress: &dyn Progress) {
+fn announce(summary: &Summary, keys: Keys, progress: &dyn Progress) {
     let Summary { scaled, first_frame_only, .. } = summary;
     let one_of = |changes: &Changes| printable(&changes.first);
-    if scaled.count > 0 {
+    if scaled.count > 0 && keys != Keys::Tflearn {
         let images = count(scaled.count, "image");
         let how = match summary.files.first().map(|file| file.dtype) {
             Some("uint8") => "had 16 bits and became 8 (--depth 16 keeps them)",

@@ -19,6 +19,7 @@ mod plan;
 mod report;
 mod scan;
 mod set;
+mod snippet;
 mod survey;
 mod table;
 mod write;
@@ -27,10 +28,12 @@ pub use options::{
     Background, ByteCount, ClassOrder, Color, Compress, Dim, Frames, Keys, Labels, OnError, PixelCount, SampleDepth,
     Shard, Split, Store,
 };
+pub use snippet::Snippet;
 pub use picture::{Fit, Layout, Resampling};
 
 use super::{Command, Outcome, Progress, output};
 use crate::error::{Error, ErrorKind, Result};
+use clap::builder::ArgPredicate;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -45,10 +48,14 @@ use std::path::{Path, PathBuf};
 pub struct Convert {
     /// Folder of images; each of its sub-folders is a class
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(required = false, required_unless_present = "snippet")]
+    #[arg(default_value_if("snippet", ArgPredicate::IsPresent, "."))]
     pub input: PathBuf,
 
     /// File to write; .h5 is appended unless the name ends in .h5 or .hdf5, and folders are made as needed
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(required = false, required_unless_present = "snippet")]
+    #[arg(default_value_if("snippet", ArgPredicate::IsPresent, "set.h5"))]
     pub output: PathBuf,
 
     /// Replace the output if it exists
@@ -105,7 +112,7 @@ pub struct Convert {
     #[arg(long, value_enum, default_value_t, value_name = "WHOSE")]
     pub keys: Keys,
 
-    /// Store pixels, or the bytes of the files as they are (variable-length u8)
+    /// Store pixels, or files as they are (variable-length u8)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub store: Option<Store>,
 
@@ -151,6 +158,10 @@ pub struct Convert {
     #[arg(long, default_value = "64M", value_name = "N")]
     pub max_pixels: PixelCount,
 
+    /// Convert nothing; print the lines of Python that read such a file well
+    #[arg(long, value_enum, value_name = "LIBRARY")]
+    pub snippet: Option<Snippet>,
+
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -163,7 +174,7 @@ Examples:
   h5manager convert photos --output photos.h5 --dim 224 --fit crop --layout nchw
       a class for each sub-folder; the middle of each image, channels first for PyTorch
   h5manager convert photos --output photos.h5 --store bytes
-      the files as they are: no bigger than the folder, and the same on the way back
+      the images as they are: no bigger than the folder, and the same on the way back; --store files: all files
   h5manager convert photos --output set --dim 64 --split 0.8,0.1,0.1 --seed 7
       set_train.h5, set_val.h5 and set_test.h5, each class divided in proportion
   h5manager convert photos --output set --dim 64 --labels-csv labels.csv --class-order natural
@@ -175,7 +186,9 @@ Examples:
   h5manager convert photos --output set --dim 64 --color rgb --depth 8 --shard 3/16
       one of 16 runs on as many machines, into set-03-of-16.h5; merge joins them
   h5manager convert photos --output set.h5 --append
-      what has come into the folder since";
+      what has come into the folder since
+  h5manager convert --snippet torch --output set.h5
+      how to read it";
 
 impl Command for Convert {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
@@ -184,6 +197,9 @@ impl Command for Convert {
             output = shard.output(&output);
         }
         let options = self.with_keys();
+        if let Some(snippet) = self.snippet {
+            return options.print_snippet(snippet, out);
+        }
         options.check(&output)?;
         let summary = folder::convert(&options, &output, progress)?;
         if self.json {
@@ -211,6 +227,18 @@ impl Convert {
         options
     }
 
+    fn print_snippet(&self, snippet: Snippet, out: &mut dyn Write) -> Result<Outcome> {
+        if self.store.is_some_and(|store| store != Store::Pixels) {
+            let message = "--snippet is for pixels; of files stored as they are PIL.Image.open(io.BytesIO(row)) decodes one";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let file = output::h5_path(&self.output)?;
+        let planes = self.layout == Layout::Nchw;
+        let scheme = keys::Scheme::of(self.keys, None);
+        out.write_all(snippet::text(snippet, &file.to_string_lossy(), &scheme, planes).as_bytes())?;
+        Ok(Outcome::Fine)
+    }
+
     /// What can be known to be wrong before any work is done.
     fn check(&self, output: &Path) -> Result<()> {
         let input = output::printable(&self.input);
@@ -235,13 +263,14 @@ impl Convert {
         if let Some(report) = &self.report {
             output::check(report, self.overwrite)?;
         }
-        if self.store == Some(Store::Bytes) && self.dim.is_some() {
+        let as_files = matches!(self.store, Some(Store::Bytes | Store::Files));
+        if as_files && self.dim.is_some() {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 "--store bytes keeps the files as they are: leave out --dim or --store",
             ));
         }
-        if self.store == Some(Store::Bytes) && (self.keys != Keys::Default || self.frames == Frames::All) {
+        if as_files && (self.keys != Keys::Default || self.frames == Frames::All) {
             let message = "--store bytes keeps the files as they are: leave out --keys and --frames";
             return Err(Error::new(ErrorKind::Invalid, message));
         }

@@ -386,6 +386,8 @@ pub enum Store {
     Pixels,
     /// The bytes of its file, unchanged
     Bytes,
+    /// The same, of all files, also of those that are no images
+    Files,
 }
 
 #[cfg(test)]

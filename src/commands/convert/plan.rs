@@ -38,7 +38,7 @@ impl Plan {
     /// # Errors
     /// If the images cannot have one shape and their files were not to be stored instead.
     pub(super) fn of(options: &Convert, survey: &Survey, notice: impl FnOnce(&str)) -> Result<Plan> {
-        if options.store == Some(Store::Bytes) {
+        if matches!(options.store, Some(Store::Bytes | Store::Files)) {
             return Ok(Plan::Bytes);
         }
         let (one, other) = match &survey.shapes {

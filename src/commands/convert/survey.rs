@@ -45,8 +45,10 @@ pub(super) struct How<'a> {
     /// Whether the first file that should be an image and is none ends it.
     pub(super) strict: bool,
     pub(super) frames: Frames,
-    /// Whether what decoders say does not matter: the bytes of files are stored, whatever they are.
+    /// Whether what decoders say does not matter: the bytes of images are stored, whatever they are.
     pub(super) as_files: bool,
+    /// Whether not even that matters.
+    pub(super) all_files: bool,
 }
 
 /// Heights and widths of the images once they are rendered, as far as that is known from their headers.
@@ -193,13 +195,16 @@ fn judge(path: &Path, name: &str, how: &How<'_>) -> Verdict {
 
 fn look_at(path: &Path, name: &str, how: &How<'_>) -> Result<Option<(Vec<Header>, Stamp)>> {
     let opened = File::open(path);
-    if opened.is_err() && !picture::has_image_suffix(name) {
+    if opened.is_err() && !picture::has_image_suffix(name) && !how.all_files {
         return Ok(None);
     }
     let file = opened?;
     let about = file.metadata()?;
     let stamp = (about.len(), about.modified().ok());
     let mut reader = BufReader::new(file);
+    if how.all_files {
+        return Ok(Some((Vec::new(), stamp)));
+    }
     let headers = match recognise(&mut reader, name)? {
         Recognised::Image(_) | Recognised::Unsupported(_) if how.as_files => Vec::new(),
         Recognised::Image(format) if how.frames == Frames::All && format.may_have_frames() => {

@@ -55,7 +55,7 @@ pub(crate) fn decode_frames(
     take: &mut dyn FnMut(Result<Raster>),
 ) -> Result<()> {
     if format == Format::Tiff {
-        return tiff::decode_pages(Cursor::new(bytes), wanted, admit, take);
+        return tiff::decode_pages(bytes, wanted, admit, take);
     }
     let Format::Other(kind) = format else {
         take(decode(bytes, format, Vec::new(), admit));

@@ -129,7 +129,7 @@ pub(crate) fn decode(
 ) -> Result<Raster> {
     match format {
         Format::Jpeg => jpeg::decode(bytes, buffer, admit),
-        Format::Tiff => tiff::decode(Cursor::new(bytes), admit),
+        Format::Tiff => tiff::decode(bytes, admit),
         Format::Other(format) => decode_other(bytes, format, buffer, admit),
     }
 }
