@@ -72,7 +72,10 @@ fn a_table_names_the_labels() {
     let (numbers, classes, names) = labels(&desk.path("a.h5"));
     assert_eq!(classes, ["big, cat", "dog", "zebra"]);
     assert_eq!((numbers, names), (vec![2, 2, 0], vec!["a.png".into(), "b.png".into(), "sub/c.png".into()]));
-    desk.bad(&["convert", "set", "-o", "b", "--labels-csv", "labels.csv", "--on-error", "stop"], &["d.png", "no label"]);
+    desk.bad(
+        &["convert", "set", "-o", "b", "--labels-csv", "labels.csv", "--on-error", "stop"],
+        &["d.png", "no label"],
+    );
 
     desk.put("numbers.csv", "a.png,7\nb.png,-1\nd.png,0\nsub/c.png,7\n");
     desk.good(&["convert", "set", "-o", "n", "--labels-csv", "numbers.csv"]);
@@ -230,7 +233,10 @@ fn every_frame_and_page_can_be_an_image() {
     let ran = desk.good(&["convert", "set", "-o", "all", "--dim", "8", "--frames", "all"]);
     assert_eq!(ran.err, "");
     let names = desk.names("all.h5");
-    assert_eq!(names, ["a.gif#0", "a.gif#1", "a.gif#2", "b.tif#0", "b.tif#1", "b.tif#2", "c.png"].map(|n| format!("set/{n}")));
+    assert_eq!(
+        names,
+        ["a.gif#0", "a.gif#1", "a.gif#2", "b.tif#0", "b.tif#1", "b.tif#2", "c.png"].map(|n| format!("set/{n}"))
+    );
     let (first, all) = (desk.pixels("first.h5"), desk.pixels("all.h5"));
     let image = |pixels: &[u8], i: usize| pixels[i * 192..(i + 1) * 192].to_vec();
     for (one, other) in [(0, 0), (1, 3), (2, 6)] {
@@ -295,7 +301,7 @@ fn shares_have_all_classes_in_proportion_and_each_image_once() {
     assert_eq!(all, desk.names("whole.h5"));
     assert_eq!(split("b", &["--seed", "5"]), parts);
     assert_ne!(split("c", &["--seed", "6"]), parts);
-    desk.bad(&["convert", "photos", "-o", "d", "--split", "0.7,0.2"], &["0.9", "not to 1"]);
+    desk.bad(&["convert", "photos", "-o", "d", "--split", "0.7,0.2"], &["add up to 0.9,", "not to 1"]);
     desk.bad(&["convert", "photos/dog", "-o", "d", "--split", "0.99,0.01"], &["d_test.h5", "too few"]);
     assert!(!desk.path("d_train.h5").exists());
 }
@@ -353,11 +359,28 @@ fn shards_run_by_themselves_and_merge_to_the_whole() {
 fn more_images_are_added_as_those_that_are_there_were_made() {
     let desk = Desk::new();
     desk.pictures(&[("cat", 3), ("emu", 2)], 16);
-    desk.good(&["convert", "photos", "-o", "a", "--dim", "9x7", "--fit", "pad", "--background", "#102030", "--compress", "gzip"]);
+    desk.good(&[
+        "convert",
+        "photos",
+        "-o",
+        "a",
+        "--dim",
+        "9x7",
+        "--fit",
+        "pad",
+        "--background",
+        "#102030",
+        "--compress",
+        "gzip",
+    ]);
     let before = desk.pixels("a.h5");
     desk.pictures(&[("cat", 4), ("bird", 1)], 16);
     let ran = desk.good(&["convert", "photos", "-o", "a", "--append"]);
-    assert!(ran.out.contains("2 images, (7, 9, 7, 3)") && ran.out.contains("5 images were in it already"), "{}", ran.out);
+    assert!(
+        ran.out.contains("2 images, (7, 9, 7, 3)") && ran.out.contains("5 images were in it already"),
+        "{}",
+        ran.out
+    );
     let (numbers, classes, names) = labels(&desk.path("a.h5"));
     assert_eq!(classes, ["cat", "emu", "bird"]);
     assert_eq!(numbers, [0, 0, 0, 1, 1, 2, 0]);
@@ -381,7 +404,7 @@ fn more_images_are_added_as_those_that_are_there_were_made() {
     // Sizes that do not fit are an error, and files can be added to files.
     desk.good(&["convert", "photos", "-o", "files", "--store", "bytes"]);
     desk.fixture("rgba.png", "photos/cat/large.png");
-    desk.bad(&["convert", "photos", "-o", "new", "--append"], &["32, 48"]);
+    desk.bad(&["convert", "photos", "-o", "new", "--append"], &["different sizes", "32x48"]);
     desk.good(&["convert", "photos", "-o", "files", "--append"]);
     assert_eq!(desk.bytes("files.h5")[7], fs::read(desk.path("photos/cat/large.png")).unwrap());
     // What convert has not made it does not touch.
@@ -469,7 +492,8 @@ fn two_programs_do_not_write_one_file() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     // Stopped, it holds its lock: the other one finds it at work for certain.
-    let signal = |name: &str| assert!(Command::new("kill").args([name, &first.id().to_string()]).status().unwrap().success());
+    let signal =
+        |name: &str| assert!(Command::new("kill").args([name, &first.id().to_string()]).status().unwrap().success());
     signal("-STOP");
     desk.bad(&usual, &["another program is writing a.h5.part"]);
     signal("-CONT");
@@ -497,7 +521,7 @@ fn after_a_full_disk_the_same_command_goes_on() {
     let ran = desk.good(&["convert", "noise", "-o", "a", "--dim", "60", "--checkpoint", "200K"]);
     assert!(ran.err.contains("going on"), "{}", ran.err);
     desk.good(&["convert", "noise", "-o", "b", "--dim", "60"]);
-    assert_eq!(fs::read(desk.path("a.h5")).unwrap(), fs::read(desk.path("b.h5")).unwrap());
+    assert!(fs::read(desk.path("a.h5")).unwrap() == fs::read(desk.path("b.h5")).unwrap());
 }
 
 #[cfg(target_os = "linux")]
@@ -565,7 +589,7 @@ fn python_gets_the_lines_that_read_the_file() {
         let done = run(&["read.py"]);
         let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(done.status.success(), "{library}: {err}");
-        assert!(out.contains('8') && out.lines().count() >= 2, "{library}: {out}");
+        assert!(out.contains("8, 8") && out.contains(')'), "{library}: {out}");
     }
 }
 

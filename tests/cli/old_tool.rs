@@ -35,7 +35,8 @@ fn sixteen_bits_of_grey_are_not_white() {
     fs::create_dir(desk.path("set")).unwrap();
     fs::copy(fixtures("images") + "/grey16.png", desk.path("set/a.png")).unwrap();
     desk.good(&["convert", "set", "--output", "deep"]);
-    let read = |file: &str| -> Vec<u16> { File::open(desk.path(file)).unwrap().dataset("images").unwrap().read().unwrap() };
+    let read =
+        |file: &str| -> Vec<u16> { File::open(desk.path(file)).unwrap().dataset("images").unwrap().read().unwrap() };
     let deep = read("deep.h5");
     desk.good(&["convert", "set", "--output", "flat", "--depth", "8"]);
     let flat = read("flat.h5");

@@ -53,7 +53,7 @@ pub(super) fn convert(options: &Convert, output: &Path, progress: &dyn Progress)
     let set = &set;
     if !parts.iter().all(|part| part.images.is_empty()) {
         let plan = Plan::of(options, &survey, |text| progress.notice(text))?;
-        let pipeline = Pipeline::new(set, options.max_pixels.0, strict, progress);
+        let pipeline = Pipeline::new(set, options.max_pixels.0, strict, options.checkpoint.0, progress);
         for part in &parts {
             let run = Run { options, part, parts: parts.len(), set, pipeline: &pipeline, survey: &survey };
             let done = match &plan {

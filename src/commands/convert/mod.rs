@@ -28,8 +28,8 @@ pub use options::{
     Background, ByteCount, ClassOrder, Color, Compress, Dim, Frames, Keys, Labels, OnError, PixelCount, SampleDepth,
     Shard, Split, Store,
 };
-pub use snippet::Snippet;
 pub use picture::{Fit, Layout, Resampling};
+pub use snippet::Snippet;
 
 use super::{Command, Outcome, Progress, output};
 use crate::error::{Error, ErrorKind, Result};
@@ -229,7 +229,8 @@ impl Convert {
 
     fn print_snippet(&self, snippet: Snippet, out: &mut dyn Write) -> Result<Outcome> {
         if self.store.is_some_and(|store| store != Store::Pixels) {
-            let message = "--snippet is for pixels; of files stored as they are PIL.Image.open(io.BytesIO(row)) decodes one";
+            let message =
+                "--snippet is for pixels; of files stored as they are PIL.Image.open(io.BytesIO(row)) decodes one";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let file = output::h5_path(&self.output)?;
@@ -256,7 +257,7 @@ impl Convert {
             Err(e) => return Err(Error::from(e).on(input)),
         }
         if !self.append {
-            for output in self.split.outputs(output) {
+            for output in self.split.outputs(&self.input, output) {
                 output::check(&output, self.overwrite)?;
             }
         }
@@ -275,6 +276,8 @@ impl Convert {
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         match self.dim {
+            // What the file was made with counts as well.
+            _ if self.append => Ok(()),
             None if self.fit != Fit::Stretch => Err(Error::new(ErrorKind::Invalid, "--fit needs a size: add --dim")),
             Some(Dim { height, width }) if height != width && matches!(self.fit, Fit::Shorter | Fit::Longer) => Err(
                 Error::new(ErrorKind::Invalid, "--fit shorter and --fit longer take one number for --dim, like 256"),

@@ -208,7 +208,8 @@ impl FromStr for Split {
         }
         let total: f64 = shares.iter().map(|(_, share)| share).sum();
         let whole = [1.0, 100.0].into_iter().find(|whole| (total - whole).abs() < whole * 1e-6);
-        let whole = whole.ok_or_else(|| format!("the shares add up to {total}, not to 1 or 100"))?;
+        let whole =
+            whole.ok_or_else(|| format!("the shares add up to {}, not to 1 or 100", (total * 1e6).round() / 1e6))?;
         shares.iter_mut().for_each(|(_, share)| *share /= whole);
         Ok(Split::Shares(shares))
     }

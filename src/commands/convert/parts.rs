@@ -107,10 +107,17 @@ fn named(output: &Path, part: &str) -> PathBuf {
 
 impl Split {
     /// The files that will be written, as far as that is known before the folder is read.
-    pub(super) fn outputs(&self, output: &Path) -> Vec<PathBuf> {
+    pub(super) fn outputs(&self, input: &Path, output: &Path) -> Vec<PathBuf> {
+        let has_part = || {
+            let entries = std::fs::read_dir(input).into_iter().flatten().flatten();
+            let mut names = entries.map(|entry| entry.file_name().to_string_lossy().to_ascii_lowercase());
+            names.any(|name| name.starts_with("train"))
+        };
         match self {
             Split::Shares(shares) => shares.iter().map(|(name, _)| named(output, name)).collect(),
-            _ => vec![output.to_owned()],
+            Split::Folders => Vec::new(),
+            Split::Auto if has_part() => Vec::new(),
+            Split::Auto | Split::None => vec![output.to_owned()],
         }
     }
 }

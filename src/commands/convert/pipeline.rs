@@ -60,6 +60,8 @@ pub(super) struct Pipeline<'a> {
     /// Whether the first file that cannot be read ends it.
     pub(super) strict: bool,
     pub(super) progress: &'a dyn Progress,
+    /// Bytes of a batch, unless a single image has more.
+    batch_bytes: usize,
     gate: Gate,
     desks: Mutex<Vec<Desk>>,
 }
@@ -144,7 +146,7 @@ struct Remarks {
 
 /// Memory for pictures that are being decoded, for each thread; what needs more than all of it is decoded alone.
 const MEMORY: u64 = 64 << 20;
-/// Bytes of a batch, unless a single image has more.
+/// Bytes of a batch, or fewer if the file is to be gone on from oftener.
 const BATCH_BYTES: usize = 8 << 20;
 /// Images in a batch at most, so that Ctrl-C is heard soon.
 const BATCH_IMAGES: usize = 512;
@@ -152,10 +154,18 @@ const BATCH_IMAGES: usize = 512;
 const KEPT: usize = 16 << 20;
 
 impl<'a> Pipeline<'a> {
-    pub(super) fn new(files: &'a dyn Files, max_pixels: u64, strict: bool, progress: &'a dyn Progress) -> Pipeline<'a> {
+    /// Images are handed on at least every `every` bytes.
+    pub(super) fn new(
+        files: &'a dyn Files,
+        max_pixels: u64,
+        strict: bool,
+        every: u64,
+        progress: &'a dyn Progress,
+    ) -> Pipeline<'a> {
         let gate = Gate::new(MEMORY.saturating_mul(rayon::current_num_threads() as u64));
         let desks = Mutex::default();
-        Pipeline { files, max_pixels, strict, progress, gate, desks }
+        let batch_bytes = BATCH_BYTES.min(usize::try_from(every).unwrap_or(BATCH_BYTES)).max(1);
+        Pipeline { files, max_pixels, strict, progress, batch_bytes, gate, desks }
     }
 
     /// Renders `entries` from the place `start` on to rows of `row` samples and hands them to `sink`.
@@ -172,8 +182,8 @@ impl<'a> Pipeline<'a> {
     ) -> Result<()> {
         let bytes = (row * size_of::<T>()).max(1);
         // An image for each thread even if that is more, within reason.
-        let least = (8 * BATCH_BYTES / bytes).clamp(1, rayon::current_num_threads().min(BATCH_IMAGES));
-        let most = (BATCH_BYTES / bytes).clamp(least, BATCH_IMAGES);
+        let least = (8 * self.batch_bytes / bytes).clamp(1, rayon::current_num_threads().min(BATCH_IMAGES));
+        let most = (self.batch_bytes / bytes).clamp(least, BATCH_IMAGES);
         self.run(
             entries,
             start,
@@ -218,8 +228,9 @@ impl<'a> Pipeline<'a> {
     /// As of [`pixels`](Self::pixels).
     pub(super) fn bytes(&self, entries: &[Entry], start: u64, sink: &mut dyn Sink<Vec<u8>>) -> Result<()> {
         // Small files count for more than they have, so that there are not too many of them.
-        let cost = |entry: &Entry| self.size_of(&self.files.path(entry)).max((BATCH_BYTES / BATCH_IMAGES) as u64);
-        self.run(entries, start, cost, BATCH_BYTES as u64, sink, |items, batch| {
+        let least = (self.batch_bytes / BATCH_IMAGES) as u64;
+        let cost = |entry: &Entry| self.size_of(&self.files.path(entry)).max(least);
+        self.run(entries, start, cost, self.batch_bytes as u64, sink, |items, batch| {
             let read = |item: &Item<'_>| -> Result<Vec<u8>> {
                 self.heed_stop()?;
                 let mut bytes = Vec::new();

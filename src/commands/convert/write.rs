@@ -29,7 +29,8 @@ const BLOCK: usize = 4096;
 /// The file that is being written. Without [`commit`](Output::commit) nothing of it is left but what can be gone on with.
 pub(super) struct Output {
     file: FileMut,
-    images: DatasetMut,
+    /// Until all are there.
+    images: Option<DatasetMut>,
     scheme: Scheme,
     draft: Draft,
     pub(super) state: State,
@@ -65,7 +66,7 @@ impl Output {
         let mut images = images.create()?;
         images.resume(&state.stored)?;
         let noted = (state.dropped.len(), state.skipped.len());
-        Ok(Output { file, images, scheme, draft, rows: state.stored.rows, state, fresh: 0, every, noted })
+        Ok(Output { file, images: Some(images), scheme, draft, rows: state.stored.rows, state, fresh: 0, every, noted })
     }
 
     /// How many images there are.
@@ -81,7 +82,7 @@ impl Output {
     /// Makes all that is stored so far something to go on with.
     fn checkpoint(&mut self) -> Result<()> {
         let known = self.state.stored.chunks.len();
-        let mut stored = self.images.checkpoint(known)?;
+        let mut stored = self.images.as_mut().ok_or_else(over)?.checkpoint(known)?;
         let place = place_of(stored.rows, &self.state.dropped).min(self.state.place);
         let new = std::mem::take(&mut stored.chunks);
         let State { dropped, skipped, more_frames, scaled, .. } = &self.state;
@@ -111,6 +112,8 @@ impl Output {
         labelled: bool,
         progress: &dyn Progress,
     ) -> Result<std::collections::BTreeMap<i64, u64>> {
+        // The last rows go into the file before anything else, wherever it was gone on with.
+        self.images = None;
         let one_hot = self.scheme.one_hot && labelled;
         let width = classes.len() as u64;
         let mut labels = match (labelled, one_hot) {
@@ -143,7 +146,7 @@ impl Output {
             match &mut labels {
                 Some(labels) if one_hot => {
                     let row = |&label: &i64| (0..width as i64).map(move |class| f32::from(class == label));
-                    labels.append(&numbers.iter().flat_map(row).collect::<Vec<f32>>())?;
+                    labels.append(numbers.iter().flat_map(row).collect::<Vec<f32>>())?;
                 }
                 Some(labels) => labels.append(&numbers)?,
                 None => {}
@@ -163,8 +166,7 @@ impl Output {
 
     /// Completes the file: where all this comes from, and its name.
     pub(super) fn commit(self, about: &[(&str, String)]) -> Result<()> {
-        let Output { mut file, images, draft, .. } = self;
-        drop(images);
+        let Output { mut file, draft, .. } = self;
         for (name, value) in about {
             file.set_attribute(name, value.as_str())?;
         }
@@ -175,7 +177,7 @@ impl Output {
 
 impl<T: Element> Sink<T> for Output {
     fn append(&mut self, batch: &Batch<T>) -> Result<()> {
-        self.images.append(&batch.images)?;
+        self.images.as_mut().ok_or_else(over)?.append(&batch.images)?;
         self.rows += batch.rows;
         self.fresh += batch.bytes;
         let state = &mut self.state;
@@ -189,6 +191,10 @@ impl<T: Element> Sink<T> for Output {
         }
         Ok(())
     }
+}
+
+fn over() -> Error {
+    Error::invalid("the images are complete already")
 }
 
 /// The place behind so many stored images, and behind what is dropped right after them.
