@@ -451,7 +451,7 @@ fn a_killed_run_goes_on_where_it_was() {
         }
         assert!(kills > 1, "{output}: {kills}");
         let left: Vec<String> = desk.files().into_iter().filter(|name| name.contains(output)).collect();
-        assert_eq!(left, [file.clone()]);
+        assert_eq!(left, std::slice::from_ref(&file));
         desk.good(&["check", &file]);
         let whole = [&["convert", "noise", "-o", "whole", "--overwrite"][..], more].concat();
         let said = desk.good(&whole).out;
