@@ -219,6 +219,19 @@ impl Dataset {
         self.shared.raw.stored_bytes(&self.node().reader).on(self.path())
     }
 
+    /// What elements hold that were never written: one element as it is stored; `None` for zeros.
+    ///
+    /// # Errors
+    /// `Damaged` if its header cannot be read.
+    pub fn fill_value(&self) -> Result<Option<Vec<u8>>> {
+        Ok(self.fill_message()?.value.filter(|bytes| bytes.iter().any(|&b| b != 0)))
+    }
+
+    /// Whether chunks that reach beyond its edge are stored without filters.
+    pub fn has_plain_edges(&self) -> bool {
+        self.raw().has_plain_edges()
+    }
+
     /// What its header says of elements that were never written.
     pub(crate) fn fill_message(&self) -> Result<FillValue> {
         let Node { header, reader, path, .. } = &**self.node();
@@ -387,6 +400,11 @@ impl<'a> Part<'a> {
     /// The dataset that it is a part of.
     pub fn dataset(&self) -> &'a Dataset {
         self.dataset
+    }
+
+    /// Which elements of the dataset it has.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// The shape of the part.

@@ -173,6 +173,8 @@ pub enum LinkTarget {
     User {
         /// Its registered class, 65 to 255.
         class: u8,
+        /// What its maker keeps with it.
+        data: Vec<u8>,
     },
 }
 
@@ -182,7 +184,7 @@ impl Link {
             link::Target::Hard(address) => LinkTarget::Hard(address.get()),
             link::Target::Soft(path) => LinkTarget::Soft(path),
             link::Target::External { file, path } => LinkTarget::External { file, path },
-            link::Target::User { class } => LinkTarget::User { class },
+            link::Target::User { class, data } => LinkTarget::User { class, data },
         };
         Link { name: link.name, creation_order: link.creation_order, target }
     }
@@ -333,7 +335,7 @@ impl Group {
                     rest.extend(components(&inside.0));
                     here = Object::Group(root);
                 }
-                link::Target::User { class } => {
+                link::Target::User { class, .. } => {
                     return Err(Error::unsupported(format!("a user-defined link of class {class}")));
                 }
             }

@@ -1,9 +1,13 @@
 //! The program as its users meet it: commands, their output, their exit codes, and what is left on disk.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
+#[path = "cli/back.rs"]
+mod back;
 #[cfg(unix)]
 #[path = "cli/convert.rs"]
 mod convert;
+#[path = "cli/foreign.rs"]
+mod foreign;
 #[path = "cli/old_tool.rs"]
 mod old_tool;
 

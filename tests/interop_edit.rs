@@ -66,9 +66,14 @@ fn libhdf5_reads_and_extends_elements_that_were_edited() {
         edit.create_group("d2").unwrap().link_soft("there", "/d/grows").unwrap();
         assert!(edit.build("d/grows").is_err() && edit.build("d/grows/x").is_err());
         assert!(edit.link_soft("d2", "/d").is_err(), "a new group has that name");
+        for name in ["contiguous", "chunked", "gzip"] {
+            edit.write(format!("texts/{name}"), 1..2, ["1"]).unwrap();
+        }
         edit.write("names", 1..2, ["a longer text"]).unwrap();
         edit.append("names", ["four", "five"]).unwrap();
         edit.commit().unwrap();
+        edit.resize("texts/gzip", [6]).unwrap();
+        edit.resize("texts/gzip", [7]).unwrap();
         for (path, _) in datasets.iter().filter(|(_, grows)| *grows) {
             edit.resize(path, [16, 30]).unwrap();
             edit.resize(path, [30, 30]).unwrap();

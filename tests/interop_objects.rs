@@ -33,6 +33,7 @@ const CASES: &[Case] = cases! {
     "nothing", datatypes, nothing, check_nothing;
     "virtual_data", elsewhere, virtual_data, check_virtual_data;
     "external_data", elsewhere, external_data, check_external_data;
+    "copied", copies, copied, check_copied;
     "scales", conventions, scales, check_scales;
     "images", conventions, images, check_images;
     "netcdf", conventions, netcdf, check_netcdf;

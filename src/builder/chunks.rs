@@ -2,6 +2,7 @@
 
 use super::chunking::Chunking;
 use super::open_chunks::OpenChunks;
+use super::own_fill::OwnFill;
 use super::plan::{AllocationTime, Plan};
 use super::session::{Open, Session};
 use crate::bytes::Address;
@@ -33,6 +34,9 @@ pub(super) struct Chunks {
     /// Where chunks lie that have no index.
     pub(super) in_line: Option<InLine>,
     plain_edges: bool,
+    /// Where the fill value has data elsewhere: then chunks are completed one by one, for the places of those data to be
+    /// the same each time.
+    pub(super) own_fill: Option<OwnFill>,
 }
 
 /// All chunks one behind the other, as many as there can ever be: the first one's place, once it is known, and how many
@@ -82,6 +86,7 @@ impl Chunks {
             open: None,
             in_line: is_in_line.then(|| InLine { first: None, counts: counts() }),
             plain_edges: plan.plain_edges(),
+            own_fill: plan.own_fill.clone(),
         })
     }
 
@@ -95,9 +100,11 @@ impl Chunks {
         first: u64,
     ) -> Result<()> {
         self.find_place(session)?;
-        let Chunks { chunking, pipeline, placed, in_line, plain_edges, .. } = self;
+        let Chunks { chunking, pipeline, placed, in_line, plain_edges, own_fill, .. } = self;
         let plain_edges = plain_edges.then_some(shape);
-        let block = Block { chunking, pipeline, in_line: in_line.as_ref(), plain_edges, bytes, rows, first };
+        let own_fill = own_fill.as_ref().map(|own| (own, session));
+        let in_line = in_line.as_ref();
+        let block = Block { chunking, pipeline, in_line, plain_edges, own_fill, bytes, rows, first };
         block.store(session, placed)
     }
 
@@ -196,13 +203,18 @@ impl Chunks {
         }
         let mut plain = Vec::new();
         self.chunking.fill(&mut plain);
-        let filtered = with_kept(|scratch, _| self.pipeline.encode(&plain, scratch))?;
+        let mut filtered = with_kept(|scratch, _| self.pipeline.encode(&plain, scratch))?;
         let rows = plan.shape.first().map_or(0, |d| d.div_ceil(self.chunking.rows()));
         let count = rows.saturating_mul(self.chunking.in_a_row());
         for local in 0..count {
             let offset = self.chunking.offset_in_block(local);
             let number = self.number(&offset)?;
             if self.placed.find(number).is_none() {
+                if let Some(own) = &self.own_fill {
+                    self.chunking.fill(&mut plain);
+                    own.renew(session, &mut plain)?;
+                    filtered = with_kept(|scratch, _| self.pipeline.encode(&plain, scratch))?;
+                }
                 let ready = if self.is_plain(&offset, &plan.shape) { (plain.clone(), 0) } else { filtered.clone() };
                 self.put(session, vec![(number, ready)])?;
             }
@@ -310,6 +322,7 @@ struct Block<'a> {
     in_line: Option<&'a InLine>,
     /// The dataset's shape, if chunks that reach beyond it go without filters.
     plain_edges: Option<&'a [u64]>,
+    own_fill: Option<(&'a OwnFill, &'a Session)>,
     bytes: &'a [u8],
     rows: u64,
     /// The first row.
@@ -324,6 +337,9 @@ impl Block<'_> {
         let whole = self.chunking.is_whole_rows() && self.rows.is_multiple_of(self.chunking.rows());
         if self.pipeline.is_empty() && self.in_line.is_none() && whole {
             return self.store_as_it_is(session, placed, count);
+        }
+        if self.own_fill.is_some() {
+            return (0..count).try_for_each(|local| self.write(session, placed, local, self.filter(local..local + 1)?));
         }
         let threads = rayon::current_num_threads();
         let batch = (BATCH / self.chunking.chunk_bytes.max(1)).max(threads) as u64;
@@ -377,6 +393,9 @@ impl Block<'_> {
 
     fn filter_one(&self, number: u64, scratch: &mut Scratch, buffer: &mut Vec<u8>) -> Result<Ready> {
         let run = self.chunking.cut(self.bytes, self.rows, number, buffer)?;
+        if let (None, Some((own, session))) = (run, self.own_fill) {
+            own.renew(session, buffer)?;
+        }
         if run.is_none() && self.pipeline.is_empty() {
             return Ok((std::mem::take(buffer), 0));
         }

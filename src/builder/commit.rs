@@ -180,7 +180,7 @@ fn write_groups(
 ) -> Result<HashMap<Address, SymbolTable>> {
     let mut tables = HashMap::new();
     for id in open.tree.groups_from_below()? {
-        if left_out(id) {
+        if left_out(id) || open.tree.is_unlinked(id)? {
             continue;
         }
         // A group that leads back to one above it cannot wait for the other's header.

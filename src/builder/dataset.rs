@@ -5,7 +5,7 @@ use super::attribute;
 use super::object::ObjectMut;
 use super::plan::{AllocationTime, FillTime};
 use super::session::Session;
-use super::tree::{self, Kind, NodeId};
+use super::tree::{self, Kind, NodeId, Notes};
 use super::writer::DatasetWriter;
 use crate::data::Element;
 use crate::data::selection::Select;
@@ -42,7 +42,7 @@ pub struct DatasetBuilder {
     pub(super) allocation: Option<AllocationTime>,
     pub(super) fill_time: FillTime,
     pub(super) fill_undefined: bool,
-    pub(super) fill: Option<Box<dyn ArrayLike + Send>>,
+    pub(super) fill: Option<Arc<dyn ArrayLike + Send + Sync>>,
     track_order: Option<bool>,
 }
 
@@ -200,6 +200,19 @@ impl DatasetBuilder {
         self
     }
 
+    /// No filters, whatever was said before.
+    pub fn without_filters(mut self) -> Self {
+        self.filters.clear();
+        self.exact_filters = None;
+        self
+    }
+
+    /// In one piece: neither in chunks nor in the object header, whatever was said before.
+    pub fn contiguous(mut self) -> Self {
+        (self.chunks, self.compact) = (None, false);
+        self.without_filters()
+    }
+
     /// When storage is made. Without it: for compact elements early, for contiguous ones late, for chunks one by one.
     pub fn allocation(mut self, time: AllocationTime) -> Self {
         self.allocation = Some(time);
@@ -219,8 +232,8 @@ impl DatasetBuilder {
     }
 
     /// What elements hold that were never written: one value, of the dataset's datatype.
-    pub fn fill_value(mut self, value: impl ArrayLike + Send + 'static) -> Self {
-        self.fill = Some(Box::new(value));
+    pub fn fill_value(mut self, value: impl ArrayLike + Send + Sync + 'static) -> Self {
+        self.fill = Some(Arc::new(value));
         self
     }
 
@@ -372,7 +385,16 @@ impl DatasetMut {
     /// other one's chunks cannot be found.
     pub fn copy_chunks(&mut self, source: &Dataset) -> Result<()> {
         let mut writer = self.writer()?;
-        writer.copy_chunks(&self.session, source).on(&self.path)
+        writer.copy_chunks(&self.session, source, None).on(&self.path)
+    }
+
+    /// As [`copy_chunks`](DatasetMut::copy_chunks), only the chunks of the first `rows` rows, which must end with a chunk.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn copy_chunks_of_rows(&mut self, source: &Dataset, rows: u64) -> Result<()> {
+        let mut writer = self.writer()?;
+        writer.copy_chunks(&self.session, source, Some(rows)).on(&self.path)
     }
 
     /// Writes to a part of the dataset, wherever it is, and as often as you like; what was there is replaced.
@@ -433,6 +455,11 @@ impl DatasetMut {
     /// Of kind [`Limit`](crate::ErrorKind::Limit) for more than 64 MiB.
     pub fn set_attribute(&mut self, name: impl AsRef<[u8]>, value: impl ArrayLike) -> Result<()> {
         attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
+    }
+
+    /// What the header tells of the object's past.
+    pub(crate) fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        self.session.with(|open| open.tree.set_notes(self.node, notes)).on(&self.path)
     }
 
     /// The row at which the next [`append`](DatasetMut::append) begins: how many there are, if they were written in order.

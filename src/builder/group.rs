@@ -4,7 +4,7 @@ use super::array::ArrayLike;
 use super::attribute;
 use super::dataset::DatasetBuilder;
 use super::session::Session;
-use super::tree::{self, LinkTo, NodeId, Tree};
+use super::tree::{self, LinkTo, NodeId, Notes, Tree};
 use crate::error::{Context, Error, Result};
 use crate::format::libver::LibVer;
 use crate::format::message::datatype::Name;
@@ -48,6 +48,18 @@ impl GroupMut {
     pub(crate) fn graft(session: Arc<Session>, name: &[u8], path: String) -> Result<GroupMut> {
         let node = session.with(|open| open.tree.make_groups(Tree::ROOT, &[name]))?;
         Ok(GroupMut { session, node, path })
+    }
+
+    /// The group whose objects no link leads to; it is not in the file itself.
+    pub(crate) fn unlinked(&self) -> Result<GroupMut> {
+        let node = self.session.with(|open| open.tree.unlinked())?;
+        Ok(GroupMut { session: self.session.clone(), node, path: "(unlinked)".into() })
+    }
+
+    /// A name that is free in it when `promised` more objects are there.
+    pub(crate) fn free_number(&self, promised: usize) -> Result<Vec<u8>> {
+        let count = self.session.with(|open| Ok(open.tree.children(self.node)?.len()))?;
+        Ok((count + promised).to_string().into_bytes())
     }
 
     /// The file and the object in it.
@@ -117,6 +129,11 @@ impl GroupMut {
         self.session.with(|open| open.tree.set_track_order(self.node, track_order)).on(&self.path)
     }
 
+    /// What the header tells of the object's past.
+    pub(crate) fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        self.session.with(|open| open.tree.set_notes(self.node, notes)).on(&self.path)
+    }
+
     /// Up to `most` links are kept in the group's header; more go to a heap, and would come back if fewer than `fewest`
     /// were left. Where nothing is said these are 8 and 6, as with libhdf5.
     ///
@@ -148,6 +165,26 @@ impl GroupMut {
         let (file, path_there) = (checked_target(file.as_ref())?, checked_target(target.as_ref())?);
         let to = LinkTo::External { file, path: path_there };
         self.link(path.as_ref(), to)
+    }
+
+    /// Makes a user-defined link: programs that registered `class`, 65 to 255, with libhdf5 know what it leads to by the
+    /// bytes `data`. To everybody else, this library too, it leads nowhere.
+    ///
+    /// # Errors
+    /// Of kind [`Invalid`](crate::ErrorKind::Invalid) for another class, [`Limit`](crate::ErrorKind::Limit) for more than
+    /// 30,000 bytes, [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name.
+    pub fn link_user(&mut self, path: impl AsRef<[u8]>, class: u8, data: impl AsRef<[u8]>) -> Result<()> {
+        if class < 65 {
+            return Err(Error::invalid(format!("user-defined links of class {class}: theirs are 65 to 255")));
+        }
+        let data = data.as_ref().to_vec();
+        if data.len() > MOST_TARGET {
+            return Err(Error::limit(format!(
+                "a user-defined link with {} bytes: {MOST_TARGET} are possible",
+                data.len()
+            )));
+        }
+        self.link(path.as_ref(), LinkTo::User { class, data })
     }
 
     /// Makes a further hard link to the object at `target`, which is relative to this group too. A group may come to
@@ -195,13 +232,16 @@ impl GroupMut {
     }
 }
 
+/// The most bytes that say where a link leads.
+const MOST_TARGET: usize = 30_000;
+
 /// What a link leads to is ended by a NUL in the file, so it cannot contain one.
 fn checked_target(target: &[u8]) -> Result<Name> {
     if target.is_empty() || target.contains(&0) {
         return Err(Error::invalid("the target of a link is empty or contains a NUL"));
     }
-    if target.len() > 30_000 {
-        return Err(Error::limit("the target of a link has more than 30,000 bytes"));
+    if target.len() > MOST_TARGET {
+        return Err(Error::limit(format!("the target of a link has more than {MOST_TARGET} bytes")));
     }
     Ok(Name(target.to_vec()))
 }

@@ -5,7 +5,7 @@ use super::attribute;
 use super::dataset::{DatasetBuilder, DatasetMut};
 use super::group::GroupMut;
 use super::session::Session;
-use super::tree::{self, Kind, NodeId};
+use super::tree::{self, Kind, NodeId, Notes};
 use super::{FileMut, tree::Tree};
 use crate::error::{Context, Error, Result};
 use crate::format::message::datatype::Datatype;
@@ -47,6 +47,11 @@ impl ObjectMut {
     /// As [`GroupMut::set_attribute`].
     pub fn set_attribute(&mut self, name: impl AsRef<[u8]>, value: impl ArrayLike) -> Result<()> {
         attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
+    }
+
+    /// What the header tells of the object's past.
+    pub(crate) fn set_notes(&mut self, notes: Notes) -> Result<()> {
+        self.session.with(|open| open.tree.set_notes(self.node, notes)).on(&self.path)
     }
 
     /// As [`GroupMut::set_attribute_as`].

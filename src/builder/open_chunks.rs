@@ -131,6 +131,9 @@ impl Chunks {
                     buffer.resize(self.chunking.chunk_bytes, 0);
                 }
                 piece.copy(patch, &self.chunking.chunk, self.element_size(), buffer)?;
+                if let Some(own) = &self.own_fill {
+                    own.renew(session, buffer)?;
+                }
                 if self.is_plain(&piece.offset, shape) {
                     return Ok((buffer.clone(), 0));
                 }
@@ -138,7 +141,10 @@ impl Chunks {
             })?;
             Ok((piece.number, ready))
         };
-        let ready: Vec<(u64, Ready)> = pieces.into_par_iter().map(one).collect::<Result<_>>()?;
+        let ready: Vec<(u64, Ready)> = match self.own_fill {
+            None => pieces.into_par_iter().map(one).collect::<Result<_>>()?,
+            Some(_) => pieces.into_iter().map(one).collect::<Result<_>>()?,
+        };
         if let Some(open) = &mut self.open {
             ready.iter().for_each(|(number, _)| drop(open.chunks.remove(number)));
         }
@@ -197,7 +203,10 @@ impl Chunks {
         numbers.sort_unstable();
         for batch in numbers.chunks((BATCH / self.chunking.chunk_bytes.max(1)).max(2)) {
             let take = |number: &u64| self.open.as_mut()?.chunks.remove(number).map(|c| (*number, c.bytes));
-            let taken: Vec<(u64, Vec<u8>)> = batch.iter().filter_map(take).collect();
+            let mut taken: Vec<(u64, Vec<u8>)> = batch.iter().filter_map(take).collect();
+            if let Some(own) = &self.own_fill {
+                taken.iter_mut().try_for_each(|(_, bytes)| own.renew(session, bytes))?;
+            }
             let one = |(number, bytes): (u64, Vec<u8>)| -> Result<(u64, Ready)> {
                 if self.pipeline.is_empty() || self.is_plain(&self.chunking.offset(number), shape) {
                     return Ok((number, (bytes, 0)));

@@ -3,6 +3,7 @@
 use super::array;
 use super::chunking;
 use super::dataset::DatasetBuilder;
+use super::own_fill::OwnFill;
 use super::session::Open;
 use crate::error::{Error, Result};
 use crate::filters::set_local::Target;
@@ -62,6 +63,8 @@ pub(super) struct Plan {
     pub(super) allocation: AllocationTime,
     pub(super) fill_time: FillTime,
     pub(super) fill: Fill,
+    /// Where the fill value has data elsewhere.
+    pub(super) own_fill: Option<OwnFill>,
 }
 
 /// How the elements are to be stored.
@@ -175,7 +178,8 @@ impl DatasetBuilder {
         let fill = self.fill(&datatype)?;
         let filters = self.pipeline(&datatype, &layout, &fill)?;
         let (allocation, fill_time) = self.times(&layout, &datatype, &fill)?;
-        Ok(Plan { path, libver, datatype, shape, max, layout, filters, allocation, fill_time, fill })
+        let own_fill = self.own_fill(&datatype, &fill);
+        Ok(Plan { path, libver, datatype, shape, max, layout, filters, allocation, fill_time, fill, own_fill })
     }
 
     /// The filters with all their parameters.
@@ -304,9 +308,6 @@ impl DatasetBuilder {
         let Some(value) = &self.fill else {
             return Ok(Fill::Default);
         };
-        if datatype.has_references_to_file() {
-            return Err(Error::unsupported(format!("fill values of datatype {datatype}")));
-        }
         if array::count(&value.shape())? != 1 {
             return Err(Error::invalid("a fill value is one value"));
         }
@@ -317,5 +318,14 @@ impl DatasetBuilder {
             return Err(Error::invalid("a fill value of another size than the elements"));
         }
         Ok(Fill::Value(bytes))
+    }
+
+    fn own_fill(&self, datatype: &Datatype, fill: &Fill) -> Option<OwnFill> {
+        match (fill, &self.fill) {
+            (Fill::Value(element), Some(value)) if datatype.has_references_to_file() => {
+                Some(OwnFill { value: value.clone(), datatype: datatype.clone(), element: element.clone() })
+            }
+            _ => None,
+        }
     }
 }

@@ -118,7 +118,7 @@ impl Open {
 
     /// Refuses what leads to an address of this file that was not given away as an object's: it comes from elsewhere.
     fn check_reference(&self, to: &Reference) -> Result<()> {
-        match to.address().filter(|_| to.file().is_none()) {
+        match to.address().filter(|&address| to.file().is_none() && address != u64::MAX) {
             Some(address) if self.tree.at(address).is_none() => Err(Error::invalid(format!(
                 "{to}: this file has no object there; references are made with `reference` of the file that is written"
             ))),

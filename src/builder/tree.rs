@@ -10,8 +10,12 @@ use crate::object::store::Common;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-/// The longest name: with its address and flags it fits an object header message.
-const MAX_NAME: usize = 65_000;
+/// The longest name. What does not fit an object header message goes to a heap.
+const MAX_NAME: usize = 1 << 20;
+
+/// The name of a group, in the root group, that never comes into the file: objects in it are in the file, and no link
+/// leads to them. No name that is asked for has a NUL.
+const UNLINKED: &[u8] = b"\0unlinked";
 
 /// An object of the file, by its number in the order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +55,17 @@ pub(super) struct Node {
     pub(super) rank: Option<usize>,
     /// The group it was made in, and its name there; nothing for the root group.
     made_in: Option<(NodeId, Vec<u8>)>,
+    /// What the header tells beside its messages of purpose.
+    pub(super) notes: Notes,
+}
+
+/// What a header may tell of its object's past.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notes {
+    /// When it was accessed, modified, changed and made, in seconds since 1970 UTC.
+    pub(crate) times: Option<[u32; 4]>,
+    /// What somebody has to say of it.
+    pub(crate) comment: Option<Vec<u8>>,
 }
 
 /// What an object is.
@@ -85,6 +100,7 @@ pub(super) enum LinkTo {
     Object(NodeId),
     Soft(Name),
     External { file: Name, path: Name },
+    User { class: u8, data: Vec<u8> },
 }
 
 /// The names of a path, one behind the other. Slashes at the ends and doubled ones do not matter.
@@ -134,7 +150,7 @@ impl Tree {
     /// Lets an object keep the order of what is made in it, or not. There must be nothing in it yet.
     pub(super) fn set_track_order(&mut self, id: NodeId, track_order: bool) -> Result<()> {
         let node = self.node_mut(id)?;
-        let has_links = matches!(&node.kind, Kind::Group(links) if !links.is_empty());
+        let has_links = matches!(&node.kind, Kind::Group(links) if links.keys().any(|name| name != UNLINKED));
         if node.track_order != track_order && (has_links || !node.attributes.is_empty()) {
             return Err(Error::conflict("whether order is tracked must be said before there are links or attributes"));
         }
@@ -185,6 +201,29 @@ impl Tree {
             Kind::Group(links) => Ok(links.get(name)),
             other => Err(Error::conflict(format!("is a {}, so nothing can be in it", other.noun()))),
         }
+    }
+
+    /// The group whose objects no link leads to.
+    pub(super) fn unlinked(&mut self) -> Result<NodeId> {
+        if let Some(LinkTo::Object(id)) = self.look(Tree::ROOT, UNLINKED)? {
+            return Ok(*id);
+        }
+        let id = NodeId(self.nodes.len());
+        self.nodes.push(Node::new(Kind::Group(BTreeMap::new())));
+        self.node_mut(id)?.made_in = Some((Tree::ROOT, UNLINKED.to_vec()));
+        self.links_mut(Tree::ROOT)?.insert(UNLINKED.to_vec(), LinkTo::Object(id));
+        Ok(id)
+    }
+
+    /// Whether a group is the one whose objects no link leads to.
+    pub(super) fn is_unlinked(&self, group: NodeId) -> Result<bool> {
+        Ok(matches!(&self.node(group)?.made_in, Some((_, name)) if name == UNLINKED))
+    }
+
+    /// Sets what an object's header tells of its past.
+    pub(super) fn set_notes(&mut self, id: NodeId, notes: Notes) -> Result<()> {
+        self.node_mut(id)?.notes = notes;
+        Ok(())
     }
 
     /// The group at `names` below `from`; those that are missing are made.
@@ -401,7 +440,10 @@ impl Tree {
     /// The groups of the root group, by name.
     pub(super) fn grafts(&self) -> Result<Vec<(Vec<u8>, NodeId)>> {
         match &self.node(Tree::ROOT)?.kind {
-            Kind::Group(links) => Ok(links.iter().filter_map(|(n, to)| Some((n.clone(), to.object()?))).collect()),
+            Kind::Group(links) => {
+                let links = links.iter().filter(|(name, _)| *name != UNLINKED);
+                Ok(links.filter_map(|(n, to)| Some((n.clone(), to.object()?))).collect())
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -417,7 +459,10 @@ impl Tree {
     /// The objects that a group has hard links to.
     pub(super) fn children(&self, group: NodeId) -> Result<Vec<NodeId>> {
         match &self.node(group)?.kind {
-            Kind::Group(links) => Ok(links.values().filter_map(LinkTo::object).collect()),
+            Kind::Group(links) => {
+                let links = links.iter().filter(|(name, _)| *name != UNLINKED);
+                Ok(links.filter_map(|(_, to)| to.object()).collect())
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -435,11 +480,12 @@ impl Tree {
                 }
                 LinkTo::Soft(path) => Target::Soft(path.clone()),
                 LinkTo::External { file, path } => Target::External { file: file.clone(), path: path.clone() },
+                LinkTo::User { class, data } => Target::User { class: *class, data: data.clone() },
             };
             let creation_order = node.link_order.get(name).copied();
             Ok(Link { name: Name(name.clone()), charset: charset(name), creation_order, target })
         };
-        links.iter().map(encode).collect()
+        links.iter().filter(|(name, _)| *name != UNLINKED).map(encode).collect()
     }
 }
 
@@ -462,13 +508,16 @@ impl Node {
             track_order: false,
             link_order: HashMap::new(),
             phase_change: None,
+            notes: Notes::default(),
         }
     }
 
     /// What every object has; `time` is when it was made, if it is to say.
     pub(super) fn common(&self, time: Option<u32>) -> Common<'_> {
-        let Node { attributes, links, track_order, .. } = self;
-        Common { attributes, reference_count: *links, track_order: *track_order, time }
+        let Node { attributes, links, track_order, notes, .. } = self;
+        let times = notes.times.or(time.map(|t| [t; 4]));
+        let comment = notes.comment.as_deref();
+        Common { attributes, reference_count: *links, track_order: *track_order, times, comment }
     }
 }
 

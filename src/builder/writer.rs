@@ -433,7 +433,7 @@ impl DatasetWriter {
             self.allocate(session)?;
         }
         match &mut self.storage {
-            Storage::Compact(_) => Ok(()),
+            Storage::Compact(bytes) => self.plan.own_fill.as_ref().map_or(Ok(()), |own| own.renew(session, bytes)),
             Storage::Contiguous { .. } => self.fill_rest(session),
             Storage::Chunked(chunks) => {
                 chunks.store_all_open(session, &self.plan.shape)?;
@@ -461,7 +461,11 @@ impl DatasetWriter {
         while at < end {
             let now = (end - at).min(piece as u64);
             let place = address.plus(at)?;
-            let bytes = bytes.get(..now as usize).unwrap_or_default();
+            let bytes = bytes.get_mut(..now as usize).unwrap_or_default();
+            if let Some(own) = &self.plan.own_fill {
+                runs::fill_run(bytes, fill);
+                own.renew(session, bytes)?;
+            }
             session.with(|open| open.space.write(place, bytes))?;
             at += now;
         }

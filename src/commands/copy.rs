@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// with it.
 ///
 /// What is in the other file stays; it is written anew and takes its name when it is whole. References to objects that
-/// are not copied become null.
+/// are not copied become null, without --expand-references.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   h5manager copy run.h5 /images photos.h5                a dataset under the same name
@@ -44,6 +44,9 @@ pub struct Copy {
     /// Copy what external links lead to, in their place.
     #[arg(long)]
     follow_external: bool,
+    /// Copy what references lead to, too, where it is not below OBJECT; no link leads to such copies.
+    #[arg(long)]
+    expand_references: bool,
     /// Leave attributes out.
     #[arg(long)]
     without_attributes: bool,
@@ -71,12 +74,15 @@ impl Command for Copy {
         };
         progress.start("copying", Some(file.size() + there.as_ref().map_or(0, File::size)));
         if let Some(there) = &there {
-            new.copy_from_watched(&Object::Group(there.root()?), "/", &CopyOptions::new(), &watch)?;
+            // All of it, with what no link leads to.
+            let whole = CopyOptions::new().expand_references(true);
+            new.copy_from_watched(&Object::Group(there.root()?), "/", &whole, &watch)?;
         }
         let options = CopyOptions::new()
             .shallow(self.shallow)
             .follow_soft(self.follow_soft)
             .follow_external(self.follow_external)
+            .expand_references(self.expand_references)
             .without_attributes(self.without_attributes);
         new.copy_from_watched(&object, target, &options, &watch)?;
         new.commit()?;

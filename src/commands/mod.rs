@@ -7,11 +7,13 @@ pub mod digest;
 pub mod edit;
 pub mod explain;
 mod first_paths;
+mod image_set;
 pub mod ls;
 pub mod merge;
 pub mod open;
 pub(crate) mod output;
 pub mod repack;
+mod staged_folder;
 pub mod stat;
 pub mod visualize;
 

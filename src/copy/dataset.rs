@@ -1,10 +1,11 @@
 //! Datasets of copied trees: how the new one is stored, and getting the elements there.
 
-use super::references::Translator;
+use super::references::{Places, Translator};
 use super::tree::Copier;
 use super::{Job, NewLayout, Storage, attributes};
 use crate::builder::{
-    AllocationTime, ArrayLike, DatasetBuilder, DatasetMut, ExternalPiece, FillTime, GroupMut, ObjectMut, VirtualSource,
+    AllocationTime, ArrayLike, CopiedElements, DatasetBuilder, DatasetMut, ExternalPiece, FillTime, GroupMut,
+    ObjectMut, Translate, VirtualSource,
 };
 use crate::bytes::zeroed;
 use crate::data::element::KeepHeap;
@@ -13,12 +14,14 @@ use crate::error::{Context, Error, Result};
 use crate::filters::FilterSpec;
 use crate::format::libver::LibVer;
 use crate::format::message::datatype::{Datatype, Name};
-use crate::format::message::fill_value::Allocation;
+use crate::format::message::fill_value::{Allocation, FillValue};
 use crate::format::message::layout::{Chunked, Layout};
+use crate::format::reference::Reference;
 use crate::format::virtual_map;
 use crate::group::Object;
 use crate::object::attributes::tracks_order;
 use crate::object::raw_data;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Bytes of elements read and written at a time.
@@ -29,7 +32,7 @@ const BLOCK: u64 = 8 << 20;
 const SMALL_BLOCK: u64 = 256 << 10;
 
 /// How the new dataset is stored.
-struct Plan {
+pub(super) struct Plan {
     layout: NewLayout,
     /// In place of the filters that there are.
     filters: Option<Vec<FilterSpec>>,
@@ -56,7 +59,7 @@ pub(super) fn copy(copier: &mut Copier<'_>, from: &Dataset, to: &mut GroupMut, n
     if wanted == Storage::default()
         && let Some(is) = Elsewhere::of(from).on(from.path())?
     {
-        let mut made = is.make(from, builder).on(from.path())?;
+        let mut made = is.make(copier.places, from, builder).on(from.path())?;
         return attributes::copy(copier, &object, &mut made);
     }
     // Where its elements are elsewhere and are to be here, they must be found.
@@ -69,7 +72,7 @@ pub(super) fn copy(copier: &mut Copier<'_>, from: &Dataset, to: &mut GroupMut, n
         },
     };
     let plan = Plan::new(&from, wanted, bound).on(from.path())?;
-    let mut made = plan.build(&from, builder).and_then(DatasetBuilder::create).on(from.path())?;
+    let mut made = plan.build(copier.places, &from, builder).and_then(DatasetBuilder::create).on(from.path())?;
     plan.fill(copier, &from, &mut made).on(from.path())?;
     attributes::copy(copier, &object, &mut made)
 }
@@ -106,11 +109,11 @@ impl Elsewhere {
         Ok(pieces.map(|pieces| Elsewhere::External(pieces.into_iter().map(piece).collect())))
     }
 
-    fn make(self, from: &Dataset, builder: DatasetBuilder) -> Result<ObjectMut> {
+    fn make(self, places: &Places<'_>, from: &Dataset, builder: DatasetBuilder) -> Result<ObjectMut> {
         if let Elsewhere::Null = self {
             return builder.create_null();
         }
-        let (builder, _) = filled(from, shaped(from, builder), false)?;
+        let (builder, _) = filled(places, from, shaped(from, builder), false)?;
         match self {
             Elsewhere::Virtual(sources) => builder.virtual_from(sources),
             Elsewhere::External(pieces) => builder.external(pieces),
@@ -119,25 +122,25 @@ impl Elsewhere {
     }
 }
 
-fn shaped(from: &Dataset, builder: DatasetBuilder) -> DatasetBuilder {
+pub(super) fn shaped(from: &Dataset, builder: DatasetBuilder) -> DatasetBuilder {
     let builder = builder.shape(from.shape());
     let grows = from.max_shape().iter().zip(from.shape()).any(|(max, dim)| *max != Some(*dim));
     if grows { builder.max_shape(from.max_shape()) } else { builder }
 }
 
 /// The builder with the fill value of `from`, and when that is written; and what the message says of allocation.
-fn filled(from: &Dataset, mut builder: DatasetBuilder, times: bool) -> Result<(DatasetBuilder, Allocation)> {
+fn filled(
+    places: &Places<'_>,
+    from: &Dataset,
+    mut builder: DatasetBuilder,
+    times: bool,
+) -> Result<(DatasetBuilder, Allocation)> {
     let fill = from.fill_message()?;
     let refers = from.datatype().has_references_to_file();
-    match &fill.value {
-        // In libhdf5, too, nothing but zeros fills such elements.
-        Some(value) if refers && value.iter().any(|&b| b != 0) => {
-            return Err(Error::unsupported(format!("copying fill values of {}", from.datatype())));
-        }
-        Some(bytes) if !refers => {
-            builder = builder.fill_value(FillElement { datatype: from.datatype().clone(), bytes: bytes.clone() });
-        }
-        _ => {}
+    // Zeros lead nowhere.
+    let value = fill.value.clone();
+    if let Some(bytes) = value.filter(|value| !refers || value.iter().any(|&b| b != 0)) {
+        builder = builder.fill_value(FillElement::new(places, from, bytes).in_structure("fill value")?);
     }
     if fill.undefined {
         builder = builder.fill_undefined();
@@ -145,18 +148,42 @@ fn filled(from: &Dataset, mut builder: DatasetBuilder, times: bool) -> Result<(D
     if !times {
         return Ok((builder, fill.allocation));
     }
-    let time = match fill.write_time {
+    Ok((builder.fill_time(fill_time(from, &fill)), fill.allocation))
+}
+
+/// When the fill value of `from` is written.
+pub(super) fn fill_time(from: &Dataset, fill: &FillValue) -> FillTime {
+    match fill.write_time {
         0 if !fill.undefined => FillTime::Allocation,
         1 if !from.datatype().is_variable_length() => FillTime::Never,
         _ => FillTime::IfSet,
-    };
-    Ok((builder.fill_time(time), fill.allocation))
+    }
 }
 
-/// One element as it is stored.
+/// The fill value of another dataset.
 struct FillElement {
+    from: Dataset,
     datatype: Datatype,
     bytes: Vec<u8>,
+    /// Where the objects that it refers to are in the new file.
+    places: HashMap<u64, Option<u64>>,
+}
+
+impl FillElement {
+    fn new(places: &Places<'_>, from: &Dataset, bytes: Vec<u8>) -> Result<FillElement> {
+        let datatype = from.datatype().with_references_in_new_file()?;
+        let mut element = FillElement { from: from.clone(), datatype, bytes, places: HashMap::new() };
+        let user = Object::Dataset(from.clone());
+        let translator = Translator::new(places, &user);
+        let translate = |reference: &Reference| translator.reference(reference);
+        translator.prepare(&element.elements(&translate)?)?;
+        element.places = translator.into_known();
+        Ok(element)
+    }
+
+    fn elements<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
+        self.from.element_to_copy_with(&self.bytes, references)
+    }
 }
 
 impl ArrayLike for FillElement {
@@ -168,17 +195,21 @@ impl ArrayLike for FillElement {
         self.datatype.clone()
     }
 
-    fn store(&self, _: Range<usize>, datatype: &Datatype, _: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
-        if *datatype != self.datatype {
-            return Err(Error::mismatch(format!("a fill value of {} for {datatype}", self.datatype)));
-        }
-        out.extend_from_slice(&self.bytes);
-        Ok(())
+    fn store(
+        &self,
+        range: Range<usize>,
+        datatype: &Datatype,
+        heap: &mut dyn KeepHeap,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let place = |address| self.places.get(&address).copied().flatten();
+        let translate = |reference: &Reference| Ok(reference.moved_to(reference.address().and_then(place)));
+        self.elements(&translate)?.store(range, datatype, heap, out)
     }
 }
 
 impl Plan {
-    fn new(from: &Dataset, wanted: Storage, bound: LibVer) -> Result<Plan> {
+    pub(super) fn new(from: &Dataset, wanted: Storage, bound: LibVer) -> Result<Plan> {
         let before = from.chunk_shape().map(<[u64]>::to_vec);
         let scalar = from.shape().is_empty();
         let layout = match wanted.layout {
@@ -202,13 +233,18 @@ impl Plan {
         })
     }
 
-    fn build(&self, from: &Dataset, builder: DatasetBuilder) -> Result<DatasetBuilder> {
-        let (mut builder, allocation) = filled(from, shaped(from, builder), true)?;
+    fn build(&self, places: &Places<'_>, from: &Dataset, builder: DatasetBuilder) -> Result<DatasetBuilder> {
+        let (builder, allocation) = filled(places, from, shaped(from, builder), true)?;
+        Ok(self.stored(from, builder, allocation))
+    }
+
+    /// Layout, chunks and filters.
+    pub(super) fn stored(&self, from: &Dataset, mut builder: DatasetBuilder, allocation: Allocation) -> DatasetBuilder {
         match &self.layout {
             NewLayout::Chunked(chunk) => builder = builder.chunks(chunk),
             NewLayout::Compact => builder = builder.compact(),
             // The filters of what has no chunks do nothing.
-            NewLayout::Contiguous if self.filters.is_none() => return Ok(builder),
+            NewLayout::Contiguous if self.filters.is_none() => return builder,
             NewLayout::Contiguous => {}
         }
         // Other storage is made at its usual time.
@@ -223,11 +259,11 @@ impl Plan {
         if self.plain_edges {
             builder = builder.plain_edges();
         }
-        Ok(match &self.filters {
+        match &self.filters {
             Some(filters) => filters.iter().cloned().fold(builder, DatasetBuilder::filter),
             None if self.layout == NewLayout::Compact => builder,
             None => builder.filters(from.filters()),
-        })
+        }
     }
 
     /// Copies the elements that are stored.
@@ -268,8 +304,9 @@ impl Plan {
 
     /// Copies all elements through memory. Where neither has a chunk nothing is written.
     fn copy_elements(&self, copier: &Copier<'_>, from: &Dataset, made: &mut DatasetMut) -> Result<()> {
-        let translator = Translator::new(copier.places, from.node().file.inner.number);
-        let translate = |address| translator.address(address);
+        let user = Object::Dataset(from.clone());
+        let translator = Translator::new(copier.places, &user);
+        let translate = |reference: &Reference| translator.reference(reference);
         let total = u128::from(from.len()) * u128::from(from.datatype().size());
         let stored = u128::from(from.stored_size()?);
         let refers = from.datatype().has_references_to_file();

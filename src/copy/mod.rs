@@ -6,6 +6,7 @@
 
 mod attributes;
 mod dataset;
+mod like;
 mod references;
 mod tree;
 
@@ -13,7 +14,7 @@ use crate::builder::FileMut;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::filters::FilterSpec;
-use crate::group::Object;
+use crate::group::{LinkTarget, Object};
 use std::sync::Arc;
 
 /// How objects are copied; the default copies all there is, as it is.
@@ -23,8 +24,12 @@ pub struct CopyOptions {
     follow_external: bool,
     shallow: bool,
     without_attributes: bool,
+    expand_references: bool,
     storage: Option<Arc<ChooseStorage>>,
+    relink: Option<Arc<Relink>>,
 }
+
+type Relink = dyn Fn(&LinkTarget) -> LinkTarget + Send + Sync;
 
 type ChooseStorage = dyn Fn(&Dataset) -> Result<Storage> + Send + Sync;
 
@@ -89,11 +94,31 @@ impl CopyOptions {
         self
     }
 
+    /// Copies what references and datatypes lead to, too, where no link does: such objects are in the new file, and only
+    /// those references lead to them. Without it references to what is not copied become null, and datatypes that are
+    /// committed elsewhere belong to their dataset or attribute alone. References that lead nowhere go on doing so.
+    #[must_use]
+    pub fn expand_references(mut self, expand: bool) -> Self {
+        self.expand_references = expand;
+        self
+    }
+
     /// Asks `choose` for every dataset how its copy is to be stored.
     #[must_use]
     pub fn storage(mut self, choose: impl Fn(&Dataset) -> Result<Storage> + Send + Sync + 'static) -> Self {
         self.storage = Some(Arc::new(choose));
         self
+    }
+
+    /// Asks `change` for every soft and external link that stays one where it is to lead.
+    #[must_use]
+    pub fn relink(mut self, change: impl Fn(&LinkTarget) -> LinkTarget + Send + Sync + 'static) -> Self {
+        self.relink = Some(Arc::new(change));
+        self
+    }
+
+    fn target_of(&self, target: &LinkTarget) -> LinkTarget {
+        self.relink.as_ref().map_or_else(|| target.clone(), |change| change(target))
     }
 
     fn storage_of(&self, dataset: &Dataset) -> Result<Storage> {

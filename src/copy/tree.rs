@@ -3,9 +3,12 @@
 use super::references::Places;
 use super::{CopyOptions, Job, attributes, dataset};
 use crate::builder::{GroupMut, ObjectMut};
-use crate::bytes::Address;
+use crate::bytes::{self, Address};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::format::libver::LibVer;
 use crate::format::message::datatype::Name;
+use crate::format::message::kind;
+use crate::format::message::small::GroupInfo;
 use crate::group::{Group, Link, LinkTarget, NamedDatatype, Object};
 use std::collections::HashMap;
 
@@ -126,6 +129,18 @@ impl Copier<'_> {
                 }
             }
         };
+        self.below(first)?;
+        while let Some((object, path)) = self.places.next_unlinked() {
+            let (mut parent, name) = self.places.base(&path)?;
+            let name = Name(name.to_vec());
+            let first = self.object(&object, &mut parent, &name, path)?;
+            self.below(first)?;
+        }
+        Ok(())
+    }
+
+    /// Copies everything below a group.
+    fn below(&mut self, first: Option<Level>) -> Result<()> {
         let mut stack: Vec<Level> = first.into_iter().collect();
         while let Some(level) = stack.last_mut() {
             let Some(link) = level.links.next() else {
@@ -149,12 +164,12 @@ impl Copier<'_> {
         if let LinkTarget::Hard(address) = link.target()
             && let Some(known) = self.copied.get(&(level.from.node.file.inner.number, *address))
         {
-            return again(&mut level.to, link.name(), &self.root, &path, known).map(|()| None);
+            return again(&mut level.to, link.name(), self.places, &path, known).map(|()| None);
         }
         match step(&level.from, link, self.job.options)? {
             Step::Object(object) => self.object(&object, &mut level.to, link.name(), path),
             Step::Keep => {
-                keep(&mut level.to, link).on(&crate::group::join(level.from.path(), link.name()))?;
+                keep(&mut level.to, link, self.job.options).on(&crate::group::join(level.from.path(), link.name()))?;
                 Ok(None)
             }
         }
@@ -162,7 +177,7 @@ impl Copier<'_> {
 
     fn object(&mut self, object: &Object, to: &mut GroupMut, name: &Name, path: Vec<u8>) -> Result<Option<Level>> {
         if let Some(known) = self.copied.get(&source(object)) {
-            return again(to, name, &self.root, &path, known).map(|()| None);
+            return again(to, name, self.places, &path, known).map(|()| None);
         }
         self.copied.insert(source(object), path.clone());
         match object {
@@ -184,6 +199,12 @@ impl Copier<'_> {
         {
             return Err(e);
         }
+        // Files of the oldest bound have groups that know no such thing.
+        if let Some([most, fewest]) = phase_change(from)?
+            && to.libver()? > LibVer::Earliest
+        {
+            to.link_phase_change(most, fewest)?;
+        }
         attributes::copy(self, &Object::Group(from.clone()), &mut to)?;
         Ok(Some(Level { from: from.clone(), to, path: path.to_vec(), links: links(from)? }))
     }
@@ -191,7 +212,8 @@ impl Copier<'_> {
     fn datatype(&mut self, from: &NamedDatatype, path: &[u8]) -> Result<ObjectMut> {
         let object = Object::Datatype(from.clone());
         let datatype = from.datatype().with_references_in_new_file()?;
-        let mut made = self.root.commit_datatype(path, datatype)?;
+        let (mut base, name) = self.places.base(path)?;
+        let mut made = base.commit_datatype(name, datatype)?;
         self.copied.insert(source(&object), path.to_vec());
         self.types.insert(source(&object), made.clone());
         attributes::copy(self, &object, &mut made)?;
@@ -206,28 +228,39 @@ impl Copier<'_> {
         if let Some(known) = self.types.get(&at) {
             return Ok(Some(known.clone()));
         }
-        let Some(path) = self.places.get(at)? else { return Ok(None) };
+        let Some(path) = self.places.get(user, address)? else { return Ok(None) };
         let node = user.node();
         let object = Object::load_as_stored(&node.file, &node.reader, Address(address), node.path.clone())?;
         match &object {
-            Object::Datatype(from) => self.datatype(from, path).map(Some),
+            Object::Datatype(from) => self.datatype(from, &path).map(Some),
             _ => Err(Error::damaged("a datatype that is committed as something else").at(address)),
         }
     }
 }
 
 /// Makes a further hard link to what is at the path `known`; nothing if it is the one that was made with it.
-fn again(to: &mut GroupMut, name: &Name, root: &GroupMut, path: &[u8], known: &[u8]) -> Result<()> {
-    if path == known { Ok(()) } else { to.link_hard_to(&name.0, root, known) }
+fn again(to: &mut GroupMut, name: &Name, places: &Places<'_>, path: &[u8], known: &[u8]) -> Result<()> {
+    if path == known {
+        return Ok(());
+    }
+    let (base, known) = places.base(known)?;
+    to.link_hard_to(&name.0, &base, known)
+}
+
+/// Where the links of a group move out of its header and back, if it says so and that makes sense.
+fn phase_change(group: &Group) -> Result<Option<[u16; 2]>> {
+    let Some(body) = group.node.header.find(kind::GROUP_INFO) else { return Ok(None) };
+    let (info, _) = bytes::decode::<GroupInfo>(body.bytes, (), "group info").on(group.path())?;
+    Ok(info.phase_change.filter(|[most, fewest]| most >= fewest))
 }
 
 /// Makes the link that there is.
-fn keep(to: &mut GroupMut, link: &Link) -> Result<()> {
+fn keep(to: &mut GroupMut, link: &Link, options: &CopyOptions) -> Result<()> {
     let name = &link.name().0;
-    match link.target() {
+    match &options.target_of(link.target()) {
         LinkTarget::Soft(target) => to.link_soft(name, &target.0),
         LinkTarget::External { file, path } => to.link_external(name, &file.0, &path.0),
-        LinkTarget::User { class } => Err(Error::unsupported(format!("copying a user-defined link of class {class}"))),
+        LinkTarget::User { class, data } => to.link_user(name, *class, data),
         LinkTarget::Hard(_) => Ok(()),
     }
 }

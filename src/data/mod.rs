@@ -12,6 +12,7 @@ pub(crate) mod selection;
 pub(crate) mod soft_float;
 pub(crate) mod transfer;
 pub(crate) mod value;
+mod widened;
 pub(crate) mod wrapped;
 
 pub use element::Element;

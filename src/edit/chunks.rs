@@ -138,6 +138,7 @@ impl Chunks {
             self.decode(&stored, record.mask, self.is_plain(grid, position), &mut chunk)?;
         } else {
             fill_run(&mut chunk, &self.fill);
+            source.renew(&self.fill, &mut chunk)?;
         }
         Ok(chunk)
     }
@@ -218,6 +219,7 @@ impl Chunks {
                 };
                 if shrinks {
                     self.clear_outside(&position, &mut chunk)?;
+                    source.renew(&self.fill, &mut chunk)?;
                 }
                 self.open.insert(position, chunk);
                 if self.open.len() * self.bytes >= MOST_KEPT {

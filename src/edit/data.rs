@@ -13,7 +13,7 @@ use crate::format::libver::LibVer;
 use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::Datatype;
 use crate::format::message::kind;
-use crate::format::message::layout::Layout;
+use crate::format::message::layout::{ChunkIndex, Layout};
 use crate::format::superblock::NodeRanks;
 use crate::index::space::{METADATA, Space};
 use crate::io::{Patch, Reader, Source};
@@ -26,6 +26,9 @@ const W: Widths = Widths::EIGHT;
 
 /// More bytes than these are not patched where they are.
 const MOST_PATCHED: usize = 1 << 20;
+
+/// More bytes than these are not filled in memory.
+const MOST_FILLED: u64 = 64 << 20;
 
 /// Bytes of a dataset in one piece that are copied at a time.
 const COPIED: u64 = 4 << 20;
@@ -64,11 +67,23 @@ impl Data {
             Layout::Contiguous { address, .. } => Form::Contiguous { address: *address, changes: BTreeMap::new() },
             Layout::Chunked(layout) => {
                 chunks::check_rank(layout, ranks)?;
+                let own_fill = datatype.has_references_to_file() && !raw.fill().is_empty();
+                if own_fill && layout.index == ChunkIndex::Implicit {
+                    return Err(Error::unsupported(
+                        "filling chunks without an index with elements that have data elsewhere",
+                    ));
+                }
                 Form::Chunked(Box::new(Chunks::load(&raw, reader, layout)?))
             }
             Layout::Virtual(_) => return Err(Error::unsupported("writing elements of a virtual dataset")),
         };
         Ok(Data { datatype, dataspace, raw, form })
+    }
+
+    /// The fill value, if it has data elsewhere, which no two elements may share.
+    pub(super) fn own_fill(&self) -> Option<&[u8]> {
+        let fill = self.raw.fill();
+        (self.datatype.has_references_to_file() && !fill.is_empty()).then_some(fill)
     }
 
     pub(super) fn shape(&self) -> &[u64] {
@@ -77,6 +92,7 @@ impl Data {
 
     /// Writes elements as they are stored to the places that a selection names. `source` has the old elements.
     pub(super) fn write(&mut self, selection: &Selection, bytes: &[u8], source: &Stored<'_>) -> Result<()> {
+        self.fill_all(source)?;
         let Data { raw, form, .. } = self;
         raw.for_each_run(selection, |at, from, length| {
             let part = bytes.get(from as usize..(from + length) as usize);
@@ -94,6 +110,23 @@ impl Data {
                 Form::Chunked(chunks) => chunks.write(at, part, source),
             }
         })
+    }
+
+    /// Makes all elements of one piece that nobody has written yet, where each needs data of its own.
+    fn fill_all(&mut self, source: &Stored<'_>) -> Result<()> {
+        let total = self.dataspace.len().saturating_mul(self.datatype.size());
+        let Data { raw, form: Form::Contiguous { address: None, changes }, .. } = self else { return Ok(()) };
+        if source.fresh.is_none() || raw.fill().is_empty() || !changes.is_empty() {
+            return Ok(());
+        }
+        if total > MOST_FILLED {
+            return Err(Error::unsupported(format!("filling {total} bytes of elements with data elsewhere")));
+        }
+        let mut bytes = zeroed(total)?;
+        fill_run(&mut bytes, raw.fill());
+        source.renew(raw.fill(), &mut bytes)?;
+        changes.insert(0, bytes);
+        Ok(())
     }
 
     /// Gives the dataset another shape; what is new holds the fill value, what is cut off is gone.
@@ -164,11 +197,26 @@ pub(super) struct Stored<'a> {
     pub(super) base: u64,
     /// Writes what still waits to be written.
     pub(super) flush: &'a dyn Fn() -> Result<()>,
+    /// Makes an element like the fill value, with data of its own, where those are elsewhere.
+    pub(super) fresh: Option<&'a dyn Fn() -> Result<Vec<u8>>>,
 }
 
 impl Stored<'_> {
     pub(super) fn read(&self, at: Address, buffer: &mut [u8]) -> Result<()> {
         self.source.read_at(self.base + at.get(), buffer)
+    }
+
+    /// Gives elements that were filled with `fill` data of their own: libhdf5 frees those of an element that is
+    /// overwritten.
+    pub(super) fn renew(&self, fill: &[u8], elements: &mut [u8]) -> Result<()> {
+        let Some(fresh) = self.fresh else { return Ok(()) };
+        for element in elements.chunks_exact_mut(fill.len().max(1)).filter(|e| **e == *fill) {
+            let new = fresh()?;
+            if new.len() == element.len() {
+                element.copy_from_slice(&new);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -90,11 +90,11 @@ impl Links {
         }
         let mut link = Link { name: shown(), charset: crate::builder::charset(name), creation_order: None, target };
         match (&self.form, &link.target) {
-            (_, Target::User { class }) => {
-                return Err(Error::unsupported(format!("writing links of class {class}")));
-            }
             (Form::Symbols(_), Target::External { .. }) => {
                 return Err(Error::unsupported("an external link in an old-style group"));
+            }
+            (Form::Symbols(_), Target::User { class, .. }) => {
+                return Err(Error::unsupported(format!("a link of class {class} in an old-style group")));
             }
             (Form::Symbols(_), _) => {}
             (Form::Messages { info }, _) => {

@@ -11,6 +11,7 @@ mod dense;
 mod header;
 mod limits;
 mod links;
+mod own_fill;
 mod references;
 mod superblock;
 mod symbols;

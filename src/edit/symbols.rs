@@ -162,6 +162,6 @@ fn add(names: &mut Vec<u8>, link: &Link) -> Result<SymbolTableEntry> {
             Ok(SymbolTableEntry::soft(name, target))
         }
         Target::External { .. } => Err(Error::unsupported("an external link in an old-style group")),
-        Target::User { class } => Err(Error::unsupported(format!("a link of class {class} in an old-style group"))),
+        Target::User { class, .. } => Err(Error::unsupported(format!("a link of class {class} in an old-style group"))),
     }
 }

@@ -6,6 +6,7 @@ use super::data::{Data, Stored};
 use super::header::Header;
 use super::limits::{self, FileSpace};
 use super::links::Links;
+use super::own_fill::OwnFill;
 use super::superblock;
 use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
 use crate::bytes::{Address, Limits, Widths};
@@ -37,7 +38,7 @@ pub(super) struct Work {
 }
 
 /// The longest name: with its address and flags it fits an object header message.
-const MOST_NAME: usize = 65_000;
+const MOST_NAME: usize = 1 << 20;
 
 /// An object that changes.
 struct Edited {
@@ -135,7 +136,7 @@ impl Work {
                 Target::External { file, .. } => {
                     return Err(Error::unsupported(format!("editing {file} through an external link; edit it itself")));
                 }
-                Target::User { class } => {
+                Target::User { class, .. } => {
                     return Err(Error::unsupported(format!("a user-defined link of class {class}")));
                 }
             }
@@ -349,12 +350,16 @@ impl Work {
         let (ranks, since) = (self.file.inner.superblock.ranks, self.superblock.end());
         let (session, base) = (self.session.clone(), self.superblock.position);
         let flush = || session.with(|open| open.space.flush());
-        let source = Stored { source: &**reader.source(), base, flush: &flush };
+        let file = self.file.clone();
         let edited = self.edited(address, &reader)?;
         if edited.data.is_none() {
             edited.data = Some(Box::new(Data::load(&reader, address, ranks)?));
         }
         let data = edited.data.as_mut().ok_or_else(|| Error::not_found("a dataset that was just read"))?;
+        let fill = data.own_fill().map(|fill| OwnFill::new(&file, &reader, address, fill)).transpose()?;
+        let fresh = || fill.as_ref().map_or_else(|| Ok(Vec::new()), |fill| session.with(|open| fill.store(open)));
+        let fresh: Option<&dyn Fn() -> Result<Vec<u8>>> = if fill.is_some() { Some(&fresh) } else { None };
+        let source = Stored { source: &**reader.source(), base, flush: &flush, fresh };
         let done = work(data, &session, &source)?;
         session.with(|open| data.settle(&mut open.space, since))?;
         Ok(done)
@@ -477,7 +482,8 @@ impl Work {
             if let Some(data) = data {
                 // What waits to be written may be read again.
                 open.space.flush()?;
-                let source = Stored { source: &**reader.source(), base: self.superblock.position, flush: &|| Ok(()) };
+                let (source, base) = (&**reader.source(), self.superblock.position);
+                let source = Stored { source, base, flush: &|| Ok(()), fresh: None };
                 patches.extend(data.store(header, &mut open.space, &source)?.into_iter().map(|p| (turn, p)));
             }
             let mut replaced = Vec::new();

@@ -13,6 +13,10 @@ import numpy as np
 ROWS, COLUMNS, FILL = 20, 30, 77
 
 
+# Of strings with a fill value, of which nothing is written.
+TEXTS = {"contiguous": {}, "chunked": {"chunks": (4,)}, "gzip": {"chunks": (4,), "compression": 1, "maxshape": (None,)}}
+
+
 def dataset(f, name, **options):
     early = options.pop("early", False)
     compact = options.pop("compact", False)
@@ -61,6 +65,8 @@ def make(folder):
             dataset(f, "d/both", chunks=chunks, maxshape=both)
             dataset(f, "d/both_gzip", chunks=chunks, maxshape=both, compression="gzip", shuffle=True)
             text = h5py.string_dtype()
+            for name, options in TEXTS.items():
+                f.create_dataset(f"texts/{name}", shape=(7,), dtype=text, fillvalue=b"fill", **options)
             f.create_dataset("names", data=["one", "two", "three"], dtype=text, chunks=(2,), maxshape=(None,))
 
 
@@ -86,6 +92,8 @@ def check(folder):
             made = f["made/inside/data"]
             assert made[...].tolist() == [[1, 2], [3, 4]] and made.attrs["unit"] == "m"
             assert f["d2/there"] == f["d/grows"]
+            for name, d in f["texts"].items():
+                assert d[:4].tolist() == [b"fill", b"1", b"fill", b"fill"], (path, name, d[:4])
             assert [s.decode() for s in f["names"]] == ["one", "a longer text", "three", "four", "five"], path
         with h5py.File(path, "r+") as f:
             for name, d in f["d"].items():
@@ -94,6 +102,11 @@ def check(folder):
                     d.resize((d.shape[0] + 40, COLUMNS))
                     d[-1] = 3
             f["made/inside"].create_group("more")
+            # Frees the data of elements that hold the fill value: no other may lose them.
+            for d in f["texts"].values():
+                for i in 0, 3, 5:
+                    d[i] = "another"
+                d[5] = "fill"
             f["names"].resize((9,))
             f["names"][8] = "nine"
         with h5py.File(path, "r") as f:
@@ -102,6 +115,9 @@ def check(folder):
                 want[1, 1] = 5
                 assert (d[: len(want)] == want).all(), (path, name)
                 assert d.shape == want.shape or (d[-1] == 3).all() and (d[len(want) : -1] == FILL).all()
+            for name, d in f["texts"].items():
+                want = [b"another", b"1", b"fill", b"another", b"fill", b"fill", b"fill"]
+                assert d[:7].tolist() == want, (path, name, d[:7])
             assert f["names"][8] == b"nine" and f["names"][3] == b"four"
         # The old program cannot read all that the new library writes.
         if path.stem != "latest":

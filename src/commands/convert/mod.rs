@@ -1,4 +1,4 @@
-//! `convert`: a folder of images → one .h5 file.
+//! `convert`: a folder of images → one .h5 file, and [`back`]. [`direction`] decides which.
 //!
 //! [`folder`] runs it in two passes: [`survey`] reads the headers, so that [`plan`] can fix size, colours and
 //! depth of the set before it is begun; [`pipeline`] decodes on all threads and hands rows in order to [`write`],
@@ -6,7 +6,9 @@
 //! [`table`] name and number them, [`parts`] divides them, [`picture`] knows images, [`report`] says what came of it.
 
 mod append;
+mod back;
 mod compress;
+mod direction;
 mod folder;
 mod gate;
 mod journal;
@@ -24,6 +26,7 @@ mod survey;
 mod table;
 mod write;
 
+pub use back::{Back, Metadata};
 pub use options::{
     Background, ByteCount, ClassOrder, Color, Compress, Dim, Frames, Keys, Labels, OnError, PixelCount, SampleDepth,
     Shard, Split, Store,
@@ -31,29 +34,34 @@ pub use options::{
 pub use picture::{Fit, Layout, Resampling};
 pub use snippet::Snippet;
 
-use super::{Command, Outcome, Progress, output};
+use super::{Command, Outcome, Progress, open::Opening, output};
 use crate::error::{Error, ErrorKind, Result};
 use clap::builder::ArgPredicate;
+use direction::Direction;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Convert a folder of images to one .h5 file
+/// Convert a folder of images to one .h5 file, or an .h5 file to a folder of images
 ///
 /// Images are found in all sub-folders, by their content and not by their names, and stored in the order of their
 /// paths: /images (N, height, width, channels), /labels (N) with the names of the classes as attribute class_names,
 /// and /filenames (N). They are turned upright (EXIF), and transparent ones are put on the background. What cannot be
 /// read is skipped and listed.
+///
+/// The way back: of an .h5 file, whoever made it, the images become class/name: files as they are, pixels as PNG or
+/// TIFF of the same depth, and metadata.csv with their labels.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Convert {
-    /// Folder of images; each of its sub-folders is a class
-    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    /// Folder of images, each of its sub-folders a class; or an .h5 file
+    #[arg(value_name = "DIR|FILE.h5", value_hint = clap::ValueHint::AnyPath)]
     #[arg(required = false, required_unless_present = "snippet")]
     #[arg(default_value_if("snippet", ArgPredicate::IsPresent, "."))]
     pub input: PathBuf,
 
-    /// File to write; .h5 is appended unless the name ends in .h5 or .hdf5, and folders are made as needed
-    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    /// File to write; .h5 is appended unless the name ends in .h5 or .hdf5, and folders are made as needed. Of an .h5
+    /// file: the folder to write
+    #[arg(short, long, value_name = "FILE|DIR", value_hint = clap::ValueHint::AnyPath)]
     #[arg(required = false, required_unless_present = "snippet")]
     #[arg(default_value_if("snippet", ArgPredicate::IsPresent, "set.h5"))]
     pub output: PathBuf,
@@ -165,6 +173,14 @@ pub struct Convert {
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
+
+    /// What of an .h5 file becomes files
+    #[command(flatten)]
+    pub back: Back,
+
+    /// How .h5 files are opened
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 const EXAMPLES: &str = "\
@@ -188,17 +204,23 @@ Examples:
   h5manager convert photos --output set.h5 --append
       what has come into the folder since
   h5manager convert --snippet torch --output set.h5
-      how to read it";
+      how to read it
+  h5manager convert photos.h5 --output folder --class hot_dog --rows 0:100
+      the way back: those of the first 100 images that are hot dogs, as files";
 
 impl Command for Convert {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
-        let mut output = output::h5_path(&self.output)?;
-        if let Some(shard) = self.shard {
-            output = shard.output(&output);
-        }
         let options = self.with_keys();
         if let Some(snippet) = self.snippet {
             return options.print_snippet(snippet, out);
+        }
+        match Direction::of(self) {
+            Direction::Back { input, inside } => return back::run(self, &input, inside.as_deref(), out, progress),
+            Direction::Images => {}
+        }
+        let mut output = output::h5_path(&self.output)?;
+        if let Some(shard) = self.shard {
+            output = shard.output(&output);
         }
         options.check(&output)?;
         let summary = folder::convert(&options, &output, progress)?;

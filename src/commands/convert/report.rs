@@ -166,7 +166,7 @@ impl Written {
 }
 
 /// The first skipped files with their reasons, a line each.
-fn print_skipped(skipped: &[Skipped], out: &mut dyn Write) -> std::io::Result<()> {
+pub(super) fn print_skipped(skipped: &[Skipped], out: &mut dyn Write) -> std::io::Result<()> {
     for Skipped { file, reason } in skipped.iter().take(SHOWN) {
         writeln!(out, "  {}: {}", printable(file), printable(reason))?;
     }

@@ -176,7 +176,7 @@ pub(super) fn json_record(path: &Name, what: &Visited, detail: Detail, attribute
             set("file", file.to_text().into());
             set("target", path.to_text().into());
         }
-        Visited::Link(LinkTarget::User { class }) => {
+        Visited::Link(LinkTarget::User { class, .. }) => {
             set("kind", "user".into());
             set("class", (*class).into());
         }

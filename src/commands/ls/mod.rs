@@ -180,7 +180,7 @@ impl<'a> Listing<'a> {
             Visited::Again(first) => Ok(writeln!(self.out, "  = {first}")?),
             Visited::Link(LinkTarget::Soft(target)) => Ok(writeln!(self.out, " -> {target}")?),
             Visited::Link(LinkTarget::External { file, path }) => Ok(writeln!(self.out, " -> {file}::{path}")?),
-            Visited::Link(LinkTarget::User { class }) => {
+            Visited::Link(LinkTarget::User { class, .. }) => {
                 Ok(writeln!(self.out, "  user-defined link of class {class}")?)
             }
             Visited::Link(LinkTarget::Hard(address)) => Ok(writeln!(self.out, " -> {address:#x}")?),

@@ -129,11 +129,11 @@ fn quotas(counts: &BTreeMap<Class, u64>, places: u64) -> BTreeMap<Class, u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::discover::find;
     use super::super::sheet::tests::order;
     use super::super::source::memory::{Memory, photos};
     use super::*;
     use crate::commands::Silent;
+    use crate::commands::image_set::find::find;
 
     fn chosen(file: &Memory, order: &Order) -> Vec<u64> {
         choose(file, &find(file).unwrap()[0], order, &Silent).unwrap().rows

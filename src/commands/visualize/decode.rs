@@ -1,8 +1,8 @@
 //! A whole image file, as `convert --store bytes` keeps it in a row, as pixels: upright, eight bit RGB or RGBA.
 
 use super::picture::Raw;
-use super::recognise::Order;
 use super::source::Values;
+use crate::commands::image_set::recognise::Order;
 use crate::error::{Error, Result};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
@@ -17,13 +17,6 @@ const LONGEST_SIDE: usize = 1 << 15;
 const MOST_BYTES: u64 = 192 << 20;
 
 const JPEG: &[u8] = b"\xff\xd8\xff";
-const SIGNATURES: [&[u8]; 6] = [JPEG, b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"qoif"];
-
-/// Whether the bytes begin as those of an image file do.
-pub(super) fn is_image_file(bytes: &[u8]) -> bool {
-    let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    is_webp || SIGNATURES.iter().any(|s| bytes.starts_with(s)) || (bytes.starts_with(b"BM") && bytes.len() > 54)
-}
 
 /// The picture in an image file.
 pub(super) fn decode(bytes: &[u8]) -> Result<Raw> {
@@ -87,7 +80,6 @@ mod tests {
     #[test]
     fn a_png_is_recognised_and_decoded() {
         let file = png(&RgbImage::from_pixel(3, 2, image::Rgb([1, 2, 3])).into());
-        assert!(is_image_file(&file));
         let raw = decode(&file).unwrap();
         assert_eq!((raw.width(), raw.height()), (3, 2));
         assert_eq!(raw.into_picture(super::super::picture::Range::EMPTY).pixel(2, 1), Some([1, 2, 3]));
@@ -95,7 +87,6 @@ mod tests {
 
     #[test]
     fn text_and_torn_files_are_errors_not_pictures() {
-        assert!(!is_image_file(b"hello"));
         assert!(decode(b"hello").is_err());
         assert!(decode(b"\xff\xd8\xff\xe0 no more").is_err());
         assert!(decode(b"").is_err());

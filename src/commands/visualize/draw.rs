@@ -304,10 +304,10 @@ fn draw_error(canvas: &mut Canvas, place: Area, error: &str) {
 #[cfg(test)]
 mod tests {
     use super::super::cells::Depth;
-    use super::super::discover::find;
     use super::super::source::memory::{Memory, photos};
     use super::super::viewer::{Look, Reaction};
     use super::*;
+    use crate::commands::image_set::find::find;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     const LOOK: Look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };

@@ -1,54 +1,18 @@
-//! A set of pictures in a file, by row: its caption (index, class, name) and its pixels, read when asked for.
+//! An image set for the eyes: captions (index, class, name) and pixels of its rows, read when asked for.
 
 use super::decode;
 use super::picture::{Picture, Range as ValueRange, Raw};
-use super::recognise::{Labels, Order, Pictures};
 use super::source::{Source, Values};
 use super::text::{self, printable};
+use crate::commands::image_set::recognise::{Order, Pictures};
+pub(super) use crate::commands::image_set::{BLOCK, Census, Class, ImageSet, Kind};
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The most bytes of one picture in memory.
 const LARGEST_PICTURE: u64 = 128 << 20;
 /// Pictures are read together up to this many bytes.
 const AT_ONCE: u64 = 64 << 20;
-/// More classes than this are measurements, not classes.
-pub(super) const MOST_CLASSES: usize = 10_000;
-/// The rows of larger sets are not counted by class.
-const MOST_COUNTED: u64 = 50_000_000;
-/// Labels are read this many at a time.
-pub(super) const BLOCK: u64 = 1 << 16;
-
-/// Pictures, one for each row.
-#[derive(Clone, Debug)]
-pub(super) struct ImageSet {
-    pub(super) kind: Kind,
-    pub(super) rows: u64,
-    pub(super) labels: Option<Labels>,
-    pub(super) class_names: Vec<String>,
-    /// Where the names of the rows are.
-    pub(super) names: Option<String>,
-    /// Colours of pictures that are indexes.
-    pub(super) palette: Vec<[u8; 3]>,
-}
-
-/// How the pictures of a set lie in the file.
-#[derive(Clone, Debug)]
-pub(super) enum Kind {
-    /// One dataset, a picture in each row.
-    Stack(Pictures),
-    /// Many datasets, each a picture.
-    Gallery(Vec<Pictures>),
-}
-
-/// The class of a row.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Class {
-    Number(i64),
-    Text(String),
-}
-
 /// What is written under a picture; everything printable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Caption {
@@ -66,39 +30,7 @@ struct Small {
     size: (u32, u32),
 }
 
-/// How many pictures each class has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Census {
-    pub(super) counts: BTreeMap<Class, u64>,
-    /// There were too many different labels to be classes.
-    pub(super) overflowed: bool,
-}
-
-impl Census {
-    pub(super) fn add(&mut self, classes: impl IntoIterator<Item = Class>) {
-        for class in classes {
-            if self.counts.len() >= MOST_CLASSES && !self.counts.contains_key(&class) {
-                self.overflowed = true;
-                return;
-            }
-            *self.counts.entry(class).or_default() += 1;
-        }
-    }
-}
-
 impl ImageSet {
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// The path of the dataset, or of the first of many.
-    pub(super) fn path(&self) -> &str {
-        match &self.kind {
-            Kind::Stack(pictures) => &pictures.path,
-            Kind::Gallery(pictures) => pictures.first().map_or("/", |p| &p.path),
-        }
-    }
-
     /// What is in it, in a few words: `/images · 998 images · 64×64 RGB`.
     pub(super) fn description(&self) -> String {
         let count = if self.rows == 1 { "1 image".to_owned() } else { format!("{} images", text::grouped(self.rows)) };
@@ -126,78 +58,6 @@ impl ImageSet {
     /// Width over height of the pictures, of photographs where they differ.
     pub(super) fn aspect(&self) -> f32 {
         self.size().map_or(4.0 / 3.0, |(width, height)| width as f32 / height as f32)
-    }
-
-    /// Whether each row has a name, and so whether searching makes sense.
-    pub(super) fn has_names(&self) -> bool {
-        self.names.is_some() || matches!(self.kind, Kind::Gallery(_))
-    }
-
-    pub(super) fn has_classes(&self) -> bool {
-        self.labels.is_some()
-    }
-
-    /// Whether the classes of all rows can be looked at.
-    pub(super) fn is_countable(&self) -> bool {
-        self.has_classes() && self.rows <= MOST_COUNTED
-    }
-
-    /// How many classes the file names; 0 if it names none.
-    pub(super) fn named_classes(&self) -> usize {
-        self.class_names.len()
-    }
-
-    /// The name of a class as it is shown.
-    pub(super) fn class_name(&self, class: &Class) -> String {
-        let named = |n: &i64| usize::try_from(*n).ok().and_then(|n| self.class_names.get(n));
-        match class {
-            Class::Number(n) => named(n).map_or_else(|| format!("class {n}"), |name| printable(name).into_owned()),
-            Class::Text(name) => printable(name).into_owned(),
-        }
-    }
-
-    /// The classes that the file names, or else those that occur.
-    pub(super) fn known_classes(&self, source: &dyn Source) -> Result<Vec<Class>> {
-        if !self.class_names.is_empty() && !matches!(self.labels, Some(Labels::Texts(_))) {
-            return Ok((0i64..).take(self.class_names.len()).map(Class::Number).collect());
-        }
-        let mut census = Census::default();
-        let mut at = 0;
-        while self.is_countable() && at < self.rows && !census.overflowed {
-            let end = self.rows.min(at + BLOCK);
-            census.add(self.classes(source, at..end)?);
-            at = end;
-        }
-        Ok(census.counts.into_keys().collect())
-    }
-
-    /// The classes of consecutive rows.
-    pub(super) fn classes(&self, source: &dyn Source, rows: Range<u64>) -> Result<Vec<Class>> {
-        match &self.labels {
-            None => Ok(Vec::new()),
-            Some(Labels::Numbers(path)) => Ok(source.integers(path, rows)?.into_iter().map(Class::Number).collect()),
-            Some(Labels::Texts(path)) => Ok(source.texts(path, rows)?.into_iter().map(Class::Text).collect()),
-            Some(Labels::OneHot { path, classes }) => {
-                let width = usize::try_from(*classes).unwrap_or(usize::MAX);
-                let hottest = match source.values(path, Some(rows))? {
-                    Values::Bytes(v) => v.chunks(width).map(largest).collect::<Vec<_>>(),
-                    Values::Floats(v) => v.chunks(width).map(largest).collect(),
-                };
-                Ok(hottest.into_iter().map(Class::Number).collect())
-            }
-        }
-    }
-
-    /// The names of consecutive rows as they are in the file; empty if they have none.
-    pub(super) fn names(&self, source: &dyn Source, rows: Range<u64>) -> Result<Vec<String>> {
-        match (&self.names, &self.kind) {
-            (Some(path), _) => source.texts(path, rows),
-            (None, Kind::Gallery(pictures)) => {
-                let of = |row| usize::try_from(row).ok().and_then(|row: usize| pictures.get(row));
-                Ok(rows.map(|row| of(row).map_or_else(String::new, |p| p.path.clone())).collect())
-            }
-            (None, Kind::Stack(_)) => Ok(Vec::new()),
-        }
     }
 
     /// What is written under the pictures of `rows`; labels or names that cannot be read are left out.
@@ -252,6 +112,9 @@ impl ImageSet {
     fn single(&self, source: &dyn Source, pictures: &[Pictures], row: u64) -> Result<Raw> {
         let place = usize::try_from(row).ok().and_then(|row| pictures.get(row));
         let pictures = place.ok_or_else(|| Error::not_found(format!("there is no picture {row}")))?;
+        if pictures.order == Order::Encoded {
+            return encoded(source, &pictures.path, 0);
+        }
         self.raw(pictures, read(source, pictures, None)?)
     }
 
@@ -367,16 +230,12 @@ fn part(values: &Values, nth: u64, each: u64) -> Values {
     }
 }
 
-fn largest<T: PartialOrd>(row: &[T]) -> i64 {
-    let better = |best: usize, i: usize| if row.get(i) > row.get(best) { i } else { best };
-    (0..row.len()).fold(0, better).try_into().unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::discover::find;
     use super::super::source::memory::{Memory, photos};
     use super::*;
+    use crate::commands::image_set::MOST_CLASSES;
+    use crate::commands::image_set::find::find;
 
     fn whole(width: u32, height: u32) -> (u32, u32) {
         (width, height)

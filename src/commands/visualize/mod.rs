@@ -1,15 +1,14 @@
 //! `visualize`: a file for the eyes. On a terminal the tree of the file and its pictures, with `--export` a
 //! contact sheet, into a pipe the tree as text.
 //!
-//! From the file to the screen: [`hdf5`] answers the questions of [`source`]; [`recognise`] finds pictures,
-//! labels and names; [`image_set`] reads rows; [`picture`] and [`decode`] make RGB of them. [`viewer`] turns
+//! From the file to the screen: `commands::image_set` finds pictures, labels and names, [`hdf5`] the lines of the
+//! tree; [`image_set`] reads rows; [`picture`] and [`decode`] make RGB of them. [`viewer`] turns
 //! keys into states, [`draw`] states into screens of [`cells`], [`frame`] screens into bytes, [`terminal`]
 //! holds the terminal. [`sheet`] draws the contact sheet with [`paint`].
 
 mod cells;
 mod choice;
 mod decode;
-mod discover;
 mod draw;
 mod frame;
 mod grid;
@@ -20,7 +19,6 @@ mod overlay;
 mod paint;
 mod palette;
 mod picture;
-mod recognise;
 mod sheet;
 mod source;
 mod terminal;
@@ -32,16 +30,16 @@ mod work;
 pub(crate) use terminal::{has_terminal, restore_terminal};
 pub(crate) use text::printable;
 
+use super::image_set::{find::find, hdf5::Hdf5};
 use super::ls::{self, split_path};
 use super::{Command, Outcome, Progress, open::Opening, output};
 use crate::error::{Error, Result};
 use crate::io::{StagedFile, Store};
 use cells::Depth;
-use hdf5::Hdf5;
 use image::ImageEncoder;
 use image_set::{Class, ImageSet};
 use picture::Picture;
-use source::Source;
+use source::{Browse, Source};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -140,11 +138,12 @@ impl Command for Visualize {
             check_output(sheet, self.overwrite)?;
         }
         let (path, inside) = split_path(&self.file);
-        let file = self.opening.open(&path)?;
         match &self.export {
-            None if !terminal::is_there() => ls::tree(&file, &path, out)?,
-            None => self.show(&Opened::new(&Hdf5::new(file), &path, inside)?, out, progress)?,
-            Some(sheet) => self.write_sheet(&Opened::new(&Hdf5::new(file), &path, inside)?, sheet, progress)?,
+            None if !terminal::is_there() => ls::tree(&self.opening.open(&path)?, &path, out)?,
+            None => self.show(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, out, progress)?,
+            Some(sheet) => {
+                self.write_sheet(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, sheet, progress)?;
+            }
         }
         Ok(Outcome::Fine)
     }
@@ -152,15 +151,15 @@ impl Command for Visualize {
 
 /// A file that is being shown.
 struct Opened<'a> {
-    source: &'a dyn Source,
+    source: &'a dyn Browse,
     path: &'a Path,
     /// All of them, or the one that was asked for.
     sets: Vec<ImageSet>,
 }
 
 impl<'a> Opened<'a> {
-    fn new(source: &'a dyn Source, path: &'a Path, wanted: Option<String>) -> Result<Opened<'a>> {
-        let mut sets = discover::find(source)?;
+    fn new(source: &'a dyn Browse, path: &'a Path, wanted: Option<String>) -> Result<Opened<'a>> {
+        let mut sets = find(source)?;
         if let Some(wanted) = wanted {
             let there = list(sets.iter().map(|set| printable(set.path()).into_owned()), "image sets");
             sets.retain(|set| set.path().trim_start_matches('/') == wanted.trim_start_matches('/'));

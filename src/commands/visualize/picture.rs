@@ -4,8 +4,8 @@
 //! Shrinking comes before scaling the values, so that a page of large 16-bit or float pictures never lies
 //! in memory whole, and the range of what is shown can be known across the page first.
 
-use super::recognise::Order;
 use super::source::Values;
+use crate::commands::image_set::recognise::Order;
 use crate::error::{Error, Result};
 use fast_image_resize as fir;
 use fir::images::{Image, ImageRef};

@@ -300,10 +300,10 @@ fn draw_caption(sheet: &mut Picture, fonts: &Fonts, layout: &Layout, place: Rect
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::discover::find;
     use super::super::source::memory::photos;
     use super::*;
     use crate::commands::Silent;
+    use crate::commands::image_set::find::find;
     use crate::error::ErrorKind;
 
     pub(in super::super) fn order(count: u64) -> Order {

@@ -193,10 +193,10 @@ impl Console for Terminal<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::discover::find;
     use super::super::source::memory::photos;
     use super::super::viewer::Look;
     use super::*;
+    use crate::commands::image_set::find::find;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
     use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! The tree of the file at the left of the screen: names, kinds, shapes and types, scrolled, read as far as it is seen.
 
 use super::cells::{Area, Canvas, Style};
-use super::source::{Branch, Kind, Source};
+use super::source::{Branch, Browse, Kind};
 use super::text::{columns, shortened};
 
 /// Nobody scrolls further, and a hostile file may claim more.
@@ -23,7 +23,7 @@ pub(super) struct TreePane<'a> {
 }
 
 impl<'a> TreePane<'a> {
-    pub(super) fn new(source: &'a dyn Source) -> TreePane<'a> {
+    pub(super) fn new(source: &'a dyn Browse) -> TreePane<'a> {
         TreePane { lines: Vec::new(), guides: Vec::new(), open: Vec::new(), rest: Some(source.tree()), top: 0 }
     }
 

@@ -7,7 +7,7 @@ use super::cells::Depth;
 use super::draw::Page;
 use super::grid::Grid;
 use super::image_set::{Census, Class, ImageSet};
-use super::source::Source;
+use super::source::Browse;
 use super::tree_pane::TreePane;
 use super::work::Job;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -56,7 +56,7 @@ pub(super) struct Look {
 
 /// The state of the view.
 pub(super) struct Viewer<'a> {
-    pub(super) source: &'a dyn Source,
+    pub(super) source: &'a dyn Browse,
     pub(super) title: String,
     pub(super) look: Look,
     pub(super) sets: Vec<ImageSet>,
@@ -80,7 +80,7 @@ pub(super) struct Viewer<'a> {
 }
 
 impl<'a> Viewer<'a> {
-    pub(super) fn new(source: &'a dyn Source, title: String, sets: Vec<ImageSet>, look: Look) -> Viewer<'a> {
+    pub(super) fn new(source: &'a dyn Browse, title: String, sets: Vec<ImageSet>, look: Look) -> Viewer<'a> {
         Viewer {
             source,
             title,

@@ -26,8 +26,8 @@ pub(crate) enum Target {
     Soft(Name),
     /// To whatever is at a path of another file.
     External { file: Name, path: Name },
-    /// Somewhere only its maker knows.
-    User { class: u8 },
+    /// Somewhere only its maker knows, by these bytes.
+    User { class: u8, data: Vec<u8> },
 }
 
 const HARD: u8 = 0;
@@ -103,7 +103,7 @@ impl Link {
             HARD => Target::Hard(bytes::decode::<Address>(rest, w, STRUCTURE)?.0),
             SOFT => Target::Soft(Name(counted()?)),
             EXTERNAL => decode_external(&counted()?)?,
-            class @ 65.. => Target::User { class },
+            class @ 65.. => Target::User { class, data: counted()? },
             _ => return Err(wrong("a kind that does not exist")),
         };
         let charset = match f.charset.unwrap_or(0) {
@@ -122,9 +122,7 @@ impl Link {
                 let value = [&[0], &file.0[..], &[0], &path.0, &[0]].concat();
                 (EXTERNAL, encode_counted(&value)?)
             }
-            Target::User { class } => {
-                return Err(Error::unsupported(format!("writing links of class {class}")));
-            }
+            Target::User { class, data } => (*class, encode_counted(data)?),
         };
         let length = self.name.0.len() as u64;
         // The width is 1, 2, 4 or 8: two bits of the flags.
@@ -183,6 +181,8 @@ mod tests {
             Target::Hard(Address(800)),
             Target::Soft("/a/b".into()),
             Target::External { file: "other.h5".into(), path: "/x".into() },
+            Target::User { class: 187, data: b"\x00any\xff".to_vec() },
+            Target::User { class: 65, data: Vec::new() },
         ];
         for target in targets {
             for name in ["a", "größe", &"x".repeat(300)] {

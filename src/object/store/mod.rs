@@ -38,8 +38,10 @@ pub(crate) struct Common<'a> {
     pub(crate) reference_count: u32,
     /// The order of the attributes is kept.
     pub(crate) track_order: bool,
-    /// When it was made, in seconds since 1970 UTC, if it should say.
-    pub(crate) time: Option<u32>,
+    /// When it was accessed, modified, changed and made, in seconds since 1970 UTC, if it should say.
+    pub(crate) times: Option<[u32; 4]>,
+    /// What somebody has to say of it.
+    pub(crate) comment: Option<&'a [u8]>,
 }
 
 /// What makes up a dataset.
@@ -105,8 +107,11 @@ pub(crate) fn encode_datatype(
 
 /// The header of an object: its own messages, then what every object has.
 fn encode(space: &mut Space, libver: LibVer, mut messages: Vec<Outgoing>, common: &Common<'_>) -> Result<Vec<u8>> {
+    if let Some(comment) = common.comment {
+        messages.push(message(kind::COMMENT, 0, [comment, &[0]].concat()));
+    }
     if is_version_1(libver, &messages, common) {
-        if let Some(seconds) = common.time {
+        if let Some([_, seconds, ..]) = common.times {
             let time = bytes::encode(&ModificationTime { version: 1, reserved: [0; 3], seconds }, (), "time")?;
             messages.push(message(kind::MODIFICATION_TIME, 0, time));
         }
@@ -120,8 +125,7 @@ fn encode(space: &mut Space, libver: LibVer, mut messages: Vec<Outgoing>, common
         messages.push(message(kind::REFERENCE_COUNT, 0, body));
     }
     let phase_change = attributes::push(space, &mut messages, common)?;
-    let times = common.time.map(|t| [t; 4]);
-    object_header::encode(&messages, &Extras { phase_change, times, creation_order: common.track_order })
+    object_header::encode(&messages, &Extras { phase_change, times: common.times, creation_order: common.track_order })
 }
 
 /// Whether the header is of version 1. The bound asks for it, but it can neither keep an order nor leave attributes to a

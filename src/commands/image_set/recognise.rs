@@ -4,11 +4,13 @@
 //! specification, else shape, type and name. A usual name (`images`, `X_train` …) decides between
 //! candidates and is never required. For byte strings the caller looks at the first row (JPEG or PNG magic).
 
-use super::source::{Element, Facts};
+use super::source::{BESIDE, Element, Facts};
 
 /// Pictures smaller than this in stacks of unknown purpose are tables and kernels, not pictures.
 const SMALLEST: u64 = 8;
 const LARGEST: u64 = 1 << 16;
+/// No image file has fewer bytes.
+const SMALLEST_FILE: u64 = 40;
 
 const IMAGE_NAMES: [&str; 12] =
     ["images", "imgs", "image", "img", "x", "data", "pictures", "photos", "frames", "pixels", "faces", "features"];
@@ -20,9 +22,18 @@ const CLASS_LISTS: [&str; 6] = ["class_names", "list_classes", "label_names", "c
 /// Words that say which part of a whole a dataset is, not what is in it.
 const PARTS: [&str; 10] = ["train", "training", "test", "testing", "val", "valid", "validation", "dev", "set", "orig"];
 
+const JPEG: &[u8] = b"\xff\xd8\xff";
+const SIGNATURES: [&[u8]; 6] = [JPEG, b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"qoif"];
+
+/// Whether the bytes begin as those of an image file do.
+pub(in crate::commands) fn is_image_file(bytes: &[u8]) -> bool {
+    let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    is_webp || SIGNATURES.iter().any(|s| bytes.starts_with(s)) || (bytes.starts_with(b"BM") && bytes.len() > 54)
+}
+
 /// How the numbers of one picture lie in the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(in crate::commands) enum Order {
     /// Height, width, channel.
     Pixels,
     /// Height, channel, width.
@@ -35,30 +46,30 @@ pub(super) enum Order {
 
 /// Where pictures lie and what they look like.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pictures {
-    pub(super) path: String,
-    pub(super) order: Order,
+pub(in crate::commands) struct Pictures {
+    pub(in crate::commands) path: String,
+    pub(in crate::commands) order: Order,
     /// The first dimension counts pictures; otherwise the dataset is one picture.
-    pub(super) stacked: bool,
-    pub(super) rows: u64,
+    pub(in crate::commands) stacked: bool,
+    pub(in crate::commands) rows: u64,
     /// Zero where each picture has its own size.
-    pub(super) height: u32,
-    pub(super) width: u32,
-    pub(super) channels: u8,
-    pub(super) white_is_zero: bool,
+    pub(in crate::commands) height: u32,
+    pub(in crate::commands) width: u32,
+    pub(in crate::commands) channels: u8,
+    pub(in crate::commands) white_is_zero: bool,
     /// Values are bytes, shown as they are; others are scaled.
-    pub(super) bytes: bool,
+    pub(in crate::commands) bytes: bool,
     /// Rows that are decoded together.
-    pub(super) chunk_rows: u64,
+    pub(in crate::commands) chunk_rows: u64,
     /// Values are positions in a palette.
-    pub(super) indexed: bool,
+    pub(in crate::commands) indexed: bool,
     /// How sure it is.
-    pub(super) score: i32,
+    pub(in crate::commands) score: i32,
 }
 
 /// What the rows of a set are labelled with.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Labels {
+pub(in crate::commands) enum Labels {
     /// One integer a row.
     Numbers(String),
     /// `classes` numbers a row, the largest at the row's class.
@@ -68,7 +79,7 @@ pub(super) enum Labels {
 }
 
 impl Labels {
-    pub(super) fn path(&self) -> &str {
+    pub(in crate::commands) fn path(&self) -> &str {
         match self {
             Labels::Numbers(path) | Labels::OneHot { path, .. } | Labels::Texts(path) => path,
         }
@@ -76,8 +87,9 @@ impl Labels {
 }
 
 /// The datasets that hold pictures, the most likely first. `is_encoded` looks at the first byte string of a dataset.
-pub(super) fn pictures(facts: &[Facts], mut is_encoded: impl FnMut(&Facts) -> bool) -> Vec<Pictures> {
-    let mut found: Vec<Pictures> = facts.iter().filter_map(|f| candidate(f, &mut is_encoded)).collect();
+pub(in crate::commands) fn pictures(facts: &[Facts], mut is_encoded: impl FnMut(&Facts) -> bool) -> Vec<Pictures> {
+    let own = facts.iter().filter(|f| !f.path.contains(BESIDE));
+    let mut found: Vec<Pictures> = own.filter_map(|f| candidate(f, &mut is_encoded)).collect();
     found.sort_by(|a, b| b.score.cmp(&a.score).then(b.rows.cmp(&a.rows)));
     found
 }
@@ -89,6 +101,12 @@ fn candidate(facts: &Facts, is_encoded: &mut impl FnMut(&Facts) -> bool) -> Opti
     }
     let mut found = match (facts.element, class) {
         (Element::Bytes, _) => encoded(facts, is_encoded)?,
+        // Bytes of one image file, or of one in each row and filled up.
+        (Element::Unsigned(1), "")
+            if matches!(facts.shape.as_slice(), [SMALLEST_FILE..=u64::MAX] | [_, SMALLEST_FILE..=u64::MAX]) =>
+        {
+            encoded(facts, is_encoded)?
+        }
         (element, "IMAGE") if element.is_number() => declared(facts).or_else(|| by_shape(facts))?,
         (Element::Unsigned(1 | 2) | Element::Float(_), _) => by_shape(facts)?,
         _ => return None,
@@ -108,10 +126,14 @@ fn candidate(facts: &Facts, is_encoded: &mut impl FnMut(&Facts) -> bool) -> Opti
 }
 
 fn encoded(facts: &Facts, is_encoded: &mut impl FnMut(&Facts) -> bool) -> Option<Pictures> {
-    let &[rows] = facts.shape.as_slice() else {
-        return None;
+    let (stacked, rows) = match (facts.element, facts.shape.as_slice()) {
+        (Element::Bytes, []) => (false, 1),
+        (Element::Bytes, &[rows]) => (true, rows),
+        (Element::Unsigned(1), [_]) => (false, 1),
+        (Element::Unsigned(1), &[rows, _]) => (true, rows),
+        _ => return None,
     };
-    is_encoded(facts).then(|| Pictures { rows, score: 6, ..blank(facts, Order::Encoded) })
+    is_encoded(facts).then(|| Pictures { stacked, rows, score: 6, ..blank(facts, Order::Encoded) })
 }
 
 fn blank(facts: &Facts, order: Order) -> Pictures {
@@ -150,6 +172,14 @@ fn declared(facts: &Facts) -> Option<Pictures> {
 /// A stack of pictures, or one, by its dimensions alone.
 fn by_shape(facts: &Facts) -> Option<Pictures> {
     let large = |d: u64| (SMALLEST..=LARGEST).contains(&d);
+    if let Some(order) = named_order(&facts.dimensions)
+        && let Some((height, width, channels)) = of_order(order, &facts.shape)
+        && large(height)
+        && large(width)
+    {
+        let found = Pictures { score: 5, ..blank(facts, order) };
+        return sized(found, height, width, channels, facts.shape.first().copied().unwrap_or(1));
+    }
     let (rows, order, height, width, channels, score) = match *facts.shape.as_slice() {
         [n, h, w, c @ (1 | 3 | 4)] if large(h) && large(w) => (n, Order::Pixels, h, w, c, 3),
         [n, c @ (1 | 3), h, w] if large(h) && large(w) => (n, Order::Planes, h, w, c, 2),
@@ -159,6 +189,31 @@ fn by_shape(facts: &Facts) -> Option<Pictures> {
     };
     let found = Pictures { stacked: rows > 0, score, ..blank(facts, order) };
     sized(found, height, width, channels, rows.max(1))
+}
+
+/// How pixels lie in a stack whose dimensions say what they are.
+fn named_order(dimensions: &[String]) -> Option<Order> {
+    let at = |word: &str| dimensions.iter().position(|d| d.eq_ignore_ascii_case(word));
+    let channel = at("channel").or_else(|| at("channels"))?;
+    match (channel, at("height")?, at("width")?) {
+        (1, 2, 3) => Some(Order::Planes),
+        (3, 1, 2) => Some(Order::Pixels),
+        (2, 1, 3) => Some(Order::Lines),
+        _ => None,
+    }
+}
+
+/// Height, width and channels.
+fn of_order(order: Order, shape: &[u64]) -> Option<(u64, u64, u64)> {
+    let &[_, a, b, c] = shape else {
+        return None;
+    };
+    let found = match order {
+        Order::Planes => (b, c, a),
+        Order::Lines => (a, c, b),
+        Order::Pixels | Order::Encoded => (a, b, c),
+    };
+    matches!(found.2, 1 | 3 | 4).then_some(found)
 }
 
 fn sized(found: Pictures, height: u64, width: u64, channels: u64, rows: u64) -> Option<Pictures> {
@@ -185,17 +240,27 @@ fn parts(name: &str) -> Vec<String> {
     all_words(name).filter(|w| PARTS.contains(&w.as_str())).collect()
 }
 
+/// What a dataset is called but for the words that say which part it is: the same for `x_train` and `x_test`.
+pub(in crate::commands) fn whole_of(path: &str) -> (String, Vec<String>) {
+    (group_of(path).to_owned(), words(path.rsplit('/').next().unwrap_or_default()))
+}
+
+/// The words of a dataset's name that say which part it is.
+pub(in crate::commands) fn parts_of(path: &str) -> Vec<String> {
+    parts(path.rsplit('/').next().unwrap_or_default())
+}
+
 fn all_words(name: &str) -> impl Iterator<Item = String> + '_ {
     name.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase)
 }
 
 /// The labels of `pictures`: integers, one-hot rows or texts, one for each picture.
-pub(super) fn labels(facts: &[Facts], pictures: &Pictures) -> Option<Labels> {
+pub(in crate::commands) fn labels(facts: &[Facts], pictures: &Pictures) -> Option<Labels> {
     let best = companion(facts, pictures, &LABEL_NAMES, |f| {
         match (f.element, f.shape.as_slice()) {
             // Whole numbers may be stored as floats.
             (e, [_]) => e.is_number() || e == Element::Text,
-            (e, [_, 1]) => e.is_integer(),
+            (e, [_, rest @ ..]) if rest.iter().all(|&n| n == 1) => e.is_number(),
             (e, [_, 2..=100_000]) => e.is_number(),
             _ => false,
         }
@@ -208,7 +273,7 @@ pub(super) fn labels(facts: &[Facts], pictures: &Pictures) -> Option<Labels> {
 }
 
 /// The names of `pictures`: a list of texts, one for each picture, that is not `labels`.
-pub(super) fn names(facts: &[Facts], pictures: &Pictures, labels: Option<&Labels>) -> Option<String> {
+pub(in crate::commands) fn names(facts: &[Facts], pictures: &Pictures, labels: Option<&Labels>) -> Option<String> {
     let taken = labels.map(Labels::path);
     companion(facts, pictures, &FILE_NAMES, |f| {
         f.element == Element::Text
@@ -220,7 +285,7 @@ pub(super) fn names(facts: &[Facts], pictures: &Pictures, labels: Option<&Labels
 }
 
 /// The dataset with the names of the classes, where there is one.
-pub(super) fn class_list<'a>(facts: &'a [Facts], pictures: &Pictures) -> Option<&'a Facts> {
+pub(in crate::commands) fn class_list<'a>(facts: &'a [Facts], pictures: &Pictures) -> Option<&'a Facts> {
     let rank = |f: &Facts| CLASS_LISTS.iter().position(|n| f.name().eq_ignore_ascii_case(n));
     let group = group_of(&pictures.path);
     facts
@@ -243,11 +308,12 @@ fn companion<'a>(
     fits: impl Fn(&Facts) -> bool,
 ) -> Option<&'a Facts> {
     let group = group_of(&pictures.path);
+    let beside = |f: &Facts| f.path.contains(BESIDE);
     let own_parts = parts(pictures.path.rsplit('/').next().unwrap_or_default());
     let rank = |f: &Facts| {
         let words = words(f.name());
         let name = usual.iter().position(|u| words.iter().any(|w| w == u))?;
-        Some((parts(f.name()) != own_parts, f.group() != group, words.len() > 1, name))
+        Some((beside(f), parts(f.name()) != own_parts, f.group() != group, words.len() > 1, name))
     };
     facts
         .iter()
@@ -264,7 +330,7 @@ mod tests {
     use super::*;
 
     fn dataset(path: &str, shape: &[u64], element: Element) -> Facts {
-        Facts { path: path.into(), shape: shape.into(), element, chunk_rows: 1, image: None }
+        Facts { path: path.into(), shape: shape.into(), element, chunk_rows: 1, image: None, dimensions: Vec::new() }
     }
 
     fn with_class(mut facts: Facts, subclass: &str, interlace: &str) -> Facts {
@@ -338,6 +404,42 @@ mod tests {
         ];
         let order: Vec<_> = pictures(&facts, |_| false).into_iter().map(|p| p.path).collect();
         assert_eq!(order, ["/train_set_x", "/test_set_x", "/depth"]);
+    }
+
+    #[test]
+    fn dimensions_that_have_names_say_how_pixels_lie() {
+        let named = |shape: &[u64], names: &[&str]| {
+            let dimensions = names.iter().map(|&n| n.to_owned()).collect();
+            only(Facts { dimensions, ..dataset("/features", shape, U8) })
+                .map(|p| (p.order, p.height, p.width, p.channels))
+        };
+        let planes = ["batch", "channel", "height", "width"];
+        assert_eq!(named(&[9, 3, 32, 16], &planes), Some((Order::Planes, 32, 16, 3)));
+        assert_eq!(named(&[9, 4, 32, 16], &planes), Some((Order::Planes, 32, 16, 4)));
+        let lines = ["batch", "height", "channel", "width"];
+        assert_eq!(named(&[9, 32, 3, 16], &lines), Some((Order::Lines, 32, 16, 3)));
+        assert_eq!(named(&[9, 32, 3, 16], &["a", "b", "c", "d"]), None);
+    }
+
+    #[test]
+    fn plain_bytes_are_image_files_when_they_begin_as_such() {
+        for (shape, stacked, rows) in [(vec![900], false, 1), (vec![7, 900], true, 7)] {
+            let facts = [dataset("/a", &shape, U8)];
+            assert!(pictures(&facts, |_| false).is_empty());
+            let found = pictures(&facts, |_| true);
+            assert_eq!(found.first().map(|p| (p.order, p.stacked, p.rows)), Some((Order::Encoded, stacked, rows)));
+        }
+        assert!(pictures(&[dataset("/a", &[30], U8)], |_| true).is_empty());
+        assert!(pictures(&[dataset("/a", &[30, 8, 900], Element::Text)], |_| true).is_empty());
+    }
+
+    #[test]
+    fn labels_may_have_dimensions_of_one_and_lie_in_a_file_beside() {
+        let facts = [dataset("/x", &[9, 96, 96, 3], U8), dataset("set_y.h5::/y", &[9, 1, 1, 1], U8)];
+        let found = pictures(&facts, |_| false).remove(0);
+        assert_eq!(labels(&facts, &found), Some(Labels::Numbers("set_y.h5::/y".into())));
+        let own = [facts[0].clone(), facts[1].clone(), dataset("/labels", &[9], I64)];
+        assert_eq!(labels(&own, &found), Some(Labels::Numbers("/labels".into())));
     }
 
     #[test]

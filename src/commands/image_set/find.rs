@@ -1,20 +1,26 @@
 //! The image sets of a file: pictures as [`recognise`] finds them, put together with labels, class names and names.
 
-use super::decode;
-use super::image_set::{ImageSet, Kind, MOST_CLASSES};
 use super::recognise::{self, Labels, Pictures};
-use super::source::{Facts, Source, Values};
+use super::source::{Element, Facts, Source, Values};
+use super::{ImageSet, Kind, MOST_CLASSES};
 use crate::error::Result;
 
 /// Where the class names of a file usually are, as attributes of the labels, of the pictures or of the root.
 const CLASS_ATTRIBUTES: [&str; 3] = ["class_names", "classes", "label_names"];
 
 /// The image sets of a file, the one to show first in front.
-pub(super) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
+pub(in crate::commands) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
     let facts = source.datasets()?;
-    let is_encoded = |f: &Facts| {
-        let first = source.bytes(&f.path, 0..1).unwrap_or_default();
-        first.first().is_some_and(|bytes| decode::is_image_file(bytes))
+    let is_encoded = |f: &Facts| match (f.element, f.shape.as_slice()) {
+        (Element::Unsigned(1), shape) => {
+            // The first bytes of a lone file; all of the first of many.
+            let rows = if shape.len() == 1 { 0..shape.first().map_or(0, |&n| n.min(512)) } else { 0..1 };
+            matches!(source.values(&f.path, Some(rows)), Ok(Values::Bytes(bytes)) if recognise::is_image_file(&bytes))
+        }
+        _ => {
+            let first = source.bytes(&f.path, 0..1).unwrap_or_default();
+            first.first().is_some_and(|bytes| recognise::is_image_file(bytes))
+        }
     };
     let found = recognise::pictures(&facts, is_encoded);
     let (stacks, single): (Vec<_>, Vec<_>) = found.into_iter().partition(|p| p.stacked);

@@ -1,0 +1,34 @@
+// One picture: pixels as large as fit, values under the pointer.
+
+import { useMemo } from 'react';
+import { useFile } from '../app/context';
+import type { ViewProps } from '../app/views';
+import type { ImageSet } from '../engine/types';
+import { ImageDetail } from '../gallery/ImageDetail';
+import { ImageSource } from '../gallery/images';
+
+export function Picture({ object }: ViewProps) {
+  const { engine } = useFile();
+  const source = useMemo(() => {
+    const shape = object.dataset!.shape!;
+    const planes = shape.length === 3 && shape[2] > 4;
+    const set: ImageSet = {
+      path: object.path,
+      kind: 'gallery',
+      paths: [object.path],
+      count: 1,
+      order: planes ? 'chw' : 'hwc',
+      height: planes ? shape[1] : shape[0],
+      width: planes ? shape[2] : shape[1],
+      channels: shape.length === 2 ? 1 : planes ? shape[0] : shape[2],
+      description: object.path,
+      chunkRows: 1,
+    };
+    return new ImageSource(engine, set);
+  }, [engine, object]);
+  return (
+    <div className="picture">
+      <ImageDetail source={source} row={0} caption="" />
+    </div>
+  );
+}
