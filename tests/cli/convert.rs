@@ -432,22 +432,21 @@ fn kill_at(desk: &Desk, arguments: &[&str], journal: &str, bytes: u64) -> bool {
 #[test]
 fn a_killed_run_goes_on_where_it_was() {
     let desk = Desk::new();
-    desk.many("noise/a", 400, 90);
-    desk.many("noise/b", 200, 70);
+    desk.many("noise/a", 120, 60);
+    desk.many("noise/b", 80, 50);
     desk.put("noise/a/00100_broken.png", "text");
     for (output, more) in [
-        ("pixels", &["--dim", "60", "--compress", "gzip:1"][..]),
+        ("pixels", &["--dim", "80", "--compress", "gzip:1"][..]),
         ("small", &["--dim", "40"]),
         ("files", &["--store", "files"]),
     ] {
-        let usual = [&["convert", "noise", "-o"][..], &[output], more, &["--checkpoint", "200K"]].concat();
+        let usual = [&["convert", "noise", "-o"][..], &[output], more, &["--checkpoint", "100K"]].concat();
         let (file, journal) = (format!("{output}.h5"), format!("{output}.h5.journal"));
-        let mut bytes = 300;
-        let mut kills = 0;
+        let (mut bytes, mut kills) = (300, 0);
         while kill_at(&desk, &usual, &journal, bytes) {
             assert!(!desk.path(&file).exists());
             kills += 1;
-            bytes = desk.path(&journal).metadata().unwrap().len() + 1000;
+            bytes = desk.path(&journal).metadata().unwrap().len() + 900;
         }
         assert!(kills > 1, "{output}: {kills}");
         let left: Vec<String> = desk.files().into_iter().filter(|name| name.contains(output)).collect();
@@ -456,7 +455,7 @@ fn a_killed_run_goes_on_where_it_was() {
         let whole = [&["convert", "noise", "-o", "whole", "--overwrite"][..], more].concat();
         let said = desk.good(&whole).out;
         assert_eq!(desk.records(&file), desk.records("whole.h5"), "{output}");
-        assert_eq!(desk.names(&file).len(), if output == "files" { 601 } else { 600 });
+        assert_eq!(desk.names(&file).len(), if output == "files" { 201 } else { 200 });
         assert_eq!(said.contains("00100_broken"), output != "files");
     }
 }
@@ -464,8 +463,8 @@ fn a_killed_run_goes_on_where_it_was() {
 #[test]
 fn what_another_run_has_left_is_neither_used_nor_lost() {
     let desk = Desk::new();
-    desk.many("noise", 300, 60);
-    let usual = ["convert", "noise", "-o", "a", "--dim", "60", "--checkpoint", "200K"];
+    desk.many("noise", 150, 60);
+    let usual = ["convert", "noise", "-o", "a", "--dim", "60", "--checkpoint", "100K"];
     assert!(kill_at(&desk, &usual, "a.h5.journal", 300));
     desk.bad(&["convert", "noise", "-o", "a", "--dim", "50"], &["a.h5.part", "other options", "--overwrite"]);
     desk.pictures(&[("new", 1)], 60);
@@ -474,10 +473,10 @@ fn what_another_run_has_left_is_neither_used_nor_lost() {
     fs::remove_file(desk.path("noise/new.png")).unwrap();
     let ran = desk.good(&usual);
     assert!(ran.err.contains("going on where an earlier run was stopped"), "{}", ran.err);
-    assert_eq!(desk.names("a.h5").len(), 300);
+    assert_eq!(desk.names("a.h5").len(), 150);
     assert!(kill_at(&desk, &[&usual[..], &["--overwrite"]].concat(), "a.h5.journal", 300));
     // The old file stays until the new one is whole.
-    assert_eq!(desk.names("a.h5").len(), 300);
+    assert_eq!(desk.names("a.h5").len(), 150);
     desk.good(&["convert", "noise", "-o", "a", "--dim", "50", "--overwrite"]);
     assert!(!desk.path("a.h5.part").exists() && !desk.path("a.h5.journal").exists());
 }
