@@ -7,7 +7,6 @@ pub mod digest;
 pub mod edit;
 pub mod explain;
 mod first_paths;
-mod image_set;
 pub mod ls;
 pub mod merge;
 pub mod open;
@@ -18,6 +17,7 @@ pub mod stat;
 pub mod visualize;
 
 use crate::error::Result;
+use crate::image_set;
 use std::io::Write;
 
 /// What a command found, and so the exit code of the program.

@@ -4,6 +4,7 @@ pub(crate) mod axis;
 pub(crate) mod compound;
 pub(crate) mod convert;
 pub(crate) mod element;
+mod flat;
 pub(crate) mod float;
 pub(crate) mod gather;
 pub(crate) mod number;
@@ -16,5 +17,6 @@ mod widened;
 pub(crate) mod wrapped;
 
 pub use element::Element;
+pub(crate) use flat::flat_base;
 pub use value::Value;
 pub use wrapped::{Clamped, VarLen};

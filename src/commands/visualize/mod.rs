@@ -1,7 +1,7 @@
 //! `visualize`: a file for the eyes. On a terminal the tree of the file and its pictures, with `--export` a
 //! contact sheet, into a pipe the tree as text.
 //!
-//! From the file to the screen: `commands::image_set` finds pictures, labels and names, [`hdf5`] the lines of the
+//! From the file to the screen: `image_set` finds pictures, labels and names, [`hdf5`] the lines of the
 //! tree; [`image_set`] reads rows; [`picture`] and [`decode`] make RGB of them. [`viewer`] turns
 //! keys into states, [`draw`] states into screens of [`cells`], [`frame`] screens into bytes, [`terminal`]
 //! holds the terminal. [`sheet`] draws the contact sheet with [`paint`].

@@ -199,6 +199,7 @@ impl Filter for Szip {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let pixels = Pixels::new(call)?;
         let Ok(size) = u32::try_from(chunk.len()) else { return Ok(false) };
         if !pixels.are_whole(chunk.len()) {

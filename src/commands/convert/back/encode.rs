@@ -1,9 +1,9 @@
 //! Samples of a dataset → an image file that holds just them: PNG for 8 and 16 bits, TIFF for everything else.
 
-use crate::commands::image_set::recognise::{Order, Pictures};
 use crate::data::selection::Select;
 use crate::datatype::Datatype;
 use crate::error::{Error, Result};
+use crate::image_set::recognise::{Order, Pictures};
 use crate::{Dataset, Element};
 use std::io::Cursor;
 use std::ops::Range;

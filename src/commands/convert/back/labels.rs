@@ -1,11 +1,11 @@
 //! The classes of rows: the folder that each goes into, and what is said of it.
 
 use super::names;
-use crate::commands::image_set::recognise::Labels;
-use crate::commands::image_set::source::{Source, Values};
-use crate::commands::image_set::{BLOCK, Census, Class, ImageSet};
 use crate::commands::{Progress, output};
 use crate::error::{Error, Result};
+use crate::image_set::recognise::Labels;
+use crate::image_set::source::{Source, Values};
+use crate::image_set::{BLOCK, Census, Class, ImageSet};
 use std::collections::HashMap;
 use std::ops::Range;
 

@@ -2,10 +2,10 @@
 
 use super::encode::{self, Form, Samples};
 use crate::commands::convert::picture::{self, Format, HEAD, Recognised};
-use crate::commands::image_set::recognise::{Order, Pictures};
-use crate::commands::image_set::{ImageSet, Kind};
 use crate::datatype::Datatype;
 use crate::error::{Error, Result};
+use crate::image_set::recognise::{Order, Pictures};
+use crate::image_set::{ImageSet, Kind};
 use crate::{Dataset, File, HeapBytes};
 use rayon::prelude::*;
 use std::borrow::Cow;

@@ -12,14 +12,14 @@ mod unpack;
 
 use super::report::{Skipped, count, printable};
 use super::{Convert, OnError};
-use crate::commands::image_set::find;
-use crate::commands::image_set::hdf5::Hdf5;
-use crate::commands::image_set::recognise;
-use crate::commands::image_set::{ImageSet, Kind};
 use crate::commands::staged_folder::{self, StagedFolder};
 use crate::commands::visualize::Rows;
 use crate::commands::{Outcome, Progress, output};
 use crate::error::{Error, Result};
+use crate::image_set::find;
+use crate::image_set::hdf5::Hdf5;
+use crate::image_set::recognise;
+use crate::image_set::{ImageSet, Kind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! The parts of a set that are ranges of its rows, as Fuel writes them down: the attribute `split` of the root, a row
 //! for each part and dataset.
 
-use crate::commands::image_set::{ImageSet, Kind};
+use crate::image_set::{ImageSet, Kind};
 use crate::{File, Value};
 use std::ops::Range;
 

@@ -1,14 +1,16 @@
 //! Image sets: which datasets of a file are pictures, what labels and names go with them.
 //!
 //! [`hdf5`] answers the questions of [`source`] from a file; [`recognise`] decides by what is known without reading
-//! values; [`find`] puts pictures, labels and names together. `visualize`, `merge` and `convert` share it.
+//! values; [`find`] puts pictures, labels and names together. `visualize`, `merge`, `convert` and the page share it.
+// The page asks for the sets and reads their rows itself.
+#![cfg_attr(not(feature = "cli"), allow(dead_code))]
 
-pub(in crate::commands) mod find;
-pub(in crate::commands) mod hdf5;
-pub(in crate::commands) mod recognise;
-pub(in crate::commands) mod source;
+pub(crate) mod find;
+pub(crate) mod hdf5;
+pub(crate) mod recognise;
+pub(crate) mod source;
 
-use crate::commands::visualize::printable;
+use crate::datatype::Name;
 use crate::error::Result;
 use recognise::{Labels, Pictures};
 use source::{Source, Values};
@@ -16,28 +18,28 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// More classes than this are measurements, not classes.
-pub(in crate::commands) const MOST_CLASSES: usize = 10_000;
+pub(crate) const MOST_CLASSES: usize = 10_000;
 /// The rows of larger sets are not counted by class.
 const MOST_COUNTED: u64 = 50_000_000;
 /// Labels are read this many at a time.
-pub(in crate::commands) const BLOCK: u64 = 1 << 16;
+pub(crate) const BLOCK: u64 = 1 << 16;
 
 /// Pictures, one for each row.
 #[derive(Clone, Debug)]
-pub(in crate::commands) struct ImageSet {
-    pub(in crate::commands) kind: Kind,
-    pub(in crate::commands) rows: u64,
-    pub(in crate::commands) labels: Option<Labels>,
-    pub(in crate::commands) class_names: Vec<String>,
+pub(crate) struct ImageSet {
+    pub(crate) kind: Kind,
+    pub(crate) rows: u64,
+    pub(crate) labels: Option<Labels>,
+    pub(crate) class_names: Vec<String>,
     /// Where the names of the rows are.
-    pub(in crate::commands) names: Option<String>,
+    pub(crate) names: Option<String>,
     /// Colours of pictures that are indexes.
-    pub(in crate::commands) palette: Vec<[u8; 3]>,
+    pub(crate) palette: Vec<[u8; 3]>,
 }
 
 /// How the pictures of a set lie in the file.
 #[derive(Clone, Debug)]
-pub(in crate::commands) enum Kind {
+pub(crate) enum Kind {
     /// One dataset, a picture in each row.
     Stack(Pictures),
     /// Many datasets, each a picture.
@@ -46,21 +48,21 @@ pub(in crate::commands) enum Kind {
 
 /// The class of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::commands) enum Class {
+pub(crate) enum Class {
     Number(i64),
     Text(String),
 }
 
 /// How many pictures each class has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::commands) struct Census {
-    pub(in crate::commands) counts: BTreeMap<Class, u64>,
+pub(crate) struct Census {
+    pub(crate) counts: BTreeMap<Class, u64>,
     /// There were too many different labels to be classes.
-    pub(in crate::commands) overflowed: bool,
+    pub(crate) overflowed: bool,
 }
 
 impl Census {
-    pub(in crate::commands) fn add(&mut self, classes: impl IntoIterator<Item = Class>) {
+    pub(crate) fn add(&mut self, classes: impl IntoIterator<Item = Class>) {
         for class in classes {
             if self.counts.len() >= MOST_CLASSES && !self.counts.contains_key(&class) {
                 self.overflowed = true;
@@ -72,12 +74,12 @@ impl Census {
 }
 
 impl ImageSet {
-    pub(in crate::commands) fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
     /// The path of the dataset, or of the first of many.
-    pub(in crate::commands) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         match &self.kind {
             Kind::Stack(pictures) => &pictures.path,
             Kind::Gallery(pictures) => pictures.first().map_or("/", |p| &p.path),
@@ -85,35 +87,35 @@ impl ImageSet {
     }
 
     /// Whether each row has a name, and so whether searching makes sense.
-    pub(in crate::commands) fn has_names(&self) -> bool {
+    pub(crate) fn has_names(&self) -> bool {
         self.names.is_some() || matches!(self.kind, Kind::Gallery(_))
     }
 
-    pub(in crate::commands) fn has_classes(&self) -> bool {
+    pub(crate) fn has_classes(&self) -> bool {
         self.labels.is_some()
     }
 
     /// Whether the classes of all rows can be looked at.
-    pub(in crate::commands) fn is_countable(&self) -> bool {
+    pub(crate) fn is_countable(&self) -> bool {
         self.has_classes() && self.rows <= MOST_COUNTED
     }
 
     /// How many classes the file names; 0 if it names none.
-    pub(in crate::commands) fn named_classes(&self) -> usize {
+    pub(crate) fn named_classes(&self) -> usize {
         self.class_names.len()
     }
 
     /// The name of a class as it is shown.
-    pub(in crate::commands) fn class_name(&self, class: &Class) -> String {
+    pub(crate) fn class_name(&self, class: &Class) -> String {
         let named = |n: &i64| usize::try_from(*n).ok().and_then(|n| self.class_names.get(n));
         match class {
-            Class::Number(n) => named(n).map_or_else(|| format!("class {n}"), |name| printable(name).into_owned()),
-            Class::Text(name) => printable(name).into_owned(),
+            Class::Number(n) => named(n).map_or_else(|| format!("class {n}"), |name| Name::from(&**name).to_string()),
+            Class::Text(name) => Name::from(&**name).to_string(),
         }
     }
 
     /// The classes that the file names, or else those that occur.
-    pub(in crate::commands) fn known_classes(&self, source: &dyn Source) -> Result<Vec<Class>> {
+    pub(crate) fn known_classes(&self, source: &dyn Source) -> Result<Vec<Class>> {
         if !self.class_names.is_empty() && !matches!(self.labels, Some(Labels::Texts(_))) {
             return Ok((0i64..).take(self.class_names.len()).map(Class::Number).collect());
         }
@@ -128,7 +130,7 @@ impl ImageSet {
     }
 
     /// The classes of consecutive rows.
-    pub(in crate::commands) fn classes(&self, source: &dyn Source, rows: Range<u64>) -> Result<Vec<Class>> {
+    pub(crate) fn classes(&self, source: &dyn Source, rows: Range<u64>) -> Result<Vec<Class>> {
         match &self.labels {
             None => Ok(Vec::new()),
             Some(Labels::Numbers(path)) => Ok(source.integers(path, rows)?.into_iter().map(Class::Number).collect()),
@@ -145,7 +147,7 @@ impl ImageSet {
     }
 
     /// The names of consecutive rows as they are in the file; empty if they have none.
-    pub(in crate::commands) fn names(&self, source: &dyn Source, rows: Range<u64>) -> Result<Vec<String>> {
+    pub(crate) fn names(&self, source: &dyn Source, rows: Range<u64>) -> Result<Vec<String>> {
         match (&self.names, &self.kind) {
             (Some(path), _) => source.texts(path, rows),
             (None, Kind::Gallery(pictures)) => {

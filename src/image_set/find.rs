@@ -9,7 +9,7 @@ use crate::error::Result;
 const CLASS_ATTRIBUTES: [&str; 3] = ["class_names", "classes", "label_names"];
 
 /// The image sets of a file, the one to show first in front.
-pub(in crate::commands) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
+pub(crate) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
     let facts = source.datasets()?;
     let is_encoded = |f: &Facts| match (f.element, f.shape.as_slice()) {
         (Element::Unsigned(1), shape) => {

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// What the elements of a dataset are, as far as pictures go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::commands) enum Element {
+pub(crate) enum Element {
     /// Unsigned integers of so many bytes.
     Unsigned(usize),
     /// Signed integers of so many bytes.
@@ -24,52 +24,52 @@ pub(in crate::commands) enum Element {
 }
 
 impl Element {
-    pub(in crate::commands) fn is_integer(self) -> bool {
+    pub(crate) fn is_integer(self) -> bool {
         matches!(self, Element::Unsigned(_) | Element::Signed(_))
     }
 
-    pub(in crate::commands) fn is_number(self) -> bool {
+    pub(crate) fn is_number(self) -> bool {
         self.is_integer() || matches!(self, Element::Float(_))
     }
 }
 
 /// The attributes of the HDF5 Image specification that change what is shown.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::commands) struct ImageAttributes {
+pub(crate) struct ImageAttributes {
     /// `CLASS`: `IMAGE` or `PALETTE`.
-    pub(in crate::commands) class: String,
+    pub(crate) class: String,
     /// `IMAGE_SUBCLASS`: `IMAGE_GRAYSCALE`, `IMAGE_BITMAP`, `IMAGE_TRUECOLOR` or `IMAGE_INDEXED`.
-    pub(in crate::commands) subclass: String,
+    pub(crate) subclass: String,
     /// `INTERLACE_MODE`: `INTERLACE_PIXEL`, `INTERLACE_LINE` or `INTERLACE_PLANE`.
-    pub(in crate::commands) interlace: String,
+    pub(crate) interlace: String,
     /// `IMAGE_WHITE_IS_ZERO`.
-    pub(in crate::commands) white_is_zero: bool,
+    pub(crate) white_is_zero: bool,
 }
 
 /// Stands in a path between the name of a file beside the one that is open, and the path in it.
-pub(in crate::commands) const BESIDE: &str = "::";
+pub(crate) const BESIDE: &str = "::";
 
 /// A dataset, known without reading any of its values.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::commands) struct Facts {
-    pub(in crate::commands) path: String,
-    pub(in crate::commands) shape: Vec<u64>,
-    pub(in crate::commands) element: Element,
+pub(crate) struct Facts {
+    pub(crate) path: String,
+    pub(crate) shape: Vec<u64>,
+    pub(crate) element: Element,
     /// Rows that are stored, and so decoded, together; 1 where each can be read alone.
-    pub(in crate::commands) chunk_rows: u64,
-    pub(in crate::commands) image: Option<ImageAttributes>,
+    pub(crate) chunk_rows: u64,
+    pub(crate) image: Option<ImageAttributes>,
     /// What its dimensions are called, where all of them have a name: Fuel says `batch`, `channel`, `height`, `width`.
-    pub(in crate::commands) dimensions: Vec<String>,
+    pub(crate) dimensions: Vec<String>,
 }
 
 impl Facts {
     /// The last part of the path.
-    pub(in crate::commands) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
     /// The path of the group, without a slash at its end; empty for the root.
-    pub(in crate::commands) fn group(&self) -> &str {
+    pub(crate) fn group(&self) -> &str {
         let (_, path) = self.path.rsplit_once(BESIDE).unwrap_or(("", &self.path));
         path.rsplit_once('/').map_or("", |(group, _)| group)
     }
@@ -77,13 +77,13 @@ impl Facts {
 
 /// Numbers as they come from a file; everything but bytes is shown through `f32`.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::commands) enum Values {
+pub(crate) enum Values {
     Bytes(Vec<u8>),
     Floats(Vec<f32>),
 }
 
 /// A file, as far as its pictures are concerned.
-pub(in crate::commands) trait Source {
+pub(crate) trait Source {
     /// The datasets of the file, nearest to the root first, up to a bound.
     fn datasets(&self) -> Result<Vec<Facts>>;
 
@@ -104,7 +104,7 @@ pub(in crate::commands) trait Source {
 }
 
 #[cfg(test)]
-pub(in crate::commands) mod memory {
+pub(crate) mod memory {
     //! A file made of plain lists, which notes what was read.
 
     use super::*;
@@ -112,7 +112,7 @@ pub(in crate::commands) mod memory {
     use std::cell::RefCell;
 
     #[derive(Clone)]
-    pub(in crate::commands) enum Content {
+    pub(crate) enum Content {
         Values(Values),
         Integers(Vec<i64>),
         Texts(Vec<String>),
@@ -120,18 +120,18 @@ pub(in crate::commands) mod memory {
     }
 
     #[derive(Default)]
-    pub(in crate::commands) struct Memory {
-        pub(in crate::commands) datasets: Vec<(Facts, Content)>,
+    pub(crate) struct Memory {
+        pub(crate) datasets: Vec<(Facts, Content)>,
         attributes: Vec<(String, String, Vec<String>)>,
         /// Reading this row of any dataset of numbers fails.
-        pub(in crate::commands) damaged: Option<u64>,
-        pub(in crate::commands) reads: RefCell<Vec<String>>,
+        pub(crate) damaged: Option<u64>,
+        pub(crate) reads: RefCell<Vec<String>>,
         /// Of the datasets that are put from now on.
-        pub(in crate::commands) chunk_rows: u64,
+        pub(crate) chunk_rows: u64,
     }
 
     /// `count` pictures of 16×12, the first half hot dogs, red where the others are blue.
-    pub(in crate::commands) fn photos(count: u64) -> Memory {
+    pub(crate) fn photos(count: u64) -> Memory {
         let mut file = Memory::default();
         let is_dog = |i: u64| i < count / 2;
         let colour = |i: u64| {
@@ -159,27 +159,27 @@ pub(in crate::commands) mod memory {
             self.datasets.push((facts, content));
         }
 
-        pub(in crate::commands) fn put_bytes(&mut self, path: &str, shape: &[u64], values: Vec<u8>) {
+        pub(crate) fn put_bytes(&mut self, path: &str, shape: &[u64], values: Vec<u8>) {
             self.put(path, shape, Element::Unsigned(1), Content::Values(Values::Bytes(values)));
         }
 
-        pub(in crate::commands) fn put_floats(&mut self, path: &str, shape: &[u64], values: Vec<f32>) {
+        pub(crate) fn put_floats(&mut self, path: &str, shape: &[u64], values: Vec<f32>) {
             self.put(path, shape, Element::Float(4), Content::Values(Values::Floats(values)));
         }
 
-        pub(in crate::commands) fn put_integers(&mut self, path: &str, values: Vec<i64>) {
+        pub(crate) fn put_integers(&mut self, path: &str, values: Vec<i64>) {
             self.put(path, &[values.len() as u64], Element::Signed(8), Content::Integers(values));
         }
 
-        pub(in crate::commands) fn put_texts(&mut self, path: &str, values: Vec<String>) {
+        pub(crate) fn put_texts(&mut self, path: &str, values: Vec<String>) {
             self.put(path, &[values.len() as u64], Element::Text, Content::Texts(values));
         }
 
-        pub(in crate::commands) fn put_files(&mut self, path: &str, values: Vec<Vec<u8>>) {
+        pub(crate) fn put_files(&mut self, path: &str, values: Vec<Vec<u8>>) {
             self.put(path, &[values.len() as u64], Element::Bytes, Content::Files(values));
         }
 
-        pub(in crate::commands) fn put_attribute(&mut self, path: &str, name: &str, texts: &[&str]) {
+        pub(crate) fn put_attribute(&mut self, path: &str, name: &str, texts: &[&str]) {
             self.attributes.push((path.into(), name.into(), texts.iter().map(|t| (*t).to_owned()).collect()));
         }
 

@@ -26,14 +26,14 @@ const JPEG: &[u8] = b"\xff\xd8\xff";
 const SIGNATURES: [&[u8]; 6] = [JPEG, b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"qoif"];
 
 /// Whether the bytes begin as those of an image file do.
-pub(in crate::commands) fn is_image_file(bytes: &[u8]) -> bool {
+pub(crate) fn is_image_file(bytes: &[u8]) -> bool {
     let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
     is_webp || SIGNATURES.iter().any(|s| bytes.starts_with(s)) || (bytes.starts_with(b"BM") && bytes.len() > 54)
 }
 
 /// How the numbers of one picture lie in the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::commands) enum Order {
+pub(crate) enum Order {
     /// Height, width, channel.
     Pixels,
     /// Height, channel, width.
@@ -46,30 +46,30 @@ pub(in crate::commands) enum Order {
 
 /// Where pictures lie and what they look like.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::commands) struct Pictures {
-    pub(in crate::commands) path: String,
-    pub(in crate::commands) order: Order,
+pub(crate) struct Pictures {
+    pub(crate) path: String,
+    pub(crate) order: Order,
     /// The first dimension counts pictures; otherwise the dataset is one picture.
-    pub(in crate::commands) stacked: bool,
-    pub(in crate::commands) rows: u64,
+    pub(crate) stacked: bool,
+    pub(crate) rows: u64,
     /// Zero where each picture has its own size.
-    pub(in crate::commands) height: u32,
-    pub(in crate::commands) width: u32,
-    pub(in crate::commands) channels: u8,
-    pub(in crate::commands) white_is_zero: bool,
+    pub(crate) height: u32,
+    pub(crate) width: u32,
+    pub(crate) channels: u8,
+    pub(crate) white_is_zero: bool,
     /// Values are bytes, shown as they are; others are scaled.
-    pub(in crate::commands) bytes: bool,
+    pub(crate) bytes: bool,
     /// Rows that are decoded together.
-    pub(in crate::commands) chunk_rows: u64,
+    pub(crate) chunk_rows: u64,
     /// Values are positions in a palette.
-    pub(in crate::commands) indexed: bool,
+    pub(crate) indexed: bool,
     /// How sure it is.
-    pub(in crate::commands) score: i32,
+    pub(crate) score: i32,
 }
 
 /// What the rows of a set are labelled with.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::commands) enum Labels {
+pub(crate) enum Labels {
     /// One integer a row.
     Numbers(String),
     /// `classes` numbers a row, the largest at the row's class.
@@ -79,7 +79,7 @@ pub(in crate::commands) enum Labels {
 }
 
 impl Labels {
-    pub(in crate::commands) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         match self {
             Labels::Numbers(path) | Labels::OneHot { path, .. } | Labels::Texts(path) => path,
         }
@@ -87,7 +87,7 @@ impl Labels {
 }
 
 /// The datasets that hold pictures, the most likely first. `is_encoded` looks at the first byte string of a dataset.
-pub(in crate::commands) fn pictures(facts: &[Facts], mut is_encoded: impl FnMut(&Facts) -> bool) -> Vec<Pictures> {
+pub(crate) fn pictures(facts: &[Facts], mut is_encoded: impl FnMut(&Facts) -> bool) -> Vec<Pictures> {
     let own = facts.iter().filter(|f| !f.path.contains(BESIDE));
     let mut found: Vec<Pictures> = own.filter_map(|f| candidate(f, &mut is_encoded)).collect();
     found.sort_by(|a, b| b.score.cmp(&a.score).then(b.rows.cmp(&a.rows)));
@@ -241,12 +241,12 @@ fn parts(name: &str) -> Vec<String> {
 }
 
 /// What a dataset is called but for the words that say which part it is: the same for `x_train` and `x_test`.
-pub(in crate::commands) fn whole_of(path: &str) -> (String, Vec<String>) {
+pub(crate) fn whole_of(path: &str) -> (String, Vec<String>) {
     (group_of(path).to_owned(), words(path.rsplit('/').next().unwrap_or_default()))
 }
 
 /// The words of a dataset's name that say which part it is.
-pub(in crate::commands) fn parts_of(path: &str) -> Vec<String> {
+pub(crate) fn parts_of(path: &str) -> Vec<String> {
     parts(path.rsplit('/').next().unwrap_or_default())
 }
 
@@ -255,7 +255,7 @@ fn all_words(name: &str) -> impl Iterator<Item = String> + '_ {
 }
 
 /// The labels of `pictures`: integers, one-hot rows or texts, one for each picture.
-pub(in crate::commands) fn labels(facts: &[Facts], pictures: &Pictures) -> Option<Labels> {
+pub(crate) fn labels(facts: &[Facts], pictures: &Pictures) -> Option<Labels> {
     let best = companion(facts, pictures, &LABEL_NAMES, |f| {
         match (f.element, f.shape.as_slice()) {
             // Whole numbers may be stored as floats.
@@ -273,7 +273,7 @@ pub(in crate::commands) fn labels(facts: &[Facts], pictures: &Pictures) -> Optio
 }
 
 /// The names of `pictures`: a list of texts, one for each picture, that is not `labels`.
-pub(in crate::commands) fn names(facts: &[Facts], pictures: &Pictures, labels: Option<&Labels>) -> Option<String> {
+pub(crate) fn names(facts: &[Facts], pictures: &Pictures, labels: Option<&Labels>) -> Option<String> {
     let taken = labels.map(Labels::path);
     companion(facts, pictures, &FILE_NAMES, |f| {
         f.element == Element::Text
@@ -285,7 +285,7 @@ pub(in crate::commands) fn names(facts: &[Facts], pictures: &Pictures, labels: O
 }
 
 /// The dataset with the names of the classes, where there is one.
-pub(in crate::commands) fn class_list<'a>(facts: &'a [Facts], pictures: &Pictures) -> Option<&'a Facts> {
+pub(crate) fn class_list<'a>(facts: &'a [Facts], pictures: &Pictures) -> Option<&'a Facts> {
     let rank = |f: &Facts| CLASS_LISTS.iter().position(|n| f.name().eq_ignore_ascii_case(n));
     let group = group_of(&pictures.path);
     facts

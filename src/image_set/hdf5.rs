@@ -1,12 +1,14 @@
 //! The [`Source`] behind the real view: an HDF5 file, through the public API.
 
 use super::source::{BESIDE, Element, Facts, ImageAttributes, Source, Values};
+#[cfg(feature = "cli")]
 use crate::commands::open::Opening;
 use crate::error::Result;
-use crate::{Dataset, External, File, Group, LinkTarget, Object};
+use crate::{Dataset, File, Group, LinkTarget, Object};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
+#[cfg(feature = "cli")]
 use std::path::Path;
 
 /// Where pictures are looked for: nobody hides them behind more links than this.
@@ -15,21 +17,22 @@ const MOST_LINKS: usize = 50_000;
 const MOST_OPEN: usize = 64;
 
 /// An open file, and the one beside it that has the labels.
-pub(in crate::commands) struct Hdf5 {
-    pub(in crate::commands) file: File,
+pub(crate) struct Hdf5 {
+    pub(crate) file: File,
     beside: Option<(String, File)>,
     open: RefCell<HashMap<String, Dataset>>,
 }
 
 impl Hdf5 {
-    pub(in crate::commands) fn new(file: File) -> Hdf5 {
+    pub(crate) fn new(file: File) -> Hdf5 {
         Hdf5 { file, beside: None, open: RefCell::default() }
     }
 
     /// Opens a file; of a set in two files (`…_x.h5` and `…_y.h5`, as PatchCamelyon has them) both.
-    pub(in crate::commands) fn open(opening: &Opening, path: &Path) -> Result<Hdf5> {
+    #[cfg(feature = "cli")]
+    pub(crate) fn open(opening: &Opening, path: &Path) -> Result<Hdf5> {
         let file = opening.open(path)?;
-        let named = file_beside(path).filter(|_| opening.external.0 != External::Deny);
+        let named = file_beside(path).filter(|_| opening.external.0 != crate::External::Deny);
         let beside = named.and_then(|name| Some((name.clone(), opening.open(path.with_file_name(name)).ok()?)));
         Ok(Hdf5 { beside, ..Hdf5::new(file) })
     }
@@ -202,6 +205,7 @@ fn dimensions(dataset: &Dataset) -> Vec<String> {
 }
 
 /// The name of the file with the labels, for a file with nothing but images by its name.
+#[cfg(feature = "cli")]
 fn file_beside(path: &Path) -> Option<String> {
     let (stem, suffix) = (path.file_stem()?.to_str()?, path.extension()?.to_str()?);
     let swapped = |x: char| if x == 'x' { 'y' } else { 'Y' };
