@@ -65,8 +65,8 @@ pub mod wasm;
 
 pub use attribute::Attribute;
 pub use builder::{
-    AllocationTime, ArrayLike, Checkpoint, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty,
-    ExternalPiece, FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredChunk, StoredElements,
+    AllocationTime, ArrayLike, Checkpoint, CheckpointChunk, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut,
+    Empty, ExternalPiece, FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements,
     VirtualSource, WithDatatype, WithShape,
 };
 pub use bytes::Limits;

@@ -22,12 +22,12 @@ pub struct Checkpoint {
     /// Where the file went on.
     pub end: u64,
     /// Chunks that are stored.
-    pub chunks: Vec<StoredChunk>,
+    pub chunks: Vec<CheckpointChunk>,
 }
 
 /// A chunk of a [`Checkpoint`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoredChunk {
+pub struct CheckpointChunk {
     /// Its number, rows of chunks first.
     pub number: u64,
     /// Where it is.
@@ -92,7 +92,7 @@ impl DatasetWriter {
             return Err(unsupported());
         };
         let stored = chunks.placed.all().get(known..).unwrap_or_default();
-        let stored = stored.iter().map(|c| StoredChunk {
+        let stored = stored.iter().map(|c| CheckpointChunk {
             number: c.number,
             address: c.address.get(),
             size: c.size,
@@ -193,7 +193,7 @@ mod tests {
     fn a_checkpoint_of_something_else_is_refused() {
         let mut file = FileMut::resume_on(MemoryStore::default(), CreateOptions::new(), 500).unwrap();
         let mut dataset = file.build("x").element::<u8>().shape([0]).extendible().chunks([100]).create().unwrap();
-        let chunk = |number, address| crate::StoredChunk { number, address, size: 100, mask: 0 };
+        let chunk = |number, address| crate::CheckpointChunk { number, address, size: 100, mask: 0 };
         let with = |rows, chunks: &[_]| Checkpoint { rows, end: 500, chunks: chunks.to_vec() };
         for wrong in [
             with(100, &[]),

@@ -31,7 +31,7 @@ mod tree;
 mod writer;
 
 pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
-pub use checkpoint::{Checkpoint, StoredChunk};
+pub use checkpoint::{Checkpoint, CheckpointChunk};
 pub(crate) use commit::write_grafts;
 pub use conventions::ImageClass;
 pub(crate) use converted::Step;

@@ -8,7 +8,7 @@ use super::report::{Changes, Skipped};
 use crate::commands::output::{self, printable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::Store;
-use crate::{Checkpoint, StoredChunk};
+use crate::{Checkpoint, CheckpointChunk};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -269,7 +269,7 @@ impl State {
     fn add(&mut self, line: Line) {
         (self.stored.rows, self.stored.end, self.place) = (line.rows, line.end, line.place);
         let first = self.stored.chunks.len() as u64;
-        let chunk = |(number, (address, size, mask))| StoredChunk { number, address, size, mask };
+        let chunk = |(number, (address, size, mask))| CheckpointChunk { number, address, size, mask };
         self.stored.chunks.extend((first..).zip(line.chunks).map(chunk));
         self.dropped.extend(line.dropped);
         self.skipped.extend(line.skipped);
