@@ -382,3 +382,8 @@ fn repacked_files_have_the_same_digest_and_the_storage_that_was_asked_for() {
     assert_eq!(labels("old/labels"), labels("labels"));
     assert_eq!(desk.files(), ["a.h5", "b.h5"]);
 }
+
+#[path = "cli/merge.rs"]
+mod merge;
+#[path = "cli/merge_faults.rs"]
+mod merge_faults;

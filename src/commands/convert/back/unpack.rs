@@ -10,7 +10,7 @@ use crate::commands::convert::report::Skipped;
 use crate::commands::{Progress, output};
 use crate::error::{Error, Result};
 use crate::image_set::source::Source;
-use crate::image_set::{BLOCK, Class, ImageSet};
+use crate::image_set::{BLOCK, Class, ImageSet, Kind};
 use rayon::prelude::*;
 use std::fs;
 use std::io::{BufWriter, Write};
@@ -136,7 +136,11 @@ impl<'a> Unpacker<'a> {
         let Task { set, labelling, .. } = task;
         let classes = labelling.classes(self.source, set, rows.clone())?;
         let values = labelling.values(self.source, set, rows.clone())?;
-        let names = set.names(self.source, rows.clone())?;
+        let mut names = set.names(self.source, rows.clone())?;
+        if let Kind::Gallery(_) = &set.kind {
+            // Paths in the file begin at its root, which is the output's.
+            names.iter_mut().for_each(|name| drop(name.drain(..usize::from(name.starts_with('/')))));
+        }
         let is_wanted = |row: &u64| {
             let at = (row - rows.start) as usize;
             class.is_none_or(|class| classes.get(at) == Some(class))
