@@ -3,8 +3,13 @@
 
 #[path = "cli/back.rs"]
 mod back;
+#[cfg(unix)]
+#[path = "cli/convert.rs"]
+mod convert;
 #[path = "cli/foreign.rs"]
 mod foreign;
+#[path = "cli/old_tool.rs"]
+mod old_tool;
 #[cfg(feature = "viewer")]
 #[path = "cli/serve.rs"]
 mod serve;
