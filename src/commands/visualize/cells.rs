@@ -59,7 +59,8 @@ pub(super) struct Style {
 }
 
 impl Style {
-    pub(super) const PLAIN: Style = Style { text: None, ground: None, bold: false, dim: false, reverse: false, underline: false };
+    pub(super) const PLAIN: Style =
+        Style { text: None, ground: None, bold: false, dim: false, reverse: false, underline: false };
     pub(super) const BOLD: Style = Style { bold: true, ..Style::PLAIN };
     pub(super) const DIM: Style = Style { dim: true, ..Style::PLAIN };
     pub(super) const REVERSE: Style = Style { reverse: true, ..Style::PLAIN };
@@ -219,7 +220,11 @@ impl Canvas {
         }
         let fits = area.x < self.width && area.y < self.height && picture.width > 0 && picture.height > 0;
         if fits {
-            let area = Area { width: area.width.min(self.width - area.x), height: area.height.min(self.height - area.y), ..area };
+            let area = Area {
+                width: area.width.min(self.width - area.x),
+                height: area.height.min(self.height - area.y),
+                ..area
+            };
             self.fill(area, Style::PLAIN);
             self.placed.push(Placed { area, picture: Arc::new(picture.clone()) });
         }

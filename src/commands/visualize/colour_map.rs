@@ -40,15 +40,6 @@ const HEAT: [Colour; 4] = [[0, 0, 0], [200, 30, 20], [255, 200, 40], [255, 255, 
 const DIVERGING: [Colour; 5] = [[30, 60, 150], [110, 160, 220], [247, 247, 247], [225, 120, 95], [150, 20, 40]];
 
 impl ColourMap {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            ColourMap::Viridis => "viridis",
-            ColourMap::Grey => "grey",
-            ColourMap::Heat => "heat",
-            ColourMap::Diverging => "diverging",
-        }
-    }
-
     pub(super) fn next(self) -> ColourMap {
         match self {
             ColourMap::Viridis => ColourMap::Grey,

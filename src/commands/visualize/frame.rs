@@ -115,7 +115,10 @@ mod tests {
         let last = Canvas::new(20, 5);
         let mut next = last.clone();
         next.write(3, 2, 9, "ab", Style::BOLD);
-        assert_eq!(update(Some(&last), &next, Depth::True, Protocol::Blocks), "\x1b[?2026h\x1b[3;4H\x1b[0;1mab\x1b[0m\x1b[?2026l");
+        assert_eq!(
+            update(Some(&last), &next, Depth::True, Protocol::Blocks),
+            "\x1b[?2026h\x1b[3;4H\x1b[0;1mab\x1b[0m\x1b[?2026l"
+        );
     }
 
     #[test]

@@ -89,7 +89,8 @@ fn from_environment(variable: &dyn Fn(&str) -> String) -> Option<Protocol> {
     if !variable("KITTY_WINDOW_ID").is_empty() || matches!(term.as_str(), "xterm-kitty" | "xterm-ghostty") {
         return Some(Protocol::Kitty);
     }
-    let is_iterm = matches!(program.as_str(), "iTerm.app" | "WezTerm" | "mintty") || variable("LC_TERMINAL") == "iTerm2";
+    let is_iterm =
+        matches!(program.as_str(), "iTerm.app" | "WezTerm" | "mintty") || variable("LC_TERMINAL") == "iTerm2";
     is_iterm.then_some(Protocol::Iterm)
 }
 
@@ -280,7 +281,8 @@ mod tests {
 
     #[test]
     fn pictures_are_sent_at_their_places_in_pieces() {
-        let noise: Vec<[u8; 3]> = (0u32..6400).map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).map(|b| [b[1], b[2], b[3]]).collect();
+        let noise: Vec<[u8; 3]> =
+            (0u32..6400).map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).map(|b| [b[1], b[2], b[3]]).collect();
         let mut picture = Picture::plain(80, 80, [0; 3]);
         for (i, colour) in noise.into_iter().enumerate() {
             picture.set(i as u32 % 80, i as u32 / 80, colour);

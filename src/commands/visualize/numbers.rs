@@ -72,11 +72,7 @@ impl Extent {
     pub(super) const EMPTY: Extent = Extent { low: f64::INFINITY, high: f64::NEG_INFINITY };
 
     pub(super) fn with(self, value: f64) -> Extent {
-        if value.is_finite() {
-            Extent { low: self.low.min(value), high: self.high.max(value) }
-        } else {
-            self
-        }
+        if value.is_finite() { Extent { low: self.low.min(value), high: self.high.max(value) } } else { self }
     }
 
     pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Extent {

@@ -138,13 +138,7 @@ impl ObjectView {
                 if line.is_sampled {
                     x_label.push_str(&format!(" · every {}th value", line.step));
                 }
-                draw_axes(
-                    canvas,
-                    body,
-                    &Axis { scale: *x, label: &x_label },
-                    &Axis { scale, label: &label },
-                    false,
-                );
+                draw_axes(canvas, body, &Axis { scale: *x, label: &x_label }, &Axis { scale, label: &label }, false);
                 draw_line(canvas, body, line, &scale, look);
             }
             Some(Ok(Shown::Plane(plane))) => {

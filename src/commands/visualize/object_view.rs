@@ -179,10 +179,18 @@ impl ObjectView {
     /// `[3, :, :]`: which part is shown, as numpy writes it.
     pub(super) fn slice_text(&self) -> String {
         let one = |axis: usize| {
-            if self.axes.contains(&axis) { ":".to_owned() } else { self.index.get(axis).copied().unwrap_or(0).to_string() }
+            if self.axes.contains(&axis) {
+                ":".to_owned()
+            } else {
+                self.index.get(axis).copied().unwrap_or(0).to_string()
+            }
         };
         let parts: Vec<String> = (0..self.shape().len()).map(one).collect();
-        if self.view == View::Facts || self.others().is_empty() { String::new() } else { format!("[{}]", parts.join(", ")) }
+        if self.view == View::Facts || self.others().is_empty() {
+            String::new()
+        } else {
+            format!("[{}]", parts.join(", "))
+        }
     }
 
     /// Answers a key; whether it means something here. `typed` is what the last question was answered with.
@@ -469,7 +477,8 @@ fn attribute_text(attribute: &crate::Attribute, object: &Object) -> String {
 
 /// A value; a reference as the path that it leads to.
 fn value_text(value: &crate::Value, datatype: &Datatype, object: &Object) -> String {
-    let path_of = |address| object.file().object_at(address).ok().map(|o| o.path().to_owned()).filter(|p| p.starts_with('/'));
+    let path_of =
+        |address| object.file().object_at(address).ok().map(|o| o.path().to_owned()).filter(|p| p.starts_with('/'));
     match value {
         crate::Value::Reference { .. } => printable(&value.with_paths(&path_of).to_string()).into_owned(),
         crate::Value::Sequence(parts) if matches!(parts.first(), Some(crate::Value::Reference { .. })) => {

@@ -119,14 +119,7 @@ fn join(from: (usize, usize, usize), to: (usize, usize, usize), dot: &mut impl F
 }
 
 /// Draws a plane over the inside of the plot, and what its colours mean in the line above it.
-pub(super) fn draw_plane(
-    canvas: &mut Canvas,
-    area: Area,
-    plane: &Plane,
-    scale: &Scale,
-    map: ColourMap,
-    look: &Look,
-) {
+pub(super) fn draw_plane(canvas: &mut Canvas, area: Area, plane: &Plane, scale: &Scale, map: ColourMap, look: &Look) {
     let Some(plot) = inside(area) else { return };
     let picture = map.paint(plane, scale);
     let (across, down) = look.pixels(plot.width, plot.height);

@@ -61,10 +61,6 @@ impl Scale {
         self.high
     }
 
-    pub(super) fn is_log(&self) -> bool {
-        self.log
-    }
-
     /// Where a value lies: 0 at the low end, 1 at the high one. Nothing where it has no place.
     pub(super) fn place(&self, value: f64) -> Option<f64> {
         let place = if self.log {
@@ -169,7 +165,7 @@ mod tests {
         let scale = Scale::logarithmic(Extent { low: 1.0, high: 100.0 });
         assert!((scale.place(10.0).unwrap() - 0.5).abs() < 1e-12);
         assert_eq!(scale.place(0.0), None);
-        assert!(!Scale::logarithmic(Extent { low: -3.0, high: -1.0 }).is_log());
+        assert!(!Scale::logarithmic(Extent { low: -3.0, high: -1.0 }).log);
     }
 
     #[test]

@@ -27,7 +27,14 @@ pub(super) struct TreePane<'a> {
 
 impl<'a> TreePane<'a> {
     pub(super) fn new(source: &'a dyn Browse) -> TreePane<'a> {
-        TreePane { lines: Vec::new(), guides: Vec::new(), open: Vec::new(), rest: Some(source.tree()), top: 0, selected: 0 }
+        TreePane {
+            lines: Vec::new(),
+            guides: Vec::new(),
+            open: Vec::new(),
+            rest: Some(source.tree()),
+            top: 0,
+            selected: 0,
+        }
     }
 
     /// Reads on until there are `wanted` lines or no more.
@@ -91,7 +98,8 @@ impl<'a> TreePane<'a> {
     /// Selects the next line whose path has `needle` (in lower case) in it, behind the last one from the first on.
     pub(super) fn search(&mut self, needle: &str, height: u16) -> bool {
         let matches = |line: &Branch| line.path.to_lowercase().contains(needle);
-        let found = self.find(self.selected + 1, MOST_LINES, matches).or_else(|| self.find(0, self.selected + 1, matches));
+        let found =
+            self.find(self.selected + 1, MOST_LINES, matches).or_else(|| self.find(0, self.selected + 1, matches));
         if let Some(line) = found {
             self.select(line, height);
         }
@@ -99,11 +107,12 @@ impl<'a> TreePane<'a> {
     }
 
     fn find(&mut self, from: usize, end: usize, matches: impl Fn(&Branch) -> bool) -> Option<usize> {
-        (from..end).map_while(|i| {
-            self.read_to(i + 1);
-            self.lines.get(i).map(|line| (i, matches(line)))
-        })
-        .find_map(|(i, is_it)| is_it.then_some(i))
+        (from..end)
+            .map_while(|i| {
+                self.read_to(i + 1);
+                self.lines.get(i).map(|line| (i, matches(line)))
+            })
+            .find_map(|(i, is_it)| is_it.then_some(i))
     }
 
     /// How wide the pane should be to show its first `height` lines, at most a third of `available`.

@@ -444,7 +444,9 @@ impl<'a> Viewer<'a> {
             KeyCode::Esc => return,
             KeyCode::Enter => return self.answer(question, &text),
             KeyCode::Backspace if text.pop().is_none() => return,
-            KeyCode::Char(c) if matches!(question, Question::Name | Question::Object) || c.is_ascii_digit() => text.push(c),
+            KeyCode::Char(c) if matches!(question, Question::Name | Question::Object) || c.is_ascii_digit() => {
+                text.push(c)
+            }
             _ => {}
         }
         self.overlay = Overlay::Prompt(question, text);
