@@ -172,7 +172,7 @@ mod tests {
         let first_dot = |row: &str| row.chars().position(|c| ('\u{2801}'..='\u{28ff}').contains(&c));
         let places: Vec<_> = rows[1..5].iter().map(|r| first_dot(r).unwrap()).collect();
         assert!(places.windows(2).all(|w| w[0] > w[1]), "{shown}");
-        assert!(rows[4].contains("0┤") && rows[1].contains("3┤"), "{shown}");
+        assert!(rows[4].contains("0 ┤") && rows[2].contains("2 ┤"), "{shown}");
         assert!(rows[7].ends_with("t (s)"), "{shown}");
     }
 

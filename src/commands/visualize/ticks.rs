@@ -47,6 +47,9 @@ impl Scale {
     pub(super) fn with_room(self) -> Scale {
         if self.log {
             let room = (self.high / self.low).powf(0.04);
+            if !room.is_finite() {
+                return self;
+            }
             return Scale { low: self.low / room, high: self.high * room, ..self };
         }
         let room = (self.high - self.low) * 0.04;
@@ -95,7 +98,8 @@ impl Scale {
     }
 
     fn decades(&self, wanted: usize) -> Box<dyn Iterator<Item = f64>> {
-        let (first, last) = (self.low.log10().ceil() as i32, self.high.log10().floor() as i32);
+        let power = |n: f64| n.clamp(-400.0, 400.0) as i32;
+        let (first, last) = (power(self.low.log10().ceil()), power(self.high.log10().floor()));
         if last <= first {
             return self.steps(wanted);
         }
@@ -126,7 +130,8 @@ fn rounded(value: f64, step: f64) -> String {
     if !step.is_finite() || step <= 0.0 || !(-4.0..7.0).contains(&size) {
         return number(value);
     }
-    let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
+    // A step of 0.01 may come out as a little less.
+    let decimals = (-(step.log10() + 1e-6).floor()).clamp(0.0, 12.0) as usize;
     let text = format!("{value:.decimals$}");
     if text.trim_start_matches('-').chars().all(|c| matches!(c, '0' | '.')) { "0".to_owned() } else { text }
 }
