@@ -373,6 +373,22 @@ export function stories(world) {
       },
     ],
     [
+      'packed data of netCDF are shown as they are meant',
+      async (page) => {
+        await openPage(page, file('climate.nc', '#/t2m?view=line&at=2,5,x'));
+        await settled(page, '/t2m');
+        const box = await page.locator('.plot-box').boundingBox();
+        await page.mouse.move(box.x + 67, box.y + 100);
+        const value = py('import netCDF4,sys; print(float(netCDF4.Dataset(sys.argv[1])["t2m"][2,5,0]))', join(folder, 'climate.nc'));
+        await page.waitForFunction(() => /^\[0\]/.test(document.querySelector('.readout').textContent));
+        const text = await page.textContent('.readout .mono');
+        assert.ok(Math.abs(Number(text.split(' ').at(-1)) - Number(value)) < 1e-6, `${text} is not ${value}`);
+        await page.click('.toolbar button:has-text("As stored")');
+        await settled(page, '/t2m');
+        assert.match(page.url(), /raw=1/);
+      },
+    ],
+    [
       'search finds names and attributes',
       async (page) => {
         await openPage(page, file('scan.nxs', '#/'));

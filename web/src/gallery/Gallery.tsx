@@ -267,7 +267,7 @@ function rowOf(text: string | undefined, total: number): number | undefined {
 
 function firstSize(set: ImageSet): number {
   const side = Math.max(set.width, set.height);
-  if (side === 0) return 128;
+  if (side === 0 || set.count <= 24) return 128;
   if (side <= 32) return 72;
   return side <= 128 ? 96 : 128;
 }
