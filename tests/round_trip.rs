@@ -170,7 +170,7 @@ fn libhdf5_reads_random_files_and_goes_on_with_them() {
     let count = std::env::var("H5MANAGER_RANDOM_FILES").map_or(24, |n| n.parse().expect("a number"));
     let folder = tempfile::tempdir().expect("a folder");
     for number in 0..count {
-        let mut state: u64 = (number + 1) * 0x9e37_79b9_7f4a_7c15;
+        let mut state = (number + 1u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut any = || {
             state ^= state << 13;
             state ^= state >> 7;

@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 import h5py
+import hdf5plugin  # noqa: F401  its filters
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -43,8 +44,8 @@ def same(program, folder, names):
 
 def go_on(path, bound):
     """Changes everything that is there, in the form of the file's bound."""
-    low = "latest" if bound == "v200" else bound
-    with h5py.File(path, "r+", libver=(low, low)) as f:
+    low = {"v18": "v108", "v200": "latest"}.get(bound, bound)
+    with h5py.File(path, "r+", libver=(low, "v108" if low == "earliest" else low)) as f:
         found = [f]
         f.visititems(lambda _, o: found.append(o) and None)
         for number, object in enumerate(found):
@@ -65,6 +66,10 @@ def extend(dataset):
     grown = tuple(n + 3 if m is None else min(n + 1, m) for n, m in zip(dataset.shape, dataset.maxshape))
     if grown != dataset.shape:
         dataset.resize(grown)
+    try:
+        dataset.dtype
+    except (TypeError, ValueError):
+        return  # one of the datatypes that numpy has nothing for
     if dataset.size and h5py.check_string_dtype(dataset.dtype):
         dataset[(0,) * dataset.ndim] = "their text"
     elif dataset.size and dataset.dtype.kind in "iuf":
