@@ -5,6 +5,7 @@ mod virtual_extent;
 
 use crate::attribute::Attribute;
 use crate::data::element::{Element, HeapBytes, HeapReader, Stored};
+use crate::data::flat_base;
 use crate::data::gather::gather;
 use crate::data::selection::{Bounds, Select, Selection};
 use crate::data::value::Value;
@@ -219,6 +220,19 @@ impl Dataset {
         self.shared.raw.stored_bytes(&self.node().reader).on(self.path())
     }
 
+    /// What elements hold that were never written: one element as it is stored; `None` for zeros.
+    ///
+    /// # Errors
+    /// `Damaged` if its header cannot be read.
+    pub fn fill_value(&self) -> Result<Option<Vec<u8>>> {
+        Ok(self.fill_message()?.value.filter(|bytes| bytes.iter().any(|&b| b != 0)))
+    }
+
+    /// Whether chunks that reach beyond its edge are stored without filters.
+    pub fn has_plain_edges(&self) -> bool {
+        self.raw().has_plain_edges()
+    }
+
     /// What its header says of elements that were never written.
     pub(crate) fn fill_message(&self) -> Result<FillValue> {
         let Node { header, reader, path, .. } = &**self.node();
@@ -389,6 +403,11 @@ impl<'a> Part<'a> {
         self.dataset
     }
 
+    /// Which elements of the dataset it has.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
     /// The shape of the part.
     pub fn shape(&self) -> Vec<u64> {
         self.selection.shape()
@@ -432,6 +451,21 @@ impl<'a> Part<'a> {
     /// `Limit` if they are too many for one call, `Damaged` or `Unsupported` if they cannot be decoded.
     pub fn read_stored(&self) -> Result<Vec<u8>> {
         self.stored_bytes().on(self.dataset.path())
+    }
+
+    /// The numbers that the elements consist of, one behind the other: those of arrays, of complex numbers and of compounds
+    /// that stand for them, bit fields as the numbers that their bits are, opaque bytes.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read_flat<T: Element>(&self) -> Result<Vec<T>> {
+        let Shared { datatype, .. } = &*self.dataset.shared;
+        let Some(base) = flat_base(datatype) else {
+            return self.read();
+        };
+        let bytes = self.read_stored()?;
+        let heap = self.dataset.heap_view();
+        T::from_stored(Stored { bytes: &bytes, datatype: &base, heap: &heap }).on(self.dataset.path())
     }
 
     /// The elements, whatever they are.

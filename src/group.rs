@@ -211,6 +211,11 @@ impl Group {
         &self.node.path
     }
 
+    /// The file that it is in.
+    pub fn file(&self) -> &File {
+        &self.node.file
+    }
+
     /// Its links, sorted by the bytes of their names. A damaged part is one `Err`; the rest follows.
     ///
     /// # Errors

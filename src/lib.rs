@@ -23,7 +23,8 @@
 //!
 //! | layer | modules | what |
 //! | --- | --- | --- |
-//! | 5 | `commands` | the program's verbs, on the public API |
+//! | 6 | `wasm` | the engine of the page in the browser |
+//! | 5 | `commands`, `view`, `image_set` | the program's verbs, and what a viewer asks, on the public API |
 //! | 4 | `file`, `open_files`, `group`, `dataset`, `attribute`, `walk`, `storage`, `builder`, `copy`, `edit`, `anatomy` | the public API |
 //! | 3 | `object` | what an object header amounts to |
 //! | 2 | `index`, `data` | walking and growing; values in memory |
@@ -47,6 +48,8 @@ mod format;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod group;
+#[cfg(any(feature = "cli", feature = "wasm"))]
+mod image_set;
 mod index;
 pub mod io;
 mod object;
@@ -54,13 +57,17 @@ mod open_files;
 #[cfg(feature = "cli")]
 pub mod progress;
 mod storage;
+#[cfg(any(feature = "cli", feature = "wasm"))]
+pub mod view;
 mod walk;
+#[cfg(all(feature = "wasm", target_family = "wasm"))]
+pub mod wasm;
 
 pub use attribute::Attribute;
 pub use builder::{
-    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece,
-    FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype,
-    WithShape,
+    AllocationTime, ArrayLike, Checkpoint, CheckpointChunk, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut,
+    Empty, ExternalPiece, FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements,
+    VirtualSource, WithDatatype, WithShape,
 };
 pub use bytes::Limits;
 pub use copy::{CopyOptions, NewLayout, Storage};
@@ -77,7 +84,7 @@ pub use format::reference::Reference;
 pub use format::selection::{Blocks, StoredSelection, Strided};
 pub use group::{Group, Link, LinkTarget, Object};
 pub use io::{Durability, External, Locking};
-pub use storage::{ChunkInfo, HeaderInfo};
+pub use storage::{ChunkInfo, HeaderInfo, StoredChunk};
 pub use walk::{Visit, Visited, Walk};
 
 /// Filters: what is done to chunks before they are stored, and how to add one.

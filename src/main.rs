@@ -39,7 +39,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     Convert(Box<Convert>),
-    Merge(Merge),
+    Merge(Box<Merge>),
     Visualize(Visualize),
     Ls(Ls),
     Digest(Digest),
@@ -94,7 +94,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
     let out: &mut dyn Write = if arguments.quiet && report { &mut nowhere } else { out };
     let command: &dyn Command = match &arguments.verb {
         Verb::Convert(c) => c.as_ref(),
-        Verb::Merge(c) => c,
+        Verb::Merge(c) => c.as_ref(),
         Verb::Visualize(c) => c,
         Verb::Ls(c) => c,
         Verb::Digest(c) => c,

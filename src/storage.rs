@@ -4,6 +4,7 @@ use crate::error::{Context, Result};
 use crate::format::message::kind;
 use crate::format::message::layout::{ChunkIndex, Layout};
 use crate::format::message::small::ReferenceCount;
+use crate::object::chunks::ChunkRecord;
 use crate::{Dataset, Object};
 
 /// The header of an object.
@@ -44,6 +45,20 @@ pub struct ChunkInfo {
     pub bytes: u64,
     /// Bytes of the smallest and of the largest one that is stored.
     pub extremes: Option<(u64, u64)>,
+}
+
+/// A chunk as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredChunk {
+    /// Its place, counted in chunks.
+    pub position: Vec<u64>,
+    /// Where it is.
+    pub address: u64,
+    /// Its bytes in the file.
+    pub size: u64,
+    /// Bit i: filter i was skipped.
+    pub mask: u32,
 }
 
 impl Object {
@@ -107,5 +122,29 @@ impl Dataset {
         let (grid, table) = raw.chunks(&self.node().reader, c).on(self.path())?;
         let (stored, bytes) = table.stored(grid);
         Ok(Some(ChunkInfo { index, total: grid.len(), stored, bytes, extremes: table.extremes() }))
+    }
+
+    /// The bytes of a chunk before any filter; `None` where elements are not stored in chunks.
+    pub fn chunk_bytes(&self) -> Option<u64> {
+        match &self.raw().layout {
+            Layout::Chunked(c) => c.chunk_bytes().ok(),
+            _ => None,
+        }
+    }
+
+    /// All chunks that are stored, by their place; none for other layouts. Reads their index.
+    ///
+    /// # Errors
+    /// `Damaged` if the index cannot be read.
+    pub fn stored_chunks(&self) -> Result<Vec<StoredChunk>> {
+        let Layout::Chunked(c) = &self.raw().layout else {
+            return Ok(Vec::new());
+        };
+        let (grid, table) = self.raw().chunks(&self.node().reader, c).on(self.path())?;
+        let place = |(number, record): (u64, ChunkRecord)| {
+            let ChunkRecord { address, size, mask } = record;
+            StoredChunk { position: grid.position(number), address: address.get(), size, mask }
+        };
+        table.records(grid).map(|record| record.map(place)).collect::<Result<_>>().on(self.path())
     }
 }

@@ -1,6 +1,16 @@
 //! The program as its users meet it: commands, their output, their exit codes, and what is left on disk.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
+#[path = "cli/back.rs"]
+mod back;
+#[cfg(unix)]
+#[path = "cli/convert.rs"]
+mod convert;
+#[path = "cli/foreign.rs"]
+mod foreign;
+#[path = "cli/old_tool.rs"]
+mod old_tool;
+
 use h5manager::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -372,3 +382,8 @@ fn repacked_files_have_the_same_digest_and_the_storage_that_was_asked_for() {
     assert_eq!(labels("old/labels"), labels("labels"));
     assert_eq!(desk.files(), ["a.h5", "b.h5"]);
 }
+
+#[path = "cli/merge.rs"]
+mod merge;
+#[path = "cli/merge_faults.rs"]
+mod merge_faults;

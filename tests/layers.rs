@@ -28,6 +28,9 @@ const LAYERS: &[(&str, u8)] = &[
     ("storage", 4),
     ("commands", 5),
     ("progress", 5),
+    ("view", 5),
+    ("image_set", 5),
+    ("wasm", 6),
     ("fuzz", 6),
 ];
 

@@ -22,6 +22,8 @@ export default defineConfig({
   build: {
     target: 'es2022',
     sourcemap: false,
+    // The licences of what is built in.
+    license: { fileName: 'licenses.md' },
     modulePreload: { polyfill: false },
     // No asset becomes a data: URL in a script; and names without hashes, so that a rebuild changes few names
     // and the binary can name what it embeds.

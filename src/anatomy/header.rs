@@ -35,6 +35,9 @@ const MOST_CHUNKS: usize = 1024;
 
 /// An object that a link leads to.
 pub(super) fn child(walk: &mut Walk, at: Address, name: Option<&[u8]>, group: Owner) {
+    if walk.stays {
+        return;
+    }
     let shown = name.map_or("?".into(), String::from_utf8_lossy).into_owned();
     if walk.owners.depth(group) > walk.reader.limits().max_depth {
         let message = format!("max_depth: groups nested more than {} deep", walk.reader.limits().max_depth);
@@ -184,6 +187,7 @@ fn follow(walk: &mut Walk, mut parts: Parts, owner: Owner) {
                 let objects = btree2::Use::attributes(walk, heap);
                 dense(walk, heap, by_name.map(|at| (at, objects)), by_order, owner);
             }
+            Lead::Committed(_) if walk.stays => {}
             Lead::Committed(at) => {
                 walk.at_last(move |walk| object(walk, at, owner, " (its datatype)"));
             }

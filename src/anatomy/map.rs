@@ -90,9 +90,22 @@ impl Map {
     }
 
     /// Makes the map of what a walk found.
-    pub(super) fn new(walk: Walk, (end, size): (u64, u64), version: u8, stopped: &dyn Fn() -> bool) -> Result<Map> {
-        let base = walk.reader.base();
-        let mut map = Map {
+    pub(super) fn new(walk: Walk, ends: (u64, u64), version: u8, stopped: &dyn Fn() -> bool) -> Result<Map> {
+        let mut map = Map::empty(walk.reader.base(), ends, version);
+        map.fill(walk, stopped)?;
+        Ok(map)
+    }
+
+    /// What a walk found, and nothing of what lies between.
+    pub(super) fn of_pieces(mut walk: Walk, ends: (u64, u64), version: u8) -> Map {
+        let mut map = Map::empty(walk.reader.base(), ends, version);
+        map.claims = sorted(&mut walk);
+        (map.findings, map.more_findings, map.owners) = (walk.findings, walk.more_findings, walk.owners);
+        map
+    }
+
+    fn empty(base: u64, (end, size): (u64, u64), version: u8) -> Map {
+        Map {
             base,
             size,
             end,
@@ -101,9 +114,7 @@ impl Map {
             owners: Owners::new(),
             findings: Vec::new(),
             more_findings: 0,
-        };
-        map.fill(walk, stopped)?;
-        Ok(map)
+        }
     }
 
     fn fill(&mut self, mut walk: Walk, stopped: &dyn Fn() -> bool) -> Result<()> {

@@ -146,6 +146,21 @@ impl Anatomy {
         Map::new(walk, (end, self.source.size()?), frame.version, stopped)
     }
 
+    /// The pieces of one object, whose header is at `address`: of a group, what leads to its links, and not what they lead
+    /// to. `path` is what it is called. Nothing is said of gaps.
+    ///
+    /// # Errors
+    /// As [`Anatomy::map`].
+    pub fn map_of(&self, address: u64, path: &str) -> Result<Map> {
+        let (mut walk, frame, end) = self.prepared(None, true)?;
+        walk.stays = true;
+        // The superblock is nobody's.
+        walk.claims.clear();
+        header::object(&mut walk, Address(address), walk::Owner::FILE, path);
+        walk.run(&|| false)?;
+        Ok(Map::of_pieces(walk, (end, self.source.size()?), frame.version))
+    }
+
     /// The structure that the byte at an address belongs to; `None` if it belongs to none.
     ///
     /// # Errors
@@ -178,6 +193,13 @@ impl Anatomy {
 
     /// A walk that knows the superblock and where to go from there; with the position where the file ends.
     fn walk(&self, wanted: Option<u64>, joins: bool) -> Result<(Walk, Frame, u64)> {
+        let (mut walk, frame, end) = self.prepared(wanted, joins)?;
+        start(&mut walk, &frame);
+        Ok((walk, frame, end))
+    }
+
+    /// A walk that knows the superblock, and has nowhere to go yet.
+    fn prepared(&self, wanted: Option<u64>, joins: bool) -> Result<(Walk, Frame, u64)> {
         let reader = Reader::new(self.source.clone(), self.limits.clone(), None)?;
         let position = find_superblock(&reader)?;
         let wanted = wanted.map(|address| address.saturating_add(position));
@@ -211,7 +233,6 @@ impl Anatomy {
         if frame.version >= 2 {
             walk.ranks = extension_ranks(&walk, &frame);
         }
-        start(&mut walk, &frame);
         let end = end.unwrap_or(whole);
         Ok((walk, frame, end))
     }

@@ -60,6 +60,8 @@ pub(super) struct Walk {
     pub(super) told: Option<Structure>,
     /// Whether chunks that stand one behind the other are one piece.
     pub(super) joins: bool,
+    /// Whether links to other objects are left alone.
+    pub(super) stays: bool,
     seen: HashSet<(Kind, u64)>,
     todo: Vec<Task>,
     /// What is done when nothing else is left: things that have a better name if somebody else leads to them first.
@@ -81,6 +83,7 @@ impl Walk {
             wanted,
             told: None,
             joins,
+            stays: false,
             seen: HashSet::new(),
             todo: Vec::new(),
             last: Vec::new(),

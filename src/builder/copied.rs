@@ -1,6 +1,7 @@
 //! Elements of another file, with their variable-length data: what copies are made of.
 
 use super::array::ArrayLike;
+use super::converted::{self, Step};
 use crate::attribute::Attribute;
 use crate::bytes::Widths;
 use crate::data::element::KeepHeap;
@@ -9,13 +10,16 @@ use crate::error::{Error, Result};
 use crate::format::message::datatype::{Datatype, Member, ReferenceKind, variable_size};
 use crate::format::reference::Reference;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Elements of another file as they are stored there. Written, their variable-length data go into the new file's heap;
 /// nothing is converted, so whatever a string holds comes over as it is.
 pub struct CopiedElements<'a> {
-    source: &'a Datatype,
+    source: Cow<'a, Datatype>,
     datatype: Datatype,
+    /// How they become elements of another datatype.
+    step: Option<Step>,
     shape: Vec<u64>,
     /// Whether there are no elements at all, and no shape.
     null: bool,
@@ -24,9 +28,9 @@ pub struct CopiedElements<'a> {
     references: Option<Translate<'a>>,
 }
 
-/// Where the object at an address of the source has its header in the new file; nothing if it is not there, and
-/// references to it become null.
-pub(crate) type Translate<'a> = &'a (dyn Fn(u64) -> Result<Option<u64>> + Sync);
+/// What a reference within the source becomes in the new file. It is called while the new file is locked, so it can ask
+/// nothing of it: [`references`](CopiedElements::references) tells before what it will be asked.
+pub(crate) type Translate<'a> = &'a (dyn Fn(&Reference) -> Result<Reference> + Sync);
 
 impl Part<'_> {
     /// The elements, to be written to another file.
@@ -37,15 +41,20 @@ impl Part<'_> {
         self.copied(self.dataset().datatype().in_new_file()?, None)
     }
 
-    /// As [`to_copy`](Part::to_copy), with references.
-    pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
+    /// As [`to_copy`](Part::to_copy), with references, which become what `references` makes of them. Null references and
+    /// those into other files stay as they are.
+    ///
+    /// # Errors
+    /// As [`Part::read_stored`].
+    pub fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
         self.copied(self.dataset().datatype().with_references_in_new_file()?, Some(references))
     }
 
     fn copied<'a>(&'a self, datatype: Datatype, references: Option<Translate<'a>>) -> Result<CopiedElements<'a>> {
         Ok(CopiedElements {
-            source: self.dataset().datatype(),
+            source: Cow::Borrowed(self.dataset().datatype()),
             datatype,
+            step: None,
             shape: self.shape(),
             null: self.dataset().is_null(),
             bytes: self.read_stored()?.into(),
@@ -66,7 +75,8 @@ impl Dataset {
             return Err(Error::damaged(format!("{} bytes, elements have {}", bytes.len(), self.datatype().size())));
         }
         Ok(CopiedElements {
-            source: self.datatype(),
+            source: Cow::Borrowed(self.datatype()),
+            step: None,
             datatype: self.datatype().with_references_in_new_file()?,
             shape: Vec::new(),
             null: false,
@@ -86,15 +96,19 @@ impl Attribute {
         Ok(self.copied(self.datatype().in_new_file()?, None))
     }
 
-    /// As [`to_copy`](Attribute::to_copy), with references.
-    pub(crate) fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
+    /// As [`to_copy`](Attribute::to_copy), with references, as [`Part::to_copy_with`] has them.
+    ///
+    /// # Errors
+    /// None for what is read already.
+    pub fn to_copy_with<'a>(&'a self, references: Translate<'a>) -> Result<CopiedElements<'a>> {
         Ok(self.copied(self.datatype().with_references_in_new_file()?, Some(references)))
     }
 
     fn copied<'a>(&'a self, datatype: Datatype, references: Option<Translate<'a>>) -> CopiedElements<'a> {
         CopiedElements {
-            source: self.datatype(),
+            source: Cow::Borrowed(self.datatype()),
             datatype,
+            step: None,
             shape: self.shape().unwrap_or_default().to_vec(),
             null: self.shape().is_none(),
             bytes: self.stored().into(),
@@ -117,7 +131,8 @@ impl Datatype {
         self.with_references_in_new_file()
     }
 
-    pub(crate) fn has_references(&self) -> bool {
+    /// Whether elements are references, or something inside of them is.
+    pub fn has_references(&self) -> bool {
         match self {
             Datatype::Reference { .. } => true,
             Datatype::Sequence { base, .. } | Datatype::Array { base, .. } => base.has_references(),
@@ -127,7 +142,10 @@ impl Datatype {
     }
 
     /// As [`in_new_file`](Datatype::in_new_file), with references.
-    pub(crate) fn with_references_in_new_file(&self) -> Result<Datatype> {
+    ///
+    /// # Errors
+    /// `Limit` for elements that would take more than 4 GiB.
+    pub fn with_references_in_new_file(&self) -> Result<Datatype> {
         let size = variable_size(Widths::EIGHT);
         Ok(match self {
             Datatype::VariableString { padding, charset, .. } => {
@@ -172,6 +190,68 @@ impl CopiedElements<'_> {
     pub(crate) fn stored_len(&self) -> u64 {
         self.bytes.len() as u64
     }
+
+    /// The same as elements of another datatype that can hold each of them, as [`Datatype::widened`] finds one.
+    ///
+    /// # Errors
+    /// Of kind [`Mismatch`](crate::ErrorKind::Mismatch) if it cannot, as a rule or for one of them.
+    pub fn converted_to(mut self, datatype: &Datatype) -> Result<Self> {
+        if *datatype == self.datatype {
+            return Ok(self);
+        }
+        let step = Step::new(&self.source, datatype)?;
+        let lead_on = self.source.has_references_to_file() || datatype.has_references_to_file();
+        self.datatype = datatype.clone();
+        if lead_on {
+            self.step = Some(step);
+        } else {
+            let sizes = (self.source.size() as usize, datatype.size() as usize);
+            self.bytes = Cow::Owned(converted::all(&step, &self.bytes, sizes)?);
+            self.source = Cow::Owned(datatype.clone());
+        }
+        Ok(self)
+    }
+
+    /// The references within the source's file that are among them, each once.
+    ///
+    /// # Errors
+    /// `Damaged` if one leads nowhere.
+    pub fn references(&self) -> Result<Vec<Reference>> {
+        let mut found = HashSet::new();
+        if self.source.has_references() {
+            self.collect(&self.source, &self.bytes, &mut found)?;
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    fn collect(&self, from: &Datatype, bytes: &[u8], found: &mut HashSet<Reference>) -> Result<()> {
+        if !from.has_references() {
+            return Ok(());
+        }
+        for element in bytes.chunks_exact((from.size() as usize).max(1)) {
+            match from {
+                Datatype::Reference { kind, .. } => {
+                    let reference = self.heap.reference(element, *kind)?;
+                    if reference.address().is_some() && reference.file().is_none() {
+                        found.insert(reference);
+                    }
+                }
+                Datatype::Sequence { base, .. } => {
+                    let (_, data) = self.heap.sequence(element, base.size())?;
+                    self.collect(base, &data, found)?;
+                }
+                Datatype::Array { base, .. } => self.collect(base, element, found)?,
+                Datatype::Compound { members, .. } => {
+                    for m in members {
+                        let place = m.offset as usize..m.offset as usize + m.datatype.size() as usize;
+                        self.collect(&m.datatype, element.get(place).unwrap_or_default(), found)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 impl ArrayLike for CopiedElements<'_> {
@@ -197,7 +277,13 @@ impl ArrayLike for CopiedElements<'_> {
         let bytes = range.start.checked_mul(size).zip(range.end.checked_mul(size));
         let bytes = bytes.and_then(|(start, end)| self.bytes.get(start..end));
         let bytes = bytes.ok_or_else(|| Error::invalid("elements beyond the end of an array"))?;
-        self.copy(self.source, &self.datatype, bytes, heap, out)
+        match &self.step {
+            None => self.copy(&self.source, &self.datatype, bytes, heap, out),
+            Some(step) => {
+                let mut convert = |element: &[u8]| step.one(self, element, heap, out);
+                bytes.chunks_exact(size.max(1)).try_for_each(&mut convert)
+            }
+        }
     }
 
     fn is_null(&self) -> bool {
@@ -205,14 +291,14 @@ impl ArrayLike for CopiedElements<'_> {
     }
 
     fn as_stored(&self, datatype: &Datatype) -> Option<&[u8]> {
-        let plain = !self.source.has_references_to_file();
+        let plain = self.step.is_none() && !self.source.has_references_to_file();
         (plain && *datatype == self.datatype).then_some(&self.bytes)
     }
 }
 
 impl CopiedElements<'_> {
     /// Appends elements of the source's datatype `from` as those of `to`.
-    fn copy(
+    pub(super) fn copy(
         &self,
         from: &Datatype,
         to: &Datatype,
@@ -276,22 +362,36 @@ impl CopiedElements<'_> {
         Ok(())
     }
 
+    /// What a variable-length element stands for, `size` bytes each.
+    pub(super) fn sequence(&self, element: &[u8], size: u64) -> Result<(u64, crate::HeapBytes)> {
+        self.heap.sequence(element, size)
+    }
+
     /// A reference of the source as one of the new file. Those to other files stay as they are.
-    fn translated(&self, mut reference: Reference) -> Result<Reference> {
-        let (Some(address), None) = (reference.address(), reference.file()) else {
+    fn translated(&self, reference: Reference) -> Result<Reference> {
+        if reference.address().is_none() || reference.file().is_some() {
             return Ok(reference);
-        };
+        }
         let translate = self.references.ok_or_else(|| Error::unsupported("copying references to another file"))?;
-        let Some(new) = translate(address)? else {
-            return Ok(Reference::Null);
+        translate(&reference)
+    }
+}
+
+impl Reference {
+    /// The same one to the object whose header is at `address`; null if there is none.
+    #[must_use]
+    pub fn moved_to(&self, address: Option<u64>) -> Reference {
+        let Some(new) = address else {
+            return Reference::Null;
         };
+        let mut reference = self.clone();
         match &mut reference {
             Reference::Object { address, .. }
             | Reference::Region { address, .. }
             | Reference::Attribute { address, .. } => *address = new,
             Reference::Null => {}
         }
-        Ok(reference)
+        reference
     }
 }
 
@@ -332,7 +432,7 @@ mod tests {
         let names = ["objects", "regions", "lists"];
         let copy = file(|out| {
             let grid = out.reference("new grid")?.address();
-            let translate = |address: u64| Ok(grid.filter(|_| address == moved));
+            let translate = |r: &Reference| Ok(r.moved_to(grid.filter(|_| r.address() == Some(moved))));
             for name in names {
                 let dataset = source.dataset(name)?;
                 let all = dataset.select(..)?;

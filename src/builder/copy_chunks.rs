@@ -20,17 +20,22 @@ const GAP: u64 = 64 << 10;
 type Moving = (u64, ChunkRecord);
 
 impl DatasetWriter {
-    /// Appends all chunks of `source` behind the rows that are there.
-    pub(super) fn copy_chunks(&mut self, session: &Session, source: &Dataset) -> Result<()> {
+    /// Appends the chunks of the first `rows` rows of `source`, or of all, behind the rows that are there.
+    pub(super) fn copy_chunks(&mut self, session: &Session, source: &Dataset, rows: Option<u64>) -> Result<()> {
         self.check_open()?;
         self.check_alike(source)?;
-        let (first, rows) = (self.next_row(), source.shape().first().copied().unwrap_or(0));
+        let all = source.shape().first().copied().unwrap_or(0);
+        let (first, rows) = (self.next_row(), rows.unwrap_or(all));
+        let band = self.plan().chunk().and_then(|c| c.first().copied()).unwrap_or(1);
+        if rows > all || (rows < all && !rows.is_multiple_of(band)) {
+            return Err(Error::mismatch(format!("the chunks of {rows} rows out of {all}, where chunks have {band}")));
+        }
         let end = first.checked_add(rows).ok_or_else(|| Error::limit("2^64 rows"))?;
         if end > self.most_rows() {
             return Err(Error::mismatch(format!("{rows} rows, there is room for {} more", self.most_rows() - first)));
         }
         let reader = &source.node().reader;
-        let mut moving = self.moving(source, first)?;
+        let mut moving = self.moving(source, first, rows)?;
         moving.sort_by_key(|(number, record)| (record.address, *number));
         self.store_waiting(session).inspect_err(|e| session.fail(e))?;
         self.cover(end);
@@ -82,7 +87,7 @@ impl DatasetWriter {
     }
 
     /// The chunks to be copied, with their numbers here.
-    fn moving(&mut self, source: &Dataset, first: u64) -> Result<Vec<Moving>> {
+    fn moving(&mut self, source: &Dataset, first: u64, rows: u64) -> Result<Vec<Moving>> {
         let Storage::Chunked(chunks) = &mut self.storage else {
             return Ok(Vec::new());
         };
@@ -101,7 +106,8 @@ impl DatasetWriter {
             }
             Ok((number, record))
         };
-        source.raw().stored_chunks(&source.node().reader)?.into_iter().map(one).collect()
+        let stored = source.raw().stored_chunks(&source.node().reader)?.into_iter();
+        stored.filter(|(offset, _)| offset.first().is_none_or(|&row| row < rows)).map(one).collect()
     }
 }
 

@@ -200,6 +200,19 @@ impl DatasetBuilder {
         self
     }
 
+    /// No filters, whatever was said before.
+    pub fn without_filters(mut self) -> Self {
+        self.filters.clear();
+        self.exact_filters = None;
+        self
+    }
+
+    /// In one piece: neither in chunks nor in the object header, whatever was said before.
+    pub fn contiguous(mut self) -> Self {
+        (self.chunks, self.compact) = (None, false);
+        self.without_filters()
+    }
+
     /// When storage is made. Without it: for compact elements early, for contiguous ones late, for chunks one by one.
     pub fn allocation(mut self, time: AllocationTime) -> Self {
         self.allocation = Some(time);
@@ -372,7 +385,16 @@ impl DatasetMut {
     /// other one's chunks cannot be found.
     pub fn copy_chunks(&mut self, source: &Dataset) -> Result<()> {
         let mut writer = self.writer()?;
-        writer.copy_chunks(&self.session, source).on(&self.path)
+        writer.copy_chunks(&self.session, source, None).on(&self.path)
+    }
+
+    /// As [`copy_chunks`](DatasetMut::copy_chunks), only the chunks of the first `rows` rows, which must end with a chunk.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn copy_chunks_of_rows(&mut self, source: &Dataset, rows: u64) -> Result<()> {
+        let mut writer = self.writer()?;
+        writer.copy_chunks(&self.session, source, Some(rows)).on(&self.path)
     }
 
     /// Writes to a part of the dataset, wherever it is, and as often as you like; what was there is replaced.

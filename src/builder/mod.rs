@@ -7,10 +7,12 @@
 
 mod array;
 mod attribute;
+mod checkpoint;
 mod chunking;
 mod chunks;
 mod commit;
 mod conventions;
+mod converted;
 mod copied;
 mod copy_chunks;
 mod dataset;
@@ -29,8 +31,10 @@ mod tree;
 mod writer;
 
 pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
+pub use checkpoint::{Checkpoint, CheckpointChunk};
 pub(crate) use commit::write_grafts;
 pub use conventions::ImageClass;
+pub(crate) use converted::Step;
 pub use copied::CopiedElements;
 pub(crate) use copied::Translate;
 pub use dataset::{DatasetBuilder, DatasetMut};

@@ -7,16 +7,17 @@ pub mod digest;
 pub mod edit;
 pub mod explain;
 mod first_paths;
-mod image_set;
 pub mod ls;
 pub mod merge;
 pub mod open;
 pub(crate) mod output;
 pub mod repack;
+mod staged_folder;
 pub mod stat;
 pub mod visualize;
 
 use crate::error::Result;
+use crate::image_set;
 use std::io::Write;
 
 /// What a command found, and so the exit code of the program.

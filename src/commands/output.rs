@@ -70,6 +70,18 @@ pub(crate) fn beside(path: &Path) -> Result<tempfile::TempPath> {
     Ok(staged.into_temp_path())
 }
 
+/// Gives a file that was made [beside](beside) its place its name.
+pub(crate) fn publish(staged: tempfile::TempPath, path: &Path, overwrite: bool) -> Result<()> {
+    let named = if overwrite { staged.persist(real(path)) } else { staged.persist_noclobber(path) };
+    named.map_err(|e| match e.error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            let message = format!("{} exists; somebody else made it meanwhile", printable(path));
+            Error::new(ErrorKind::Conflict, message)
+        }
+        _ => Error::from(e.error).on(printable(path)),
+    })
+}
+
 /// The error of work that the user asked to stop.
 pub(crate) fn stop_if_asked(progress: &dyn super::Progress) -> Result<()> {
     if progress.stopped() {

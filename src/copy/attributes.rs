@@ -6,6 +6,7 @@ use crate::attribute::Attribute;
 use crate::builder::{ArrayLike, DatasetMut, GroupMut, Notes, ObjectMut};
 use crate::error::{Context, Result};
 use crate::format::message::kind;
+use crate::format::reference::Reference;
 use crate::group::Object;
 use crate::object::attributes::tracks_order;
 
@@ -64,7 +65,7 @@ fn notes(from: &Object) -> Notes {
 fn one(copier: &mut Copier<'_>, from: &Object, attribute: &Attribute, to: &mut dyn Owner) -> Result<()> {
     let committed = copier.committed(from, attribute.committed_datatype())?;
     let translator = Translator::new(copier.places, from);
-    let translate = |address| translator.address(address);
+    let translate = |reference: &Reference| translator.reference(reference);
     let value = attribute.to_copy_with(&translate)?;
     translator.prepare(&value)?;
     to.set(attribute.name().as_bytes(), &value, committed.as_ref())

@@ -14,8 +14,9 @@ use crate::error::{Context, Error, Result};
 use crate::filters::FilterSpec;
 use crate::format::libver::LibVer;
 use crate::format::message::datatype::{Datatype, Name};
-use crate::format::message::fill_value::Allocation;
+use crate::format::message::fill_value::{Allocation, FillValue};
 use crate::format::message::layout::{Chunked, Layout};
+use crate::format::reference::Reference;
 use crate::format::virtual_map;
 use crate::group::Object;
 use crate::object::attributes::tracks_order;
@@ -31,7 +32,7 @@ const BLOCK: u64 = 8 << 20;
 const SMALL_BLOCK: u64 = 256 << 10;
 
 /// How the new dataset is stored.
-struct Plan {
+pub(super) struct Plan {
     layout: NewLayout,
     /// In place of the filters that there are.
     filters: Option<Vec<FilterSpec>>,
@@ -121,7 +122,7 @@ impl Elsewhere {
     }
 }
 
-fn shaped(from: &Dataset, builder: DatasetBuilder) -> DatasetBuilder {
+pub(super) fn shaped(from: &Dataset, builder: DatasetBuilder) -> DatasetBuilder {
     let builder = builder.shape(from.shape());
     let grows = from.max_shape().iter().zip(from.shape()).any(|(max, dim)| *max != Some(*dim));
     if grows { builder.max_shape(from.max_shape()) } else { builder }
@@ -137,7 +138,8 @@ fn filled(
     let fill = from.fill_message()?;
     let refers = from.datatype().has_references_to_file();
     // Zeros lead nowhere.
-    if let Some(bytes) = fill.value.filter(|value| !refers || value.iter().any(|&b| b != 0)) {
+    let value = fill.value.clone();
+    if let Some(bytes) = value.filter(|value| !refers || value.iter().any(|&b| b != 0)) {
         builder = builder.fill_value(FillElement::new(places, from, bytes).in_structure("fill value")?);
     }
     if fill.undefined {
@@ -146,12 +148,16 @@ fn filled(
     if !times {
         return Ok((builder, fill.allocation));
     }
-    let time = match fill.write_time {
+    Ok((builder.fill_time(fill_time(from, &fill)), fill.allocation))
+}
+
+/// When the fill value of `from` is written.
+pub(super) fn fill_time(from: &Dataset, fill: &FillValue) -> FillTime {
+    match fill.write_time {
         0 if !fill.undefined => FillTime::Allocation,
         1 if !from.datatype().is_variable_length() => FillTime::Never,
         _ => FillTime::IfSet,
-    };
-    Ok((builder.fill_time(time), fill.allocation))
+    }
 }
 
 /// The fill value of another dataset.
@@ -169,7 +175,7 @@ impl FillElement {
         let mut element = FillElement { from: from.clone(), datatype, bytes, places: HashMap::new() };
         let user = Object::Dataset(from.clone());
         let translator = Translator::new(places, &user);
-        let translate = |address| translator.address(address);
+        let translate = |reference: &Reference| translator.reference(reference);
         translator.prepare(&element.elements(&translate)?)?;
         element.places = translator.into_known();
         Ok(element)
@@ -196,13 +202,14 @@ impl ArrayLike for FillElement {
         heap: &mut dyn KeepHeap,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let translate = |address| Ok(self.places.get(&address).copied().flatten());
+        let place = |address| self.places.get(&address).copied().flatten();
+        let translate = |reference: &Reference| Ok(reference.moved_to(reference.address().and_then(place)));
         self.elements(&translate)?.store(range, datatype, heap, out)
     }
 }
 
 impl Plan {
-    fn new(from: &Dataset, wanted: Storage, bound: LibVer) -> Result<Plan> {
+    pub(super) fn new(from: &Dataset, wanted: Storage, bound: LibVer) -> Result<Plan> {
         let before = from.chunk_shape().map(<[u64]>::to_vec);
         let scalar = from.shape().is_empty();
         let layout = match wanted.layout {
@@ -227,12 +234,17 @@ impl Plan {
     }
 
     fn build(&self, places: &Places<'_>, from: &Dataset, builder: DatasetBuilder) -> Result<DatasetBuilder> {
-        let (mut builder, allocation) = filled(places, from, shaped(from, builder), true)?;
+        let (builder, allocation) = filled(places, from, shaped(from, builder), true)?;
+        Ok(self.stored(from, builder, allocation))
+    }
+
+    /// Layout, chunks and filters.
+    pub(super) fn stored(&self, from: &Dataset, mut builder: DatasetBuilder, allocation: Allocation) -> DatasetBuilder {
         match &self.layout {
             NewLayout::Chunked(chunk) => builder = builder.chunks(chunk),
             NewLayout::Compact => builder = builder.compact(),
             // The filters of what has no chunks do nothing.
-            NewLayout::Contiguous if self.filters.is_none() => return Ok(builder),
+            NewLayout::Contiguous if self.filters.is_none() => return builder,
             NewLayout::Contiguous => {}
         }
         // Other storage is made at its usual time.
@@ -247,11 +259,11 @@ impl Plan {
         if self.plain_edges {
             builder = builder.plain_edges();
         }
-        Ok(match &self.filters {
+        match &self.filters {
             Some(filters) => filters.iter().cloned().fold(builder, DatasetBuilder::filter),
             None if self.layout == NewLayout::Compact => builder,
             None => builder.filters(from.filters()),
-        })
+        }
     }
 
     /// Copies the elements that are stored.
@@ -294,7 +306,7 @@ impl Plan {
     fn copy_elements(&self, copier: &Copier<'_>, from: &Dataset, made: &mut DatasetMut) -> Result<()> {
         let user = Object::Dataset(from.clone());
         let translator = Translator::new(copier.places, &user);
-        let translate = |address| translator.address(address);
+        let translate = |reference: &Reference| translator.reference(reference);
         let total = u128::from(from.len()) * u128::from(from.datatype().size());
         let stored = u128::from(from.stored_size()?);
         let refers = from.datatype().has_references_to_file();

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod dataset;
+mod like;
 mod references;
 mod tree;
 
@@ -13,7 +14,7 @@ use crate::builder::{FileMut, GroupMut};
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::filters::FilterSpec;
-use crate::group::Object;
+use crate::group::{LinkTarget, Object};
 use std::sync::Arc;
 
 /// How objects are copied; the default copies all there is, as it is.
@@ -25,7 +26,10 @@ pub struct CopyOptions {
     without_attributes: bool,
     expand_references: bool,
     storage: Option<Arc<ChooseStorage>>,
+    relink: Option<Arc<Relink>>,
 }
+
+type Relink = dyn Fn(&LinkTarget) -> LinkTarget + Send + Sync;
 
 type ChooseStorage = dyn Fn(&Dataset) -> Result<Storage> + Send + Sync;
 
@@ -109,6 +113,17 @@ impl CopyOptions {
     pub fn storage(mut self, choose: impl Fn(&Dataset) -> Result<Storage> + Send + Sync + 'static) -> Self {
         self.storage = Some(Arc::new(choose));
         self
+    }
+
+    /// Asks `change` for every soft and external link that stays one where it is to lead.
+    #[must_use]
+    pub fn relink(mut self, change: impl Fn(&LinkTarget) -> LinkTarget + Send + Sync + 'static) -> Self {
+        self.relink = Some(Arc::new(change));
+        self
+    }
+
+    fn target_of(&self, target: &LinkTarget) -> LinkTarget {
+        self.relink.as_ref().map_or_else(|| target.clone(), |change| change(target))
     }
 
     fn storage_of(&self, dataset: &Dataset) -> Result<Storage> {

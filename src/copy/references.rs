@@ -141,6 +141,11 @@ impl<'a> Translator<'a> {
         Ok(*known.entry(old).or_default())
     }
 
+    /// A reference in the new file; null where its object is not copied, or not asked for yet.
+    pub(super) fn reference(&self, old: &Reference) -> Result<Reference> {
+        Ok(old.moved_to(old.address().map(|address| self.address(address)).transpose()?.flatten()))
+    }
+
     /// What it found.
     pub(super) fn into_known(self) -> HashMap<u64, Option<u64>> {
         self.known.into_inner().unwrap_or_else(PoisonError::into_inner)

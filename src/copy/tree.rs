@@ -170,7 +170,7 @@ impl Copier<'_> {
         match step(&level.from, link, self.job.options)? {
             Step::Object(object) => self.object(&object, &mut level.to, link.name(), path),
             Step::Keep => {
-                keep(&mut level.to, link).on(&crate::group::join(level.from.path(), link.name()))?;
+                keep(&mut level.to, link, self.job.options).on(&crate::group::join(level.from.path(), link.name()))?;
                 Ok(None)
             }
         }
@@ -259,9 +259,9 @@ fn phase_change(group: &Group) -> Result<Option<[u16; 2]>> {
 }
 
 /// Makes the link that there is.
-fn keep(to: &mut GroupMut, link: &Link) -> Result<()> {
+fn keep(to: &mut GroupMut, link: &Link, options: &CopyOptions) -> Result<()> {
     let name = &link.name().0;
-    match link.target() {
+    match &options.target_of(link.target()) {
         LinkTarget::Soft(target) => to.link_soft(name, &target.0),
         LinkTarget::External { file, path } => to.link_external(name, &file.0, &path.0),
         LinkTarget::User { class, data } => to.link_user(name, *class, data),

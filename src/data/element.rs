@@ -4,6 +4,7 @@ use super::number::{self, Numeric};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::{Bits, ByteOrder, Charset, Datatype, Float, Name, Padding, ReferenceKind};
 use crate::format::reference::Reference;
+use crate::io::advise_huge_pages;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -351,22 +352,25 @@ impl Element for Vec<u8> {
 fn variable_strings(stored: Stored<'_>) -> Result<Vec<String>> {
     const PIECE: usize = 16 << 10;
     let size = stored.size().max(1);
-    let piece = |elements: &[u8]| {
-        let mut strings = Vec::with_capacity(elements.len() / size);
+    let mut strings = Vec::with_capacity(stored.len());
+    advise_huge_pages(strings.spare_capacity_mut());
+    strings.resize_with(stored.len(), String::new);
+    let fill = |(elements, strings): (&[u8], &mut [String])| {
+        let mut places = strings.iter_mut();
         stored.heap.for_each(elements, size, 1, &mut |_, bytes| {
             // Some writers count the terminator.
-            strings.push(text_of(crate::bytes::until_nul(bytes))?);
+            if let Some(place) = places.next() {
+                *place = text_of(crate::bytes::until_nul(bytes))?;
+            }
             Ok(())
-        })?;
-        Ok(strings)
+        })
     };
-    if stored.bytes.len() <= PIECE * size {
-        return piece(stored.bytes);
+    if strings.len() <= PIECE {
+        fill((stored.bytes, &mut strings))?;
+    } else {
+        stored.bytes.par_chunks(PIECE * size).zip(strings.par_chunks_mut(PIECE)).try_for_each(fill)?;
     }
-    let pieces = stored.bytes.par_chunks(PIECE * size).map(piece).collect::<Result<Vec<Vec<String>>>>()?;
-    let mut all = Vec::with_capacity(stored.len());
-    pieces.into_iter().for_each(|p| all.extend(p));
-    Ok(all)
+    Ok(strings)
 }
 
 /// References of every kind. Written they are object references, unless the datatype says otherwise.

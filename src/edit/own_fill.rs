@@ -27,7 +27,7 @@ impl OwnFill {
 
     /// One more element like it, with data of its own in the heap of the same file.
     pub(super) fn store(&self, open: &mut Open) -> Result<Vec<u8>> {
-        let same_place = |address| Ok(Some(address));
+        let same_place = |reference: &Reference| Ok(reference.clone());
         let element = self.dataset.element_to_copy_with(&self.element, &same_place)?;
         let (datatype, mut bytes) = (element.element_datatype(), Vec::new());
         element.store(0..1, &datatype, &mut AsBefore(open), &mut bytes)?;

@@ -85,6 +85,7 @@ impl Filter for Bitshuffle {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let parameters = Parameters::of(call)?;
         let block_bytes = u32::try_from(parameters.block.saturating_mul(parameters.element_size));
         let Ok(block_bytes) = block_bytes else { return Ok(false) };

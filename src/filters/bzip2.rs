@@ -34,6 +34,7 @@ impl Filter for Bzip2 {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let level = call.parameters.first().copied().unwrap_or(DEFAULT_LEVEL).clamp(1, 9);
         let mut stream = Compress::new(Compression::new(level), 0);
         loop {

@@ -36,6 +36,7 @@ impl Filter for Lz4 {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         if i32::try_from(chunk.len()).is_err() || chunk.is_empty() {
             return Ok(false);
         }

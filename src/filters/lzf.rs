@@ -40,7 +40,8 @@ impl Filter for Lzf {
         Ok(())
     }
 
-    fn encode(&self, chunk: &[u8], _: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+    fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         if u32::try_from(chunk.len()).is_err() {
             return Ok(false);
         }

@@ -100,6 +100,9 @@ pub trait Filter: Send + Sync {
     }
 }
 
+/// Whether this is the module for browsers.
+const READS_ONLY: bool = cfg!(all(feature = "wasm", target_family = "wasm"));
+
 /// What a filter is told of the chunk at hand.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -112,6 +115,14 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Whether chunks are written at all: the module for browsers only reads, and is a third smaller without what encodes.
+    fn may_encode(&self) -> Result<()> {
+        match READS_ONLY {
+            true => Err(Error::unsupported(format!("writing with the filter {}", self.name))),
+            false => Ok(()),
+        }
+    }
+
     /// The error of bytes that this filter cannot have made.
     pub fn damaged(&self, what: impl std::fmt::Display) -> Error {
         Error::damaged(format!("{}: {what}", self.name))
@@ -358,6 +369,7 @@ impl Stage {
     /// Applies one stage; `None` where the filter is of no use for this chunk.
     fn encode(&self, input: &[u8], optional: bool, deflater: &mut deflate::Deflater) -> Result<Option<Vec<u8>>> {
         match self {
+            Stage::Deflate { .. } if READS_ONLY => Err(Error::unsupported("writing with the filter deflate")),
             Stage::Deflate { level } => {
                 let most = if optional { deflate::most_of_libhdf5 } else { deflate::most_at_all };
                 deflater.deflate(input, *level, most(input.len()))

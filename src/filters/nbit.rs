@@ -245,6 +245,7 @@ impl Filter for Nbit {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let Some(element) = element(call, false)? else {
             out.extend_from_slice(chunk);
             return Ok(true);

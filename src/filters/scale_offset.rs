@@ -232,6 +232,7 @@ impl Filter for ScaleOffset {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let numbers = Numbers::new(call)?;
         if numbers.are_untouched() {
             out.extend_from_slice(chunk);

@@ -2,9 +2,9 @@
 //! as it is. Written so that the compiler vectorises it: a fixed number of planes, zipped; where eight bytes of an element
 //! are at hand, squares of 8 × 8 bytes.
 
-use super::transpose;
-
+use super::best::with_best_instructions;
 use super::set_local::Target;
+use super::transpose;
 use crate::error::{Error, Result};
 
 /// The parameter that libhdf5 stores: the bytes of an element.
@@ -25,10 +25,14 @@ pub(super) fn shuffle(input: &[u8], element_size: usize) -> Vec<u8> {
     let (planes, tail) = out.split_at_mut(elements.len());
     tail.copy_from_slice(rest);
     match element_size {
-        2 => shuffle_numbers::<2>(elements, planes, count, |bytes, k| (u16::from_le_bytes(bytes) >> (8 * k)) as u8),
-        4 => shuffle_numbers::<4>(elements, planes, count, |bytes, k| (u32::from_le_bytes(bytes) >> (8 * k)) as u8),
-        8 => shuffle_squares::<8>(elements, planes, count),
-        16 => shuffle_squares::<16>(elements, planes, count),
+        2 => with_best_instructions(|| {
+            shuffle_numbers::<2>(elements, planes, count, |bytes, k| (u16::from_le_bytes(bytes) >> (8 * k)) as u8)
+        }),
+        4 => with_best_instructions(|| {
+            shuffle_numbers::<4>(elements, planes, count, |bytes, k| (u32::from_le_bytes(bytes) >> (8 * k)) as u8)
+        }),
+        8 => with_best_instructions(|| shuffle_squares::<8>(elements, planes, count)),
+        16 => with_best_instructions(|| shuffle_squares::<16>(elements, planes, count)),
         _ => {
             for (k, plane) in planes.chunks_exact_mut(count).enumerate() {
                 for (to, from) in plane.iter_mut().zip(elements[k..].iter().step_by(element_size)) {
@@ -44,6 +48,7 @@ pub(super) fn shuffle(input: &[u8], element_size: usize) -> Vec<u8> {
 const BLOCK: usize = 1 << 10;
 
 /// `byte` gives the byte of a number, by shifting: that is vectorised, indexing is not.
+#[inline(always)]
 fn shuffle_numbers<const N: usize>(
     elements: &[u8],
     planes: &mut [u8],
@@ -62,6 +67,7 @@ fn shuffle_numbers<const N: usize>(
 }
 
 /// Elements whose size `N` is a multiple of 8: squares of eight bytes of eight elements.
+#[inline(always)]
 fn shuffle_squares<const N: usize>(elements: &[u8], planes: &mut [u8], count: usize) {
     let (eights, _) = elements.as_chunks::<8>();
     let (groups, last) = eights.as_chunks::<N>();
@@ -95,10 +101,10 @@ pub(super) fn unshuffle(input: &[u8], element_size: usize, out: &mut [u8]) {
     let (elements, tail) = out.split_at_mut(planes.len());
     tail.copy_from_slice(rest);
     match element_size {
-        2 => unshuffle_fixed::<2>(planes, elements, count),
-        4 => unshuffle_fixed::<4>(planes, elements, count),
-        8 => unshuffle_squares::<8>(planes, elements, count),
-        16 => unshuffle_squares::<16>(planes, elements, count),
+        2 => with_best_instructions(|| unshuffle_twos(planes, elements, count)),
+        4 => with_best_instructions(|| unshuffle_fours(planes, elements, count)),
+        8 => with_best_instructions(|| unshuffle_squares::<8>(planes, elements, count)),
+        16 => with_best_instructions(|| unshuffle_squares::<16>(planes, elements, count)),
         _ => {
             for (k, plane) in planes.chunks_exact(count).enumerate() {
                 for (to, from) in elements[k..].iter_mut().step_by(element_size).zip(plane) {
@@ -109,17 +115,26 @@ pub(super) fn unshuffle(input: &[u8], element_size: usize, out: &mut [u8]) {
     }
 }
 
-fn unshuffle_fixed<const N: usize>(planes: &[u8], elements: &mut [u8], count: usize) {
-    let (elements, _) = elements.as_chunks_mut::<N>();
-    let mut planes = planes.chunks_exact(count);
-    // `N` planes of `count` bytes each: that is how the slice was cut.
-    let planes: [&[u8]; N] = std::array::from_fn(|_| planes.next().unwrap_or_default());
-    for (i, element) in elements.iter_mut().enumerate() {
-        *element = std::array::from_fn(|k| planes[k][i]);
+#[inline(always)]
+fn unshuffle_twos(planes: &[u8], elements: &mut [u8], count: usize) {
+    let (low, high) = planes.split_at(count);
+    for ((element, a), b) in elements.as_chunks_mut().0.iter_mut().zip(low).zip(high) {
+        *element = (u16::from(*a) | u16::from(*b) << 8).to_le_bytes();
+    }
+}
+
+#[inline(always)]
+fn unshuffle_fours(planes: &[u8], elements: &mut [u8], count: usize) {
+    let (low, high) = planes.split_at(2 * count);
+    let ((a, b), (c, d)) = (low.split_at(count), high.split_at(count));
+    for ((((element, a), b), c), d) in elements.as_chunks_mut().0.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        let number = u32::from(*a) | u32::from(*b) << 8 | u32::from(*c) << 16 | u32::from(*d) << 24;
+        *element = number.to_le_bytes();
     }
 }
 
 /// Elements whose size `N` is a multiple of 8.
+#[inline(always)]
 fn unshuffle_squares<const N: usize>(planes: &[u8], elements: &mut [u8], count: usize) {
     let (eights, _) = elements.as_chunks_mut::<8>();
     let (groups, last) = eights.as_chunks_mut::<N>();

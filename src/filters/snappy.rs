@@ -13,7 +13,8 @@ impl Filter for Snappy {
         unpack(stored, out, call)
     }
 
-    fn encode(&self, chunk: &[u8], _: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+    fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         Ok(pack(chunk, out))
     }
 }

@@ -68,6 +68,7 @@ impl Filter for Vbz {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let options = Options::read(call)?;
         let Ok(size) = u32::try_from(chunk.len()) else { return Ok(false) };
         if options.size != 0 && !chunk.len().is_multiple_of(options.size) {

@@ -32,6 +32,7 @@ impl Filter for Zfp {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let header = Header::read(call)?;
         if header.bytes() != chunk.len() as u64 {
             let message =

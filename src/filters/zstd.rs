@@ -26,6 +26,7 @@ impl Filter for Zstandard {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         // Negative levels are stored as 32 bits.
         let level = call.parameters.first().map_or(DEFAULT_LEVEL, |&level| level as i32);
         out.append(&mut pack(chunk, level));

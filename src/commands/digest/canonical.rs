@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 /// The targets of references: their paths, and the shapes of datasets that regions lie in.
 pub(super) struct Targets<'a> {
     paths: FirstPaths<'a>,
+    /// The group where paths begin, without a slash at its end.
+    start: String,
     opened: Mutex<HashMap<Place, Opened>>,
 }
 
@@ -25,8 +27,18 @@ type Opened = Option<Option<Vec<u64>>>;
 const KEPT: usize = 10_000;
 
 impl<'a> Targets<'a> {
-    pub(super) fn new(file: &'a File) -> Targets<'a> {
-        Targets { paths: FirstPaths::new(file), opened: Mutex::default() }
+    pub(super) fn new(file: &'a File, start: &str) -> Targets<'a> {
+        let start = start.trim_end_matches('/').to_owned();
+        Targets { paths: FirstPaths::new(file), start, opened: Mutex::default() }
+    }
+
+    /// A path as it is called from where paths begin.
+    pub(super) fn below(&self, path: &str) -> String {
+        match path.strip_prefix(&*self.start) {
+            Some("") if !self.start.is_empty() => "/".into(),
+            Some(rest) if rest.starts_with('/') => rest.into(),
+            _ => path.into(),
+        }
     }
 
     fn open(&self, reference: &Reference) -> Result<Opened> {
@@ -67,7 +79,7 @@ impl<'a> Targets<'a> {
         // By the address alone, as libhdf5's tokens are compared: one into another file, too.
         let path = reference.address().and_then(|a| self.paths.get(a)).map(|path| text(path.as_bytes()));
         let reached = path.is_some() && reference.file().is_none();
-        push_counted(path.as_deref().unwrap_or("?").as_bytes(), out);
+        push_counted(path.as_deref().map_or("?".into(), |path| self.below(path)).as_bytes(), out);
         match reference {
             Reference::Region { selection, .. } => {
                 let shape = self.open(reference)?.flatten().ok_or_else(nowhere)?;

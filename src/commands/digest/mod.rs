@@ -7,7 +7,7 @@ mod type_name;
 use super::{Command, Outcome, Progress, open::Opening};
 use crate::datatype::Datatype;
 use crate::error::{ErrorKind, Result};
-use crate::{Attribute, Dataset, File, LinkTarget, Object, Visit, Visited};
+use crate::{Attribute, Dataset, File, LinkTarget, Object, Visit, Visited, Walk};
 use canonical::{Canonical, Targets};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -109,15 +109,33 @@ impl Digest {
         progress: &dyn Progress,
         emit: &mut dyn FnMut(Value) -> Result<()>,
     ) -> Result<()> {
-        let targets = Targets::new(file);
-        let mut walk = file.walk();
+        self.each(file.walk(), &Targets::new(file, ""), progress, emit)
+    }
+
+    /// The records of what is in a group, as if that were a file: paths begin there.
+    pub(super) fn records_below(
+        &self,
+        (file, group): (&File, &str),
+        progress: &dyn Progress,
+        emit: &mut dyn FnMut(Value) -> Result<()>,
+    ) -> Result<()> {
+        self.each(file.group(group)?.walk(), &Targets::new(file, group), progress, emit)
+    }
+
+    fn each(
+        &self,
+        mut walk: Walk,
+        targets: &Targets<'_>,
+        progress: &dyn Progress,
+        emit: &mut dyn FnMut(Value) -> Result<()>,
+    ) -> Result<()> {
         while let Some(step) = walk.next() {
             if progress.stopped() {
                 return Err(crate::Error::new(ErrorKind::Interrupted, "stopped"));
             }
             emit(match step {
                 Ok(visit) => match unlisted(&visit) {
-                    None => self.record(&visit, &targets),
+                    None => self.record(&visit, targets),
                     Some(e) => {
                         walk.skip_group();
                         json!({"path": text(visit.path().as_bytes()), "kind": "error", "error": e.to_string()})
@@ -132,11 +150,11 @@ impl Digest {
     }
 
     fn record(&self, visit: &Visit, targets: &Targets<'_>) -> Value {
-        let path = text(visit.path().as_bytes());
+        let path = targets.below(&text(visit.path().as_bytes()));
         match visit.what() {
-            Visited::Again(first) => json!({"path": path, "same_as": text(first.as_bytes())}),
+            Visited::Again(first) => json!({"path": path, "same_as": targets.below(&text(first.as_bytes()))}),
             Visited::Link(LinkTarget::Soft(target)) => {
-                json!({"path": path, "kind": "soft", "target": text(target.as_bytes())})
+                json!({"path": path, "kind": "soft", "target": targets.below(&text(target.as_bytes()))})
             }
             Visited::Link(LinkTarget::External { file, path: inside }) => {
                 let (file, target) = (text(file.as_bytes()), text(inside.as_bytes()));

@@ -1,12 +1,12 @@
 //! `repack`: a file written anew, with other filters, chunks, layouts or format versions, and without lost space.
 
-mod spec;
-mod verify;
+pub(in crate::commands) mod spec;
+pub(in crate::commands) mod verify;
 
 use super::open::Opening;
 use super::{Command, Outcome, Progress, output};
 use crate::copy::CopyOptions;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::{CreateOptions, File, LibVer, Object};
 use spec::{Chunk, Filters, For, Layout, Wishes};
 use std::io::{Read, Write};
@@ -75,7 +75,7 @@ impl Command for Repack {
             let staged = output::beside(&self.output)?;
             self.copy(&file, &staged, true, progress)?;
             verify::same(&file, &self.opening.open(&staged)?, progress)?;
-            staged.persist(output::real(&self.output)).map_err(|e| Error::from(e.error))?;
+            output::publish(staged, &self.output, self.overwrite)?;
         } else {
             self.copy(&file, &self.output, self.overwrite, progress)?;
         }

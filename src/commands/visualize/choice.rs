@@ -133,7 +133,7 @@ mod tests {
     use super::super::source::memory::{Memory, photos};
     use super::*;
     use crate::commands::Silent;
-    use crate::commands::image_set::find::find;
+    use crate::image_set::find::find;
 
     fn chosen(file: &Memory, order: &Order) -> Vec<u64> {
         choose(file, &find(file).unwrap()[0], order, &Silent).unwrap().rows

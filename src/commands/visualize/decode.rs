@@ -2,8 +2,8 @@
 
 use super::picture::Raw;
 use super::source::Values;
-use crate::commands::image_set::recognise::Order;
 use crate::error::{Error, Result};
+use crate::image_set::recognise::Order;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 use std::io::Cursor;

@@ -307,7 +307,7 @@ mod tests {
     use super::super::source::memory::{Memory, photos};
     use super::super::viewer::{Look, Reaction};
     use super::*;
-    use crate::commands::image_set::find::find;
+    use crate::image_set::find::find;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     const LOOK: Look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };

@@ -2,8 +2,8 @@
 
 use super::source::{Branch, Browse, Kind};
 use super::text::{printable, shape};
-use crate::commands::image_set::hdf5::Hdf5;
 use crate::error::Error;
+use crate::image_set::hdf5::Hdf5;
 use crate::{Dataset, LinkTarget, Object, Visit, Visited};
 
 impl Browse for Hdf5 {

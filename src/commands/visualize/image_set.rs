@@ -4,9 +4,9 @@ use super::decode;
 use super::picture::{Picture, Range as ValueRange, Raw};
 use super::source::{Source, Values};
 use super::text::{self, printable};
-use crate::commands::image_set::recognise::{Order, Pictures};
-pub(super) use crate::commands::image_set::{BLOCK, Census, Class, ImageSet, Kind};
 use crate::error::{Error, Result};
+use crate::image_set::recognise::{Order, Pictures};
+pub(super) use crate::image_set::{BLOCK, Census, Class, ImageSet, Kind};
 use std::ops::Range;
 
 /// The most bytes of one picture in memory.
@@ -112,6 +112,9 @@ impl ImageSet {
     fn single(&self, source: &dyn Source, pictures: &[Pictures], row: u64) -> Result<Raw> {
         let place = usize::try_from(row).ok().and_then(|row| pictures.get(row));
         let pictures = place.ok_or_else(|| Error::not_found(format!("there is no picture {row}")))?;
+        if pictures.order == Order::Encoded {
+            return encoded(source, &pictures.path, 0);
+        }
         self.raw(pictures, read(source, pictures, None)?)
     }
 
@@ -231,8 +234,8 @@ fn part(values: &Values, nth: u64, each: u64) -> Values {
 mod tests {
     use super::super::source::memory::{Memory, photos};
     use super::*;
-    use crate::commands::image_set::MOST_CLASSES;
-    use crate::commands::image_set::find::find;
+    use crate::image_set::MOST_CLASSES;
+    use crate::image_set::find::find;
 
     fn whole(width: u32, height: u32) -> (u32, u32) {
         (width, height)

@@ -1,7 +1,7 @@
 //! `visualize`: a file for the eyes. On a terminal the tree of the file and its pictures, with `--export` a
 //! contact sheet, into a pipe the tree as text.
 //!
-//! From the file to the screen: `commands::image_set` finds pictures, labels and names, [`hdf5`] the lines of the
+//! From the file to the screen: `image_set` finds pictures, labels and names, [`hdf5`] the lines of the
 //! tree; [`image_set`] reads rows; [`picture`] and [`decode`] make RGB of them. [`viewer`] turns
 //! keys into states, [`draw`] states into screens of [`cells`], [`frame`] screens into bytes, [`terminal`]
 //! holds the terminal. [`sheet`] draws the contact sheet with [`paint`].
@@ -138,11 +138,12 @@ impl Command for Visualize {
             check_output(sheet, self.overwrite)?;
         }
         let (path, inside) = split_path(&self.file);
-        let file = self.opening.open(&path)?;
         match &self.export {
-            None if !terminal::is_there() => ls::tree(&file, &path, out)?,
-            None => self.show(&Opened::new(&Hdf5::new(file), &path, inside)?, out, progress)?,
-            Some(sheet) => self.write_sheet(&Opened::new(&Hdf5::new(file), &path, inside)?, sheet, progress)?,
+            None if !terminal::is_there() => ls::tree(&self.opening.open(&path)?, &path, out)?,
+            None => self.show(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, out, progress)?,
+            Some(sheet) => {
+                self.write_sheet(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, sheet, progress)?;
+            }
         }
         Ok(Outcome::Fine)
     }

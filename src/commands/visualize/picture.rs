@@ -5,8 +5,8 @@
 //! in memory whole, and the range of what is shown can be known across the page first.
 
 use super::source::Values;
-use crate::commands::image_set::recognise::Order;
 use crate::error::{Error, Result};
+use crate::image_set::recognise::Order;
 use fast_image_resize as fir;
 use fir::images::{Image, ImageRef};
 

@@ -303,8 +303,8 @@ pub(super) mod tests {
     use super::super::source::memory::photos;
     use super::*;
     use crate::commands::Silent;
-    use crate::commands::image_set::find::find;
     use crate::error::ErrorKind;
+    use crate::image_set::find::find;
 
     pub(in super::super) fn order(count: u64) -> Order {
         Order {

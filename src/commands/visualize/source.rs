@@ -1,6 +1,6 @@
 //! What the view asks of a file beside its pictures: the lines of its tree.
 
-pub(super) use crate::commands::image_set::source::*;
+pub(super) use crate::image_set::source::*;
 
 /// One line of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]

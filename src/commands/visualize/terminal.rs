@@ -196,7 +196,7 @@ mod tests {
     use super::super::source::memory::photos;
     use super::super::viewer::Look;
     use super::*;
-    use crate::commands::image_set::find::find;
+    use crate::image_set::find::find;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
     use std::collections::VecDeque;
 

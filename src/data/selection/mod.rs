@@ -126,6 +126,11 @@ impl Selection {
         }
     }
 
+    /// The ranges of the box that it is, one a dimension; `None` if it is none.
+    pub fn ranges(&self) -> Option<Vec<Range<u64>>> {
+        self.bounds().map(|bounds| bounds.0)
+    }
+
     /// The box that it is, if it is one.
     pub(crate) fn bounds(&self) -> Option<Bounds> {
         let Kind::Grid(axes) = &self.0 else {

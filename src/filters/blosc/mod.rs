@@ -24,6 +24,7 @@ impl Filter for Blosc {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let plan = Plan::of(chunk.len(), call)?;
         // C-Blosc copies such a chunk behind a header, which does not fit where the chunk was.
         if plan.effort == 0 || chunk.len() < SHORTEST_STREAM || i32::try_from(chunk.len()).is_err() {

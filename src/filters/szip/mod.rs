@@ -184,8 +184,8 @@ impl Filter for Szip {
         out.reserve(size);
         if pixels.planes == 1 {
             return pixels.decode(stream, size, out).map_err(|what| match (pixels.size, size % 3) {
-                // Elements of 3 bytes filled whole pixels of 4, but not the scanline: libaec gives fewer bytes than there were.
-                (4, 0) if pixels.coding.bits == 24 && size / 4 < pixels.scanline => {
+                // Elements of 3 bytes filled whole pixels of 4, but not the last scanline: libaec coded fewer than there were.
+                (4, 0) if pixels.coding.bits == 24 && !(size / 4).is_multiple_of(pixels.scanline) => {
                     Error::unsupported("szip of elements of 3 bytes, which libhdf5 takes for pixels of 4")
                 }
                 _ => call.damaged(what),
@@ -199,6 +199,7 @@ impl Filter for Szip {
     }
 
     fn encode(&self, chunk: &[u8], call: &Call<'_>, out: &mut Vec<u8>) -> Result<bool> {
+        call.may_encode()?;
         let pixels = Pixels::new(call)?;
         let Ok(size) = u32::try_from(chunk.len()) else { return Ok(false) };
         if !pixels.are_whole(chunk.len()) {

@@ -118,4 +118,13 @@ fn elements_of_three_bytes_are_refused_by_name() {
     let stored = b",\x01\0\0\x04\x04\x04\x04 ";
     let error = decode(&[177, 8, 24, 100], stored, 300).unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::Unsupported, "{error}");
+
+    // 33 lines of 200: what is taken for 4,950 pixels fills 24 scanlines, and three quarters of one.
+    let turns = [
+        184, 240, 184, 240, 32, 30, 23, 30, 4, 227, 194, 227, 192, 220, 120, 92, 120, 16, 143, 11, 143, 2, 113, 225,
+        113, 224, 110, 60, 46, 60, 8, 199, 133, 199, 129,
+    ];
+    let stored: Vec<u8> = [88, 77, 0, 0].into_iter().chain(turns.into_iter().cycle().take(110)).collect();
+    let error = decode(&[169, 4, 24, 200], &stored, 19_800).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Unsupported, "{error}");
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { Engine, Stats } from '../engine/types';
+import type { Engine, Source, Stats } from '../engine/types';
 import { Icon } from '../ui/icons';
 import { goTo } from './address';
 import { closeFile, reopen, type Session } from './session';
@@ -24,7 +24,7 @@ export function Header({ session, onTheme }: { session: Session; onTheme: () => 
             {session.file.name}
           </button>
           <span className="file-size">{bytes(session.file.size)}</span>
-          <Changed engine={session.engine} />
+          <Changed engine={session.engine} isNear={isNear(session.source)} />
         </>
       )}
       <span className="spacer" />
@@ -80,8 +80,14 @@ function Traffic({ engine }: { engine: Engine }) {
   );
 }
 
-/** Looks every few seconds, while the page is seen, whether the file is still the one that was opened. */
-function Changed({ engine }: { engine: Engine }) {
+/** On this machine, where asking costs nothing. */
+function isNear(source: Source): boolean {
+  return source.kind !== 'url' || ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(source.url).hostname);
+}
+
+/** Looks whether the file is still the one that was opened: when the page is come back to and, for a near one, every few
+ * seconds while the page is seen. */
+function Changed({ engine, isNear }: { engine: Engine; isNear: boolean }) {
   const [changed, setChanged] = useState(false);
   useEffect(() => {
     let stopped = false;
@@ -90,7 +96,7 @@ function Changed({ engine }: { engine: Engine }) {
       const is = await engine.hasChanged().catch(() => false);
       if (!stopped && is) setChanged(true);
     };
-    const timer = setInterval(() => void look(), 5000);
+    const timer = isNear ? setInterval(() => void look(), 4000) : undefined;
     const seen = () => void look();
     document.addEventListener('visibilitychange', seen);
     window.addEventListener('focus', seen);
@@ -100,7 +106,7 @@ function Changed({ engine }: { engine: Engine }) {
       document.removeEventListener('visibilitychange', seen);
       window.removeEventListener('focus', seen);
     };
-  }, [engine]);
+  }, [engine, isNear]);
   if (!changed) return null;
   return (
     <button className="changed" onClick={reopen} title="The file was changed since it was opened">

@@ -15,19 +15,19 @@ interface Props {
   inspecting: boolean;
   onInspect: () => void;
   onTree: () => void;
-  /** The file is still being looked through for images. */
-  looking: boolean;
+  /** Whether this is a set of images is not known yet. */
+  pending: boolean;
 }
 
-export function ObjectPage({ inspecting, onInspect, onTree, looking }: Props) {
+export function ObjectPage({ inspecting, onInspect, onTree, pending }: Props) {
   const { path, view } = usePlace();
   const object = useObject(path);
   const set = useImageSet(path);
-  const views = object.state === 'done' ? viewsOf(object.value, set) : [];
+  const views = object.state === 'done' && !pending ? viewsOf(object.value, set) : [];
   const current = views.find((name) => name === view) ?? views[0];
 
   return (
-    <main className="object" aria-label="Object">
+    <main className="object" aria-label="Object" data-path={path} data-state={pending ? 'waiting' : object.state}>
       <div className="object-bar">
         <button className="icon-button only-narrow" onClick={onTree} aria-label="Show the tree" title="Tree">
           <Icon name="menu" size={18} />
@@ -52,7 +52,7 @@ export function ObjectPage({ inspecting, onInspect, onTree, looking }: Props) {
       <div className="view" data-view={current} data-ready={object.state === 'done'} role="tabpanel" aria-label={current && VIEW_LABELS[current]}>
         <Fence resetKey={`${path} ${current}`}>
           {path === undefined ? (
-            <Waiting text={looking ? 'Looking for images…' : 'Reading…'} />
+            <Waiting text={pending ? 'Looking for images…' : 'Reading…'} />
           ) : object.state === 'failed' ? (
             <Failure error={object.error} />
           ) : object.state === 'done' && current ? (

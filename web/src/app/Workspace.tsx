@@ -1,14 +1,15 @@
 // An open file: the tree on the left, the object in the middle, what is known about it on the right.
 
 import { useEffect, useMemo, useRef, useState } from 'react';
-import type { Engine, FileInfo, ImageSet, Source } from '../engine/types';
+import type { Engine, FileInfo, ImageSet, ObjectInfo, Source } from '../engine/types';
 import { Inspector } from '../inspector/Inspector';
+import { isClearlyImages } from '../model/objectViews';
 import { SearchResults } from '../tree/Search';
 import { Tree } from '../tree/Tree';
 import { Icon } from '../ui/icons';
 import { useAsync } from '../ui/useAsync';
 import { goTo, usePlace } from './address';
-import { FileContext } from './context';
+import { FileContext, useObject, type OpenFile } from './context';
 import { Keys } from './Keys';
 import { ObjectPage } from './ObjectPage';
 import './workspace.css';
@@ -21,72 +22,114 @@ export interface WorkspaceProps {
 
 const WIDE = window.matchMedia('(min-width: 1100px)');
 
+/** How long an object that may be images waits for the word whether it is a set of them. */
+const PATIENCE = 1500;
+
 export function Workspace({ engine, file, source }: WorkspaceProps) {
-  const { path } = usePlace();
   const sets = useAsync((signal) => engine.imageSets({ signal }), [engine, file]);
   const imageSets = sets.value;
+  const context = useMemo(() => ({ engine, file, source, imageSets: imageSets ?? [] }), [engine, file, source, imageSets]);
+  return (
+    <FileContext.Provider value={context}>
+      <Rooms context={context} looking={sets.state === 'waiting'} />
+    </FileContext.Provider>
+  );
+}
+
+function Rooms({ context, looking }: { context: OpenFile; looking: boolean }) {
+  const { engine, file, imageSets } = context;
+  const { path, view } = usePlace();
+  const object = useObject(path);
   const [drawer, setDrawer] = useState(false);
-  const [inspecting, setInspecting] = useState(WIDE.matches);
   const [search, setSearch] = useState('');
   const searchBox = useRef<HTMLInputElement>(null);
 
+  const [patient, setPatient] = useState(true);
+  useEffect(() => {
+    const timer = setTimeout(() => setPatient(false), PATIENCE);
+    return () => clearTimeout(timer);
+  }, []);
+  // Nothing is shown that would be replaced in a moment by the contact sheet.
+  const pending = looking && (path === undefined || (patient && object.value !== undefined && mayBeImages(object.value)));
+
+  // The inspector is open beside plots and tables; images need the room themselves. Whoever pressed its button decides.
+  const [wanted, setWanted] = useState<boolean>();
+  const set = imageSets.find((one) => one.path === path);
+  const isSheet = view === undefined ? set !== undefined && isClearlyImages(set, object.value?.dataset?.type) : view === 'gallery' || view === 'statistics';
+  const inspecting = wanted ?? (WIDE.matches && !pending && !(set && isSheet));
+
   // Nobody has to click: a file with images opens as their contact sheet, any other at its root.
   useEffect(() => {
-    if (path !== undefined || sets.state === 'waiting') return;
-    goTo(imageSets?.[0]?.path ?? '/');
-  }, [path, sets.state, imageSets]);
+    if (path !== undefined || looking) return;
+    let stale = false;
+    void firstPath(engine, imageSets).then((first) => {
+      if (!stale) goTo(first);
+    });
+    return () => {
+      stale = true;
+    };
+  }, [engine, path, looking, imageSets]);
 
-  const context = useMemo(() => ({ engine, file, source, imageSets: imageSets ?? [] }), [engine, file, source, imageSets]);
-  const paths = useMemo(() => new Set((imageSets ?? []).map((set: ImageSet) => set.path)), [imageSets]);
+  const paths = useMemo(() => new Set(imageSets.map((set: ImageSet) => set.path)), [imageSets]);
   const closeDrawer = () => setDrawer(false);
   const text = search.trim();
 
   return (
-    <FileContext.Provider value={context}>
-      <div className={`workspace${inspecting ? ' with-inspector' : ''}${drawer ? ' drawer-open' : ''}`}>
-        <nav className="sidebar" aria-label="File">
-          <div className="search-box">
-            <Icon name="search" />
-            <input
-              ref={searchBox}
-              type="search"
-              placeholder="Search names and attributes"
-              aria-label="Search names and attributes"
-              value={search}
-              spellCheck={false}
-              onChange={(event) => setSearch(event.target.value)}
-              onKeyDown={(event) => {
-                if (event.key === 'Escape') setSearch('');
-              }}
-            />
-            <kbd>/</kbd>
-          </div>
-          <button
-            className={`tree-root${path === '/' ? ' selected' : ''}`}
-            onClick={() => {
-              goTo('/');
-              closeDrawer();
+    <div className={`workspace${drawer ? ' drawer-open' : ''}`}>
+      <nav className="sidebar" aria-label="File">
+        <div className="search-box">
+          <Icon name="search" />
+          <input
+            ref={searchBox}
+            type="search"
+            placeholder="Search names, attributes"
+            aria-label="Search names and attributes"
+            value={search}
+            spellCheck={false}
+            onChange={(event) => setSearch(event.target.value)}
+            onKeyDown={(event) => {
+              if (event.key === 'Escape') setSearch('');
             }}
-          >
-            <Icon name="home" />
-            <span className="tree-name">{file.name}</span>
-          </button>
-          {/* The tree stays behind the results: where it was scrolled to and what was open is not lost. */}
-          <div className="tree-holder" hidden={text !== ''}>
-            <Tree engine={engine} imageSets={paths} onPick={closeDrawer} />
-          </div>
-          {text !== '' && <SearchResults engine={engine} text={text} onPick={closeDrawer} />}
-        </nav>
-        <button className="scrim" aria-label="Close the tree" onClick={closeDrawer} tabIndex={drawer ? 0 : -1} />
-        <ObjectPage
-          inspecting={inspecting}
-          onInspect={() => setInspecting(!inspecting)}
-          onTree={() => setDrawer(!drawer)}
-          looking={sets.state === 'waiting'}
-        />
-        {inspecting && path !== undefined && <Inspector path={path} onClose={() => setInspecting(false)} />}
-        <Keys onSearch={() => searchBox.current?.focus()} onInspect={() => setInspecting((now) => !now)} />
-      </div>
-    </FileContext.Provider>
+          />
+          <kbd>/</kbd>
+        </div>
+        <button
+          className={`tree-root${path === '/' ? ' selected' : ''}`}
+          onClick={() => {
+            goTo('/');
+            closeDrawer();
+          }}
+        >
+          <Icon name="home" />
+          <span className="tree-name">{file.name}</span>
+        </button>
+        {/* The tree stays behind the results: where it was scrolled to and what was open is not lost. */}
+        <div className="tree-holder" hidden={text !== ''}>
+          <Tree engine={engine} imageSets={paths} onPick={closeDrawer} />
+        </div>
+        {text !== '' && <SearchResults engine={engine} text={text} onPick={closeDrawer} />}
+      </nav>
+      <button className="scrim" aria-label="Close the tree" onClick={closeDrawer} tabIndex={drawer ? 0 : -1} />
+      <ObjectPage inspecting={inspecting} onInspect={() => setWanted(!inspecting)} onTree={() => setDrawer(!drawer)} pending={pending} />
+      {inspecting && path !== undefined && <Inspector path={path} onClose={() => setWanted(false)} />}
+      <Keys onSearch={() => searchBox.current?.focus()} onInspect={() => setWanted(!inspecting)} />
+    </div>
   );
+}
+
+/** What a file is opened at. */
+async function firstPath(engine: Engine, sets: ImageSet[]): Promise<string> {
+  const [set] = sets;
+  if (!set) return '/';
+  if (isClearlyImages(set, undefined)) return set.path;
+  const object = await engine.object(set.path).catch(() => undefined);
+  return isClearlyImages(set, object?.dataset?.type) ? set.path : '/';
+}
+
+/** Whether an object could turn out to be a set of images. */
+function mayBeImages({ kind, dataset }: ObjectInfo): boolean {
+  if (kind === 'group') return false;
+  const shape = dataset?.shape;
+  if (!shape) return false;
+  return shape.length >= 3 || (shape.length === 1 && (dataset.type.class === 'vlen' || dataset.type.class === 'opaque'));
 }

@@ -57,6 +57,7 @@ export async function openSource(source: Source, keepPlace = false): Promise<voi
   become({ state: 'opening', name });
   // The explorer's code comes while the engine looks at the file.
   void import('./Workspace').catch(() => undefined);
+  void import('../gallery/Gallery').catch(() => undefined);
   try {
     const running = await startEngine();
     const file = await running.open(source);

@@ -43,11 +43,12 @@ function Sheet({ set }: { set: ImageSet }) {
   const order = useOrder(set, labels, chosen, sort, names);
   const hasNames = set.kind === 'gallery' || set.names !== undefined;
   const lines = 1 + (hasNames ? 1 : 0);
-  const cellWidth = size + 12;
   const cellHeight = size + 10 + lines * 16;
   const [columns, setColumns] = useState(1);
   const rows = useRows(Math.ceil(order.length / columns), cellHeight, 1);
-  const fitting = Math.max(1, Math.floor((rows.width - 12) / cellWidth));
+  const fitting = Math.max(1, Math.floor((rows.width - 4) / (size + 12)));
+  // What is left over goes between the columns.
+  const pitch = order.length < columns ? size + 12 : Math.floor((rows.width - 4) / columns);
   useEffect(() => setColumns(fitting), [fitting]);
 
   const from = Math.min(order.length, rows.first * columns);
@@ -64,15 +65,15 @@ function Sheet({ set }: { set: ImageSet }) {
   const picked = rowOf(more.row, set.count);
   const compared = rowOf(more.cmp, set.count);
   const [focus, setFocus] = useState(0);
-  const list = rows.box;
   const place = (row: number) => order.indexOf(row);
   const pick = (row: number | undefined) => note({ row: row === undefined ? undefined : String(row) });
 
   // The image that the address names is scrolled to, once there is room.
-  const scrolledTo = useRef<number | undefined>(undefined);
+  const scrolledTo = useRef<string | undefined>(undefined);
   useEffect(() => {
-    if (picked === undefined || rows.viewHeight === 0 || scrolledTo.current === picked || order.length === 0) return;
-    scrolledTo.current = picked;
+    const key = `${picked} ${columns}`;
+    if (picked === undefined || rows.viewHeight === 0 || columns !== fitting || scrolledTo.current === key || order.length === 0) return;
+    scrolledTo.current = key;
     const at = place(picked);
     if (at < 0) return;
     setFocus(at);
@@ -84,7 +85,7 @@ function Sheet({ set }: { set: ImageSet }) {
     setFocus(at);
     rows.show(Math.floor(at / columns));
     if (open) {
-      scrolledTo.current = order[at];
+      scrolledTo.current = `${order[at]} ${columns}`;
       pick(order[at]);
     }
   };
@@ -166,7 +167,7 @@ function Sheet({ set }: { set: ImageSet }) {
         </div>
         <div
           className="cells"
-          ref={list}
+          ref={rows.box}
           role="listbox"
           aria-label={set.description}
           tabIndex={0}
@@ -178,7 +179,7 @@ function Sheet({ set }: { set: ImageSet }) {
               const at = from + i;
               const style = {
                 top: 6 + rows.topOf(Math.floor(at / columns)),
-                left: 8 + (at % columns) * cellWidth,
+                left: 8 + (at % columns) * pitch,
                 width: size,
               };
               return (
@@ -194,7 +195,7 @@ function Sheet({ set }: { set: ImageSet }) {
                   focused={at === focus}
                   onPick={(second) => {
                     setFocus(at);
-                    scrolledTo.current = row;
+                    scrolledTo.current = `${row} ${columns}`;
                     if (second && picked !== undefined) note({ cmp: String(row) });
                     else pick(row);
                   }}
@@ -346,7 +347,7 @@ function Cell({ row, style, size, bitmap, className, name, picked, focused, onPi
       aria-label={label}
       title={bitmap instanceof Error ? bitmap.message : label}
       data-row={row}
-      data-painted={picture !== undefined}
+      data-painted={bitmap instanceof Error ? undefined : picture !== undefined}
       onClick={(event) => onPick(event.shiftKey)}
     >
       <div className={`frame${bitmap === undefined ? ' waiting' : ''}`} style={{ height: size }}>

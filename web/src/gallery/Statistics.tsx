@@ -61,7 +61,7 @@ function Balance({ names, counts, path }: { names: string[]; counts: number[]; p
   return (
     <>
       <p className="faint">
-        {plural(names.length, 'class', 'classes')}; the largest has {least > 0 ? `${shortNumber(most / least)} times as many images as the smallest` : 'images, the smallest none'}
+        {plural(names.length, 'class', 'classes')}; the largest has {least > 0 ? `${Number((most / least).toPrecision(2))} times as many images as the smallest` : 'images, the smallest none'}
       </p>
       <div className="balance">
         {names.slice(0, 200).map((name, i) => (

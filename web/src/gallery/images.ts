@@ -53,47 +53,38 @@ export class ImageSource {
     this.asked.clear();
   }
 
-  /** Fetches pictures that are not here, `changed` after each batch. */
+  /** Fetches pictures that are not here, `changed` after each batch. What is under way when it is told to stop still
+   * arrives, for the next call leaves it out. */
   async want(rows: number[], signal: AbortSignal, changed: () => void): Promise<void> {
     const missing = rows.filter((row) => !this.bitmaps.has(row) && !this.asked.has(row));
     for (let at = 0; at < missing.length && !signal.aborted; at += BATCH) {
       const batch = missing.slice(at, at + BATCH);
+      const stretched = this.stretched;
       for (const row of batch) this.asked.add(row);
-      try {
-        await this.fetch(batch, signal);
-      } finally {
-        for (const row of batch) this.asked.delete(row);
-      }
-      if (!signal.aborted) changed();
+      const found = await this.fetch(batch);
+      for (const row of batch) this.asked.delete(row);
+      // They were painted in another range than is wanted by now.
+      if (stretched !== this.stretched) return;
+      for (const [row, bitmap] of found) this.bitmaps.set(row, bitmap);
+      changed();
     }
     this.forget();
   }
 
-  private async fetch(rows: number[], signal: AbortSignal): Promise<void> {
+  private async fetch(rows: number[]): Promise<[number, ImageBitmap | Error][]> {
     if (this.isEncoded || this.set.kind === 'gallery') {
-      await Promise.all(rows.map((row) => this.keep(row, () => this.one(row, signal), signal)));
-      return;
+      return Promise.all(rows.map((row) => kept(row, async () => (this.isEncoded ? this.decode(row) : this.draw(await this.pixels(row))))));
     }
     try {
-      const values = await this.engine.readRows(this.set.path, rows, { signal });
+      const values = await this.engine.readRows(this.set.path, rows);
       this.found ??= rangeOf(values.array as NumericArray, values.type);
-      await Promise.all(rows.map((row, i) => this.keep(row, () => this.draw(this.pixelsOf(values, i)), signal)));
+      return await Promise.all(rows.map((row, i) => kept(row, () => this.draw(this.pixelsOf(values, i)))));
     } catch (error) {
-      if (signal.aborted) return;
-      if (rows.length === 1) {
-        this.bitmaps.set(rows[0], asError(error));
-        return;
-      }
+      if (rows.length === 1) return [[rows[0], asError(error)]];
       // One damaged chunk must not hide its neighbours.
-      for (const row of rows) await this.fetch([row], signal);
-    }
-  }
-
-  private async keep(row: number, make: () => Promise<ImageBitmap>, signal: AbortSignal): Promise<void> {
-    try {
-      this.bitmaps.set(row, await make());
-    } catch (error) {
-      if (!signal.aborted) this.bitmaps.set(row, asError(error));
+      const found: [number, ImageBitmap | Error][] = [];
+      for (const row of rows) found.push(...(await this.fetch([row])));
+      return found;
     }
   }
 
@@ -102,11 +93,6 @@ export class ImageSource {
       if (this.bitmaps.size <= KEPT) return;
       this.bitmaps.delete(row);
     }
-  }
-
-  private async one(row: number, signal: AbortSignal): Promise<ImageBitmap> {
-    if (this.isEncoded) return this.decode(row, signal);
-    return this.draw(await this.pixels(row, signal));
   }
 
   private async decode(row: number, signal?: AbortSignal): Promise<ImageBitmap> {
@@ -178,6 +164,14 @@ export class ImageSource {
 
   private draw(pixels: Pixels): Promise<ImageBitmap> {
     return createImageBitmap(this.imageData(pixels));
+  }
+}
+
+async function kept(row: number, make: () => Promise<ImageBitmap>): Promise<[number, ImageBitmap | Error]> {
+  try {
+    return [row, await make()];
+  } catch (error) {
+    return [row, asError(error)];
   }
 }
 

@@ -5,7 +5,7 @@ import { useFile, useObject } from '../app/context';
 import { bytes, count, plural, shapeText } from '../app/text';
 import type { AttributeInfo, DatasetInfo, ObjectInfo } from '../engine/types';
 import { Icon } from '../ui/icons';
-import { Failure, Waiting } from '../ui/Notice';
+import { Waiting } from '../ui/Notice';
 import { useAsync } from '../ui/useAsync';
 import { TypeTree } from '../views/TypeView';
 import { ValueLine } from '../views/ValueLine';
@@ -24,7 +24,7 @@ export function Inspector({ path, onClose }: { path: string; onClose: () => void
         </button>
       </div>
       {object.state === 'failed' ? (
-        <Failure error={object.error} />
+        <p className="section-body faint">Nothing is known about it but the way to it: {path}</p>
       ) : object.value ? (
         <Sections key={path} object={object.value} />
       ) : (

@@ -32,11 +32,19 @@ export function viewsOf(object: ObjectInfo, set: ImageSet | undefined): ViewName
   return object.dataset ? datasetViews(object, object.dataset, set) : [];
 }
 
+/** Whether a set is surely meant as images; else it might as well be a field over time, and is shown as one first. */
+export function isClearlyImages(set: ImageSet, type: TypeInfo | undefined): boolean {
+  if (set.kind === 'gallery' || set.order === 'encoded' || set.labels || set.names || set.channels >= 3) return true;
+  return type?.class === 'integer' && type.size === 1 && !type.signed;
+}
+
 function datasetViews(object: ObjectInfo, dataset: DatasetInfo, set: ImageSet | undefined): ViewName[] {
   const { shape, type } = dataset;
   if (shape === null) return ['value'];
   const views: ViewName[] = [];
-  if (set) views.push('gallery', 'statistics');
+  const images: ViewName[] = set ? ['gallery', 'statistics'] : [];
+  const imagesFirst = set !== undefined && isClearlyImages(set, type);
+  if (imagesFirst) views.push(...images);
   if (shape.length === 0 || (shape.length === 1 && shape[0] === 1 && !isNumeric(type))) return [...views, 'value'];
   if (shape.includes(0)) return [...views, 'table'];
   if (!set && isPicture(object, dataset)) views.push('image');
@@ -50,6 +58,7 @@ function datasetViews(object: ObjectInfo, dataset: DatasetInfo, set: ImageSet | 
   } else {
     views.push('table');
   }
+  if (!imagesFirst) views.push(...images);
   if (canH5Web(type) && !views.includes('h5web')) views.push('h5web');
   return views;
 }

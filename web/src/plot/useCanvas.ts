@@ -2,24 +2,23 @@ import { useLayoutEffect, useRef, useState, type RefObject } from 'react';
 
 /** A canvas as large as its box, sharp on every screen; `paint` is called after each drawing of the component. */
 export function useCanvas(paint: (c: CanvasRenderingContext2D, width: number, height: number, canvas: HTMLCanvasElement) => void): {
-  box: RefObject<HTMLDivElement>;
+  box: (element: HTMLDivElement | null) => void;
   canvas: RefObject<HTMLCanvasElement>;
   width: number;
   height: number;
 } {
-  const box = useRef<HTMLDivElement>(null);
+  const [holder, box] = useState<HTMLDivElement | null>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
 
   useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const measure = () => setSize({ width: element.clientWidth, height: element.clientHeight });
+    if (!holder) return;
+    const measure = () => setSize({ width: holder.clientWidth, height: holder.clientHeight });
     measure();
     const observer = new ResizeObserver(measure);
-    observer.observe(element);
+    observer.observe(holder);
     return () => observer.disconnect();
-  }, []);
+  }, [holder]);
 
   useLayoutEffect(() => {
     const element = canvas.current;

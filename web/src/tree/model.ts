@@ -24,7 +24,8 @@ export class Branch {
   total = 0;
   failure: string | undefined;
   listed = false;
-  private pages = new Map<number, Child[] | 'asked'>();
+  private pages = new Map<number, Child[]>();
+  private coming = new Map<number, Promise<void>>();
   /** Open members, by their place. */
   readonly open = new Map<number, Branch>();
 
@@ -43,36 +44,55 @@ export class Branch {
   }
 
   child(at: number): Child | undefined {
-    const page = this.pages.get(Math.floor(at / PAGE));
-    return page === undefined || page === 'asked' ? undefined : page[at % PAGE];
+    return this.pages.get(Math.floor(at / PAGE))?.[at % PAGE];
   }
 
-  /** Asks for the page that holds a member, once. */
+  /** Asks for the page that holds a member and waits for it; whether it is new. */
   async want(engine: Engine, at: number): Promise<boolean> {
     const number = Math.floor(at / PAGE);
     if (this.pages.has(number)) return false;
-    this.pages.set(number, 'asked');
+    let coming = this.coming.get(number);
+    if (!coming) {
+      coming = this.fetch(engine, number).finally(() => this.coming.delete(number));
+      this.coming.set(number, coming);
+    }
+    await coming;
+    return true;
+  }
+
+  private async fetch(engine: Engine, number: number): Promise<void> {
     try {
       const listing = await engine.list(this.path, { offset: number * PAGE, count: PAGE });
       this.total = listing.total;
       this.pages.set(number, listing.children);
       this.listed = true;
     } catch (error) {
-      this.pages.delete(number);
+      // A page that failed stays empty; the first one says why the group has no members here.
+      this.pages.set(number, []);
       if (!this.listed) this.failure = messageOf(error);
     }
-    return true;
   }
 
-  /** The place of a member by its name; goes through the pages until it is met. */
+  /** The place of a member by its name, -1 if there is none. Listings are in the order of names, so few pages are asked for. */
   async find(engine: Engine, name: string): Promise<number> {
     await this.want(engine, 0);
-    for (let start = 0; start < this.total; start += PAGE) {
-      await this.want(engine, start);
-      for (let at = start; at < Math.min(start + PAGE, this.total); at++) {
-        if (this.child(at)?.name === name) return at;
-      }
+    let low = 0;
+    let high = Math.ceil(this.total / PAGE) - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      await this.want(engine, middle * PAGE);
+      const place = this.placeIn(middle, name);
+      if (place >= 0) return place;
+      const first = this.child(middle * PAGE);
+      if (!first) return -1;
+      if (before(name, first.name)) high = middle - 1;
+      else low = middle + 1;
     }
+    return -1;
+  }
+
+  private placeIn(page: number, name: string): number {
+    for (let at = page * PAGE; at < Math.min((page + 1) * PAGE, this.total); at++) if (this.child(at)?.name === name) return at;
     return -1;
   }
 }
@@ -156,6 +176,15 @@ export class TreeModel {
 
 export function canOpen(child: Child): boolean {
   return child.kind === 'group' && !child.isEmpty;
+}
+
+/** By code points, which is the order of UTF-8's bytes; JavaScript's own is another beyond the basic plane. */
+function before(a: string, b: string): boolean {
+  const [x, y] = [[...a], [...b]];
+  for (let i = 0; i < Math.min(x.length, y.length); i++) {
+    if (x[i] !== y[i]) return x[i].codePointAt(0)! < y[i].codePointAt(0)!;
+  }
+  return x.length < y.length;
 }
 
 function rowIn(branch: Branch, index: number, depth: number): Row | undefined {

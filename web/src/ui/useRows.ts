@@ -1,13 +1,14 @@
 // A window onto rows of one height, as many as there may be. Browsers end elements at some 16 million pixels; above
 // `TALLEST` the scroll bar shows the place in proportion, and the wheel still moves by rows.
 
-import { useCallback, useLayoutEffect, useRef, useState, type RefObject } from 'react';
+import { useCallback, useLayoutEffect, useRef, useState } from 'react';
 
 const TALLEST = 8_000_000;
 
 export interface RowWindow {
-  /** Of the element that scrolls. */
-  box: RefObject<HTMLDivElement>;
+  /** The `ref` of the element that scrolls; it may come later than the component, and go. */
+  box: (element: HTMLDivElement | null) => void;
+  element: HTMLDivElement | null;
   /** First row that is seen, and the first that is not, with a few more on both sides. */
   first: number;
   last: number;
@@ -26,7 +27,7 @@ export interface RowWindow {
 }
 
 export function useRows(rows: number, rowHeight: number, spare = 6, headHeight = 0): RowWindow {
-  const box = useRef<HTMLDivElement>(null);
+  const [element, box] = useState<HTMLDivElement | null>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
   const [top, setTop] = useState(0);
   const ours = useRef(-1);
@@ -39,18 +40,16 @@ export function useRows(rows: number, rowHeight: number, spare = 6, headHeight =
   const maxScroll = Math.max(1, height - viewHeight);
 
   useLayoutEffect(() => {
-    const element = box.current;
     if (!element) return;
     const measure = () => setSize({ width: element.clientWidth, height: element.clientHeight });
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();
-  }, []);
+  }, [element]);
 
   const move = useCallback(
     (next: number) => {
-      const element = box.current;
       if (!element) return;
       const clamped = Math.max(0, Math.min(maxTop, next));
       const scroll = scaled ? (clamped / Math.max(1, maxTop)) * maxScroll : clamped * rowHeight;
@@ -58,11 +57,10 @@ export function useRows(rows: number, rowHeight: number, spare = 6, headHeight =
       element.scrollTop = scroll;
       setTop(clamped);
     },
-    [maxTop, maxScroll, rowHeight, scaled],
+    [element, maxTop, maxScroll, rowHeight, scaled],
   );
 
   useLayoutEffect(() => {
-    const element = box.current;
     if (!element) return;
     const onScroll = () => {
       if (Math.abs(element.scrollTop - ours.current) <= 1) return;
@@ -86,7 +84,7 @@ export function useRows(rows: number, rowHeight: number, spare = 6, headHeight =
       element.removeEventListener('scroll', onScroll);
       element.removeEventListener('wheel', onWheel);
     };
-  }, [maxScroll, maxTop, rowHeight, scaled]);
+  }, [element, maxScroll, maxTop, rowHeight, scaled]);
 
   const shown = Math.min(top, maxTop);
   const page = Math.max(1, Math.floor(viewHeight / rowHeight));
@@ -102,5 +100,5 @@ export function useRows(rows: number, rowHeight: number, spare = 6, headHeight =
     else if (row + 1 > shown + viewHeight / rowHeight) move(row + 1 - viewHeight / rowHeight);
   };
 
-  return { box, first, last, height, topOf, page, width: size.width, viewHeight, top: shown, show };
+  return { box, element, first, last, height, topOf, page, width: size.width, viewHeight, top: shown, show };
 }

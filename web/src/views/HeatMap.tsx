@@ -15,7 +15,7 @@ import { paintOffScreen, useCanvas } from '../plot/useCanvas';
 import { Failure } from '../ui/Notice';
 import { useAsync } from '../ui/useAsync';
 import { Slicer } from './Slicer';
-import { unitOf, useAxisNames } from './useAxisNames';
+import { coordinateText, unitOf, useAxes } from './useAxes';
 import { formatWindow, parseWindow, useSlice } from './useSlice';
 
 /** `[rows, columns]`, each from and to. */
@@ -37,7 +37,7 @@ export function HeatMap({ object }: ViewProps) {
   const dataset = object.dataset!;
   const shape = dataset.shape!;
   const [slice, setSlice] = useSlice(shape, 2);
-  const names = useAxisNames(object);
+  const axes = useAxes(object);
   const y = slice.y!;
   const bounds: Window = [
     [0, shape[y]],
@@ -56,7 +56,7 @@ export function HeatMap({ object }: ViewProps) {
   const [under, setUnder] = useState<{ row: number; column: number; value: number }>();
   const [box, setBox] = useState<[number, number, number, number]>();
 
-  const label = (axis: number) => names[axis] ?? `dimension ${axis}`;
+  const label = (axis: number) => axes[axis]?.name ?? `dimension ${axis}`;
   const place = (width: number, height: number, title: boolean): Area => {
     const area = areaOf(width, height, { bar: true, title });
     const ratio = (window[1][1] - window[1][0]) / (window[0][1] - window[0][0]);
@@ -116,7 +116,7 @@ export function HeatMap({ object }: ViewProps) {
 
   return (
     <div className="plot-view">
-      <Slicer shape={shape} slice={slice} names={names} onChange={setSlice} />
+      <Slicer shape={shape} slice={slice} axes={axes} onChange={setSlice} />
       <Toolbar options={options} zoomedIn={more.win !== undefined} onReset={() => setWindow(bounds)} />
       {fetched.state === 'failed' ? (
         <Failure error={fetched.error} />
@@ -136,7 +136,8 @@ export function HeatMap({ object }: ViewProps) {
       <p className="readout" role="status">
         {under ? (
           <span className="mono">
-            [{under.row}, {under.column}] {enumName(under.value, dataset.type) ?? numberText(under.value, dataset.type)}
+            [{under.row}, {under.column}]{coordinateText(axes[y], under.row)}
+            {coordinateText(axes[slice.x], under.column)} {enumName(under.value, dataset.type) ?? numberText(under.value, dataset.type)}
           </span>
         ) : (
           samples && (

@@ -15,7 +15,7 @@ import { Failure } from '../ui/Notice';
 import { useAsync } from '../ui/useAsync';
 import { zoomed } from './HeatMap';
 import { Slicer } from './Slicer';
-import { unitOf, useAxisNames } from './useAxisNames';
+import { coordinateText, unitOf, useAxes } from './useAxes';
 import { formatWindow, parseWindow, useSlice } from './useSlice';
 
 const WHOLE = 1_000_000;
@@ -32,7 +32,7 @@ export function Line({ object }: ViewProps) {
   const dataset = object.dataset!;
   const shape = dataset.shape!;
   const [slice, setSlice] = useSlice(shape, 1);
-  const names = useAxisNames(object);
+  const axes = useAxes(object);
   const bounds: [number, number] = [0, shape[slice.x]];
   const [window] = parseWindow(more.win, [bounds]);
   const scaleName: ScaleName = more.scale === 'log' || more.scale === 'symlog' ? more.scale : 'linear';
@@ -53,7 +53,7 @@ export function Line({ object }: ViewProps) {
   const paint = (c: CanvasRenderingContext2D, width: number, height: number, ink: Ink, title?: string) => {
     clear(c, width, height, ink);
     const area = areaOf(width, height, { title: title !== undefined });
-    const x = { domain: xDomain, label: names[slice.x] ?? (shape.length > 1 ? `dimension ${slice.x}` : 'index'), grid: true };
+    const x = { domain: xDomain, label: axes[slice.x]?.name ?? (shape.length > 1 ? `dimension ${slice.x}` : 'index'), grid: true };
     paintAxes(c, area, x, { domain, scale, label: unit, grid: true }, ink, title);
     if (curve) paintCurve(c, area, curve.xs, curve.ys, xDomain, scale, ink);
     return area;
@@ -100,7 +100,7 @@ export function Line({ object }: ViewProps) {
 
   return (
     <div className="plot-view">
-      <Slicer shape={shape} slice={slice} names={names} onChange={setSlice} />
+      <Slicer shape={shape} slice={slice} axes={axes} onChange={setSlice} />
       <div className="toolbar">
         <label>
           Scale
@@ -131,7 +131,7 @@ export function Line({ object }: ViewProps) {
       <p className="readout" role="status">
         {under !== undefined && curve ? (
           <span className="mono">
-            [{curve.xs[under]}] {enumName(curve.ys[under], dataset.type) ?? numberText(curve.ys[under], dataset.type)}
+            [{curve.xs[under]}]{coordinateText(axes[slice.x], curve.xs[under])} {enumName(curve.ys[under], dataset.type) ?? numberText(curve.ys[under], dataset.type)}
           </span>
         ) : (
           curve && <span>{curve.exact ? `every element: ${count(curve.ys.length)}` : `${count(curve.ys.length)} samples of ${count(window[1] - window[0])}`}</span>

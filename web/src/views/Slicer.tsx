@@ -3,15 +3,16 @@
 import { useState } from 'react';
 import { count } from '../app/text';
 import type { Slice } from '../model/slice';
+import type { Dimension } from './useAxes';
 
 interface Props {
   shape: readonly number[];
   slice: Slice;
-  names?: readonly (string | undefined)[];
+  axes?: readonly Dimension[];
   onChange: (slice: Slice) => void;
 }
 
-export function Slicer({ shape, slice, names, onChange }: Props) {
+export function Slicer({ shape, slice, axes: dimensions, onChange }: Props) {
   const axes = slice.y === undefined ? 1 : 2;
   if (shape.length <= axes) return null;
   const choose = (axis: number, role: 'x' | 'y') => {
@@ -27,7 +28,7 @@ export function Slicer({ shape, slice, names, onChange }: Props) {
       {shape.map((length, axis) => (
         <div key={axis} className={axis === slice.x || axis === slice.y ? 'dimension shown' : 'dimension'}>
           <span className="dimension-name" title={`dimension ${axis}, ${count(length)} long`}>
-            {names?.[axis] ?? `D${axis}`} <small>{count(length)}</small>
+            {dimensions?.[axis]?.name ?? `D${axis}`} <small>{count(length)}</small>
           </span>
           <span className="roles">
             {(axes === 2 ? (['y', 'x'] as const) : (['x'] as const)).map((role) => (
@@ -45,7 +46,7 @@ export function Slicer({ shape, slice, names, onChange }: Props) {
             <IndexInput
               length={length}
               value={slice.index[axis]}
-              label={names?.[axis] ?? `Index in dimension ${axis}`}
+              label={dimensions?.[axis]?.name ?? `Index in dimension ${axis}`}
               onChange={(i) => onChange({ ...slice, index: slice.index.map((old, a) => (a === axis ? i : old)) })}
             />
           )}

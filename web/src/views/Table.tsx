@@ -13,7 +13,7 @@ import { isTyping } from '../app/Keys';
 import { useRows } from '../ui/useRows';
 import { Blocks } from './blocks';
 import { Slicer } from './Slicer';
-import { useAxisNames } from './useAxisNames';
+import { useAxes } from './useAxes';
 import { useSlice } from './useSlice';
 import { OneValue } from './ValueLine';
 import { valueText } from '../model/valueText';
@@ -34,7 +34,7 @@ export function Table({ object }: ViewProps) {
   const { more } = usePlace();
   const dataset = object.dataset!;
   const shape = dataset.shape!;
-  const names = useAxisNames(object);
+  const axes = useAxes(object);
   const [chosen, setSlice] = useSlice(shape, 2);
   const slice = shape.length === 1 ? firstSlice(shape, 1) : chosen;
   const isCompound = dataset.type.class === 'compound' && slice.y === undefined;
@@ -51,7 +51,7 @@ export function Table({ object }: ViewProps) {
 
   const headWidth = Math.max(56, String(rowCount).length * 9 + 20);
   const rows = useRows(rowCount, ROW, 4, HEAD);
-  const across = useAcross(rows.box, columns, headWidth);
+  const across = useAcross(rows.element, columns, headWidth);
   const goneTo = useRef<string | undefined>(undefined);
   useEffect(() => {
     if (more.row === undefined || goneTo.current === more.row || rows.viewHeight === 0) return;
@@ -62,7 +62,7 @@ export function Table({ object }: ViewProps) {
   if (rowCount === 0 || columns.length === 0) {
     return (
       <div className="plot-view">
-        <Slicer shape={shape} slice={slice} names={names} onChange={setSlice} />
+        <Slicer shape={shape} slice={slice} axes={axes} onChange={setSlice} />
         <Notice icon="table" title="No elements">
           <p>One of the dimensions is 0 long.</p>
         </Notice>
@@ -81,7 +81,7 @@ export function Table({ object }: ViewProps) {
 
   return (
     <div className="plot-view">
-      <Slicer shape={shape} slice={slice} names={names} onChange={setSlice} />
+      <Slicer shape={shape} slice={slice} axes={axes} onChange={setSlice} />
       <div className="toolbar">
         <GoTo most={rowCount - 1} onGo={goTo} />
         <span className="faint">
@@ -182,10 +182,9 @@ function useColumns(type: TypeInfo, across: number | undefined, isCompound: bool
   }, [type, across, isCompound]);
 }
 
-function useAcross(box: { current: HTMLDivElement | null }, columns: Column[], headWidth: number): { shown: number[] } {
+function useAcross(element: HTMLDivElement | null, columns: Column[], headWidth: number): { shown: number[] } {
   const [range, setRange] = useState<[number, number]>([0, 0]);
   useLayoutEffect(() => {
-    const element = box.current;
     if (!element) return;
     const measure = () => {
       const from = element.scrollLeft - 200;
@@ -200,7 +199,7 @@ function useAcross(box: { current: HTMLDivElement | null }, columns: Column[], h
       observer.disconnect();
       element.removeEventListener('scroll', measure);
     };
-  }, [box, columns, headWidth]);
+  }, [element, columns, headWidth]);
   const shown: number[] = [];
   for (let i = range[0]; i < Math.min(range[1], columns.length); i++) shown.push(i);
   return { shown };

@@ -5,6 +5,7 @@ import { goTo } from '../app/address';
 import { useFile } from '../app/context';
 import { shapeText } from '../app/text';
 import type { AttributeInfo, ReferenceValue, TypeInfo, Value } from '../engine/types';
+import { pathOf } from '../model/pathOf';
 import { isReference, valueText } from '../model/valueText';
 
 const MOST = 400;
@@ -57,7 +58,7 @@ function Reference({ value }: { value: ReferenceValue }) {
     return <span className="mono">{value.text}</span>;
   }
   const follow = async () => {
-    const path = value.path ?? (await engine.resolve(value.address!).catch(() => undefined));
+    const path = value.path ?? (await pathOf(engine, value.address!).catch(() => undefined));
     if (path === undefined) setLost(true);
     else goTo(path);
   };

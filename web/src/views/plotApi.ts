@@ -1,7 +1,7 @@
 // What H5Web is told of the file: the object that is shown and what it leads to. Groups above it are given without
 // members, for H5Web's own tree, which is hidden, would ask for all of them.
 
-import type { ProvidedEntity } from '@h5web/app';
+import { EntityKind, type ProvidedEntity } from '@h5web/app';
 import type { Engine } from '../engine/types';
 import { EngineApi } from '../provider';
 
@@ -18,9 +18,9 @@ export class PlotApi extends EngineApi {
   }
 
   override async getEntity(path: string): Promise<ProvidedEntity> {
-    const above = path !== this.shown && this.shown.startsWith(path === '/' ? '/' : `${path}/`);
+    const isAbove = path !== this.shown && this.shown.startsWith(path === '/' ? '/' : `${path}/`);
+    if (isAbove) return { name: path.split('/').pop() || '/', path, kind: EntityKind.Group, attributes: [], children: [] } as ProvidedEntity;
     const entity = await super.getEntity(path);
-    if ('children' in entity && (above || entity.children.length > MEMBERS)) return { ...entity, children: [] };
-    return entity;
+    return 'children' in entity && entity.children.length > MEMBERS ? { ...entity, children: [] } : entity;
   }
 }

@@ -1,0 +1,1 @@
+var e=class extends Error{kind;path;structure;address;name=`EngineError`;constructor(e,t,n,r,i){super(t),this.kind=e,this.path=n,this.structure=r,this.address=i}};export{e as t};

@@ -1,0 +1,110 @@
+// The engine where it runs: an instance of the module, the file's bytes, and requests that wait for those.
+
+import { Instance, type Request } from './module';
+import { type ByteSource, type Counter, bytesSource, fileSource } from './sources';
+import { EngineError, type FileInfo, type Source } from './types';
+import { UrlSource } from './urlSource';
+
+/** A request that needs bytes more often than this goes in circles. */
+const MOST_ROUNDS = 10_000;
+
+interface Opened {
+  request: Request;
+  source: ByteSource;
+  instance: Instance;
+}
+
+/** Runs requests on one open file. Those that wait for bytes let others go first. */
+export class Core {
+  readonly counter: Counter = { requests: 0, bytes: 0, waiting: 0 };
+  private opened: Opened | undefined;
+
+  constructor(
+    private readonly module: WebAssembly.Module,
+    /** Told after each change of `counter`. */
+    private readonly told: () => void = () => undefined,
+  ) {}
+
+  get size(): number {
+    return this.opened?.source.size ?? 0;
+  }
+
+  async open(from: Source, signal?: AbortSignal): Promise<FileInfo> {
+    this.opened = undefined;
+    Object.assign(this.counter, { requests: 0, bytes: 0, waiting: 0 });
+    return this.openSource(await this.sourceOf(from, signal), nameOf(from), signal);
+  }
+
+  /** Opens a file whose bytes come from anywhere. */
+  async openSource(source: ByteSource, name: string, signal?: AbortSignal): Promise<FileInfo> {
+    const request = { op: 'open', name };
+    const opened = { request, source, instance: new Instance(this.module, source) };
+    const info = (await this.rounds(opened, request, signal)) as FileInfo;
+    this.opened = opened;
+    return info;
+  }
+
+  close(): void {
+    this.opened = undefined;
+  }
+
+  /** Runs a request of web/ABI.md. */
+  async call<T>(request: Request, signal?: AbortSignal): Promise<T> {
+    const opened = this.opened;
+    if (!opened) throw new EngineError('invalid', 'no file is open');
+    try {
+      return (await this.rounds(opened, request, signal)) as T;
+    } catch (error) {
+      if (error instanceof EngineError && error.kind === 'crashed') await this.renew(opened);
+      throw error;
+    }
+  }
+
+  async hasChanged(signal?: AbortSignal): Promise<boolean> {
+    return (await this.opened?.source.hasChanged(signal)) ?? false;
+  }
+
+  private async sourceOf(from: Source, signal?: AbortSignal): Promise<ByteSource> {
+    if (from.kind === 'file') return fileSource(from.file, this.counter);
+    if (from.kind === 'bytes') return bytesSource(from.bytes, this.counter);
+    return UrlSource.open(from.url, this.counter, this.told, signal);
+  }
+
+  private async rounds(opened: Opened, request: Request, signal?: AbortSignal): Promise<unknown> {
+    const release = opened.source.hold();
+    try {
+      for (let round = 0; round < MOST_ROUNDS; round++) {
+        if (signal?.aborted) throw new EngineError('cancelled', 'cancelled');
+        const before = this.counter.requests;
+        const answer = opened.instance.call(request);
+        if (this.counter.requests !== before) this.told();
+        if ('done' in answer) return answer.done;
+        await opened.source.fetch(answer.missing, signal);
+      }
+      throw new EngineError('limit', 'this needs bytes of the file over and over');
+    } finally {
+      release();
+    }
+  }
+
+  /** A new instance in the place of one that is lost, with the same file open. */
+  private async renew(lost: Opened): Promise<void> {
+    if (this.opened !== lost) return;
+    const instance = new Instance(this.module, lost.source);
+    const opened = { ...lost, instance };
+    await this.rounds(opened, lost.request);
+    if (this.opened === lost) this.opened = opened;
+  }
+}
+
+function nameOf(from: Source): string {
+  if (from.kind === 'file') return from.file.name;
+  if (from.kind === 'bytes') return from.name;
+  if (from.name) return from.name;
+  const last = from.url.replace(/[?#].*$/, '').split('/').pop() ?? '';
+  try {
+    return decodeURIComponent(last) || from.url;
+  } catch {
+    return last || from.url;
+  }
+}

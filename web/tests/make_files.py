@@ -1,0 +1,517 @@
+#!/usr/bin/env python3
+"""The files that the page is driven on, made by h5py, hdf5plugin and netCDF4 in the layouts that people have.
+
+    make_files.py FOLDER
+
+Writes FOLDER/*.h5 and FOLDER/manifest.json: for each file its objects as h5py sees them, and the first element of each
+dataset as text, so that what the page shows is held against another reader.
+"""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import h5py
+import hdf5plugin
+import numpy as np
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+FIXTURES = HERE.parent.parent / "fixtures"
+MAKERS = []
+CLASSES = ["airplane", "bird", "cat", "dog", "ship"]
+
+
+def file(name, suffix=".h5", **options):
+    """Registers a function that fills one open file."""
+
+    def register(fill):
+        def make(folder):
+            path = folder / f"{name}{suffix}"
+            with h5py.File(path, "w", **options) as f:
+                fill(f)
+            return path
+
+        MAKERS.append(make)
+        return fill
+
+    return register
+
+
+def maker(make):
+    """Registers a function that writes its file itself and returns the path."""
+    MAKERS.append(make)
+    return make
+
+
+def numbers(*shape):
+    return np.arange(int(np.prod(shape)), dtype="f8").reshape(shape)
+
+
+def picture(i, side=32, classes=len(CLASSES)):
+    """A disc, square or bar in the colour of its class, somewhere else in each image."""
+    rng = np.random.default_rng(i)
+    k = i % classes
+    y, x = np.mgrid[0:side, 0:side]
+    cy, cx = rng.integers(side // 4, 3 * side // 4, 2)
+    r = rng.integers(side // 8, side // 4)
+    inside = [np.hypot(y - cy, x - cx) < r, np.maximum(abs(y - cy), abs(x - cx)) < r, abs(y - cy) < r // 2 + 1][k % 3]
+    hue = np.array([[90, 150, 240], [240, 190, 60], [200, 120, 60], [120, 170, 90], [90, 90, 170]])[k]
+    image = np.where(inside[..., None], hue, hue * 0.35 + (y * 60 / side)[..., None])
+    return np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype("u1")
+
+
+def pictures(count, side=32):
+    return np.stack([picture(i, side) for i in range(count)]), np.arange(count, dtype="i8") % len(CLASSES)
+
+
+# The plain things ----------------------------------------------------------------------------------------------------
+
+
+@file("types")
+def types(f):
+    for code in "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 >i2 >i8 >f4 >f8".split():
+        f[code.replace(">", "be_")] = np.array([0, 1, 2, 100, 5], dtype=code)
+    f["extremes"] = np.array([-(2**63), 2**63 - 1, 0], dtype="i8")
+    f["largest"] = np.array([2**64 - 1, 1], dtype="u8")
+    f["special"] = np.array([np.nan, np.inf, -np.inf, -0.0, 1e-300])
+    f["bool"] = np.array([True, False, True])
+    f["complex64"] = np.array([1 + 2j, -3.5j], dtype="c8")
+    f["complex128"] = np.outer(np.exp(1j * np.linspace(0, 6, 20)), np.ones(12))
+    f.create_dataset("enum", data=[0, 1, 2, 1], dtype=h5py.enum_dtype({"RED": 0, "GREEN": 1, "BLUE": 2}, basetype="i1"))
+    f["opaque"] = np.array([b"\x01\x02\x03", b"\xff\x00\x10"], dtype="V3")
+    f.create_dataset("array", data=np.zeros(4, dtype=[("v", "f4", (3, 2))]))
+    f["named_type"] = np.dtype([("x", "f4"), ("y", "f4")])
+
+
+@file("strings")
+def strings(f):
+    f["fixed"] = np.array([b"one", b"two", b"three"])
+    f.create_dataset("utf8", data=["grün", "日本語", "emoji 🎉", ""], dtype=h5py.string_dtype())
+    f.create_dataset("scalar", data="a single text\nof two lines")
+    f.create_dataset("grid", data=[["a", "b"], ["c", "d"]], dtype=h5py.string_dtype())
+    f.create_dataset("long", data=["x" * 5000, "y"], dtype=h5py.string_dtype())
+    f.create_dataset("json", data='{"layers": [{"name": "dense", "units": 10}]}')
+
+
+@file("compounds")
+def compounds(f):
+    rows = np.zeros(1000, dtype=[("id", "i8"), ("x", "f4"), ("tag", "S8"), ("pos", "f8", (3,)), ("in", [("a", "u1"), ("b", "u2")])])
+    rows["id"] = np.arange(1000)
+    rows["x"] = np.sqrt(np.arange(1000))
+    rows["tag"] = [f"row{i}".encode() for i in range(1000)]
+    f["rows"] = rows
+    f["grid"] = rows[:24].reshape(4, 6)
+    f["one"] = rows[5]
+    mixed = np.dtype([("name", h5py.string_dtype()), ("value", "f8"), ("ok", "?")])
+    f.create_dataset("mixed", data=np.array([("first", 1.5, True), ("second", -2.0, False)], dtype=mixed))
+
+
+@file("varlen")
+def varlen(f):
+    d = f.create_dataset("ints", (4,), dtype=h5py.vlen_dtype("i4"))
+    for i in range(4):
+        d[i] = np.arange(i)
+    d = f.create_dataset("floats", (2, 2), dtype=h5py.vlen_dtype("f8"))
+    d[0, 1] = [1.5, 2.5]
+
+
+@file("shapes")
+def shapes(f):
+    f["scalar"] = 3.25
+    f["null"] = h5py.Empty("f4")
+    f["one"] = numbers(1)
+    f["line"] = np.sin(np.linspace(0, 40, 4000)).astype("f4")
+    f["matrix"] = numbers(40, 60)
+    f["tall"] = numbers(3000, 2)
+    f["wide"] = numbers(2, 900)
+    f["cube"] = numbers(12, 20, 30)
+    f["five"] = numbers(2, 3, 4, 5, 6)
+    f.create_dataset("none", (0, 5), dtype="f4")
+    f.create_dataset("none_wide", (5, 0), dtype="f4")
+    f["ones"] = np.ones((4, 4))
+
+
+@file("attributes")
+def attributes(f):
+    a = f.attrs
+    a["int"], a["float"], a["text"], a["utf8"] = 7, 2.5, "plain", "grün 🎉"
+    a["array"], a["matrix"], a["texts"] = np.arange(5), numbers(2, 3), ["a", "b", "c"]
+    a["bool"], a["complex"], a["big"] = np.True_, 1 + 2j, np.int64(2**62)
+    a["empty"] = h5py.Empty("f4")
+    a["compound"] = np.array([(1, 2.5)], dtype=[("a", "i4"), ("b", "f8")])
+    a["long"] = np.arange(5000)
+    d = f.create_dataset("many", data=numbers(3))
+    for i in range(60):
+        d.attrs[f"attribute {i:02}"] = i
+
+
+@file("attributes_dense", libver="latest")
+def attributes_dense(f):
+    g = f.create_group("g")
+    for i in range(300):
+        g.attrs[f"a{i}"] = f"value {i}"
+
+
+@file("links")
+def links(f):
+    f["data/a"] = numbers(5)
+    f["hard"] = f["data/a"]
+    f["soft"] = h5py.SoftLink("/data/a")
+    f["soft group"] = h5py.SoftLink("/data")
+    f["dangling"] = h5py.SoftLink("/not/there")
+    f["data/up"] = f["/"]  # a circle
+    f["elsewhere"] = h5py.ExternalLink("no_such_file.h5", "/x")
+
+
+@file("references")
+def references(f):
+    f["target/data"] = numbers(6, 8)
+    refs = f.create_dataset("refs", (3,), dtype=h5py.ref_dtype)
+    refs[0], refs[1] = f["target/data"].ref, f["target"].ref
+    regions = f.create_dataset("regions", (1,), dtype=h5py.regionref_dtype)
+    regions[0] = f["target/data"].regionref[1:3, 2:5]
+    f.attrs["points to"] = f["target/data"].ref
+
+
+@file("scales")
+def scales(f):
+    f["temperature"] = np.random.default_rng(1).normal(280, 9, (24, 18, 36)).astype("f4")
+    f["temperature"].attrs["units"] = "kelvin"
+    for i, (name, n) in enumerate([("time", 24), ("latitude", 18), ("longitude", 36)]):
+        f[name] = np.linspace(0, 90, n)
+        f[name].make_scale(name)
+        f["temperature"].dims[i].attach_scale(f[name])
+
+
+@file("order", track_order=True)
+def order(f):
+    for name in ["zebra", "apple", "mango"]:
+        f[name] = 1
+
+
+@file("empty")
+def empty(_):
+    pass
+
+
+# How it is stored ----------------------------------------------------------------------------------------------------
+
+for libver in ["earliest", "v108", "v110", "latest"]:
+
+    @file(f"bound_{libver}", libver=(libver, libver) if libver != "earliest" else ("earliest", "v108"))
+    def bound(f):
+        f.create_dataset("chunked", data=numbers(50, 60), chunks=(10, 7), compression="gzip")
+        f.create_dataset("grows", data=numbers(50), maxshape=(None,), chunks=(8,))
+        f.create_dataset("grows twice", data=numbers(20, 20), maxshape=(None, None), chunks=(6, 6))
+        g = f.create_group("group/below")
+        for i in range(10):
+            g[f"d{i}"] = i
+
+
+@file("user_block", userblock_size=1024)
+def user_block(f):
+    f["x"] = numbers(10)
+
+
+@file("layouts")
+def layouts(f):
+    space = h5py.h5s.create_simple((5,))
+    create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    create.set_layout(h5py.h5d.COMPACT)
+    h5py.h5d.create(f.id, b"compact", h5py.h5t.NATIVE_INT32, space, create).write(h5py.h5s.ALL, h5py.h5s.ALL, np.arange(5, dtype="i4"))
+    f["contiguous"] = numbers(6, 6)
+    f.create_dataset("never written", (100, 100), dtype="f4", fillvalue=7.5)
+    f.create_dataset("some chunks", (100, 100), dtype="i4", chunks=(10, 10), fillvalue=-1)[10:20, 30:40] = 5
+
+
+@maker
+def virtual(folder):
+    with h5py.File(folder / "part.h5", "w") as f:
+        f["x"] = np.arange(30)
+    layout = h5py.VirtualLayout((2, 30), "i8")
+    with h5py.File(folder / "virtual.h5", "w") as f:
+        f["inside"] = np.arange(30, 60)
+        layout[0] = h5py.VirtualSource(f["inside"])
+        layout[1] = h5py.VirtualSource(f["inside"])
+        f.create_virtual_dataset("v", layout)
+    return folder / "virtual.h5"
+
+
+FILTERS = {
+    "gzip": {"compression": "gzip", "shuffle": True},
+    "lzf": {"compression": "lzf"},
+    "fletcher32": {"fletcher32": True},
+    "szip": {"compression": "szip"},
+    "scaleoffset": {"scaleoffset": 0},
+    "blosc": hdf5plugin.Blosc(cname="zstd"),
+    "blosc2": hdf5plugin.Blosc2(),
+    "lz4": hdf5plugin.LZ4(),
+    "zstd": hdf5plugin.Zstd(),
+    "bitshuffle": hdf5plugin.Bitshuffle(),
+    "bzip2": hdf5plugin.BZip2(),
+    "zfp": hdf5plugin.Zfp(reversible=True),
+}
+for name, options in FILTERS.items():
+
+    @file(f"filter_{name}")
+    def filtered(f, name=name, options=options):
+        data = np.arange(6400, dtype="i4").reshape(80, 80)
+        f.create_dataset(name, data=data, chunks=(20, 20), **options)
+        f.create_dataset("line", data=data.ravel()[:1000], chunks=(250,), **options)
+
+
+# What fields write ---------------------------------------------------------------------------------------------------
+
+
+@maker
+def netcdf(folder):
+    import netCDF4
+
+    path = folder / "climate.nc"
+    with netCDF4.Dataset(path, "w") as f:
+        f.title = "a small climate"
+        f.createDimension("time", None)
+        f.createDimension("lat", 20)
+        f.createDimension("lon", 40)
+        f.createVariable("lat", "f4", ("lat",))[:] = np.linspace(-90, 90, 20)
+        f.createVariable("lon", "f4", ("lon",))[:] = np.linspace(0, 360, 40)
+        f.createVariable("time", "f8", ("time",))[:] = np.arange(6)
+        t = f.createVariable("t2m", "i2", ("time", "lat", "lon"), zlib=True, fill_value=-32767)
+        t.scale_factor, t.add_offset, t.units = 0.01, 280.0, "K"
+        t[:] = 280 + np.random.default_rng(2).normal(0, 9, (6, 20, 40))
+        g = f.createGroup("ocean")
+        g.createVariable("depth", "f4", ("lat", "lon"))[:] = numbers(20, 40)
+    return path
+
+
+@file("scan", suffix=".nxs")
+def nexus(f):
+    f.attrs["default"] = "entry"
+    entry = f.create_group("entry")
+    entry.attrs.update(NX_class="NXentry", default="data")
+    data = entry.create_group("data")
+    data.attrs.update(NX_class="NXdata", signal="counts", axes=["angle"])
+    data["angle"] = np.linspace(10, 60, 500)
+    data["angle"].attrs["units"] = "degrees"
+    data["counts"] = (1000 * np.exp(-((np.linspace(10, 60, 500) - 31) ** 2) / 8) + 20).astype("i4")
+    image = entry.create_group("detector")
+    image.attrs.update(NX_class="NXdata", signal="image")
+    image["image"] = np.random.default_rng(3).poisson(5, (60, 80)).astype("u4")
+
+
+@maker
+def matlab(folder):
+    path = folder / "matlab.mat"
+    with h5py.File(path, "w", userblock_size=512) as f:
+        f["x"] = numbers(3, 4)
+        f["x"].attrs["MATLAB_class"] = np.bytes_("double")
+        f["name"] = np.array([[ord(c)] for c in "matlab"], dtype="u2")
+        f["name"].attrs["MATLAB_class"] = np.bytes_("char")
+        hidden = f.create_group("#refs#")
+        hidden["a"] = numbers(2, 2)
+        cell = f.create_dataset("cell", (1, 1), dtype=h5py.ref_dtype)
+        cell[0, 0] = hidden["a"].ref
+        cell.attrs["MATLAB_class"] = np.bytes_("cell")
+    with open(path, "r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    return path
+
+
+@file("model", suffix=".keras.h5")
+def keras(f):
+    f.attrs["keras_version"] = "2.15.0"
+    f.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": ["conv", "dense"]}})
+    g = f.create_group("model_weights")
+    for layer, shape in [("conv", (3, 3, 3, 16)), ("dense", (256, 10))]:
+        g[f"{layer}/{layer}/kernel:0"] = np.random.default_rng(4).normal(0, 0.1, shape).astype("f4")
+        g[f"{layer}/{layer}/bias:0"] = np.zeros(shape[-1], "f4")
+        g[layer].attrs["weight_names"] = [f"{layer}/kernel:0", f"{layer}/bias:0"]
+
+
+@file("pandas")
+def pandas(f):
+    f.attrs["CLASS"] = "GROUP"
+    table = np.zeros(500, dtype=[("index", "i8"), ("values_block_0", "f8", (2,)), ("values_block_1", "S10", (1,))])
+    table["index"] = np.arange(500)
+    f["df/table"] = table
+    f["df"].attrs["pandas_type"] = "frame_table"
+
+
+# Sets of images ------------------------------------------------------------------------------------------------------
+
+
+@file("images")
+def images(f):
+    data, labels = pictures(300)
+    data[7] = 128  # constant
+    data[40] = data[35]  # a duplicate
+    f.create_dataset("images", data=data, chunks=(1, 32, 32, 3), compression="gzip")
+    f["labels"] = labels
+    f["labels"].attrs["class_names"] = CLASSES
+    f.create_dataset("filenames", data=[f"{CLASSES[k]}/{i:04}.png" for i, k in enumerate(labels)], dtype=h5py.string_dtype())
+
+
+@file("cifar")
+def cifar(f):
+    for part, count in [("train", 60), ("test", 20)]:
+        data, labels = pictures(count)
+        f[f"{part}/x"] = data.transpose(0, 3, 1, 2)  # channels first
+        f[f"{part}/y"] = labels.reshape(-1, 1)
+
+
+@file("digits")
+def digits(f):
+    data, labels = pictures(50, 28)
+    f["X"] = data.mean(axis=3).astype("u1")
+    f["y"] = np.eye(5, dtype="u1")[labels]  # one-hot
+
+
+@file("floats01")
+def floats01(f):
+    f["images"] = (pictures(20)[0] / 255).astype("f4")
+
+
+@file("deep16")
+def deep16(f):
+    f["images"] = pictures(12)[0].astype("u2") * 200
+
+
+@file("jpegs")
+def jpegs(f):
+    d = f.create_dataset("images", (12,), dtype=h5py.vlen_dtype("u1"))
+    for i in range(12):
+        out = io.BytesIO()
+        Image.fromarray(picture(i, 48)).save(out, ["JPEG", "PNG"][i % 2])
+        d[i] = np.frombuffer(out.getvalue(), "u1")
+    d[5] = np.frombuffer(b"\xff\xd8\xff\xe0 this is no JPEG", "u1")
+    f["labels"] = np.arange(12) % 3
+
+
+@file("pictures")
+def single_pictures(f):
+    for i in range(4):
+        d = f.create_dataset(f"picture {i}", data=picture(i, 64))
+        d.attrs["CLASS"], d.attrs["IMAGE_SUBCLASS"], d.attrs["INTERLACE_MODE"] = np.bytes_("IMAGE"), np.bytes_("IMAGE_TRUECOLOR"), np.bytes_("INTERLACE_PIXEL")
+        d.attrs["IMAGE_VERSION"] = np.bytes_("1.2")
+
+
+@file("palette")
+def palette(f):
+    f["palette"] = np.stack([np.arange(256), 255 - np.arange(256), np.full(256, 90)], axis=1).astype("u1")
+    d = f.create_dataset("indexed", data=(numbers(64, 64) % 256).astype("u1"))
+    d.attrs["CLASS"], d.attrs["IMAGE_SUBCLASS"] = np.bytes_("IMAGE"), np.bytes_("IMAGE_INDEXED")
+    d.attrs["PALETTE"] = f["palette"].ref
+
+
+# Large, odd, hostile -------------------------------------------------------------------------------------------------
+
+
+@file("many", libver="latest")
+def many(f):
+    f["one"] = 1
+    g = f.create_group("group")
+    for i in range(100_000):
+        g.id.links.create_hard(b"d%06d" % i, f.id, b"one")
+
+
+@file("huge")
+def huge(f):
+    d = f.create_dataset("sparse", (500_000, 50_000), dtype="f4", chunks=(500, 500), compression="gzip")
+    d[0:500, 0:500] = numbers(500, 500)
+    d[250_000:250_500, 25_000:25_500] = 9
+    f.create_dataset("long", (10_000_000_000,), dtype="i2", chunks=(100_000,))[5] = 5
+
+
+@file("hostile")
+def hostile(f):
+    f["<script>window.hacked=1"] = numbers(3)
+    f['<img src=x onerror="window.hacked=2">'] = numbers(3)
+    f.create_dataset("values", data=["<b>bold</b>", "<script>window.hacked=3</script>", "javascript:window.hacked=4"], dtype=h5py.string_dtype())
+    f.attrs["<svg onload=window.hacked=5>"] = "<iframe src='javascript:parent.hacked=6'></iframe>"
+    f["a b%20c#d?e=f&g"] = numbers(2)
+    f["quote'\"\\`${window.hacked=7}"] = numbers(2)
+    f["right\u202eto left"] = 1
+    f["line\nbreak\ttab"] = 1
+    f["x" * 900] = 1
+    f["__proto__"] = 1
+    f["constructor/toString"] = 1
+
+
+@maker
+def damaged(folder):
+    """One of three groups has a broken header, one dataset a broken chunk; the rest is whole."""
+    path = folder / "damaged.h5"
+    with h5py.File(path, "w", libver="latest") as f:
+        for name in ["whole", "broken", "also whole"]:
+            f[f"{name}/x"] = numbers(4)
+        d = f.create_dataset("checked", data=np.arange(4000), chunks=(1000,), fletcher32=True)
+        chunk = d.id.get_chunk_info(1)
+        header = h5py.h5o.get_info(f["broken"].id).addr if hasattr(h5py.h5o.get_info(f["broken"].id), "addr") else None
+    raw = bytearray(path.read_bytes())
+    raw[chunk.byte_offset + 10] ^= 0xFF
+    if header is not None:
+        raw[header + 12] ^= 0xFF
+    path.write_bytes(raw)
+    return path
+
+
+def describe(path):
+    """Objects by path, the first element as text; `None` where no text is compared."""
+    objects = {}
+    with h5py.File(path, "r") as f:
+
+        def visit(name, item):
+            entry = {"kind": "dataset" if isinstance(item, h5py.Dataset) else "group" if isinstance(item, h5py.Group) else "datatype"}
+            if isinstance(item, h5py.Dataset):
+                entry["shape"] = None if item.shape is None else list(item.shape)
+                entry["first"] = first_text(item)
+            objects[f"/{name}"] = entry
+
+        f.visititems(visit)
+    return objects
+
+
+def first_text(d):
+    if d.shape is None or 0 in d.shape:
+        return None
+    try:
+        value = d[(0,) * len(d.shape)]
+    except OSError:
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if h5py.check_enum_dtype(d.dtype) or d.dtype.kind not in "iufSO":
+        return None
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        return str(int(value)) if np.isfinite(value) and value == int(value) else None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else None
+
+
+def main():
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {}
+    for make in MAKERS:
+        path = make(folder)
+        if path.name == "damaged.h5":
+            manifest[path.name] = {}
+            continue
+        objects = describe(path)
+        manifest[path.name] = objects
+    for fixture in ["structures/old.h5", "structures/new.h5"]:
+        source = FIXTURES / fixture
+        target = folder / f"fixture_{source.name}"
+        target.write_bytes(source.read_bytes())
+        manifest[target.name] = describe(target)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    print(f"{len(manifest)} files, {sum(map(len, manifest.values()))} objects")
+
+
+if __name__ == "__main__":
+    main()
