@@ -89,7 +89,7 @@ impl Kind {
                 Kind::Text => Cell::Text(text(seed)),
                 Kind::List => Cell::List((0..i32::from(seed % 5)).collect()),
                 Kind::Mixed => Cell::Mixed(f64::from(seed) / 2.0, text(seed), (0..i16::from(seed % 3)).collect()),
-                Kind::Lead if objects.is_empty() || seed % 4 == 0 => Cell::Lead(None),
+                Kind::Lead if objects.is_empty() || seed.is_multiple_of(4) => Cell::Lead(None),
                 Kind::Lead => Cell::Lead(Some(objects[usize::from(seed) % objects.len()])),
             }
         };

@@ -77,7 +77,7 @@ impl Edited {
             ops[..synced].iter().for_each(|op| apply(&mut bytes, op));
             let pieces: Vec<Op> = ops[synced..stop].iter().flat_map(|op| parts(op, 512)).collect();
             let which = c.byte();
-            let all = which % 3 == 0;
+            let all = which.is_multiple_of(3);
             let chance = |i: usize| all || which.wrapping_mul(37).wrapping_add((i as u8).wrapping_mul(91)) & 64 == 0;
             let mut done: Vec<&Op> = pieces.iter().enumerate().filter(|(i, _)| chance(*i)).map(|(_, op)| op).collect();
             if which % 3 == 2 {
@@ -349,7 +349,11 @@ impl Editing<'_> {
         let begun = self.edit.build(&path);
         if self.model.link(group, &name).is_some() {
             // That it is there may be seen when it is made.
-            return drop(begun.map(|b| refused(b.write(1u8), ErrorKind::Conflict)).map_err(|e| e.kind()));
+            match begun {
+                Ok(builder) => refused(builder.write(1u8), ErrorKind::Conflict),
+                Err(e) => assert_eq!(e.kind(), ErrorKind::Conflict),
+            }
+            return;
         }
         let Some(builder) = fine(begun) else { return };
         let edit = &mut self.edit;
@@ -359,7 +363,9 @@ impl Editing<'_> {
                 drop::<Made>(made);
                 self.added(group, &name, What::Data(data), plan.ordered);
             }
-            Err(e) => drop(super::make::fine::<()>(Err(e))),
+            Err(e) => {
+                super::make::fine::<()>(Err(e));
+            }
         }
     }
 

@@ -157,7 +157,10 @@ impl Making {
         }
         let made = match plan.write(c, builder, &mut |n| reference(out, &reached, n)) {
             Ok(made) => made,
-            Err(e) => return drop(fine::<()>(Err(e))),
+            Err(e) => {
+                fine::<()>(Err(e));
+                return;
+            }
         };
         let (data, handle) = made;
         let handle = match handle {
