@@ -3,8 +3,16 @@
 
 #[path = "cli/back.rs"]
 mod back;
+#[cfg(unix)]
+#[path = "cli/convert.rs"]
+mod convert;
 #[path = "cli/foreign.rs"]
 mod foreign;
+#[path = "cli/old_tool.rs"]
+mod old_tool;
+#[cfg(feature = "viewer")]
+#[path = "cli/serve.rs"]
+mod serve;
 
 use h5manager::File;
 use std::path::{Path, PathBuf};
