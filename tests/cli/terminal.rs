@@ -24,7 +24,8 @@ impl Screen<'_> {
     fn open<'a>(desk: &'a Desk, arguments: &str) -> Screen<'a> {
         let program = env!("CARGO_BIN_EXE_h5manager");
         let folder = desk.folder.path().display();
-        let line = format!("cd '{folder}' && COLORTERM=truecolor '{program}' visualize --tui {arguments}; echo code $?; cat");
+        let line =
+            format!("cd '{folder}' && COLORTERM=truecolor '{program}' visualize --tui {arguments}; echo code $?; cat");
         Screen::tmux(desk, &["new-session", "-d", "-x", "120", "-y", "36", &line]);
         Screen { desk }
     }
@@ -135,7 +136,9 @@ fn a_damaged_branch_is_shown_and_the_view_goes_on() {
 
 #[test]
 fn pixels_are_sent_the_way_that_was_asked_for() {
-    for (way, mark) in [("kitty", "\x1b_Ga=T,f=100,"), ("iterm", "\x1b]1337;File=inline=1;"), ("sixel", "\x1bP0;1q\"1;1;")] {
+    for (way, mark) in
+        [("kitty", "\x1b_Ga=T,f=100,"), ("iterm", "\x1b]1337;File=inline=1;"), ("sixel", "\x1bP0;1q\"1;1;")]
+    {
         // A terminal of its own: the one before may still be closing.
         let desk = desk();
         let screen = Screen::open(&desk, &format!("demo.h5::/plane --graphics {way}"));
@@ -178,7 +181,10 @@ fn a_page_needs_nothing_else_and_holds_names_as_text() {
     let page = std::fs::read_to_string(desk.path("page.html")).expect("written");
     assert!(page.contains("default-src 'none'") && !page.contains("<script"), "{page}");
     assert!(page.contains("bad\\u{1b}]0;x\\u{7}&lt;script&gt;") && page.contains("a\\u{1b}[2Jb&lt;b&gt;"));
-    assert!(!page.contains('\u{1b}') && !page.contains("src=\"http") && !page.contains("href=\"http"), "nothing from elsewhere");
+    assert!(
+        !page.contains('\u{1b}') && !page.contains("src=\"http") && !page.contains("href=\"http"),
+        "nothing from elsewhere"
+    );
     assert!(page.contains("<td>charlie</td>") && page.matches("<svg ").count() >= 2, "table and plots");
 }
 
