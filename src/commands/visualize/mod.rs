@@ -73,7 +73,7 @@ const ON_A_SHEET: u16 = 48;
   h5manager visualize coursera.h5::/test_set_x
   h5manager visualize merged.h5 | less")]
 pub struct Visualize {
-    /// The file, or FILE::/PATH for one of several image sets in it.
+    /// The file, or FILE::/PATH for one object: in the terminal and for a sheet one of several image sets.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
