@@ -8,6 +8,7 @@ import type { ViewProps } from '../app/views';
 import type { Overview } from '../engine/types';
 import { canvasBlob, useOfferPicture } from '../export/offer';
 import { enumName, numberText } from '../model/valueText';
+import { packingOf, unpack, type Packing } from '../model/packing';
 import { COLOR_MAPS, colorTable, type ColorMap } from '../plot/colors';
 import { areaOf, clear, fitAspect, heatImage, PAPER, paintAxes, paintColorBar, screenInk, type Area, type Ink } from '../plot/paint';
 import { domainOf, makeScale, type Domain, type ScaleName } from '../plot/scale';
@@ -45,11 +46,12 @@ export function HeatMap({ object }: ViewProps) {
   ];
   const window = parseWindow(more.win, bounds) as Window;
   const options = optionsOf(more);
-  const fetched = useSamples(object.path, slice, window);
+  const packing = packingOf(object);
+  const fetched = useSamples(object.path, slice, window, options.raw ? undefined : packing);
   const samples = fetched.value;
 
   const whole = useRef<{ key: string; domain: Domain }>(undefined);
-  const domain = useDomain(samples, `${object.path} ${slice.index.join()} ${slice.x} ${y} ${options.clip}`, options, whole);
+  const domain = useDomain(samples, `${object.path} ${slice.index.join()} ${slice.x} ${y} ${options.clip} ${options.raw}`, options, whole);
   const table = colorTable(options.map, options.inverted);
   const scale = useMemo(() => makeScale(options.scale, domain), [options.scale, domain]);
   const image = useMemo(() => (samples ? toCanvas(heatImage(samples.values, samples.columns, samples.rows, scale, table)) : undefined), [samples, scale, table]);
@@ -68,7 +70,7 @@ export function HeatMap({ object }: ViewProps) {
     if (image && samples) paintImage(c, area, image, samples.window, window);
     const edge = ([from, to]: [number, number]): Domain => [from - 0.5, to - 0.5];
     paintAxes(c, area, { domain: edge(window[1]), label: label(slice.x) }, { domain: edge(window[0]), label: label(y), downward: true }, ink, title);
-    paintColorBar(c, area, domain, scale, table, ink, unitOf(object));
+    paintColorBar(c, area, domain, scale, table, ink, options.raw && packing ? undefined : unitOf(object));
     return area;
   };
   const plot = useCanvas((c, width, height, canvas) => {
@@ -117,7 +119,7 @@ export function HeatMap({ object }: ViewProps) {
   return (
     <div className="plot-view">
       <Slicer shape={shape} slice={slice} axes={axes} onChange={setSlice} />
-      <Toolbar options={options} zoomedIn={more.win !== undefined} onReset={() => setWindow(bounds)} />
+      <Toolbar options={options} isPacked={packing !== undefined} zoomedIn={more.win !== undefined} onReset={() => setWindow(bounds)} />
       {fetched.state === 'failed' ? (
         <Failure error={fetched.error} />
       ) : (
@@ -137,7 +139,7 @@ export function HeatMap({ object }: ViewProps) {
         {under ? (
           <span className="mono">
             [{under.row}, {under.column}]{coordinateText(axes[y], under.row)}
-            {coordinateText(axes[slice.x], under.column)} {enumName(under.value, dataset.type) ?? numberText(under.value, dataset.type)}
+            {coordinateText(axes[slice.x], under.column)} {enumName(under.value, dataset.type) ?? numberText(under.value, packing && !options.raw ? undefined : dataset.type)}
           </span>
         ) : (
           samples && (
@@ -154,7 +156,7 @@ export function HeatMap({ object }: ViewProps) {
   );
 }
 
-function useSamples(path: string, slice: { index: number[]; x: number; y?: number }, window: Window) {
+function useSamples(path: string, slice: { index: number[]; x: number; y?: number }, window: Window, packing: Packing | undefined) {
   const { engine } = useFile();
   return useAsync(
     async (signal): Promise<Samples> => {
@@ -166,18 +168,18 @@ function useSamples(path: string, slice: { index: number[]; x: number; y?: numbe
         { axes: [slice.y!, slice.x], index: slice.index, window: window.flat(), rows: 720, columns: 1024 },
         { signal },
       );
-      return { ...samplesOf(got), window };
+      return { ...samplesOf(got, packing), window };
     },
-    [engine, path, slice.index.join(), slice.x, slice.y, window.flat().join()],
+    [engine, path, slice.index.join(), slice.x, slice.y, window.flat().join(), packing !== undefined],
     true,
   );
 }
 
-function samplesOf(got: Overview): Omit<Samples, 'window'> {
+function samplesOf(got: Overview, packing: Packing | undefined): Omit<Samples, 'window'> {
   const { array } = got;
   const values =
     array instanceof Float64Array || array instanceof Float32Array ? array : Float64Array.from(array as ArrayLike<number | bigint>, Number);
-  return { values, rows: got.rows, columns: got.columns, rowIndex: got.rowIndex, columnIndex: got.columnIndex, exact: got.exact };
+  return { values: unpack(values, packing), rows: got.rows, columns: got.columns, rowIndex: got.rowIndex, columnIndex: got.columnIndex, exact: got.exact };
 }
 
 interface Options {
@@ -186,6 +188,8 @@ interface Options {
   scale: ScaleName;
   clip: number;
   aspect: 'fill' | 'equal';
+  /** As stored, and not as a packing means it. */
+  raw: boolean;
 }
 
 function optionsOf(more: Readonly<Record<string, string>>): Options {
@@ -195,6 +199,7 @@ function optionsOf(more: Readonly<Record<string, string>>): Options {
     scale: more.scale === 'log' || more.scale === 'symlog' ? more.scale : 'linear',
     clip: Math.max(0, Math.min(20, Number(more.clip) || 0)),
     aspect: more.aspect === 'equal' ? 'equal' : 'fill',
+    raw: more.raw === '1',
   };
 }
 
@@ -287,7 +292,16 @@ function useDrag(at: At, window: Window, bounds: Window, setWindow: (w: Window) 
   };
 }
 
-function Toolbar({ options, zoomedIn, onReset }: { options: Options; zoomedIn: boolean; onReset: () => void }) {
+/** Between what is stored and what scale_factor, add_offset and the fill value make of it. */
+export function RawButton({ raw }: { raw: boolean }) {
+  return (
+    <button aria-pressed={raw} title="The stored numbers, without scale_factor, add_offset and fill value" onClick={() => note({ raw: raw ? undefined : '1' })}>
+      As stored
+    </button>
+  );
+}
+
+function Toolbar({ options, isPacked, zoomedIn, onReset }: { options: Options; isPacked: boolean; zoomedIn: boolean; onReset: () => void }) {
   return (
     <div className="toolbar">
       <label>
@@ -321,6 +335,7 @@ function Toolbar({ options, zoomedIn, onReset }: { options: Options; zoomedIn: b
       <button aria-pressed={options.aspect === 'equal'} onClick={() => note({ aspect: options.aspect === 'equal' ? undefined : 'equal' })}>
         Square pixels
       </button>
+      {isPacked && <RawButton raw={options.raw} />}
       <button disabled={!zoomedIn} onClick={onReset}>
         Show all
       </button>
