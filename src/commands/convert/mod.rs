@@ -4,6 +4,7 @@
 //! depth of the set before it is begun; [`pipeline`] decodes on all threads and hands rows in order to [`write`].
 //! [`scan`] finds the files, [`picture`] knows images, [`report`] says what came of it.
 
+mod arrays;
 mod back;
 mod compress;
 mod direction;
@@ -18,6 +19,7 @@ mod scan;
 mod survey;
 mod write;
 
+pub use arrays::{Arrays, CellType, HeaderLine, Tables};
 pub use back::{Back, Metadata};
 pub use options::{Background, Color, Compress, Dim, Labels, OnError, PixelCount, SampleDepth, Store};
 pub use picture::{Fit, Layout, Resampling};
@@ -114,6 +116,10 @@ pub struct Convert {
     #[command(flatten)]
     pub back: Back,
 
+    /// How arrays and tables are read and written
+    #[command(flatten)]
+    pub arrays: Arrays,
+
     /// How .h5 files are opened
     #[command(flatten)]
     pub opening: Opening,
@@ -134,6 +140,10 @@ impl Command for Convert {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
         match Direction::of(self) {
             Direction::Back { input, inside } => return back::run(self, &input, inside.as_deref(), out, progress),
+            Direction::Give { input, inside, kind } => {
+                return arrays::give(self, kind, &input, inside.as_deref(), out, progress);
+            }
+            Direction::Take => return arrays::take(self, out, progress),
             Direction::Images => {}
         }
         let output = output::h5_path(&self.output)?;
