@@ -39,11 +39,14 @@ use std::path::{Path, PathBuf};
 ///
 /// The way back: of an .h5 file, whoever made it, the images become class/name: files as they are, pixels as PNG or
 /// TIFF of the same depth, and metadata.csv with their labels.
+///
+/// Arrays and tables: .npy, .npz and .csv files, or a folder of them without images, become datasets of the same
+/// names; an output that ends in .npy, .npz or .csv is the way back.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Convert {
-    /// Folder of images, each of its sub-folders a class; or an .h5 file
-    #[arg(value_name = "DIR|FILE.h5", value_hint = clap::ValueHint::AnyPath)]
+    /// Folder of images, each of its sub-folders a class; or an .h5 file; or arrays and tables, .npy, .npz, .csv
+    #[arg(value_name = "DIR|FILE", value_hint = clap::ValueHint::AnyPath)]
     pub input: PathBuf,
 
     /// File to write; .h5 is appended unless the name ends in .h5 or .hdf5, and folders are made as needed. Of an .h5
@@ -134,7 +137,13 @@ Examples:
   h5manager convert scans --output scans.h5 --depth 16 --compress gzip --report skipped.csv
       16 bits at the size that all have, compressed; what could not be read goes into a table
   h5manager convert photos.h5 --output folder --class hot_dog --rows 0:100
-      the way back: those of the first 100 images that are hot dogs, as files";
+      the way back: those of the first 100 images that are hot dogs, as files
+  h5manager convert results --output results.h5
+      arrays and tables: a dataset for each .npy, .npz and .csv file, groups for folders
+  h5manager convert table.csv --output table.h5 --types id=u32,code=str
+      a table, two of its columns of other types than would be found
+  h5manager convert results.h5::/run/energy --output energy.npy
+      a dataset as NumPy loads it; .npz takes all of them, .csv a table";
 
 impl Command for Convert {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
