@@ -65,9 +65,9 @@ pub mod wasm;
 
 pub use attribute::Attribute;
 pub use builder::{
-    AllocationTime, ArrayLike, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut, Empty, ExternalPiece,
-    FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements, VirtualSource, WithDatatype,
-    WithShape,
+    AllocationTime, ArrayLike, Checkpoint, CheckpointChunk, CopiedElements, CreateOptions, DatasetBuilder, DatasetMut,
+    Empty, ExternalPiece, FileMut, FillTime, FixedString, GroupMut, ImageClass, ObjectMut, StoredElements,
+    VirtualSource, WithDatatype, WithShape,
 };
 pub use bytes::Limits;
 pub use copy::{CopyOptions, NewLayout, Storage};

@@ -5,8 +5,16 @@
 mod arrays;
 #[path = "cli/back.rs"]
 mod back;
+#[cfg(unix)]
+#[path = "cli/convert.rs"]
+mod convert;
 #[path = "cli/foreign.rs"]
 mod foreign;
+#[path = "cli/old_tool.rs"]
+mod old_tool;
+#[cfg(feature = "viewer")]
+#[path = "cli/serve.rs"]
+mod serve;
 
 use h5manager::File;
 use std::path::{Path, PathBuf};
@@ -379,3 +387,8 @@ fn repacked_files_have_the_same_digest_and_the_storage_that_was_asked_for() {
     assert_eq!(labels("old/labels"), labels("labels"));
     assert_eq!(desk.files(), ["a.h5", "b.h5"]);
 }
+
+#[path = "cli/merge.rs"]
+mod merge;
+#[path = "cli/merge_faults.rs"]
+mod merge_faults;

@@ -7,6 +7,7 @@
 
 mod array;
 mod attribute;
+mod checkpoint;
 mod chunking;
 mod chunks;
 mod commit;
@@ -30,6 +31,7 @@ mod tree;
 mod writer;
 
 pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, WithShape};
+pub use checkpoint::{Checkpoint, CheckpointChunk};
 pub(crate) use commit::write_grafts;
 pub use conventions::ImageClass;
 pub(crate) use converted::Step;

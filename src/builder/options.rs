@@ -150,7 +150,7 @@ pub(super) struct Checked {
 impl Checked {
     /// Begins a file on `store`, which holds nothing yet.
     pub(super) fn begin(self, store: Arc<dyn Store>) -> Result<Arc<Session>> {
-        let CreateOptions { libver, track_order, ref user_block, .. } = self.options;
+        let CreateOptions { libver, ref user_block, .. } = self.options;
         let base = self.options.user_block_size();
         if base > 0 {
             let mut block = user_block.clone();
@@ -158,7 +158,20 @@ impl Checked {
             store.write_at(0, &block)?;
         }
         let space = Space::new(store, commit::superblock_size(libver)).behind(base);
-        Ok(Arc::new(Session::new(space, libver, track_order, self.time)))
+        Ok(self.session(space))
+    }
+
+    /// Begins it again on a store whose first `end` bytes hold what is there already.
+    pub(super) fn begin_at(self, store: Arc<dyn Store>, end: u64) -> Result<Arc<Session>> {
+        if self.options.user_block_size() > 0 {
+            return Err(Error::unsupported("going on with a file that has a user block"));
+        }
+        let reserved = end.max(commit::superblock_size(self.options.libver));
+        Ok(self.session(Space::new(store, reserved)))
+    }
+
+    fn session(&self, space: Space) -> Arc<Session> {
+        Arc::new(Session::new(space, self.options.libver, self.options.track_order, self.time))
     }
 }
 

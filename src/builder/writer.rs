@@ -395,6 +395,27 @@ impl DatasetWriter {
         Ok(())
     }
 
+    /// Stores the rows that wait, but for those of a chunk that is not full yet.
+    pub(super) fn store_whole_chunks(&mut self, session: &Session) -> Result<()> {
+        let Storage::Chunked(chunks) = &self.storage else {
+            return Err(Error::unsupported("chunks of a dataset that has none"));
+        };
+        if chunks.open.is_some() {
+            return Err(Error::unsupported("a dataset whose rows came out of order"));
+        }
+        let chunk = chunks.chunking.rows() as usize * self.row_bytes;
+        let whole = self.waiting.len() / chunk.max(1) * chunk;
+        let rest = self.waiting.split_off(whole);
+        let first = self.next_row - (rest.len() / self.row_bytes.max(1)) as u64;
+        let now = std::mem::replace(&mut self.waiting, rest);
+        self.store(session, &now, first - (whole / self.row_bytes.max(1)) as u64)
+    }
+
+    /// Rows that do not wait.
+    pub(super) fn stored_rows(&self) -> u64 {
+        self.next_row - (self.waiting.len() / self.row_bytes.max(1)) as u64
+    }
+
     /// Stores what still waits. Nothing can be written after that.
     pub(super) fn finish(&mut self, session: &Session) -> Result<()> {
         if self.finished {

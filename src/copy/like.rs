@@ -2,11 +2,12 @@
 
 use super::Storage;
 use super::dataset::{Plan, fill_time, shaped};
-use crate::builder::{ArrayLike, DatasetBuilder, FileMut, GroupMut, Step};
+use crate::builder::{ArrayLike, DatasetBuilder, FileMut, GroupMut};
 use crate::data::element::KeepHeap;
 use crate::dataset::Dataset;
 use crate::error::{Context, Error, Result};
 use crate::format::message::datatype::Datatype;
+use crate::format::reference::Reference;
 use crate::object::attributes::tracks_order;
 use std::ops::Range;
 
@@ -60,19 +61,15 @@ impl GroupMut {
         if fill.undefined {
             builder = builder.fill_undefined();
         } else if let Some(bytes) = model.fill_value()? {
-            if model.datatype().has_references_to_file() {
-                let what = format!("a fill value of {} in another file", model.datatype());
-                return Err(Error::unsupported(what).on(model.path()));
-            }
-            builder = builder.fill_value(Fill { datatype: model.datatype().clone(), bytes });
+            builder = builder.fill_value(Fill { model: model.clone(), bytes });
         }
         Ok(Plan::new(model, Storage::default(), bound).on(model.path())?.stored(model, builder, fill.allocation))
     }
 }
 
-/// One element as it is stored, for a dataset whose datatype may be a wider one.
+/// The fill value of another dataset, for one whose datatype may be a wider one.
 struct Fill {
-    datatype: Datatype,
+    model: Dataset,
     bytes: Vec<u8>,
 }
 
@@ -82,10 +79,12 @@ impl ArrayLike for Fill {
     }
 
     fn element_datatype(&self) -> Datatype {
-        self.datatype.clone()
+        self.model.datatype().clone()
     }
 
-    fn store(&self, _: Range<usize>, datatype: &Datatype, _: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
-        Step::new(&self.datatype, datatype)?.plain(&self.bytes, out)
+    fn store(&self, all: Range<usize>, to: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
+        let refuse =
+            |_: &Reference| Err(Error::unsupported("references as the fill value of a dataset that is like another"));
+        self.model.element_to_copy_with(&self.bytes, &refuse)?.converted_to(to)?.store(all, to, heap, out)
     }
 }

@@ -193,6 +193,11 @@ impl Space {
         written
     }
 
+    /// The store; something may still wait for it.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// The store, after everything that waits is in it.
     pub(crate) fn into_store(mut self) -> Result<Arc<dyn Store>> {
         self.flush()?;

@@ -14,20 +14,15 @@ const SAMPLES: std::ops::RangeInclusive<usize> = 4..=16;
 /// What must be saved, of 100, for it to be worth that every reader has to inflate.
 const WORTH: u64 = 20;
 
-/// The level of deflate for a set of such images, or none, and what to say of it.
-pub(super) fn probe<T: Sample>(
-    pipeline: &Pipeline<'_>,
-    images: &[Entry],
-    look: &Look,
-    row: usize,
-) -> (Option<u8>, String) {
+/// Whether deflate is worth it for a set of such images, and what to say of it.
+pub(super) fn probe<T: Sample>(pipeline: &Pipeline<'_>, images: &[Entry], look: &Look, row: usize) -> (bool, String) {
     let count = (images.len() / ONE_OF).clamp(*SAMPLES.start(), *SAMPLES.end());
     let samples = pipeline.samples::<T>(images, look, row, count);
     let saved = saving(samples.iter().map(|samples| bytemuck::cast_slice(samples)), size_of::<T>());
     if saved >= WORTH {
-        (Some(Compress::LEVEL), format!("gzip {} (saves about {saved} %)", Compress::LEVEL))
+        (true, format!("gzip {} (saves about {saved} %)", Compress::LEVEL))
     } else {
-        (None, format!("uncompressed (gzip would save about {saved} %)"))
+        (false, format!("uncompressed (gzip would save about {saved} %)"))
     }
 }
 

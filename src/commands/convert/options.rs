@@ -1,6 +1,9 @@
 //! The values that options of `convert` take, as they are written on the command line.
 
+use crate::commands::repack::spec::Filters;
+use crate::filter::FilterSpec;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// A size asked for: `64` or, rows first, `480x640`.
@@ -69,33 +72,48 @@ impl fmt::Display for Background {
     }
 }
 
-/// Whether and how hard the pixels are compressed: `auto`, `none`, `gzip` or `gzip:LEVEL`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether and how the pixels are compressed: `auto`, `none`, `gzip:LEVEL`, `zstd` or other filters joined by `+`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compress {
     /// By gzip if that saves a fifth on a few samples.
     Auto,
     /// Not at all.
     None,
-    /// By gzip at this level, 1 to 9.
-    Gzip(u8),
+    /// By these filters, which are written so.
+    Filters(Vec<FilterSpec>, String),
 }
 
 impl Compress {
     /// The level of `gzip` without one.
     pub(super) const LEVEL: u8 = 4;
+
+    /// gzip as `auto` uses it, for elements of `size` bytes.
+    pub(super) fn gzip(size: usize) -> Vec<FilterSpec> {
+        let shuffle = (size > 1).then(FilterSpec::shuffle);
+        shuffle.into_iter().chain([FilterSpec::deflate(Self::LEVEL.into())]).collect()
+    }
+
+    /// The filters of a list for elements of `size` bytes: those of more than one are shuffled first, unless the list
+    /// says itself what comes first.
+    pub(super) fn complete(filters: &[FilterSpec], written: &str, size: usize) -> Vec<FilterSpec> {
+        let plain = ["gzip", "deflate", "lzf", "lz4", "zstd", "zstandard", "bzip2"];
+        let name = written.split([':', '=']).next().unwrap_or_default().to_ascii_lowercase();
+        let shuffle = (size > 1 && plain.contains(&name.as_str()) && !written.contains('+')).then(FilterSpec::shuffle);
+        shuffle.into_iter().chain(filters.iter().cloned()).collect()
+    }
 }
 
 impl FromStr for Compress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let level = |text: &str| text.parse().ok().filter(|level| (1..=9).contains(level));
-        match (text, text.strip_prefix("gzip:").and_then(level)) {
-            ("auto", _) => Ok(Compress::Auto),
-            ("none", _) => Ok(Compress::None),
-            ("gzip", _) => Ok(Compress::Gzip(Compress::LEVEL)),
-            (_, Some(level)) => Ok(Compress::Gzip(level)),
-            _ => Err("write auto, none, gzip or gzip:LEVEL with a level of 1 to 9".to_owned()),
+        match text {
+            "auto" => Ok(Compress::Auto),
+            "none" => Ok(Compress::None),
+            _ => {
+                let filters: Filters = text.parse().map_err(|e| format!("{e}, or auto"))?;
+                Ok(Compress::Filters(filters.into_list(), text.to_owned()))
+            }
         }
     }
 }
@@ -105,8 +123,180 @@ impl fmt::Display for Compress {
         match self {
             Compress::Auto => f.write_str("auto"),
             Compress::None => f.write_str("none"),
-            Compress::Gzip(level) => write!(f, "gzip:{level}"),
+            Compress::Filters(_, written) => f.write_str(written),
         }
+    }
+}
+
+/// The order of classes, and so their labels: `bytes`, `natural` or a file that names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClassOrder {
+    /// By the bytes of their names.
+    #[default]
+    Bytes,
+    /// Numbers in names by their value: class2 before class10.
+    Natural,
+    /// As a text file names them, one a line.
+    File(PathBuf),
+}
+
+impl FromStr for ClassOrder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Err("write bytes, natural or the name of a file".to_owned()),
+            "bytes" => Ok(ClassOrder::Bytes),
+            "natural" => Ok(ClassOrder::Natural),
+            path => Ok(ClassOrder::File(path.into())),
+        }
+    }
+}
+
+impl fmt::Display for ClassOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClassOrder::Bytes => f.write_str("bytes"),
+            ClassOrder::Natural => f.write_str("natural"),
+            ClassOrder::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// How a folder is divided into several files.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Split {
+    /// By the folders at the top if they are called train, val, test or the like; else not.
+    #[default]
+    Auto,
+    /// By the folders at the top, whatever they are called.
+    Folders,
+    /// Not at all: folders are classes.
+    None,
+    /// By these shares, with their names.
+    Shares(Vec<(String, f64)>),
+}
+
+impl FromStr for Split {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => return Ok(Split::Auto),
+            "folders" => return Ok(Split::Folders),
+            "none" => return Ok(Split::None),
+            _ => {}
+        }
+        let wrong = || "write shares like 0.8,0.1,0.1 or train=80,test=20, or auto, folders, none".to_owned();
+        let parts: Vec<&str> = text.split(',').collect();
+        let usual: &[&str] = if parts.len() == 2 { &["train", "test"] } else { &["train", "val", "test"] };
+        let mut shares = Vec::new();
+        for (i, part) in parts.iter().enumerate() {
+            let (name, share) = match part.split_once('=') {
+                Some((name, share)) => (name.trim(), share),
+                None => (*usual.get(i).ok_or_else(|| format!("{part} needs a name: train=0.8"))?, *part),
+            };
+            let share = share.trim().parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0).ok_or_else(wrong)?;
+            let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+            if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+                return Err(format!("{name:?} cannot be part of a file's name: use letters, digits, - and _"));
+            }
+            if shares.iter().any(|(known, _)| known == name) {
+                return Err(format!("two parts are called {name}"));
+            }
+            shares.push((name.to_owned(), share));
+        }
+        let total: f64 = shares.iter().map(|(_, share)| share).sum();
+        let whole = [1.0, 100.0].into_iter().find(|whole| (total - whole).abs() < whole * 1e-6);
+        let whole =
+            whole.ok_or_else(|| format!("the shares add up to {}, not to 1 or 100", (total * 1e6).round() / 1e6))?;
+        shares.iter_mut().for_each(|(_, share)| *share /= whole);
+        Ok(Split::Shares(shares))
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Split::Auto => f.write_str("auto"),
+            Split::Folders => f.write_str("folders"),
+            Split::None => f.write_str("none"),
+            Split::Shares(shares) => {
+                let shares: Vec<String> = shares.iter().map(|(name, share)| format!("{name}={share}")).collect();
+                f.write_str(&shares.join(","))
+            }
+        }
+    }
+}
+
+/// One of several runs that share the work: `3/16`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which one, from 1.
+    pub number: u64,
+    /// Of how many.
+    pub of: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match numbers {
+            Some((number, of)) if number >= 1 && number <= of => Ok(Shard { number, of }),
+            Some((0, of)) => Err(format!("shards are counted from 1: 1/{of} to {of}/{of}")),
+            _ => Err("write the number of this shard and of all, like 3/16".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+/// Whose names and forms of the datasets are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Keys {
+    /// images, labels, filenames
+    #[default]
+    Default,
+    /// X (floats from 0 to 1) and Y (one-hot), as tflearn's build_hdf5_image_dataset
+    Tflearn,
+    /// imgs (channels first) and labels, as BigGAN-PyTorch's make_hdf5
+    Biggan,
+    /// train_set_x, train_set_y and list_classes, as in the courses of Coursera
+    Coursera,
+}
+
+/// Which frames of an animation or pages of a document are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Frames {
+    /// The first one
+    #[default]
+    First,
+    /// Each as an image of its own
+    All,
+}
+
+/// A number of bytes: `256M`, `2G` or plain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteCount(pub u64);
+
+impl FromStr for ByteCount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let count = text.parse::<PixelCount>();
+        count.map(|PixelCount(n)| ByteCount(n)).map_err(|_| "write a number of bytes, like 256M or 2G".to_owned())
+    }
+}
+
+impl fmt::Display for ByteCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        PixelCount(self.0).fmt(f)
     }
 }
 
@@ -174,6 +364,7 @@ pub enum SampleDepth {
 pub enum Labels {
     /// The sub-folder of DIR that it is in, or DIR itself
     #[default]
+    #[value(name = "folder", alias = "folders")]
     Folders,
     /// Nothing: no labels are stored
     None,
@@ -196,6 +387,8 @@ pub enum Store {
     Pixels,
     /// The bytes of its file, unchanged
     Bytes,
+    /// The same, of all files, also of those that are no images
+    Files,
 }
 
 #[cfg(test)]
@@ -225,11 +418,39 @@ mod tests {
     }
 
     #[test]
-    fn compression_has_a_level_of_1_to_9() {
-        assert_eq!("gzip".parse(), Ok(Compress::Gzip(4)));
+    fn compression_is_filters_and_numbers_of_several_bytes_are_shuffled_first() {
+        let filters = |text: &str, size| match text.parse() {
+            Ok(Compress::Filters(list, written)) => Compress::complete(&list, &written, size).len(),
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!("none".parse(), Ok(Compress::None));
         assert_eq!(again::<Compress>("gzip:9"), Ok("gzip:9".to_owned()));
-        for wrong in ["gzip:0", "gzip:10", "gzip:", "zip"] {
+        for text in ["gzip", "gzip:9", "lzf", "lz4", "zstd:5", "bzip2"] {
+            assert_eq!([filters(text, 1), filters(text, 2)], [1, 2], "{text}");
+        }
+        assert_eq!([filters("bitshuffle", 2), filters("blosc:3", 2), filters("gzip+fletcher32", 2)], [1, 1, 2]);
+        for wrong in ["gzip:10", "gzip:", "zip"] {
             assert!(wrong.parse::<Compress>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shares_have_names_and_add_up() {
+        let shares = |text: &str| text.parse::<Split>().map(|s| s.to_string());
+        assert_eq!(shares("0.8,0.2").as_deref(), Ok("train=0.8,test=0.2"));
+        assert_eq!(shares("80,10,10").as_deref(), Ok("train=0.8,val=0.1,test=0.1"));
+        assert_eq!(shares("a=0.5,b=0.25,c=0.125,d=0.125").as_deref(), Ok("a=0.5,b=0.25,c=0.125,d=0.125"));
+        assert_eq!(shares("auto").as_deref(), Ok("auto"));
+        for wrong in ["0.8", "0.8,0.1", "a=0.5,a=0.5", "0.5,0.5,0,0", "../x=0.5,y=0.5", "1,-0.5,0.5", "nan,1", ""] {
+            assert!(shares(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shards_are_counted_from_1() {
+        assert_eq!("3/16".parse(), Ok(Shard { number: 3, of: 16 }));
+        for wrong in ["0/4", "5/4", "4", "a/b", "1/0"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
     }
 

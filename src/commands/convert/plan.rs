@@ -38,7 +38,7 @@ impl Plan {
     /// # Errors
     /// If the images cannot have one shape and their files were not to be stored instead.
     pub(super) fn of(options: &Convert, survey: &Survey, notice: impl FnOnce(&str)) -> Result<Plan> {
-        if options.store == Some(Store::Bytes) {
+        if matches!(options.store, Some(Store::Bytes | Store::Files)) {
             return Ok(Plan::Bytes);
         }
         let (one, other) = match &survey.shapes {
@@ -98,6 +98,10 @@ fn depth(wanted: SampleDepth, survey: &Survey) -> Depth {
     }
 }
 
+/// How many files make a chunk, of which the dataset itself only has their places: few, so that one need not wait long
+/// for a chunk that can be gone on from.
+pub(super) const FILES_PER_CHUNK: u64 = 128;
+
 /// How many images of so many bytes make a chunk: one, or as many small ones as 16 KiB hold.
 pub(super) fn images_per_chunk(bytes: u64) -> u64 {
     ((16 << 10) / bytes.max(1)).max(1)
@@ -110,7 +114,10 @@ mod tests {
     use crate::commands::convert::tests::options;
 
     fn survey(eight: u64, sixteen: u64, float: u64, coloured: u64) -> Survey {
-        Survey { eight, sixteen, float, coloured, shapes: Shapes::One((64, 64)), ..Survey::default() }
+        let mut survey = Survey::default();
+        (survey.eight, survey.sixteen, survey.float) = (eight, sixteen, float);
+        (survey.coloured, survey.shapes) = (coloured, Shapes::One((64, 64)));
+        survey
     }
 
     fn planned(line: &str, survey: &Survey) -> (Channels, Depth) {

@@ -3,13 +3,13 @@
 use crate::commands::output;
 use crate::datatype::Name;
 use crate::error::{Error, ErrorKind, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 /// A file that is not in the set though it should be an image.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Skipped {
     pub(super) file: String,
     pub(super) reason: String,
@@ -48,7 +48,7 @@ impl Others {
 }
 
 /// Something that was changed on the way, and in how many images.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Changes {
     pub(super) count: u64,
     /// The first of them.
@@ -62,19 +62,21 @@ impl Changes {
         }
         self.count += 1;
     }
+
+    /// Adds what came later.
+    pub(super) fn join(&mut self, later: &Changes) {
+        if self.count == 0 {
+            self.first.clone_from(&later.first);
+        }
+        self.count += later.count;
+    }
 }
 
 /// The result of a conversion.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Summary {
-    pub(super) output: String,
-    pub(super) images: u64,
-    pub(super) shape: Vec<u64>,
-    /// As NumPy names it; `bytes` for files stored as they are.
-    pub(super) dtype: &'static str,
-    pub(super) compression: String,
-    /// Names and numbers of images, in the order of their labels.
-    pub(super) classes: Vec<Class>,
+    /// The files that were written: one, or one for each part.
+    pub(super) files: Vec<Written>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) other_files: Others,
     /// Images with further frames or pages, which were left out.
@@ -83,6 +85,23 @@ pub(super) struct Summary {
     pub(super) scaled: Changes,
     /// Images that lie beside the folders of the classes.
     pub(super) beside_classes: u64,
+    /// Images that an appended file had already.
+    pub(super) had_already: u64,
+}
+
+/// A file that was written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Written {
+    pub(super) output: String,
+    /// How many images this run put into it.
+    pub(super) images: u64,
+    /// Of the dataset of images.
+    pub(super) shape: Vec<u64>,
+    /// As NumPy names it; `bytes` for files stored as they are.
+    pub(super) dtype: &'static str,
+    pub(super) compression: String,
+    /// Names and numbers of images, in the order of their labels.
+    pub(super) classes: Vec<Class>,
 }
 
 /// A class and how many images it has.
@@ -98,23 +117,11 @@ const SHOWN: usize = 20;
 impl Summary {
     /// For people.
     pub(super) fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let shape: Vec<String> = self.shape.iter().map(u64::to_string).collect();
-        let comma = if shape.len() == 1 { "," } else { "" };
-        writeln!(
-            out,
-            "{}: {}, ({}{comma}) {}, {}",
-            printable(&self.output),
-            count(self.images, "image"),
-            shape.join(", "),
-            self.dtype,
-            self.compression
-        )?;
-        let width = self.classes.iter().take(SHOWN).map(|class| printable(&class.name).chars().count()).max();
-        for class in self.classes.iter().take(SHOWN) {
-            writeln!(out, "  {:width$}  {}", printable(&class.name), class.images, width = width.unwrap_or(0))?;
+        for file in &self.files {
+            file.print(out)?;
         }
-        if let Some(more) = self.classes.len().checked_sub(SHOWN + 1) {
-            writeln!(out, "  and {}", count(more as u64 + 1, "further class"))?;
+        if self.had_already > 0 {
+            writeln!(out, "{} were in it already", count(self.had_already, "image"))?;
         }
         if !self.skipped.is_empty() {
             writeln!(out, "{} skipped:", count(self.skipped.len() as u64, "file"))?;
@@ -131,6 +138,30 @@ impl Summary {
         serde_json::to_writer_pretty(&mut *out, self).map_err(std::io::Error::from)?;
         writeln!(out)?;
         Ok(())
+    }
+}
+
+impl Written {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let shape: Vec<String> = self.shape.iter().map(u64::to_string).collect();
+        let comma = if shape.len() == 1 { "," } else { "" };
+        writeln!(
+            out,
+            "{}: {}, ({}{comma}) {}, {}",
+            printable(&self.output),
+            count(self.images, "image"),
+            shape.join(", "),
+            self.dtype,
+            self.compression
+        )?;
+        let width = self.classes.iter().take(SHOWN).map(|class| printable(&class.name).chars().count()).max();
+        for class in self.classes.iter().take(SHOWN) {
+            writeln!(out, "  {:width$}  {}", printable(&class.name), class.images, width = width.unwrap_or(0))?;
+        }
+        match self.classes.len().checked_sub(SHOWN + 1) {
+            Some(more) => writeln!(out, "  and {}", count(more as u64 + 1, "further class")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -212,7 +243,7 @@ mod tests {
         for name in ["a.txt", "b.txt", "Makefile"] {
             others.add(name);
         }
-        let summary = Summary {
+        let written = Written {
             output: "set.h5".to_owned(),
             images: 1234,
             shape: vec![1234, 64, 64, 3],
@@ -222,6 +253,9 @@ mod tests {
                 Class { name: "cat".to_owned(), images: 1000 },
                 Class { name: "horse".to_owned(), images: 234 },
             ],
+        };
+        let summary = Summary {
+            files: vec![written],
             skipped: vec![Skipped { file: "cat/\u{1b}[2J.jpg".to_owned(), reason: "an empty file".to_owned() }],
             other_files: others,
             ..Summary::default()

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Everything below a folder.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Listing {
     /// The folders that were read; the first is the one that was asked for.
     pub(super) folders: Vec<Folder>,
@@ -32,12 +32,16 @@ pub(super) struct Folder {
     pub(super) relative: String,
     /// The number of the folder at the top that it lies in, or is; 0 for the folder that was asked for.
     top: u32,
+    /// The same for the level below.
+    second: u32,
 }
 
 /// One file of a [`Listing`]: small, as there may be millions.
 #[derive(Debug)]
 pub(super) struct Entry {
     folder: u32,
+    /// How many of its frames or pages are stored.
+    pub(super) frames: u32,
     name: Box<OsStr>,
 }
 
@@ -57,15 +61,29 @@ impl Listing {
         format!("{folder}{}", entry.name.to_string_lossy())
     }
 
-    /// The number of the folder that gives it its class: one at the top, or 0 for that which was asked for.
+    /// The number of the folder at the top that it lies in, or 0 for that which was asked for.
     pub(super) fn top(&self, entry: &Entry) -> u32 {
         self.folder(entry).map_or(0, |folder| folder.top)
     }
 
-    /// The name of a class.
-    pub(super) fn class_name(&self, top: u32) -> String {
-        match self.folders.get(top as usize) {
-            Some(folder) if top > 0 => folder.relative.trim_end_matches('/').to_owned(),
+    /// The number of the folder at `level` that it lies in, 1 being the top; 0 if it lies above.
+    pub(super) fn ancestor(&self, entry: &Entry, level: u8) -> u32 {
+        self.ancestor_of(entry.folder, level)
+    }
+
+    /// As [`ancestor`](Self::ancestor), of a folder.
+    pub(super) fn ancestor_of(&self, folder: u32, level: u8) -> u32 {
+        let folder = self.folders.get(folder as usize);
+        folder.map_or(0, |folder| if level == 2 { folder.second } else { folder.top })
+    }
+
+    /// The name of a folder, which is that of a class; of the one that was asked for as it was called.
+    pub(super) fn folder_name(&self, number: u32) -> String {
+        match self.folders.get(number as usize) {
+            Some(folder) if number > 0 => {
+                let path = folder.relative.trim_end_matches('/');
+                path.rsplit_once('/').map_or(path, |(_, name)| name).to_owned()
+            }
             Some(folder) => own_name(&folder.path),
             None => String::new(),
         }
@@ -73,6 +91,11 @@ impl Listing {
 }
 
 impl Entry {
+    /// The number of the folder that it lies in.
+    pub(super) fn folder(&self) -> u32 {
+        self.folder
+    }
+
     pub(super) fn name(&self) -> std::borrow::Cow<'_, str> {
         self.name.to_string_lossy()
     }
@@ -83,10 +106,10 @@ impl Entry {
 /// # Errors
 /// If `root` itself cannot be read, or the user asked to stop. Trouble further down is part of the listing.
 pub(super) fn scan(root: &Path, progress: &dyn Progress) -> Result<Listing> {
-    let listing = Listing { folders: Vec::new(), files: Vec::new(), refused: Vec::new(), special: 0 };
+    let listing = Listing::default();
     let mut walk = Walk { listing, levels: Vec::new(), linked: HashSet::new() };
     let canonical = fs::canonicalize(root)?;
-    walk.enter(Folder { path: root.to_owned(), relative: String::new(), top: 0 }, canonical)?;
+    walk.enter(Folder { path: root.to_owned(), relative: String::new(), top: 0, second: 0 }, canonical)?;
     while let Some(level) = walk.levels.last_mut() {
         match level.children.next() {
             Some(child) => walk.visit(child, progress)?,
@@ -150,8 +173,10 @@ impl Walk {
         children.sort_unstable_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
         let number = u32::try_from(self.listing.folders.len())
             .map_err(|_| Error::new(ErrorKind::Limit, "more than 2^32 folders"))?;
-        if self.levels.len() == 1 {
-            folder.top = number;
+        match self.levels.len() {
+            1 => folder.top = number,
+            2 => folder.second = number,
+            _ => {}
         }
         self.listing.folders.push(folder);
         self.levels.push(Level { folder: number, canonical, children: children.into_iter() });
@@ -164,7 +189,7 @@ impl Walk {
         };
         match kind {
             Kind::File => {
-                self.listing.files.push(Entry { folder: level.folder, name: name.into_boxed_os_str() });
+                self.listing.files.push(Entry { folder: level.folder, frames: 1, name: name.into_boxed_os_str() });
                 progress.advance(1);
             }
             Kind::Special => self.listing.special += 1,
@@ -210,7 +235,7 @@ impl Walk {
             return Ok(());
         };
         let relative = format!("{}{}/", parent.relative, name.to_string_lossy());
-        let folder = Folder { path: parent.path.join(name), relative, top: parent.top };
+        let folder = Folder { path: parent.path.join(name), relative, top: parent.top, second: parent.second };
         if let Err(error) = self.enter(folder, canonical) {
             self.refuse(name, Error::new(error.kind(), format!("the folder cannot be read: {error}")));
         }
@@ -255,7 +280,7 @@ mod tests {
     }
 
     fn listed(listing: &Listing) -> Vec<(String, String)> {
-        let class = |entry| listing.class_name(listing.top(entry));
+        let class = |entry| listing.folder_name(listing.top(entry));
         listing.files.iter().map(|entry| (listing.relative(entry), class(entry))).collect()
     }
 

@@ -1,14 +1,18 @@
 //! The first pass: reads the headers of all files, so that what the set will hold is known before it is begun.
 
+use super::Frames;
 use super::picture::{self, Depth, Format, HEAD, Header, Look, Recognised};
 use super::report::{Others, Skipped};
 use super::scan::{Entry, Listing};
-use crate::commands::Progress;
+use crate::commands::{Progress, output};
 use crate::error::{Error, ErrorKind, Result};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// What the headers say.
 #[derive(Debug, Default)]
@@ -25,6 +29,26 @@ pub(super) struct Survey {
     /// How many have more than shades of grey.
     pub(super) coloured: u64,
     pub(super) shapes: Shapes,
+    /// How many images lie in each folder.
+    pub(super) images_in: HashMap<u32, u64>,
+    /// The first image, to compare the others with.
+    first: Option<Example>,
+    /// Of all names, sizes and times of `images`: another one for a folder that has changed.
+    digest: Sha256,
+}
+
+/// How files are looked at.
+pub(super) struct How<'a> {
+    /// Only its size and fit matter.
+    pub(super) look: &'a Look,
+    pub(super) max_pixels: u64,
+    /// Whether the first file that should be an image and is none ends it.
+    pub(super) strict: bool,
+    pub(super) frames: Frames,
+    /// Whether what decoders say does not matter: the bytes of images are stored, whatever they are.
+    pub(super) as_files: bool,
+    /// Whether not even that matters.
+    pub(super) all_files: bool,
 }
 
 /// Heights and widths of the images once they are rendered, as far as that is known from their headers.
@@ -47,60 +71,77 @@ pub(super) struct Example {
 
 /// What one file is.
 enum Verdict {
-    Image(Header),
+    Image(Vec<Header>, Stamp),
     Refused(Error),
     Other,
 }
+
+/// The size of a file in bytes, and when it was changed.
+type Stamp = (u64, Option<SystemTime>);
 
 /// How many files are looked at between two questions whether to stop.
 const BATCH: usize = 1024;
 
 impl Survey {
-    /// Looks at all files of `listing`, which loses them to the survey. Only the size and fit of `look` matter.
+    /// Looks at some files. If they are not `kept`, only their sizes and colours count: they belong to another run.
     ///
     /// # Errors
-    /// The first file in order that should be an image and is none, if `strict`; or that the user asked to stop.
-    pub(super) fn of(
-        listing: &mut Listing,
-        look: &Look,
-        max_pixels: u64,
-        strict: bool,
+    /// The first file in order that should be an image and is none, if strict; or that the user asked to stop.
+    pub(super) fn look(
+        &mut self,
+        listing: &Listing,
+        files: Vec<Entry>,
+        how: &How<'_>,
+        kept: bool,
         progress: &dyn Progress,
-    ) -> Result<Survey> {
-        let mut survey = Survey::default();
-        survey.others.count += listing.special;
-        for (file, error) in std::mem::take(&mut listing.refused) {
-            survey.refuse(file, error, strict)?;
-        }
-        let mut files = std::mem::take(&mut listing.files).into_iter();
-        let mut first: Option<Example> = None;
+    ) -> Result<()> {
+        let mut files = files.into_iter();
         loop {
             let batch: Vec<Entry> = files.by_ref().take(BATCH).collect();
             if batch.is_empty() {
-                return Ok(survey);
+                return Ok(());
             }
             let judge = |entry: &Entry| {
                 progress.advance(1);
-                judge(&listing.path(entry), &entry.name(), max_pixels)
+                judge(&listing.path(entry), &entry.name(), how)
             };
             let verdicts: Vec<Verdict> = batch.par_iter().map(judge).collect();
-            for (entry, verdict) in batch.into_iter().zip(verdicts) {
+            for (mut entry, verdict) in batch.into_iter().zip(verdicts) {
                 match verdict {
-                    Verdict::Image(header) => {
-                        let (width, height) = header.upright();
-                        let shape = look.shape_of(width, height);
-                        survey.compare(shape, &mut first, || listing.relative(&entry));
-                        survey.count(&header);
-                        survey.images.push(entry);
+                    Verdict::Image(headers, stamp) => {
+                        *self.images_in.entry(entry.folder()).or_default() += 1;
+                        for header in &headers {
+                            let (width, height) = header.upright();
+                            self.compare(how.look.shape_of(width, height), || listing.relative(&entry));
+                            self.count(header);
+                        }
+                        if kept {
+                            entry.frames = headers.len().max(1) as u32;
+                            self.stamp(&listing.relative(&entry), &entry, stamp);
+                            self.images.push(entry);
+                        }
                     }
-                    Verdict::Refused(error) => survey.refuse(listing.relative(&entry), error, strict)?,
-                    Verdict::Other => survey.others.add(&entry.name()),
+                    _ if !kept => {}
+                    Verdict::Refused(error) => self.refuse(listing.relative(&entry), error, how.strict)?,
+                    Verdict::Other => self.others.add(&entry.name()),
                 }
             }
-            if progress.stopped() {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped; nothing was written"));
-            }
+            output::stop_if_asked(progress)?;
         }
+    }
+
+    fn stamp(&mut self, name: &str, entry: &Entry, (size, time): Stamp) {
+        let time = time.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
+        self.digest.update(name.as_bytes());
+        self.digest.update([0]);
+        self.digest.update(entry.frames.to_le_bytes());
+        self.digest.update(size.to_le_bytes());
+        self.digest.update(time.to_le_bytes());
+    }
+
+    /// Stands for the images as they are now, names, sizes and times.
+    pub(super) fn digest(&self) -> String {
+        self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn count(&mut self, header: &Header) {
@@ -112,11 +153,11 @@ impl Survey {
         self.coloured += u64::from(header.coloured());
     }
 
-    fn compare(&mut self, shape: (u32, u32), first: &mut Option<Example>, file: impl Fn() -> String) {
-        match (&self.shapes, &first) {
+    fn compare(&mut self, shape: (u32, u32), file: impl Fn() -> String) {
+        match (&self.shapes, &self.first) {
             (Shapes::None, _) => {
                 self.shapes = Shapes::One(shape);
-                *first = Some(Example { file: file(), shape });
+                self.first = Some(Example { file: file(), shape });
             }
             (Shapes::One(known), Some(one)) if *known != shape => {
                 self.shapes = Shapes::Several { one: one.clone(), other: Example { file: file(), shape } };
@@ -125,7 +166,11 @@ impl Survey {
         }
     }
 
-    fn refuse(&mut self, file: String, error: Error, strict: bool) -> Result<()> {
+    /// Notes a file that should be an image and is none.
+    ///
+    /// # Errors
+    /// That, if strict.
+    pub(super) fn refuse(&mut self, file: String, error: Error, strict: bool) -> Result<()> {
         if strict {
             return Err(error.on(file));
         }
@@ -134,12 +179,13 @@ impl Survey {
     }
 }
 
-fn judge(path: &Path, name: &str, max_pixels: u64) -> Verdict {
+fn judge(path: &Path, name: &str, how: &How<'_>) -> Verdict {
     // A decoder that panics must not end a run over a million files.
-    let looked = std::panic::catch_unwind(|| look_at(path, name));
-    match looked.unwrap_or_else(|_| Err(Error::new(ErrorKind::Damaged, "the decoder failed at its header"))) {
-        Ok(Some(header)) => match check(&header, max_pixels) {
-            Ok(()) => Verdict::Image(header),
+    let looked = std::panic::catch_unwind(|| look_at(path, name, how));
+    let looked = looked.unwrap_or_else(|_| Err(Error::new(ErrorKind::Damaged, "the decoder failed at its header")));
+    match looked {
+        Ok(Some((headers, stamp))) => match headers.iter().try_for_each(|header| check(header, how.max_pixels)) {
+            Ok(()) => Verdict::Image(headers, stamp),
             Err(error) => Verdict::Refused(error),
         },
         Ok(None) => Verdict::Other,
@@ -147,17 +193,37 @@ fn judge(path: &Path, name: &str, max_pixels: u64) -> Verdict {
     }
 }
 
-fn look_at(path: &Path, name: &str) -> Result<Option<Header>> {
+fn look_at(path: &Path, name: &str, how: &How<'_>) -> Result<Option<(Vec<Header>, Stamp)>> {
     let opened = File::open(path);
-    if opened.is_err() && !picture::has_image_suffix(name) {
+    if opened.is_err() && !picture::has_image_suffix(name) && !how.all_files {
         return Ok(None);
     }
-    let mut reader = BufReader::new(opened?);
-    match recognise(&mut reader, name)? {
-        Recognised::Image(format) => picture::header(reader, format).map(Some),
-        Recognised::Refused(what) => Err(Error::new(ErrorKind::Mismatch, what)),
-        Recognised::Other => Ok(None),
+    let file = opened?;
+    let about = file.metadata()?;
+    let stamp = (about.len(), about.modified().ok());
+    let mut reader = BufReader::new(file);
+    if how.all_files {
+        return Ok(Some((Vec::new(), stamp)));
     }
+    let headers = match recognise(&mut reader, name)? {
+        Recognised::Image(_) | Recognised::Unsupported(_) if how.as_files => Vec::new(),
+        Recognised::Image(format) if how.frames == Frames::All && format.may_have_frames() => {
+            let limit = how.max_pixels.saturating_mul(32).saturating_add(64 << 20);
+            if stamp.0 > limit {
+                return Err(Error::new(ErrorKind::Limit, "the file is larger than any picture within --max-pixels"));
+            }
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes)?;
+            picture::headers(&bytes, format)?
+        }
+        Recognised::Image(format) => vec![picture::header(reader, format)?],
+        Recognised::Refused(what) => return Err(Error::new(ErrorKind::Mismatch, what)),
+        Recognised::Unsupported(what) => {
+            return Err(Error::new(ErrorKind::Unsupported, format!("{what}, which is not supported")));
+        }
+        Recognised::Other => return Ok(None),
+    };
+    Ok(Some((headers, stamp)))
 }
 
 fn recognise(reader: &mut BufReader<File>, name: &str) -> Result<Recognised> {
@@ -173,6 +239,7 @@ pub(super) fn format_of(bytes: &[u8], name: &str) -> Result<Format> {
     match picture::recognise(bytes.get(..HEAD).unwrap_or(bytes), name) {
         Recognised::Image(format) => Ok(format),
         Recognised::Refused(what) => Err(Error::new(ErrorKind::Mismatch, what)),
+        Recognised::Unsupported(what) => Err(Error::new(ErrorKind::Mismatch, what)),
         Recognised::Other => Err(Error::new(ErrorKind::Mismatch, "not an image any more")),
     }
 }

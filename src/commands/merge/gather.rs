@@ -12,7 +12,7 @@ use crate::compound::KeepHeap;
 use crate::datatype::Datatype;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{Dataset, Part, Reference};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Bytes of rows that are gathered at a time.
@@ -20,6 +20,9 @@ const BAND: u64 = 32 << 20;
 
 /// Rows at most, where what they lead to may be much more than they are.
 const MOST: u64 = 2048;
+
+/// Files whose rows are gathered at a time, where they must stay open meanwhile.
+const FILES: usize = 48;
 
 /// Rows of several files in one order.
 pub(super) struct Gathered<'a> {
@@ -129,7 +132,12 @@ impl<'a> Rows<'a> {
                 None => (at..end).collect(),
                 Some(order) => order.get(at as usize..end as usize).unwrap_or_default().to_vec(),
             };
-            self.band(joined, &starts, &rows, each)?;
+            let mut rest = rows.as_slice();
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(few_files(joined, &starts, rest));
+                self.band(joined, &starts, now, each)?;
+                rest = later;
+            }
             progress.advance(row_bytes * (end - at));
             at = end;
         }
@@ -149,43 +157,60 @@ impl<'a> Rows<'a> {
             let (input, own) = starts.place(row);
             wanted.entry(input).or_default().push((own, n));
         }
-        let mut sources = Vec::with_capacity(wanted.len());
-        let mut rows = vec![(0, 0); band.len()];
+        let mut places = vec![(0, 0); band.len()];
+        let mut groups = Vec::with_capacity(wanted.len());
         for (input, mut of) in wanted {
             // In the order of the file, so that each chunk is decoded once.
             of.sort_unstable();
             for (k, (_, n)) in of.iter().enumerate() {
-                if let Some(place) = rows.get_mut(*n) {
-                    *place = (sources.len(), k);
+                if let Some(place) = places.get_mut(*n) {
+                    *place = (groups.len(), k);
                 }
             }
-            sources.push(self.source(joined, input, of.into_iter().map(|(own, _)| own).collect())?);
+            groups.push((input, of.into_iter().map(|(own, _)| own).collect::<Vec<u64>>()));
         }
-        let fill = self.fill_of(joined, &sources)?;
+        let row = joined.shape.iter().skip(1).product::<u64>() as usize;
+        let shape = vec![(band.len() * row) as u64];
+        let new = |parts| Gathered { datatype: &joined.datatype, shape, row, parts, rows: places, bytes: None };
+        if !joined.datatype.has_references_to_file() {
+            // Their files need not stay open.
+            let parts = groups.into_iter().map(|(input, rows)| self.plain(joined, input, rows, row));
+            let mut gathered = new(parts.collect::<Result<_>>()?);
+            gathered.join();
+            return each(&gathered);
+        }
+        let sources = groups.into_iter().map(|(input, rows)| self.source(joined, input, rows));
+        let sources = sources.collect::<Result<Vec<_>>>()?;
         let translates: Vec<_> = sources.iter().map(|s| |to: &Reference| self.translated(&s.references, to)).collect();
         let parts = sources.iter().map(Source::part).collect::<Result<Vec<_>>>()?;
-        let row = joined.shape.iter().skip(1).product::<u64>() as usize;
         let mut elements = Vec::with_capacity(parts.len());
         for ((source, part), translate) in sources.iter().zip(&parts).zip(&translates) {
-            let count = source.rows.len() * row;
             let found = match part {
                 Some(part) => contents::elements(part, joined, source.input, translate)
                     .map_err(|e| in_input(self.plan, source.input, joined, e))?,
-                None => Elements::Plain(Plain {
-                    datatype: joined.datatype.clone(),
-                    shape: vec![count as u64],
-                    bytes: fill.repeat(count),
-                }),
+                None => Elements::Plain(nothing(joined, source.rows.len() * row)),
             };
             if let (Elements::Copied(copied), Some(root)) = (&found, &self.root) {
                 source.references.prepare(copied, root)?;
             }
             elements.push(found);
         }
-        let shape = vec![(band.len() * row) as u64];
-        let mut gathered = Gathered { datatype: &joined.datatype, shape, row, parts: elements, rows, bytes: None };
-        gathered.join();
-        each(&gathered)
+        each(&new(elements))
+    }
+
+    /// Rows of one file that lead nowhere.
+    fn plain(&mut self, joined: &Joined, input: usize, rows: Vec<u64>, row: usize) -> Result<Elements<'static>> {
+        let (datatype, shape) = (joined.datatype.clone(), vec![(rows.len() * row) as u64]);
+        let source = self.source(joined, input, rows)?;
+        let Some(part) = source.part()? else {
+            let bytes = contents::fill_element(&mut self.shelf, joined)?.repeat(source.rows.len() * row);
+            return Ok(Elements::Plain(Plain { datatype, shape, bytes }));
+        };
+        let nowhere = |_: &Reference| Ok(Reference::Null);
+        let found = contents::elements(&part, joined, input, &nowhere);
+        let found = found.map_err(|e| in_input(self.plan, input, joined, e))?;
+        let bytes = found.as_stored(&datatype).unwrap_or_default().to_vec();
+        Ok(Elements::Plain(Plain { datatype, shape, bytes }))
     }
 
     fn source(&mut self, joined: &Joined, input: usize, rows: Vec<u64>) -> Result<Source<'a>> {
@@ -196,20 +221,31 @@ impl<'a> Rows<'a> {
         Ok(Source { input, dataset, rows, references })
     }
 
-    /// The element that fills rows which are not there, if any are not.
-    fn fill_of(&mut self, joined: &Joined, sources: &[Source<'_>]) -> Result<Vec<u8>> {
-        match sources.iter().any(|s| s.dataset.is_none()) {
-            true => contents::fill_element(&mut self.shelf, joined),
-            false => Ok(Vec::new()),
-        }
-    }
-
     fn translated(&self, references: &References<'_>, to: &Reference) -> Result<Reference> {
         match self.root {
             Some(_) => references.translate(to),
             None => references.moved(to, &|place| Ok(contents::mark(Some(place)))),
         }
     }
+}
+
+/// How many of `rows` are of few enough files.
+fn few_files(joined: &Joined, starts: &Starts, rows: &[u64]) -> usize {
+    if !joined.datatype.has_references_to_file() {
+        return rows.len();
+    }
+    let mut files = BTreeSet::new();
+    let fits = |row: &&u64| {
+        files.insert(starts.place(**row).0);
+        files.len() <= FILES
+    };
+    rows.iter().take_while(fits).count()
+}
+
+/// Elements of any length, of none.
+fn nothing(joined: &Joined, count: usize) -> Plain {
+    let bytes = vec![0; count * joined.datatype.size() as usize];
+    Plain { datatype: joined.datatype.clone(), shape: vec![count as u64], bytes }
 }
 
 /// Rows that are wanted of one file.

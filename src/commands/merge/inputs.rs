@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Files that are kept open: more could be more than the system allows.
-const OPEN: usize = 128;
+const OPEN: usize = 64;
 
 /// What tells a file from another one, and from itself after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -83,7 +83,14 @@ impl Plan {
         let Some(rows) = rows else {
             return Err(refusal(&conflicts));
         };
-        let mut planner = Planner { inputs: &inputs, rows: &rows, wishes, conflicts: Vec::new(), warnings: Vec::new() };
+        let mut planner = Planner {
+            inputs: &inputs,
+            rows: &rows,
+            wishes,
+            conflicts: Vec::new(),
+            warnings: Vec::new(),
+            unlike: BTreeSet::new(),
+        };
         let mut decided = planner.decide();
         planner.unite_classes(&mut decided, progress)?;
         planner.compare(&mut decided, progress)?;
@@ -173,6 +180,8 @@ struct Planner<'a> {
     wishes: &'a Wishes<'a>,
     conflicts: Vec<String>,
     warnings: Vec<String>,
+    /// Datasets that are known not to hold the same.
+    unlike: BTreeSet<Name>,
 }
 
 #[derive(Default)]
@@ -357,15 +366,17 @@ impl<'a> Planner<'a> {
         for &(i, other) in rest {
             if (&other.shape, other.form.null) != (&facts.shape, facts.form.null) {
                 let (a, b) = (shape_text(Some(&facts.shape)), shape_text(Some(&other.shape)));
-                let rows = self.rows.counts.get(i).copied().unwrap_or(0);
                 lines.push(format!(
-                    "{}::{path}: shape {b}, in {} it is {a}; it has not one row for each of the file's {rows} (--concat {path} joins it, --static keeps one or all)",
+                    "{}::{path}: shape {b}, in {} it is {a}; it is not joined (--concat {path} joins it, --static keeps one or all)",
                     name(i), name(first)
                 ));
             } else if other.form.datatype.widened(&facts.form.datatype).is_none() {
                 let (a, b) = (&facts.form.datatype, &other.form.datatype);
                 lines.push(format!("{}::{path}: type {b}, in {} it is {a}", name(i), name(first)));
             }
+        }
+        if !lines.is_empty() {
+            self.unlike.insert(path.clone());
         }
         self.conflicts.extend(lines);
     }
@@ -432,7 +443,7 @@ impl<'a> Planner<'a> {
             return Ok(());
         }
         let mut known: BTreeMap<Name, [u8; 32]> = BTreeMap::new();
-        let mut differing: BTreeSet<Name> = BTreeSet::new();
+        let mut differing = self.unlike.clone();
         progress.start("comparing", Some(self.inputs.len() as u64));
         for (i, input) in self.inputs.iter().enumerate() {
             let mut shelf = Shelf::new(self.inputs, self.wishes.opening);
@@ -458,7 +469,7 @@ impl<'a> Planner<'a> {
                     let there = contents::digest(&mut shelf, of, path).map(|(_, shown)| shown).unwrap_or_default();
                     let name = self.inputs.get(of).map_or("", |i| &i.name);
                     self.conflicts.push(format!(
-                        "{}::{path} holds {shown}, in {name} {there}; it has not one row for each of the file's (--static first|last|per-source)",
+                        "{}::{path} holds {shown}, in {name} {there}; it is not joined (--static keeps one or all)",
                         input.name
                     ));
                 }

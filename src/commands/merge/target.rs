@@ -77,7 +77,11 @@ impl<'a> Target<'a> {
         let mut target = Target { plan, making, out, shelf, types: BTreeMap::new(), made, progress };
         for path in &plan.order {
             output::stop_if_asked(progress)?;
-            target.item(path)?;
+            // By the name that it has in the files.
+            target.item(path).map_err(|e| match e.kind() {
+                ErrorKind::Io | ErrorKind::Interrupted | ErrorKind::Conflict => e,
+                kind => Error::new(kind, e.message().to_owned()).on(path.to_string()),
+            })?;
         }
         target.further_names()?;
         Ok(target)

@@ -1,6 +1,6 @@
 //! `repack`: a file written anew, with other filters, chunks, layouts or format versions, and without lost space.
 
-mod spec;
+pub(in crate::commands) mod spec;
 pub(in crate::commands) mod verify;
 
 use super::open::Opening;

@@ -49,7 +49,13 @@ impl<T: FromStr<Err = String>> FromStr for For<T> {
 
 /// Filters in the order of writing; none for no filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Filters(Vec<FilterSpec>);
+pub(crate) struct Filters(Vec<FilterSpec>);
+
+impl Filters {
+    pub(crate) fn into_list(self) -> Vec<FilterSpec> {
+        self.0
+    }
+}
 
 /// What can be written, for messages.
 const KNOWN: &str = "gzip[:LEVEL], shuffle, fletcher32, szip[=PIXELS,nn|ec], nbit, scaleoffset[=DIGITS], lzf, lz4, \

@@ -138,9 +138,12 @@ fn npz(
         _ => String::new(),
     };
     let mut archive = zip::ZipWriter::new(stream);
-    let method = match options.compress {
-        Compress::Gzip(_) => zip::CompressionMethod::Deflated,
-        _ => zip::CompressionMethod::Stored,
+    let method = match &options.compress {
+        Compress::Auto | Compress::None => zip::CompressionMethod::Stored,
+        Compress::Filters(_, written) if written.starts_with("gzip") => zip::CompressionMethod::Deflated,
+        Compress::Filters(_, written) => {
+            return Err(Error::invalid(format!("a .npz file is packed by gzip or not at all, not by {written}")));
+        }
     };
     for dataset in datasets(top)? {
         let is_large = save::size_of(&dataset) > u32::MAX as u64 / 8;

@@ -114,7 +114,7 @@ impl Taker<'_> {
                 let Some((header, mut reader, start)) = self.or_skip(&source.shown, opened)? else {
                     return Ok(());
                 };
-                let builder = self.filtered(file.build(&source.path), &header.shape);
+                let builder = self.filtered(file.build(&source.path), &header.shape, &header.elements.datatype());
                 let dataset = if header.needs_seek() {
                     npy::store_fortran(&header, builder, reader.get_mut(), start, self.progress)?
                 } else {
@@ -157,7 +157,7 @@ impl Taker<'_> {
                 continue;
             };
             let path = sources::clean(&format!("{}/{}", source.path, name.strip_suffix(".npy").unwrap_or(&name)));
-            let builder = self.filtered(file.build(&path), &header.shape);
+            let builder = self.filtered(file.build(&path), &header.shape, &header.elements.datatype());
             let dataset = if header.needs_seek() {
                 // Elements out of order: the member is unpacked to where one can seek.
                 let mut whole = tempfile::tempfile()?;
@@ -202,7 +202,8 @@ impl Taker<'_> {
     fn matrix(&mut self, table: &Table, cell: CellType, source: &Source, builder: DatasetBuilder) -> Result<()> {
         let (datatype, width) = (Table::column_datatype(cell), table.columns.len() as u64);
         let shape = if width == 1 { vec![table.rows] } else { vec![table.rows, width] };
-        let mut dataset = self.filtered(builder, &shape).datatype(datatype.clone()).shape(&shape).create()?;
+        let mut dataset =
+            self.filtered(builder, &shape, &datatype).datatype(datatype.clone()).shape(&shape).create()?;
         table.rows(&source.file, self.progress, &mut |rows, bytes| {
             dataset.append(StoredElements::new(datatype.clone(), [rows * width], bytes)?)
         })?;
@@ -213,7 +214,7 @@ impl Taker<'_> {
     fn rows(&mut self, table: &Table, source: &Source, builder: DatasetBuilder) -> Result<()> {
         let datatype = table.datatype()?;
         let shape = [table.rows];
-        let mut dataset = self.filtered(builder, &shape).datatype(datatype.clone()).shape(shape).create()?;
+        let mut dataset = self.filtered(builder, &shape, &datatype).datatype(datatype.clone()).shape(shape).create()?;
         let title = source.path.rsplit('/').next().unwrap_or_default();
         dataset.mark_table(title)?;
         table.rows(&source.file, self.progress, &mut |rows, bytes| {
@@ -228,7 +229,8 @@ impl Taker<'_> {
         for (name, cell) in &table.columns {
             // A slash would make a group of it.
             let builder = group.build(name.replace('/', "_"));
-            let builder = self.filtered(builder, &[table.rows]).datatype(Table::column_datatype(*cell));
+            let datatype = Table::column_datatype(*cell);
+            let builder = self.filtered(builder, &[table.rows], &datatype).datatype(datatype);
             datasets.push(builder.shape([table.rows]).create()?);
         }
         // Columns are found in their order, also by who lists the group.
@@ -252,11 +254,13 @@ impl Taker<'_> {
         Ok(())
     }
 
-    /// With the compression that was asked for; without a word arrays stay as they are, to be mapped and read in place.
-    fn filtered(&self, builder: DatasetBuilder, shape: &[u64]) -> DatasetBuilder {
-        match self.options.compress {
-            Compress::Gzip(level) if !shape.is_empty() && !shape.contains(&0) => {
-                builder.shuffle().deflate(level.into())
+    /// With the filters that were asked for; without a word arrays stay as they are, to be mapped and read in place.
+    fn filtered(&self, builder: DatasetBuilder, shape: &[u64], datatype: &Datatype) -> DatasetBuilder {
+        match &self.options.compress {
+            Compress::Filters(list, written) if !shape.is_empty() && !shape.contains(&0) => {
+                let size = usize::try_from(datatype.size()).unwrap_or(usize::MAX);
+                let filters = Compress::complete(list, written, size);
+                filters.into_iter().fold(builder, DatasetBuilder::filter)
             }
             _ => builder,
         }

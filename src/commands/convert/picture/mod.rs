@@ -3,6 +3,7 @@
 //! [`recognise`] names the format by content, [`header`] tells what a picture will be without decoding it,
 //! [`decode`] decodes it, and [`Look::render`](render::Look::render) brings it to the shape that is stored.
 
+mod frames;
 mod jpeg;
 mod render;
 mod resize;
@@ -10,11 +11,13 @@ mod sample;
 mod signature;
 mod tiff;
 
+pub(crate) use frames::{decode_frames, has_more, headers};
 pub(crate) use render::Look;
 pub use render::{Fit, Layout};
 pub use resize::Resampling;
 pub(crate) use resize::Studio;
-pub(crate) use sample::{Channels, Depth, Sample, Samples};
+use sample::Samples;
+pub(crate) use sample::{Channels, Depth, Sample};
 pub(crate) use signature::{Format, HEAD, Recognised, has_image_suffix, recognise, suffix_of};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -80,6 +83,17 @@ impl Header {
     }
 }
 
+impl Raster {
+    /// The depth of its samples.
+    pub(crate) fn depth(&self) -> Depth {
+        match self.samples {
+            Samples::U8(_) => Depth::Eight,
+            Samples::U16(_) => Depth::Sixteen,
+            Samples::F32(_) => Depth::Float,
+        }
+    }
+}
+
 impl Samples {
     pub(crate) fn len(&self) -> usize {
         match self {
@@ -115,21 +129,8 @@ pub(crate) fn decode(
 ) -> Result<Raster> {
     match format {
         Format::Jpeg => jpeg::decode(bytes, buffer, admit),
-        Format::Tiff => tiff::decode(Cursor::new(bytes), admit),
+        Format::Tiff => tiff::decode(bytes, admit),
         Format::Other(format) => decode_other(bytes, format, buffer, admit),
-    }
-}
-
-/// Whether the file holds further frames or pages, which are left out.
-pub(crate) fn has_more(bytes: &[u8], format: Format) -> bool {
-    match format {
-        Format::Other(ImageFormat::Gif) => gif_frames(bytes) > 1,
-        Format::Other(ImageFormat::WebP) => {
-            bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0)
-        }
-        Format::Other(ImageFormat::Png) => png_is_animated(bytes),
-        Format::Tiff => ::tiff::decoder::Decoder::new(Cursor::new(bytes)).is_ok_and(|decoder| decoder.more_images()),
-        _ => false,
     }
 }
 
@@ -196,48 +197,6 @@ fn decode_other(
 fn lies_on_its_side(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
-}
-
-/// Counts frames up to the second.
-fn gif_frames(bytes: &[u8]) -> usize {
-    let table = |flags: u8| {
-        if flags & 0x80 == 0 { 0 } else { 3usize << ((flags & 7) + 1) }
-    };
-    let mut frames = 0;
-    let mut at = 13 + bytes.get(10).map_or(0, |&flags| table(flags));
-    while frames < 2 {
-        match bytes.get(at) {
-            Some(0x21) => at += 2,
-            Some(0x2c) => {
-                frames += 1;
-                at += 11 + bytes.get(at + 9).map_or(0, |&flags| table(flags));
-            }
-            _ => break,
-        }
-        while let Some(&length @ 1..) = bytes.get(at) {
-            at += 1 + usize::from(length);
-        }
-        at += 1;
-    }
-    frames
-}
-
-/// Whether a control chunk of an animation stands before the picture.
-fn png_is_animated(bytes: &[u8]) -> bool {
-    let mut at = 8usize;
-    while let Some(&[a, b, c, d, ref name @ ..]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        match name {
-            b"acTL" => return true,
-            b"IDAT" => return false,
-            _ => {}
-        }
-        let length = u32::from_be_bytes([a, b, c, d]) as usize;
-        let Some(next) = at.checked_add(12).and_then(|at| at.checked_add(length)) else {
-            return false;
-        };
-        at = next;
-    }
-    false
 }
 
 fn truncated() -> Error {

@@ -14,12 +14,21 @@ pub(crate) enum Format {
     Other(ImageFormat),
 }
 
+impl Format {
+    /// Whether a file of this format can hold several pictures.
+    pub(crate) fn may_have_frames(self) -> bool {
+        matches!(self, Format::Tiff | Format::Other(ImageFormat::Gif | ImageFormat::WebP | ImageFormat::Png))
+    }
+}
+
 /// The answer of [`recognise`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recognised {
     Image(Format),
-    /// Should be an image, but is none that can be read; the text completes "this is …".
+    /// Should be an image, but is none; the text completes "this is …".
     Refused(String),
+    /// An image that cannot be decoded.
+    Unsupported(&'static str),
     /// Something else, which nobody called an image.
     Other,
 }
@@ -30,12 +39,12 @@ pub(crate) fn recognise(head: &[u8], name: &str) -> Recognised {
     if let Some(format) = by_magic(head) {
         if format == Format::Tiff && RAW_SUFFIXES.contains(&suffix.as_str()) {
             // A raw file is a TIFF whose first page is a thumbnail: not what anybody wants.
-            return Recognised::Refused("a camera's raw file, which is not supported".to_owned());
+            return Recognised::Unsupported("a camera's raw file");
         }
         return Recognised::Image(format);
     }
     if let Some(known) = unsupported(head) {
-        return Recognised::Refused(format!("{known}, which is not supported"));
+        return Recognised::Unsupported(known);
     }
     if suffix == "tga" && is_targa(head) {
         return Recognised::Image(Format::Other(ImageFormat::Tga));
@@ -160,8 +169,8 @@ mod tests {
     #[test]
     fn formats_without_a_decoder_are_named() {
         let avif = b"\0\0\0\x20ftypavif\0\0\0\0";
-        assert_eq!(recognise(avif, "x"), Recognised::Refused("an AVIF image, which is not supported".to_owned()));
-        assert!(matches!(recognise(b"II*\0\x08\0\0\0", "p.NEF"), Recognised::Refused(_)));
+        assert_eq!(recognise(avif, "x"), Recognised::Unsupported("an AVIF image"));
+        assert!(matches!(recognise(b"II*\0\x08\0\0\0", "p.NEF"), Recognised::Unsupported(_)));
     }
 
     #[test]

@@ -1,29 +1,106 @@
 //! TIFF, by the `tiff` crate itself: through `image` grey floating point and grey with alpha would be lost.
 
+mod palette;
+
 use super::sample::{Depth, Samples};
 use super::{Header, Raster, truncated};
 use crate::error::{Error, ErrorKind, Result};
 use image::metadata::Orientation;
-use std::io::{BufRead, Seek};
+use std::io::{BufRead, Cursor, Seek};
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::{ExtraSamples, Tag};
 use tiff::{ColorType, TiffError};
 
 /// Reads the directory of the first page.
 pub(super) fn header<R: BufRead + Seek>(reader: R) -> Result<Header> {
-    open(reader).map(|(header, _, _)| header)
+    let mut decoder = Decoder::new(reader).map_err(explain)?;
+    describe(&mut decoder).map(|(header, _)| header)
+}
+
+/// Reads the directories of all pages.
+pub(super) fn headers<R: BufRead + Seek>(reader: R) -> Result<Vec<Header>> {
+    let mut decoder = Decoder::new(reader).map_err(explain)?;
+    let mut headers = vec![describe(&mut decoder)?.0];
+    while next_page(&mut decoder)? {
+        headers.push(describe(&mut decoder)?.0);
+    }
+    Ok(headers)
 }
 
 /// Decodes the first page; `admit` sees the header before memory is taken.
-pub(super) fn decode<R: BufRead + Seek>(reader: R, admit: &mut dyn FnMut(&Header) -> Result<()>) -> Result<Raster> {
-    let (mut header, decoder, kind) = open(reader)?;
-    admit(&header)?;
-    let mut limits = Limits::default();
-    let bytes = usize::try_from(header.memory())
-        .map_err(|_| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
-    limits.decoding_buffer_size = bytes;
-    limits.intermediate_buffer_size = bytes;
-    let mut decoder = decoder.with_limits(limits);
+pub(super) fn decode(bytes: &[u8], admit: &mut dyn FnMut(&Header) -> Result<()>) -> Result<Raster> {
+    page(bytes, open(bytes)?, admit).1
+}
+
+/// Decodes some pages, which `take` gets one by one; after a damaged one the others are decoded all the same.
+pub(super) fn decode_pages(
+    bytes: &[u8],
+    pages: std::ops::Range<u32>,
+    admit: &mut dyn FnMut(&Header) -> Result<()>,
+    take: &mut dyn FnMut(Result<Raster>),
+) -> Result<()> {
+    let mut decoder = open(bytes)?;
+    for number in 0..pages.end {
+        if number > 0 && !next_page(&mut decoder)? {
+            return Err(truncated());
+        }
+        if number >= pages.start {
+            let raster;
+            (decoder, raster) = page(bytes, decoder, admit);
+            take(raster);
+        }
+    }
+    Ok(())
+}
+
+fn open(bytes: &[u8]) -> Result<Decoder<Cursor<&[u8]>>> {
+    Decoder::new(Cursor::new(bytes)).map_err(explain)
+}
+
+/// Goes on to the next page, if there is one. Smaller versions of a page and masks are none.
+fn next_page<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Result<bool> {
+    const REDUCED_OR_MASK: u32 = 1 | 4;
+    while decoder.more_images() {
+        decoder.next_image().map_err(explain)?;
+        let kind = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(explain)?;
+        if kind.unwrap_or(0) & REDUCED_OR_MASK == 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Decodes the current page; the decoder is given back.
+fn page<'a>(
+    bytes: &'a [u8],
+    mut decoder: Decoder<Cursor<&'a [u8]>>,
+    admit: &mut dyn FnMut(&Header) -> Result<()>,
+) -> (Decoder<Cursor<&'a [u8]>>, Result<Raster>) {
+    let described = describe(&mut decoder).and_then(|(header, kind)| {
+        admit(&header)?;
+        let most = usize::try_from(header.memory())
+            .map_err(|_| Error::new(ErrorKind::Limit, "the picture is larger than memory"))?;
+        Ok((header, kind, most))
+    });
+    match described {
+        Err(error) => (decoder, Err(error)),
+        Ok((header, kind, most)) => {
+            let mut limits = Limits::default();
+            limits.decoding_buffer_size = most;
+            limits.intermediate_buffer_size = most;
+            let raster = match kind {
+                Kind::Palette(bits) => palette::decode(bytes, &mut decoder, header, bits, limits.clone()),
+                _ => {
+                    decoder = decoder.with_limits(limits);
+                    samples_of(&mut decoder, header, kind)
+                }
+            };
+            (decoder, raster)
+        }
+    }
+}
+
+fn samples_of<R: BufRead + Seek>(decoder: &mut Decoder<R>, mut header: Header, kind: Kind) -> Result<Raster> {
     let mut result = DecodingResult::U8(Vec::new());
     let layout = decoder.read_image_to_buffer(&mut result).map_err(explain)?;
     let stored = kind.samples();
@@ -39,7 +116,7 @@ pub(super) fn decode<R: BufRead + Seek>(reader: R, admit: &mut dyn FnMut(&Header
         Kind::Cmyk => from_cmyk(samples),
         Kind::Alpha(_, Alpha::Multiplied) => divide(samples, stored),
         Kind::Alpha(_, Alpha::None) => drop_last(samples, stored),
-        Kind::Plain { .. } | Kind::Alpha(_, Alpha::Straight) => samples,
+        Kind::Plain { .. } | Kind::Palette(_) | Kind::Alpha(_, Alpha::Straight) => samples,
     };
     header.channels = kind.channels();
     Ok(header.raster(samples))
@@ -54,6 +131,8 @@ enum Kind {
     Alpha(usize, Alpha),
     /// Cyan, magenta, yellow and black.
     Cmyk,
+    /// Numbers of so many bits, which stand for colours.
+    Palette(u8),
 }
 
 /// What the sample behind the colours is.
@@ -72,23 +151,30 @@ impl Kind {
             Kind::Plain { channels, .. } => channels,
             Kind::Alpha(colours, _) => colours + 1,
             Kind::Cmyk => 4,
+            Kind::Palette(_) => 1,
         }
     }
 
     fn channels(self) -> usize {
         match self {
             Kind::Alpha(colours, Alpha::None) => colours,
-            Kind::Cmyk => 3,
+            Kind::Cmyk | Kind::Palette(_) => 3,
             other => other.samples(),
         }
     }
 }
 
-fn open<R: BufRead + Seek>(reader: R) -> Result<(Header, Decoder<R>, Kind)> {
-    let mut decoder = Decoder::new(reader).map_err(explain)?;
+/// What the current page is.
+fn describe<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Result<(Header, Kind)> {
     let (width, height) = decoder.dimensions().map_err(explain)?;
-    let extra = extra_sample(&mut decoder);
+    let extra = extra_sample(decoder);
     let refuse = |what: String| Err(Error::new(ErrorKind::Unsupported, what));
+    if let Some(bits) = palette::bits(decoder)? {
+        let kind = Kind::Palette(bits);
+        let orientation = orientation(decoder);
+        let (channels, depth) = (3, Depth::Eight);
+        return Ok((Header { width, height, channels, depth, orientation, scratch_per_pixel: 2 }, kind));
+    }
     let (kind, bits) = match decoder.colortype().map_err(explain)? {
         ColorType::Gray(bits @ (1 | 2 | 4 | 8 | 16 | 32 | 64)) => (Kind::Plain { channels: 1, bits }, bits),
         ColorType::RGB(bits @ (8 | 16 | 32 | 64)) => (Kind::Plain { channels: 3, bits }, bits),
@@ -106,17 +192,21 @@ fn open<R: BufRead + Seek>(reader: R) -> Result<(Header, Decoder<R>, Kind)> {
         (2, bits) => return refuse(format!("TIFF of signed integers of {bits} bits")),
         (format, bits) => return refuse(format!("TIFF of sample format {format} and {bits} bits")),
     };
-    let turn = decoder.find_tag_unsigned::<u16>(Tag::Orientation).ok().flatten();
-    let turn = turn.and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?));
     let header = Header {
         width,
         height,
         channels: kind.channels(),
         depth,
-        orientation: turn.unwrap_or(Orientation::NoTransforms),
+        orientation: orientation(decoder),
         scratch_per_pixel: kind.samples() as u64 * u64::from(bits.div_ceil(8)),
     };
-    Ok((header, decoder, kind))
+    Ok((header, kind))
+}
+
+fn orientation<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Orientation {
+    let turn = decoder.find_tag_unsigned::<u16>(Tag::Orientation).ok().flatten();
+    let turn = turn.and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?));
+    turn.unwrap_or(Orientation::NoTransforms)
 }
 
 fn extra_sample<R: BufRead + Seek>(decoder: &mut Decoder<R>) -> Alpha {
