@@ -11,12 +11,16 @@ const CLASS_ATTRIBUTES: [&str; 3] = ["class_names", "classes", "label_names"];
 /// The image sets of a file, the one to show first in front.
 pub(crate) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
     let facts = source.datasets()?;
+    // Files of all kinds that `convert --store files` has taken in: the first need be no image.
+    let root = |name: &str| source.text_attribute("/", name).unwrap_or_default().concat();
+    let all_files = root("tool").starts_with(env!("CARGO_PKG_NAME")) && root("options").contains("--store files");
     let is_encoded = |f: &Facts| match (f.element, f.shape.as_slice()) {
         (Element::Unsigned(1), shape) => {
             // The first bytes of a lone file; all of the first of many.
             let rows = if shape.len() == 1 { 0..shape.first().map_or(0, |&n| n.min(512)) } else { 0..1 };
             matches!(source.values(&f.path, Some(rows)), Ok(Values::Bytes(bytes)) if recognise::is_image_file(&bytes))
         }
+        _ if all_files && f.group().is_empty() => true,
         _ => {
             let first = source.bytes(&f.path, 0..1).unwrap_or_default();
             first.first().is_some_and(|bytes| recognise::is_image_file(bytes))

@@ -356,6 +356,10 @@ impl Run<'_> {
         if self.options.shuffle || matches!(self.options.split, Split::Shares(_)) {
             about.push(("seed", self.options.seed.to_string()));
         }
+        if let Some(folder) = self.set.own_folder() {
+            // With the number of rows: of a merged file it says nothing.
+            about.extend([("folder", folder.to_owned()), ("folder_rows", images.to_string())]);
+        }
         file.commit(&about)?;
         let shape = std::iter::once(images).chain(storage.shape.iter().copied()).collect();
         Ok((self.written(images, shape, &labels), state))
