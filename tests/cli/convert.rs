@@ -471,6 +471,10 @@ fn what_another_run_has_left_is_neither_used_nor_lost() {
     fs::rename(desk.path("photos/new/00.png"), desk.path("noise/new.png")).unwrap();
     desk.bad(&usual, &["a.h5.part", "changed since"]);
     fs::remove_file(desk.path("noise/new.png")).unwrap();
+    // Nor images that a table leaves out, for then the others are at other places.
+    desk.put("some.csv", "00001.png,1\n00002.png,2\n");
+    desk.bad(&[&usual[..], &["--labels-csv", "some.csv"]].concat(), &["a.h5.part"]);
+    desk.bad(&[&usual[..], &["--shuffle"]].concat(), &["a.h5.part"]);
     let ran = desk.good(&usual);
     assert!(ran.err.contains("going on where an earlier run was stopped"), "{}", ran.err);
     assert_eq!(desk.names("a.h5").len(), 150);
