@@ -45,8 +45,13 @@ pub(super) fn convert(options: &Convert, output: &Path, progress: &dyn Progress)
         set.renumber(&existing.classes);
     }
     let mut summary = Summary { had_already, ..Summary::default() };
-    if survey.images.is_empty() && had_already == 0 {
-        return Err(nothing(options, Vec::new(), &survey));
+    match options.shard {
+        _ if !survey.images.is_empty() || had_already > 0 => {}
+        // Other shards have some.
+        Some(shard) if !survey.images_in.is_empty() => {
+            progress.notice(&format!("shard {shard} has no images, so there is no file of it"));
+        }
+        _ => return Err(nothing(options, Vec::new(), &survey)),
     }
 
     let images = std::mem::take(&mut survey.images);
