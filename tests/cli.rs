@@ -10,6 +10,9 @@ mod convert;
 mod foreign;
 #[path = "cli/old_tool.rs"]
 mod old_tool;
+#[cfg(feature = "viewer")]
+#[path = "cli/serve.rs"]
+mod serve;
 
 use h5manager::File;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! Random datasets, written and read back: whole and in parts, in every storage.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
+mod models;
+
 use h5manager::io::MemoryStore;
 use h5manager::{Element, File, FileMut};
 use proptest::prelude::*;
@@ -134,4 +136,63 @@ proptest! {
         let wide: Vec<f64> = file.dataset("x").and_then(|d| d.read()).expect("read");
         prop_assert_eq!(wide, values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_files_come_back(bytes in prop::collection::vec(any::<u8>(), 0..900)) {
+        models::round_trip(&bytes);
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_edits_come_back_however_they_are_interrupted(bytes in prop::collection::vec(any::<u8>(), 0..1200)) {
+        models::edit(&bytes, 12);
+    }
+}
+
+/// Files written and edited at random, the same ones each time: libhdf5 reads them and goes on with them.
+#[cfg(feature = "cli")]
+#[test]
+fn libhdf5_reads_random_files_and_goes_on_with_them() {
+    let Some(python) = std::env::var_os("H5MANAGER_PYTHON") else {
+        // Written past the test harness, which would swallow it.
+        let note = b"NOT RUN: set H5MANAGER_PYTHON to a Python with h5py to let libhdf5 read random files\n";
+        std::io::Write::write_all(&mut std::io::stderr(), note).expect("a note");
+        return;
+    };
+    let count = std::env::var("H5MANAGER_RANDOM_FILES").map_or(24, |n| n.parse().expect("a number"));
+    let folder = tempfile::tempdir().expect("a folder");
+    for number in 0..count {
+        let mut state = (number + 1u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut any = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 24) as u8
+        };
+        let mut bytes: Vec<u8> = (0..900).map(|_| any()).collect();
+        // Each bound in turn.
+        bytes[0] = number as u8 % 6;
+        let bound = models::make::BOUNDS[number as usize % 6];
+        let mut choices = models::choices::Choices::new(&bytes);
+        let (mut model, mut file) = models::make::file(&mut choices, 16);
+        if number % 2 == 1 {
+            file = models::edits::run(&mut choices, &mut model, file, 30).bytes();
+        }
+        std::fs::write(folder.path().join(format!("{number:03}-{bound}.h5")), file).expect("written");
+    }
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/random_files.py");
+    let program = env!("CARGO_BIN_EXE_h5manager");
+    let mut command = std::process::Command::new(python);
+    let done = command.arg(script).arg(program).arg(folder.path()).env("PYTHONDONTWRITEBYTECODE", "1").output();
+    let done = done.expect("Python starts");
+    print!("{}", String::from_utf8_lossy(&done.stdout));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

@@ -186,8 +186,8 @@ fn names_that_are_taken_or_cannot_be_are_refused() {
     }
     let error = file.build("a/data").write([1u8]).map(drop).unwrap_err();
     assert_eq!(error.to_string(), "/a/data: data exists already");
-    file.create_group("x".repeat(65_000)).unwrap();
-    assert_eq!(kind(file.create_group("x".repeat(65_001)).map(drop)), ErrorKind::Limit);
+    file.create_group("x".repeat(1 << 20)).unwrap();
+    assert_eq!(kind(file.create_group("x".repeat((1 << 20) + 1)).map(drop)), ErrorKind::Limit);
     let mut a = file.root().group("a").unwrap();
     a.link_hard("itself", "").unwrap();
     assert_eq!(kind(a.link_hard("nothing", "nowhere")), ErrorKind::NotFound);
@@ -215,7 +215,6 @@ fn what_contradicts_itself_is_refused_with_what_to_do() {
     refused(&|f| f.build("x").element::<u8>().shape([1 << 40, 1 << 40]).create().map(drop), "more than 2^64 bytes");
     refused(&|f| f.build("x").shape([0, 2]).extendible().write([1u8]).map(drop), "no whole rows");
     refused(&|f| f.build("x").fixed_strings(0).write(["a"]).map(drop), "elements of 0 bytes");
-    refused(&|f| f.build("x").fill_value("a").write(["b"]).map(drop), "fill values");
     // Each time before anything was made.
     file.build("x").write([1u8]).unwrap_or_else(|e| panic!("{e}"));
     file.commit().unwrap();

@@ -7,7 +7,7 @@ use crate::bytes::Widths;
 use crate::data::element::KeepHeap;
 use crate::dataset::{Dataset, Heap, Part};
 use crate::error::{Error, Result};
-use crate::format::message::datatype::{Datatype, Member, variable_size};
+use crate::format::message::datatype::{Datatype, Member, ReferenceKind, variable_size};
 use crate::format::reference::Reference;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -349,6 +349,10 @@ impl CopiedElements<'_> {
                     out[start..][place(new)].copy_from_slice(&member);
                 }
             }
+            // The undefined address leads nowhere there, too; null is something else to libhdf5.
+            (Datatype::Reference { kind: ReferenceKind::Object, .. }, _) if element.iter().all(|&b| b == 0xff) => {
+                out.resize(out.len() + to.size() as usize, 0xff);
+            }
             (Datatype::Reference { kind, .. }, _) => {
                 let reference = self.translated(self.heap.reference(element, *kind)?)?;
                 out.extend(heap.keep_reference(&reference, *kind)?);
@@ -396,7 +400,7 @@ mod tests {
     use super::*;
     use crate::builder::{FileMut, WithDatatype};
     use crate::data::VarLen;
-    use crate::format::message::datatype::{Charset, Padding, ReferenceKind};
+    use crate::format::message::datatype::{Charset, Padding};
     use crate::io::MemoryStore;
     use crate::{Element, File};
 

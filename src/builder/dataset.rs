@@ -43,7 +43,7 @@ pub struct DatasetBuilder {
     pub(super) fill_time: FillTime,
     pub(super) fill_undefined: bool,
     pub(super) fill: Option<Arc<dyn ArrayLike + Send + Sync>>,
-    track_order: Option<bool>,
+    pub(super) track_order: Option<bool>,
 }
 
 impl DatasetBuilder {

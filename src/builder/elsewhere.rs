@@ -224,6 +224,9 @@ impl DatasetBuilder {
         let node = self.session.with(|open| {
             let group = open.tree.make_groups(self.group, parents)?;
             let node = open.tree.add(group, name, Kind::Elsewhere(Box::new(made)))?;
+            if let Some(track_order) = self.track_order {
+                open.tree.set_track_order(node, track_order)?;
+            }
             open.tree.set_rank(node, rank)?;
             if let Some(committed) = committed {
                 open.tree.set_committed(node, committed)?;

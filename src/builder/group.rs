@@ -46,7 +46,14 @@ impl GroupMut {
     /// A stand-in for a group of a file that is there already, whose path is `path`: what is put into it is added to
     /// that group when the file is committed. Two of one name are the same.
     pub(crate) fn graft(session: Arc<Session>, name: &[u8], path: String) -> Result<GroupMut> {
-        let node = session.with(|open| open.tree.make_groups(Tree::ROOT, &[name]))?;
+        let node = session.with(|open| {
+            let node = open.tree.make_groups(Tree::ROOT, &[name])?;
+            // What is made in it comes into the group in this order.
+            if open.tree.children(node)?.is_empty() {
+                open.tree.set_track_order(node, true)?;
+            }
+            Ok(node)
+        })?;
         Ok(GroupMut { session, node, path })
     }
 

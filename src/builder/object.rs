@@ -49,6 +49,14 @@ impl ObjectMut {
         attribute::set(&self.session, self.node, name.as_ref(), &value).on(&self.path)
     }
 
+    /// Whether the order in which attributes are made is kept, so that readers can list them in it.
+    ///
+    /// # Errors
+    /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there are attributes already.
+    pub fn track_order(&mut self, track_order: bool) -> Result<()> {
+        self.session.with(|open| open.tree.set_track_order(self.node, track_order)).on(&self.path)
+    }
+
     /// What the header tells of the object's past.
     pub(crate) fn set_notes(&mut self, notes: Notes) -> Result<()> {
         self.session.with(|open| open.tree.set_notes(self.node, notes)).on(&self.path)

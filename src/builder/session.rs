@@ -13,6 +13,7 @@ use crate::format::libver::LibVer;
 use crate::format::message::datatype::ReferenceKind;
 use crate::format::object_header;
 use crate::format::reference::{self, Outgoing, Reference};
+use crate::format::superblock::NodeRanks;
 use crate::index::heap_writer::HeapWriter;
 use crate::index::space::{METADATA, Space};
 use std::sync::Mutex;
@@ -37,6 +38,8 @@ pub(crate) struct Open {
     pub(crate) libver: LibVer,
     /// What objects say of the time when they were made: seconds since 1970 UTC.
     pub(crate) time: Option<u32>,
+    /// How many entries nodes of version 1 B-trees have in this file. New files say nothing, and have the usual numbers.
+    pub(crate) ranks: NodeRanks,
     pub(super) scales: Scales,
 }
 
@@ -46,7 +49,8 @@ impl Session {
         if track_order {
             tree.track_order_of_all();
         }
-        let open = Open { space, heap: HeapWriter::new(), tree, libver, time, scales: Scales::default() };
+        let (heap, ranks, scales) = (HeapWriter::new(), NodeRanks::DEFAULT, Scales::default());
+        let open = Open { space, heap, tree, libver, time, ranks, scales };
         Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 

@@ -10,7 +10,7 @@ mod like;
 mod references;
 mod tree;
 
-use crate::builder::FileMut;
+use crate::builder::{FileMut, GroupMut};
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::filters::FilterSpec;
@@ -38,6 +38,11 @@ struct Job<'a> {
     options: &'a CopyOptions,
     /// Hears of bytes of the file that is copied from.
     watch: &'a dyn Fn(u64) -> Result<()>,
+}
+
+/// Copies an object to `path` in a group.
+pub(crate) fn into_group(group: GroupMut, object: &Object, path: &[u8], options: &CopyOptions) -> Result<()> {
+    tree::copy(group, object, path, &Job { options, watch: &|_| Ok(()) })
 }
 
 /// What of a dataset's storage is to be another than in the file that is copied from.

@@ -10,6 +10,7 @@ use crate::format::message::datatype::Name;
 use crate::format::message::kind;
 use crate::format::message::small::GroupInfo;
 use crate::group::{Group, Link, LinkTarget, NamedDatatype, Object};
+use crate::object::attributes::tracks_order;
 use std::collections::HashMap;
 
 /// An object of the files that are copied from: the number of the file, the address of its header.
@@ -214,6 +215,9 @@ impl Copier<'_> {
         let datatype = from.datatype().with_references_in_new_file()?;
         let (mut base, name) = self.places.base(path)?;
         let mut made = base.commit_datatype(name, datatype)?;
+        if tracks_order(&from.node.header) {
+            made.track_order(true)?;
+        }
         self.copied.insert(source(&object), path.to_vec());
         self.types.insert(source(&object), made.clone());
         attributes::copy(self, &object, &mut made)?;

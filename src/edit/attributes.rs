@@ -2,11 +2,9 @@
 
 use super::dense::{self, Item};
 use super::header::{Header, MOST_BODY, Message};
-use crate::builder::{ArrayLike, charset};
+use crate::builder::{ArrayLike, Open, charset};
 use crate::bytes::{self, Address, Widths};
-use crate::data::element::KeepHeap;
 use crate::error::{Error, Result};
-use crate::format::libver::LibVer;
 use crate::format::message::attribute::{Attribute, Held};
 use crate::format::message::dataspace::{Dataspace, MAX_RANK};
 use crate::format::message::datatype::{Charset, Name};
@@ -192,8 +190,8 @@ pub(super) fn committed(body: &[u8]) -> Result<Option<Address>> {
     })
 }
 
-/// Encodes an attribute; its variable-length data go to the heap.
-pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, heap: &mut dyn KeepHeap) -> Result<Vec<u8>> {
+/// Encodes an attribute in the form of the file; its variable-length data go to the heap.
+pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, open: &mut Open) -> Result<Vec<u8>> {
     let (shape, datatype) = (value.shape(), value.element_datatype());
     let shown = Name(name.to_vec());
     let elements = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d));
@@ -208,7 +206,7 @@ pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, heap: &mut dyn KeepHeap
     match value.as_stored(&datatype) {
         _ if value.is_null() => {}
         Some(bytes) => data.extend_from_slice(bytes),
-        None => value.store(0..elements as usize, &datatype, heap, &mut data)?,
+        None => value.store(0..elements as usize, &datatype, open, &mut data)?,
     }
     let attribute = Attribute {
         name: shown,
@@ -221,5 +219,5 @@ pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, heap: &mut dyn KeepHeap
         }),
         data,
     };
-    attribute.encode(Widths::EIGHT, LibVer::default())
+    attribute.encode(Widths::EIGHT, open.libver)
 }

@@ -161,7 +161,12 @@ impl Data {
     }
 
     /// Writes what goes to new space, says the rest in the header, and returns the patches of old elements.
-    pub(super) fn store(&mut self, header: &mut Header, space: &mut Space, source: &Stored<'_>) -> Result<Vec<Patch>> {
+    pub(super) fn store(
+        &mut self,
+        header: &mut Header,
+        (space, libver): (&mut Space, LibVer),
+        source: &Stored<'_>,
+    ) -> Result<Vec<Patch>> {
         let mut patches = Vec::new();
         let layout = match &mut self.form {
             Form::Compact(data) => Layout::Compact(std::mem::take(data)),
@@ -185,7 +190,7 @@ impl Data {
             header.set(kind::LAYOUT, 0, layout.encode(W)?);
         }
         if matches!(self.form, Form::Chunked(_)) {
-            header.set(kind::DATASPACE, 0, self.dataspace.encode(W, LibVer::default())?);
+            header.set(kind::DATASPACE, 0, self.dataspace.encode(W, libver)?);
         }
         Ok(patches)
     }

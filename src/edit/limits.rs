@@ -4,7 +4,9 @@ use super::EditOptions;
 use crate::bytes::{Address, Widths};
 use crate::error::{Error, Result};
 use crate::file::File;
+use crate::format::libver::LibVer;
 use crate::format::message::kind;
+use crate::format::superblock::NodeRanks;
 use crate::index::space::Space;
 use crate::object::ObjectHeader;
 
@@ -78,6 +80,16 @@ pub(super) fn check(file: &File, options: &EditOptions) -> Result<Option<FileSpa
         return Err(split());
     }
     superblock.extension.map_or(Ok(None), |at| check_extension(file, at))
+}
+
+/// The oldest library that is to read what is new: one that could read the file so far.
+pub(super) fn bound(file: &File) -> LibVer {
+    let superblock = &file.inner.superblock;
+    match superblock.version {
+        0 | 1 if superblock.ranks == NodeRanks::DEFAULT => LibVer::Earliest,
+        0..=2 => LibVer::V18,
+        _ => LibVer::V110,
+    }
 }
 
 fn split() -> Error {

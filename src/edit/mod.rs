@@ -8,6 +8,7 @@ mod attributes;
 mod chunks;
 mod data;
 mod dense;
+mod elements;
 mod header;
 mod limits;
 mod links;
@@ -19,11 +20,13 @@ mod work;
 
 use crate::builder::{ArrayLike, DatasetBuilder, GroupMut};
 use crate::bytes::Limits;
+use crate::copy::CopyOptions;
 use crate::data::selection::Select;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::file::File;
 use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
+use crate::group::Object;
 use crate::io::{Device, Durability, FileDevice, Locking};
 use std::path::Path;
 use std::sync::Arc;
@@ -199,6 +202,35 @@ impl FileEdit {
     pub fn create_group(&mut self, path: impl AsRef<[u8]>) -> Result<GroupMut> {
         let (mut group, rest) = self.work()?.graft(path.as_ref()).on(&shown(&path))?;
         group.create_group(rest)
+    }
+
+    /// Copies an object of an open file, and everything below it, to `path`, where nothing may be yet; groups on the way are
+    /// made as needed. It may be of this file, as [the last commit left it](Self::file), or of another one. References
+    /// among what is copied lead to the copies. The copy can be found, and what it holds be read, after the commit.
+    ///
+    /// ```
+    /// # fn main() -> h5manager::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("run.h5");
+    /// use h5manager::{CopyOptions, File};
+    ///
+    /// # let mut out = File::create(&path)?;
+    /// # out.build("day1/counts").write(&[1u32, 2, 3])?;
+    /// # out.commit()?;
+    /// let mut edit = File::edit(&path)?;
+    /// let day = edit.file()?.object("day1")?;
+    /// edit.copy_from(&day, "day2", &CopyOptions::new())?;
+    /// edit.commit()?;
+    /// assert_eq!(File::open(&path)?.dataset("day2/counts")?.read::<Vec<u32>>()?, [1, 2, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FileMut::copy_from`](crate::FileMut::copy_from); `Conflict` if something has that path. After an error of
+    /// another kind the edit should be given up: a part may be copied.
+    pub fn copy_from(&mut self, object: &Object, path: impl AsRef<[u8]>, options: &CopyOptions) -> Result<()> {
+        self.work()?.copy_from(object, path.as_ref(), options).on(&shown(&path))
     }
 
     /// Gives the object at `target` a further name, `path`.

@@ -3,6 +3,7 @@
 use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
 use super::data::{Data, Stored};
+use super::elements::{count, write};
 use super::header::Header;
 use super::limits::{self, FileSpace};
 use super::links::Links;
@@ -10,13 +11,14 @@ use super::own_fill::OwnFill;
 use super::superblock;
 use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
 use crate::bytes::{Address, Limits, Widths};
+use crate::copy::{self, CopyOptions};
 use crate::data::selection::{Bounds, Select, Selection};
 use crate::error::{Error, Result};
 use crate::file::File;
-use crate::format::libver::LibVer;
-use crate::format::message::datatype::{ByteOrder, Datatype, Float, Name};
+use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
+use crate::group::Object;
 use crate::index::space::{METADATA, Space};
 use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
@@ -37,7 +39,7 @@ pub(super) struct Work {
     built: bool,
 }
 
-/// The longest name: with its address and flags it fits an object header message.
+/// The longest name, as for new files.
 const MOST_NAME: usize = 1 << 20;
 
 /// An object that changes.
@@ -78,12 +80,12 @@ impl Work {
             superblock::Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
-        let session = Arc::new(Session::new(
-            Space::new(tail.clone(), superblock.end()).in_pages(page),
-            LibVer::default(),
-            false,
-            None,
-        ));
+        let space = Space::new(tail.clone(), superblock.end()).in_pages(page);
+        let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
+        session.with(|open| {
+            open.ranks = file.inner.superblock.ranks;
+            Ok(())
+        })?;
         Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new(), built: false })
     }
 
@@ -428,7 +430,8 @@ impl Work {
     fn close(&mut self) -> Result<Open> {
         let (open, grafts) = write_grafts(&self.session)?;
         let reader = self.file.reader();
-        for (name, links) in grafts {
+        for (name, mut links) in grafts {
+            links.sort_by_key(|link| link.creation_order);
             let address = std::str::from_utf8(&name).ok().and_then(|n| n.parse().ok()).map(Address);
             let address = address.ok_or_else(|| Error::not_found("the group of new objects"))?;
             for link in links {
@@ -436,6 +439,15 @@ impl Work {
             }
         }
         Ok(open)
+    }
+
+    /// Copies an object, of this file or another one, to `path`.
+    pub(super) fn copy_from(&mut self, object: &Object, path: &[u8], options: &CopyOptions) -> Result<()> {
+        let (group, rest) = self.graft(path)?;
+        if rest.is_empty() {
+            return Err(Error::conflict("the root is there already; give the copy a name"));
+        }
+        copy::into_group(group, object, &rest, options)
     }
 
     /// The group that `path` is to be made in, to be given to the builder of new files, and the rest of the path.
@@ -484,7 +496,9 @@ impl Work {
                 open.space.flush()?;
                 let (source, base) = (&**reader.source(), self.superblock.position);
                 let source = Stored { source, base, flush: &|| Ok(()), fresh: None };
-                patches.extend(data.store(header, &mut open.space, &source)?.into_iter().map(|p| (turn, p)));
+                patches.extend(
+                    data.store(header, (&mut open.space, open.libver), &source)?.into_iter().map(|p| (turn, p)),
+                );
             }
             let mut replaced = Vec::new();
             if let Some(links) = links.as_mut().filter(|l| l.added || l.removed) {
@@ -522,51 +536,6 @@ impl Work {
         })?;
         Ok(self.superblock.patch(at, header.stored(), &bytes))
     }
-}
-
-fn count(shape: &[u64]) -> Result<u64> {
-    let product = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d));
-    product.ok_or_else(|| Error::limit(format!("shape {shape:?} has too many elements for memory")))
-}
-
-/// The same numbers in the other byte order.
-fn reversed(datatype: &Datatype) -> Option<Datatype> {
-    let mut datatype = datatype.clone();
-    let (Datatype::Integer { bits, .. } | Datatype::Float(Float { bits, .. })) = &mut datatype else {
-        return None;
-    };
-    bits.order = match bits.order {
-        ByteOrder::Little => ByteOrder::Big,
-        ByteOrder::Big => ByteOrder::Little,
-        ByteOrder::Vax => return None,
-    };
-    Some(datatype)
-}
-
-/// Writes elements to a dataset; their variable-length data go to the heap.
-fn write(
-    data: &mut Data,
-    session: &Session,
-    source: &Stored<'_>,
-    selection: &Selection,
-    elements: &dyn ArrayLike,
-) -> Result<()> {
-    let count = count(&elements.shape())?;
-    if count != selection.len() {
-        return Err(Error::mismatch(format!("{count} elements for a selection of {}", selection.len())));
-    }
-    let datatype = data.datatype.clone();
-    if let Some(bytes) = elements.as_stored(&datatype) {
-        return data.write(selection, bytes, source);
-    }
-    // Numbers of the other byte order are turned round.
-    let reversed = reversed(&datatype).filter(|r| *r == elements.element_datatype());
-    let mut bytes = Vec::new();
-    session.with(|open| elements.store(0..count as usize, reversed.as_ref().unwrap_or(&datatype), open, &mut bytes))?;
-    if reversed.is_some() {
-        bytes.chunks_exact_mut(datatype.size().max(1) as usize).for_each(<[u8]>::reverse);
-    }
-    data.write(selection, &bytes, source)
 }
 
 impl Edited {

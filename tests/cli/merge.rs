@@ -298,6 +298,10 @@ fn a_missing_dataset_is_an_error_or_left_out_or_filled() {
         out.build("images").shape([1, 3]).fill_value(9u8).write([5u8, 6, 7])?;
         out.build("names").write(["c"]).map(drop)
     });
+    desk.file("c.h5", |out| {
+        out.build("images").shape([1, 1]).fill_value(9u8).write([8u8])?;
+        out.build("names").write(["d"]).map(drop)
+    });
     desk.bad(
         &["merge", "a.h5", "b.h5", "-o", "m"],
         &["b.h5::/score is missing", "b.h5::/images: shape (1, 3), in a.h5 it is (2, 2)", "--missing"],
@@ -313,6 +317,8 @@ fn a_missing_dataset_is_an_error_or_left_out_or_filled() {
     desk.good(&["merge", "a.h5", "b.h5", "-o", "fill", "--missing", "fill", "--verify"]);
     assert_eq!(desk.values::<f64>("fill.h5", "score"), [0.5, 0.25, -1.0]);
     assert_eq!(desk.values::<u8>("fill.h5", "images"), [1, 2, 9, 3, 4, 9, 5, 6, 7]);
+    desk.good(&["merge", "b.h5", "c.h5", "-o", "pieces", "--missing", "fill", "--verify"]);
+    assert_eq!(desk.values::<u8>("pieces.h5", "images"), [5, 6, 7, 8, 9, 9]);
 }
 
 #[test]
@@ -343,6 +349,24 @@ fn labels_follow_their_names_and_widen_with_them() {
     }
     desk.good(&["merge", "c.h5", "d.h5", "-o", "n", "--verify"]);
     assert_eq!(desk.values::<i64>("n.h5", "labels"), [0, -1, 1, -1]);
+}
+
+#[test]
+fn class_names_that_are_not_those_of_labels_must_agree() {
+    let desk = Desk::new();
+    for (name, class) in [("a.h5", "cat"), ("b.h5", "dog"), ("c.h5", "cat")] {
+        desk.file(name, |out| {
+            // Pixels are no numbers of classes.
+            let mut images = out.build("images").shape([2, 3]).write([0u8, 1, 2, 3, 4, 5])?;
+            images.set_attribute("class_names", [class])?;
+            out.root().set_attribute("classes", [class])?;
+            out.build("labels").write([0u8, 0]).map(drop)
+        });
+    }
+    let words = ["/images has other class names", "/@classes is \"dog\", in a.h5 it is \"cat\""];
+    desk.bad(&["merge", "a.h5", "b.h5", "-o", "m"], &words);
+    desk.good(&["merge", "a.h5", "c.h5", "-o", "m", "--verify"]);
+    assert_eq!(desk.values::<u8>("m.h5", "images"), [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]);
 }
 
 #[test]

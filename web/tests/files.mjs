@@ -1,17 +1,22 @@
 // Each file: open it, visit each object that h5py sees, each of its views once in the file, and compare the first element.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { failure, firstText, openPage, settled, viewsOf, visit, watch } from './drive.mjs';
+import { visualize } from './program.mjs';
 
 /** H5Web draws with WebGL, which is slow without a GPU: it is shown once in each of these. */
 const WITH_H5WEB = new Set(['types.h5', 'strings.h5', 'compounds.h5', 'shapes.h5', 'images.h5', 'scan.nxs', 'climate.nc', 'deep16.h5', 'pictures.h5']);
 
-export function fileTests({ manifest, server }) {
+/** Through the program where there is one, as people do it. */
+export function fileTests({ manifest, server, binary, folder }) {
   return Object.entries(manifest).map(([name, objects]) => [
     `file ${name}`,
     async (page) => {
-      const bad = watch(page, server.origin);
-      await openPage(page, `${server.url}?file=${server.origin}/files/${name}`);
+      const program = binary ? await visualize(binary, join(folder, name)) : undefined;
+      page.once('close', () => program?.stop());
+      const bad = watch(page, program?.origin ?? server.origin);
+      await openPage(page, program?.url ?? `${server.url}?file=${server.origin}/files/${name}`);
       assert.equal(await page.$('.failure'), null, `${name} was not opened`);
       const seen = new Set(WITH_H5WEB.has(name) ? [] : ['h5web']);
       for (const [path, object] of Object.entries(objects)) await visitObject(page, path, object, seen);

@@ -25,6 +25,9 @@ const OWN: [&str; 5] = ["tool", "options", "source", "source_rows", "seed"];
 const MEANING: [&str; 7] =
     ["units", "calendar", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned"];
 
+/// Attributes that name classes, wherever they are: with others labels would mean others.
+const CLASSES: [&str; 3] = [CLASS_NAMES, "classes", "label_names"];
+
 /// Begins the name of a netCDF dimension that has no variable.
 pub(super) const NO_VARIABLE: &str = "This is a netCDF dimension but not a netCDF variable.";
 
@@ -99,7 +102,8 @@ impl Attributes {
                 continue;
             }
             let shown = shown(&texts);
-            let means = MEANING.contains(&&*name) && is_dataset(object) && self.policy.is_none();
+            let means = (MEANING.contains(&&*name) && is_dataset(object)) || CLASSES.contains(&&*name);
+            let means = means && self.policy.is_none();
             if means || self.policy == Some(OnAttributes::Error) {
                 let hint = if means { " (--attrs first keeps the first)" } else { "" };
                 conflicts

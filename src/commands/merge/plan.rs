@@ -59,6 +59,12 @@ impl Joined {
         self.shape.iter().fold(self.datatype.size(), |n, &d| n.saturating_mul(d))
     }
 
+    /// Whether its elements can be the numbers of classes: one integer a row.
+    pub(super) fn has_labels(&self) -> bool {
+        let inner = self.shape.iter().enumerate().filter(|(d, _)| *d != self.axis).all(|(_, n)| *n == 1);
+        matches!(self.datatype, Datatype::Integer { .. }) && inner
+    }
+
     /// The classes, if those of a file get other numbers.
     pub(super) fn renumbers(&self, input: usize) -> Option<&Classes> {
         self.classes.as_ref().filter(|c| !c.keeps(input))
@@ -386,17 +392,25 @@ impl<'a> Planner<'a> {
         for joined in &mut decided.joined {
             let names: Vec<_> =
                 self.inputs.iter().map(|i| i.dataset(&joined.path).and_then(|f| f.classes.clone())).collect();
-            joined.classes = Classes::unite(&joined.path, self.inputs, &names, &mut self.conflicts);
+            if joined.has_labels()
+                || names.iter().flatten().all(|n| names.first().is_some_and(|f| f.as_ref() == Some(n)))
+            {
+                joined.classes = Classes::unite(&joined.path, self.inputs, &names, &mut self.conflicts);
+            } else {
+                let path = &joined.path;
+                self.conflicts
+                    .push(format!("{path} has other class names in other files, and is no dataset of labels"));
+            }
         }
         let lists: Vec<Name> = decided.kept.keys().filter(|p| classes::is_list(p)).cloned().collect();
         for list in lists {
             if self.wishes.statics.is_some() {
                 continue;
             }
-            let labels = decided.joined.iter_mut().find(|j| {
-                let numbers = matches!(j.datatype, Datatype::Integer { .. }) && j.shape.len() == 1;
-                j.classes.is_none() && numbers && classes::are_labels_of(&j.path, &list)
-            });
+            let labels = decided
+                .joined
+                .iter_mut()
+                .find(|j| j.classes.is_none() && j.has_labels() && classes::are_labels_of(&j.path, &list));
             let found: Vec<(usize, &Facts)> =
                 self.inputs.iter().enumerate().filter_map(|(i, input)| Some((i, input.dataset(&list)?))).collect();
             let texts = found.iter().all(|(_, f)| f.form.datatype.is_string() && f.shape.len() == 1);

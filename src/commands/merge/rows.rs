@@ -40,7 +40,9 @@ impl Rows {
             Axis::Number(n) => record(inputs, *n),
         };
         let counts = match &scale {
-            Some(path) => inputs.iter().map(|i| i.dataset(path).map_or(0, |f| f.shape[0])).collect(),
+            Some(path) => {
+                inputs.iter().map(|i| i.dataset(path).and_then(|f| f.shape.first().copied()).unwrap_or(0)).collect()
+            }
             None => counted(inputs, number),
         };
         Ok(Rows { counts, axis: number, scale })

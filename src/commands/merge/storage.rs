@@ -12,6 +12,9 @@ const AGAIN: [u16; 9] = [1, 2, 3, 4, 307, 32000, 32004, 32008, 32015];
 /// A dataset of no more bytes may stay in its header.
 const COMPACT: u64 = 32 << 10;
 
+/// Bytes of a chunk of rows that are filled up.
+const PADDED: u64 = 64 << 10;
+
 /// The plan for a joined dataset.
 #[derive(Default)]
 pub(super) struct Storage {
@@ -69,7 +72,7 @@ impl Storage {
         storage
     }
 
-    /// Whether a file's chunks go through memory.
+    /// Chunks and filters for what cannot stay as it is.
     fn complete(&mut self, joined: &Joined, facts: &Facts) {
         let raw: u64 = self.raw.iter().sum();
         let same_type = facts.form.datatype == joined.datatype;
@@ -82,6 +85,12 @@ impl Storage {
                 cut |= smaller != *size;
                 *size = smaller;
             }
+        }
+        if self.padded && self.chunk.is_none() {
+            // What lies beside small rows gets the fill value with its chunk.
+            let row: u64 = joined.shape.iter().skip(1).product::<u64>().saturating_mul(joined.datatype.size());
+            let rows = (PADDED / row.max(1)).clamp(1, joined.shape.first().copied().unwrap_or(1).max(1));
+            self.chunk = Some([&[rows], joined.shape.get(1..).unwrap_or_default()].concat());
         }
         let again = raw < joined.rows();
         if again && !facts.form.filters.is_empty() {

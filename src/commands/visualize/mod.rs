@@ -1,5 +1,5 @@
-//! `visualize`: a file for the eyes. On a terminal the tree of the file and its pictures, with `--export` a
-//! contact sheet, into a pipe the tree as text.
+//! `visualize`: a file for the eyes. In the browser the page that [`serve`] serves, on a terminal the tree of the file and
+//! its pictures, with `--export` a contact sheet, into a pipe the tree as text.
 //!
 //! From the file to the screen: `image_set` finds pictures, labels and names, [`hdf5`] the lines of the
 //! tree; [`image_set`] reads rows; [`picture`] and [`decode`] make RGB of them. [`viewer`] turns
@@ -19,6 +19,8 @@ mod overlay;
 mod paint;
 mod palette;
 mod picture;
+#[cfg(feature = "viewer")]
+mod serve;
 mod sheet;
 mod source;
 mod terminal;
@@ -52,7 +54,9 @@ const ON_A_SHEET: u16 = 48;
 
 /// Shows a file: its tree, and its pictures if it holds any.
 ///
-/// On a terminal a view opens: the tree on the left, captioned pictures on the right (keys: n next, p previous, g go to
+/// The browser opens with a page that this program serves on 127.0.0.1 until Ctrl-C: the address holds a random token, and
+/// nothing but this file can be had there. Over ssh, and where there is no browser, a view opens in the terminal instead
+/// (--tui asks for it): the tree on the left, captioned pictures on the right (keys: n next, p previous, g go to
 /// a row, / search, c class, Enter full size, q quit, ? all of them). Into a pipe the tree is printed. With --export a
 /// contact sheet is written.
 ///
@@ -61,6 +65,9 @@ const ON_A_SHEET: u16 = 48;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   h5manager visualize merged.h5
+  h5manager visualize run.h5::/detector/counts
+  h5manager visualize merged.h5 --tui
+  h5manager visualize merged.h5 --no-open --port 8000   (far away: ssh -L 8000:localhost:8000 HOST)
   h5manager visualize merged.h5 --export sheet.png
   h5manager visualize merged.h5 --export dogs.png --class hot_dog --count 100 --columns 10
   h5manager visualize coursera.h5::/test_set_x
@@ -69,6 +76,26 @@ pub struct Visualize {
     /// The file, or FILE::/PATH for one of several image sets in it.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+
+    /// The view in the terminal, not in the browser.
+    #[arg(long, conflicts_with = "export")]
+    pub tui: bool,
+
+    /// Serve the page and say where; open no browser.
+    #[cfg(feature = "viewer")]
+    #[arg(long, conflicts_with_all = ["export", "tui"])]
+    pub no_open: bool,
+
+    /// The port of the page [default: any free one].
+    #[cfg(feature = "viewer")]
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["export", "tui"])]
+    pub port: Option<u16>,
+
+    /// The address of this machine on which the page is served [default: 127.0.0.1]. With another one, everybody who
+    /// reaches it and knows the page's address can read the file.
+    #[cfg(feature = "viewer")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["export", "tui"])]
+    pub host: Option<String>,
 
     /// Write a contact sheet instead of opening the view.
     ///
@@ -138,6 +165,12 @@ impl Command for Visualize {
             check_output(sheet, self.overwrite)?;
         }
         let (path, inside) = split_path(&self.file);
+        #[cfg(feature = "viewer")]
+        if let Some(serving) = self.serving(&path, inside.as_deref(), progress) {
+            // Says what is wrong with the file here, not in the browser.
+            self.opening.open(&path)?;
+            return serving.run(out, progress);
+        }
         match &self.export {
             None if !terminal::is_there() => ls::tree(&self.opening.open(&path)?, &path, out)?,
             None => self.show(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, out, progress)?,
@@ -187,6 +220,29 @@ impl<'a> Opened<'a> {
 }
 
 impl Visualize {
+    /// How the page is to be served; nothing if the terminal, a pipe or a sheet is meant.
+    #[cfg(feature = "viewer")]
+    fn serving<'a>(
+        &'a self,
+        file: &'a Path,
+        inside: Option<&'a str>,
+        progress: &dyn Progress,
+    ) -> Option<serve::Serving<'a>> {
+        let serving = |opens| serve::Serving { file, inside, host: self.host.as_deref(), port: self.port, opens };
+        let asked = self.no_open || self.port.is_some() || self.host.is_some();
+        let of_terminal = self.tui || self.class.is_some() || self.rows.is_some() || self.count.is_some();
+        if self.export.is_some() || (of_terminal && !asked) || (!asked && !terminal::is_there()) {
+            return None;
+        }
+        let can_open = serve::can_open();
+        if !asked && !can_open {
+            progress
+                .notice("no browser here: this is the view in the terminal (--no-open serves the page all the same)");
+            return None;
+        }
+        Some(serving(can_open && !self.no_open))
+    }
+
     fn show(&self, opened: &Opened<'_>, out: &mut dyn Write, progress: &dyn Progress) -> Result<()> {
         let look = Look {
             count: self.count.unwrap_or(ON_A_PAGE),

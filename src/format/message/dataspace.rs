@@ -111,7 +111,11 @@ impl Dataspace {
     /// The same with another shape of the same rank.
     pub(crate) fn with_dims(self, dims: Vec<u64>) -> Result<Dataspace> {
         let space = match self {
-            Dataspace::Simple { max, .. } => Dataspace::Simple { dims, max },
+            // How far it can grow does not change, be it said or not.
+            Dataspace::Simple { dims: old, max } if dims != old => {
+                let max = max.or_else(|| Some(old.into_iter().map(Some).collect()));
+                Dataspace::Simple { dims, max }
+            }
             other => other,
         };
         if space.checked_len().is_none() {

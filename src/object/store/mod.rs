@@ -28,6 +28,9 @@ const SHARED: u8 = 2;
 /// A message that is not to be shared.
 const UNSHARED: u8 = 4;
 
+/// The fewest bytes of messages, as with libhdf5: room for one that leads on, when more comes.
+const LEAST_BYTES: usize = 32;
+
 const W: Widths = Widths::EIGHT;
 
 /// What every object has.
@@ -117,6 +120,7 @@ fn encode(space: &mut Space, libver: LibVer, mut messages: Vec<Outgoing>, common
         }
         let attributes = common.attributes.iter().map(|(_, body)| message(kind::ATTRIBUTE, 0, body.clone()));
         messages.extend(attributes);
+        leave_room(&mut messages, |m| 8 + m.body.len().next_multiple_of(8));
         return object_header::encode_v1(&messages, common.reference_count);
     }
     if common.reference_count != 1 {
@@ -125,7 +129,19 @@ fn encode(space: &mut Space, libver: LibVer, mut messages: Vec<Outgoing>, common
         messages.push(message(kind::REFERENCE_COUNT, 0, body));
     }
     let phase_change = attributes::push(space, &mut messages, common)?;
+    let envelope = if common.track_order { 6 } else { 4 };
+    leave_room(&mut messages, |m| envelope + m.body.len());
     object_header::encode(&messages, &Extras { phase_change, times: common.times, creation_order: common.track_order })
+}
+
+/// Adds a message that says nothing where there are few; `size` is that of a message with what stands before it.
+fn leave_room(messages: &mut Vec<Outgoing>, size: impl Fn(&Outgoing) -> usize) {
+    let used: usize = messages.iter().map(&size).sum();
+    if used < LEAST_BYTES {
+        let nothing = message(kind::NIL, 0, Vec::new());
+        let body = (LEAST_BYTES - used).saturating_sub(size(&nothing));
+        messages.push(Outgoing { body: vec![0; body], ..nothing });
+    }
 }
 
 /// Whether the header is of version 1. The bound asks for it, but it can neither keep an order nor leave attributes to a

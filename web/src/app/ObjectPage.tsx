@@ -6,8 +6,9 @@ import { ExportMenu } from '../export/ExportMenu';
 import { VIEW_LABELS, viewsOf, type ViewName } from '../model/objectViews';
 import { Icon } from '../ui/icons';
 import { Failure, Fence, Waiting } from '../ui/Notice';
+import { useAsync } from '../ui/useAsync';
 import { goTo, showView, usePlace } from './address';
-import { useImageSet, useObject } from './context';
+import { useFile, useImageSet, useObject } from './context';
 import { bytes, plural, shapeText } from './text';
 import { VIEWS } from './views';
 
@@ -46,7 +47,7 @@ export function ObjectPage({ inspecting, onInspect, onTree, pending }: Props) {
         </button>
       </div>
       <div className="object-head">
-        <p className="summary">{object.state === 'done' ? summaryOf(object.value) : ' '}</p>
+        <p className="summary">{object.state === 'done' ? <Summary object={object.value} /> : ' '}</p>
         <ViewTabs views={views} current={current} />
       </div>
       <div className="view" data-view={current} data-ready={object.state === 'done'} role="tabpanel" aria-label={current && VIEW_LABELS[current]}>
@@ -127,12 +128,17 @@ function ViewTabs({ views, current }: { views: ViewName[]; current: ViewName | u
   );
 }
 
-function summaryOf(object: ObjectInfo): string {
-  if (object.kind === 'group') {
-    const attributes = object.attributes.length;
-    return `group · ${plural(object.members ?? 0, 'member')}${attributes > 0 ? ` · ${plural(attributes, 'attribute')}` : ''}`;
-  }
-  if (object.kind === 'datatype') return `named datatype · ${object.type?.text ?? ''}`;
+function Summary({ object }: { object: ObjectInfo }) {
+  const { engine } = useFile();
+  const isGroup = object.kind === 'group';
+  // A header does not always tell how many members there are.
+  const members = useAsync(
+    async (signal) => (isGroup ? (object.members ?? (await engine.list(object.path, { count: 1 }, { signal })).total) : undefined),
+    [engine, object],
+  ).value;
+  const attributes = object.attributes.length > 0 ? plural(object.attributes.length, 'attribute') : '';
+  if (isGroup) return <>{['group', members === undefined ? '' : plural(members, 'member'), attributes].filter((part) => part !== '').join(' · ')}</>;
+  if (object.kind === 'datatype') return <>named datatype · {object.type?.text}</>;
   const dataset = object.dataset!;
-  return [shapeText(dataset.shape), dataset.type.text, bytes(dataset.bytes)].filter((part) => part !== '').join(' · ');
+  return <>{[shapeText(dataset.shape), dataset.type.text, bytes(dataset.bytes)].filter((part) => part !== '').join(' · ')}</>;
 }

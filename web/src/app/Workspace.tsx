@@ -70,7 +70,7 @@ function Rooms({ context, looking }: { context: OpenFile; looking: boolean }) {
     };
   }, [engine, path, looking, imageSets]);
 
-  const paths = useMemo(() => new Set(imageSets.map((set: ImageSet) => set.path)), [imageSets]);
+  const setsByPath = useMemo(() => new Map(imageSets.map((one) => [one.path, one])), [imageSets]);
   const closeDrawer = () => setDrawer(false);
   const text = search.trim();
 
@@ -105,7 +105,7 @@ function Rooms({ context, looking }: { context: OpenFile; looking: boolean }) {
         </button>
         {/* The tree stays behind the results: where it was scrolled to and what was open is not lost. */}
         <div className="tree-holder" hidden={text !== ''}>
-          <Tree engine={engine} imageSets={paths} onPick={closeDrawer} />
+          <Tree engine={engine} imageSets={setsByPath} onPick={closeDrawer} />
         </div>
         {text !== '' && <SearchResults engine={engine} text={text} onPick={closeDrawer} />}
       </nav>

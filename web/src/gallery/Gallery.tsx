@@ -58,7 +58,7 @@ function Sheet({ set }: { set: ImageSet }) {
     if (rows.width === 0) return;
     const stop = new AbortController();
     void source.want(visible, stop.signal, redraw).catch(() => undefined);
-    void names.want(visible, stop.signal, redraw);
+    void names.want(visible, redraw);
     return () => stop.abort();
   }, [source, names, visible, rows.width, stretched]);
 

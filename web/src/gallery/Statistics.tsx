@@ -214,7 +214,7 @@ function Odd({ set, source, title, rows, groups, none }: OddProps) {
   return (
     <>
       <h3>{title}</h3>
-      <div className="odd">
+      <div className="odd-rows">
         {lists.map((list, i) => (
           <div key={i} className={groups ? 'odd-group' : undefined}>
             {list.slice(0, 12).map((row) => (

@@ -68,13 +68,14 @@ export class Names {
     return this.known.get(row) ?? '';
   }
 
-  async want(rows: number[], signal: AbortSignal, changed: () => void): Promise<void> {
+  /** Asks for names that are not here; what is under way arrives whether or not its rows are still seen. */
+  async want(rows: number[], changed: () => void): Promise<void> {
     if (!this.set.names) return;
     const missing = rows.filter((row) => !this.known.has(row) && !this.asked.has(row));
     if (missing.length === 0) return;
     for (const row of missing) this.asked.add(row);
     try {
-      const values = await this.engine.readRows(this.set.names.path, missing, { signal });
+      const values = await this.engine.readRows(this.set.names.path, missing);
       missing.forEach((row, i) => this.known.set(row, valueText(elementOf(values, i))));
       changed();
     } catch {

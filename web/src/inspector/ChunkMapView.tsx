@@ -23,11 +23,13 @@ interface Layout {
   cell: number;
 }
 
-/** The grid laid flat: the last dimension across, all others down; a single column is folded. */
+/** The grid laid flat: the last dimensions across, as many as fit, all others down; a single column is folded. */
 function layoutOf(map: ChunkMap): Layout {
-  let columns = map.grid.at(-1) ?? 1;
+  let columns = 1;
+  for (let axis = map.grid.length - 1; axis >= 0 && columns * map.grid[axis] <= 64; axis--) columns *= map.grid[axis];
+  if (columns === 1) columns = map.grid.at(-1) ?? 1;
   if (columns < 4) columns = Math.max(columns, Math.ceil(Math.sqrt(map.total * 1.6)));
-  columns = Math.min(columns, WIDTH);
+  columns = Math.min(columns, WIDTH, map.total);
   const rows = Math.ceil(map.total / columns);
   return { columns, rows, cell: Math.max(1, Math.min(14, Math.floor(WIDTH / columns), Math.floor(TALLEST / rows) || 1)) };
 }
@@ -86,7 +88,7 @@ function Map({ map, filters }: { map: ChunkMap; filters: FilterInfo[] }) {
         role="img"
         aria-label={`${count(map.stored)} of ${count(map.total)} chunks are stored`}
       />
-      <p className="faint">{under === undefined ? `${map.grid.map(count).join(' × ')} chunks; darker is larger` : textOf(map, under, filters)}</p>
+      <p className="faint">{under === undefined ? `${map.grid.map(count).join(' × ')} chunks; the stronger the colour, the larger` : textOf(map, under, filters)}</p>
     </div>
   );
 }

@@ -188,12 +188,18 @@ function Ratio({ ratio }: { ratio: number }) {
   const share = Math.max(0.02, Math.min(1, 1 / ratio));
   return (
     <span className="ratio">
-      {ratio >= 1 ? `${ratio.toFixed(2)}× smaller` : `${(1 / ratio).toFixed(2)}× larger`}
+      {ratioText(ratio)}
       <span aria-hidden="true">
         <i style={{ width: `${share * 100}%` }} />
       </span>
     </span>
   );
+}
+
+function ratioText(ratio: number): string {
+  if (Math.abs(ratio - 1) < 0.005) return 'none: as large as in memory';
+  const times = ratio >= 1 ? ratio : 1 / ratio;
+  return `${times < 100 ? times.toFixed(2) : count(Math.round(times))}× ${ratio >= 1 ? 'smaller' : 'larger'}`;
 }
 
 function HeaderSection({ object }: { object: ObjectInfo }) {
@@ -209,7 +215,7 @@ function HeaderSection({ object }: { object: ObjectInfo }) {
   }
   if (object.modified !== undefined) facts.push(['Modified', `${new Date(object.modified * 1000).toISOString().replace('T', ' ').slice(0, 19)} UTC`]);
   if (object.comment !== undefined) facts.push(['Comment', object.comment]);
-  if (object.kind === 'group') facts.push(['Members', count(object.members ?? 0)]);
+  if (object.members !== undefined) facts.push(['Members', count(object.members)]);
   return (
     <Section title="Object">
       <Facts facts={facts} />

@@ -3,14 +3,15 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type KeyboardEvent } from 'react';
 import { goTo, usePlace } from '../app/address';
 import { count, shapeText } from '../app/text';
-import type { Child, Engine } from '../engine/types';
+import type { Child, Engine, ImageSet } from '../engine/types';
+import { isClearlyImages } from '../model/objectViews';
 import { Icon, type IconName } from '../ui/icons';
 import { useRows } from '../ui/useRows';
 import { canOpen, TreeModel, type Row } from './model';
 
 const ROW = 28;
 
-export function Tree({ engine, imageSets, onPick }: { engine: Engine; imageSets: ReadonlySet<string>; onPick: () => void }) {
+export function Tree({ engine, imageSets, onPick }: { engine: Engine; imageSets: ReadonlyMap<string, ImageSet>; onPick: () => void }) {
   const model = useMemo(() => new TreeModel(engine), [engine]);
   useSyncExternalStore(model.subscribe, () => model.version);
   const { path } = usePlace();
@@ -99,7 +100,7 @@ export function Tree({ engine, imageSets, onPick }: { engine: Engine; imageSets:
             top={rows.topOf(index)}
             selected={row.child !== undefined && row.child.path === path}
             focused={index === focus}
-            isImageSet={row.child !== undefined && imageSets.has(row.child.path)}
+            set={row.child && imageSets.get(row.child.path)}
             onPick={() => {
               setFocus(index);
               if (row.child) pick(row.child);
@@ -118,12 +119,12 @@ interface TreeRowProps {
   top: number;
   selected: boolean;
   focused: boolean;
-  isImageSet: boolean;
+  set: ImageSet | undefined;
   onPick: () => void;
   onToggle: () => void;
 }
 
-function TreeRow({ index, row, top, selected, focused, isImageSet, onPick, onToggle }: TreeRowProps) {
+function TreeRow({ index, row, top, selected, focused, set, onPick, onToggle }: TreeRowProps) {
   const style = { top, height: ROW, paddingLeft: 6 + row.depth * 16 };
   if (row.failure) {
     return (
@@ -174,7 +175,7 @@ function TreeRow({ index, row, top, selected, focused, isImageSet, onPick, onTog
       >
         {opens && <Icon name="chevron" size={14} />}
       </span>
-      <Icon name={iconOf(child, isImageSet)} />
+      <Icon name={iconOf(child, set)} />
       <span className="tree-name">{child.name}</span>
       {child.link.kind !== 'hard' && (
         <span className="tree-link">
@@ -186,7 +187,7 @@ function TreeRow({ index, row, top, selected, focused, isImageSet, onPick, onTog
   );
 }
 
-export function iconOf(child: Pick<Child, 'kind' | 'shape' | 'type'>, isImageSet = false): IconName {
+export function iconOf(child: Pick<Child, 'kind' | 'shape' | 'type'>, set?: ImageSet): IconName {
   switch (child.kind) {
     case 'group':
       return 'group';
@@ -197,7 +198,7 @@ export function iconOf(child: Pick<Child, 'kind' | 'shape' | 'type'>, isImageSet
     case 'link':
       return 'link';
     case 'dataset':
-      if (isImageSet) return 'images';
+      if (set && (child.type === 'uint8' || isClearlyImages(set, undefined))) return 'images';
       if (child.type?.startsWith('{')) return 'table';
       if (child.type?.includes('string')) return 'text';
       return child.shape && child.shape.length > 0 ? 'array' : 'scalar';

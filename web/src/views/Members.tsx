@@ -3,9 +3,9 @@
 import { useEffect, useMemo, useReducer } from 'react';
 import { goTo } from '../app/address';
 import { useFile } from '../app/context';
-import { bytes, plural, shapeText } from '../app/text';
+import { bytes, shapeText } from '../app/text';
 import type { ViewProps } from '../app/views';
-import type { Child } from '../engine/types';
+import type { Child, ImageSet } from '../engine/types';
 import { iconOf } from '../tree/Tree';
 import { Branch } from '../tree/model';
 import { Icon } from '../ui/icons';
@@ -21,7 +21,7 @@ export function Members({ object }: ViewProps) {
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const total = branch.listed ? branch.total : (object.members ?? 0);
   const rows = useRows(total, ROW);
-  const sets = new Set(imageSets.map((set) => set.path));
+
 
   useEffect(() => {
     for (let at = rows.first; at < Math.max(rows.last, 1); at += 50) {
@@ -40,7 +40,6 @@ export function Members({ object }: ViewProps) {
           <p>
             HDF5 file · {bytes(file.size)} · superblock version {file.superblockVersion}
             {file.userBlock > 0 && ` · user block of ${bytes(file.userBlock)}`}
-            {imageSets.length > 0 && ` · ${plural(imageSets.length, 'image set')}`}
           </p>
         </div>
       )}
@@ -59,13 +58,13 @@ export function Members({ object }: ViewProps) {
       )}
       {branch.failure ? (
         <Failure error={new Error(branch.failure)} />
-      ) : total === 0 ? (
+      ) : total === 0 && branch.listed ? (
         <Notice icon="group" title="An empty group" />
       ) : (
         <div className="member-list" ref={rows.box} role="list" tabIndex={0} aria-label="Members">
           <div style={{ height: rows.height, position: 'relative' }}>
             {shown.map((at) => (
-              <Member key={at} child={branch.child(at)} top={rows.topOf(at)} sets={sets} />
+              <Member key={at} child={branch.child(at)} top={rows.topOf(at)} sets={imageSets} />
             ))}
           </div>
         </div>
@@ -74,12 +73,12 @@ export function Members({ object }: ViewProps) {
   );
 }
 
-function Member({ child, top, sets }: { child: Child | undefined; top: number; sets: Set<string> }) {
+function Member({ child, top, sets }: { child: Child | undefined; top: number; sets: ImageSet[] }) {
   if (!child) return <div className="member" style={{ top, height: ROW }} role="listitem" aria-busy="true" />;
   return (
     <div className={`member ${child.kind}`} style={{ top, height: ROW }} role="listitem">
       <button onClick={() => goTo(child.path)} title={child.path}>
-        <Icon name={iconOf(child, sets.has(child.path))} />
+        <Icon name={iconOf(child, sets.find((set) => set.path === child.path))} />
         <span className="member-name">{child.name}</span>
         <LinkText child={child} />
         <span className="member-what">{whatOf(child)}</span>

@@ -64,7 +64,7 @@ function Reference({ value }: { value: ReferenceValue }) {
   };
   return (
     <button className="reference" onClick={() => void follow()} title={value.text}>
-      {value.path ?? value.text}
+      {value.path ?? value.text.replace(/^-> /, '')}
       {lost && <span className="faint"> (nothing with a name leads there)</span>}
     </button>
   );
