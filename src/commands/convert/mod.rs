@@ -57,6 +57,7 @@ use std::path::{Path, PathBuf};
 /// names; an output that ends in .npy, .npz or .csv is the way back.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(override_usage = "h5manager convert [OPTIONS] --output <FILE|DIR> <DIR|FILE.h5>")]
 pub struct Convert {
     /// Folder of images, each of its sub-folders a class; or an .h5 file; or arrays and tables, .npy, .npz, .csv
     #[arg(value_name = "DIR|FILE", value_hint = clap::ValueHint::AnyPath)]
@@ -77,86 +78,86 @@ pub struct Convert {
 
     /// Size of the stored images: 64, or height x width as in 480x640. Without it all images must be of one size;
     /// else their files are stored as they are
-    #[arg(long, value_name = "N|HxW")]
+    #[arg(help_heading = IMAGES, long, value_name = "N|HxW")]
     pub dim: Option<Dim>,
 
     /// How an image of other proportions is made to fit
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "HOW")]
     pub fit: Fit,
 
     /// How samples are computed when the size changes
-    #[arg(long, value_enum, default_value_t, value_name = "NAME")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "NAME")]
     pub filter: Resampling,
 
     /// Channels to store
-    #[arg(long, value_enum, default_value_t, value_name = "CHANNELS")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "CHANNELS")]
     pub color: Color,
 
     /// Bits of a stored sample; integers are scaled to it, never clipped
-    #[arg(long, value_enum, default_value_t, value_name = "BITS")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "BITS")]
     pub depth: SampleDepth,
 
     /// Colour behind transparent images and around padded ones: white, black or #rrggbb
-    #[arg(long, default_value = "white", value_name = "COLOUR")]
+    #[arg(help_heading = IMAGES, long, default_value = "white", value_name = "COLOUR")]
     pub background: Background,
 
     /// What the classes are
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    #[arg(help_heading = LABELS, long, value_enum, default_value_t, value_name = "WHAT")]
     pub labels: Labels,
 
     /// Take labels from this table: a line for each file, its path below DIR and its class or number; a header may name
     /// the columns file_name and label
-    #[arg(long, value_name = "FILE", conflicts_with = "labels", value_hint = clap::ValueHint::FilePath)]
+    #[arg(help_heading = LABELS, long, value_name = "FILE", conflicts_with = "labels", value_hint = clap::ValueHint::FilePath)]
     pub labels_csv: Option<PathBuf>,
 
     /// Order of the classes, and so their numbers: bytes, natural (class2 before class10), or a file with one name a line
-    #[arg(long, default_value = "bytes", value_name = "bytes|natural|FILE")]
+    #[arg(help_heading = LABELS, long, default_value = "bytes", value_name = "bytes|natural|FILE")]
     pub class_order: ClassOrder,
 
     /// What to store of an animation or of a document of several pages
-    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "WHICH")]
     pub frames: Frames,
 
     /// Order of the dimensions [default: nhwc; of --keys biggan nchw]
-    #[arg(long, value_enum, default_value_t, hide_default_value = true, value_name = "ORDER")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, hide_default_value = true, value_name = "ORDER")]
     pub layout: Layout,
 
     /// Names and forms of the datasets
-    #[arg(long, value_enum, default_value_t, value_name = "WHOSE")]
+    #[arg(help_heading = STORAGE, long, value_enum, default_value_t, value_name = "WHOSE")]
     pub keys: Keys,
 
     /// Store pixels, or files as they are (variable-length u8)
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(help_heading = STORAGE, long, value_enum, value_name = "WHAT")]
     pub store: Option<Store>,
 
     /// Compression of the pixels: auto (gzip if it saves a fifth on some samples), none, or filters as in repack:
     /// gzip[:LEVEL], lzf, lz4, zstd[:LEVEL], bzip2, blosc, bitshuffle, several joined by +
-    #[arg(long, default_value = "auto", value_name = "HOW")]
+    #[arg(help_heading = STORAGE, long, default_value = "auto", value_name = "HOW")]
     pub compress: Compress,
 
     /// Divide into one file for each part: shares like 0.8,0.1,0.1 or train=80,test=20, each with all classes in
     /// proportion; folders: by the folders at the top; none; auto: folders if they are called train, val, test or the like
-    #[arg(long, default_value = "auto", value_name = "HOW")]
+    #[arg(help_heading = PARTS, long, default_value = "auto", value_name = "HOW")]
     pub split: Split,
 
     /// Store the images in random order
-    #[arg(long)]
+    #[arg(help_heading = PARTS, long)]
     pub shuffle: bool,
 
     /// What --shuffle and --split draw from: the same number, the same order
-    #[arg(long, default_value_t, value_name = "N")]
+    #[arg(help_heading = PARTS, long, default_value_t, value_name = "N")]
     pub seed: u64,
 
     /// Do the third of 16 equal parts of the work, into OUTPUT-03-of-16.h5; merge joins them
-    #[arg(long, value_name = "I/N", conflicts_with_all = ["append", "split"])]
+    #[arg(help_heading = PARTS, long, value_name = "I/N", conflicts_with_all = ["append", "split"])]
     pub shard: Option<Shard>,
 
     /// Add the images that the output does not have yet, as those in it were made
-    #[arg(long, conflicts_with_all = ["overwrite", "split", "compress"])]
+    #[arg(help_heading = PARTS, long, conflicts_with_all = ["overwrite", "split", "compress"])]
     pub append: bool,
 
     /// After how many bytes of images a killed run can be gone on with, by the same command
-    #[arg(long, default_value = "256M", value_name = "BYTES")]
+    #[arg(help_heading = PARTS, long, default_value = "256M", value_name = "BYTES")]
     pub checkpoint: ByteCount,
 
     /// What to do at a file that cannot be read
@@ -168,7 +169,7 @@ pub struct Convert {
     pub report: Option<PathBuf>,
 
     /// Largest image that is decoded, in pixels
-    #[arg(long, default_value = "64M", value_name = "N")]
+    #[arg(help_heading = IMAGES, long, default_value = "64M", value_name = "N")]
     pub max_pixels: PixelCount,
 
     /// Convert nothing; print the lines of Python that read such a file well
@@ -191,6 +192,11 @@ pub struct Convert {
     #[command(flatten)]
     pub opening: Opening,
 }
+
+const IMAGES: &str = "Images";
+const LABELS: &str = "Labels";
+const STORAGE: &str = "Storage";
+const PARTS: &str = "Parts, and many images";
 
 const EXAMPLES: &str = "\
 Examples:
