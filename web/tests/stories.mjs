@@ -104,6 +104,33 @@ export function stories(world) {
       },
     ],
     [
+      'an engine that fails on one call says so, and the page goes on',
+      async (page) => {
+        // Its door is made to trap, as a panic does, whenever /cube is asked about.
+        const trap = `const Real = WebAssembly.Instance;
+          WebAssembly.Instance = function (module, imports) {
+            const { exports } = new Real(module, imports);
+            const call = (place, length) => {
+              const request = new TextDecoder().decode(new Uint8Array(exports.memory.buffer, place, length));
+              if (request.includes('"op":"object"') && request.includes('/cube')) throw new WebAssembly.RuntimeError('unreachable');
+              return exports.call(place, length);
+            };
+            return { exports: { ...exports, call } };
+          };\n`;
+        await page.route('**/worker.js', async (route) => {
+          const response = await route.fetch();
+          await route.fulfill({ response, body: trap + (await response.text()) });
+        });
+        await openPage(page, file('shapes.h5', '#/'));
+        await visit(page, '/cube');
+        assert.match(await failure(page), /the engine failed on this \(unreachable\)/);
+        await visit(page, '/matrix', 'table');
+        assert.equal(await page.textContent('.grid-row[aria-rowindex="1"] .cell'), '0');
+        await visit(page, '/cube');
+        assert.match(await page.textContent('.notice.failed h2'), /started anew/);
+      },
+    ],
+    [
       'two images are compared',
       async (page) => {
         await openPage(page, file('images.h5', '#/images?row=35&cmp=40'));
@@ -144,6 +171,27 @@ export function stories(world) {
         assert.equal(await page.inputValue('.slicer input.index'), '7');
         const cell = await page.textContent('.grid-row[aria-rowindex="1"] .cell');
         assert.equal(cell, py('import h5py,sys; print(int(h5py.File(sys.argv[1])["cube"][7,0,0]))', join(folder, 'shapes.h5')));
+      },
+    ],
+    [
+      'each slice of a heat map has the colours of its own range',
+      async (page) => {
+        await openPage(page, file('shapes.h5', '#/cube?view=heatmap&at=0,y,x'));
+        await settled(page, '/cube');
+        const corner = () =>
+          page.evaluate(() => {
+            const canvas = document.querySelector('.plot-box canvas');
+            const [x, y, width, height] = canvas.dataset.area.split(',').map(Number);
+            const ratio = canvas.width / canvas.clientWidth;
+            return [...canvas.getContext('2d').getImageData((x + width - 3) * ratio, (y + height - 3) * ratio, 1, 1).data];
+          });
+        const first = await corner();
+        await page.fill('.slicer input.index', '9');
+        await page.press('.slicer input.index', 'Enter');
+        await settled(page, '/cube');
+        // The largest element of each slice is the last: it has the last colour.
+        assert.deepEqual(await corner(), first);
+        assert.deepEqual(first.slice(0, 3), [253, 231, 37]);
       },
     ],
     [

@@ -30,6 +30,8 @@ interface Samples {
   columnIndex: Float64Array;
   window: Window;
   exact: boolean;
+  /** Of which slice: while another one is on the way, this one is still seen, in its own colours. */
+  of: string;
 }
 
 export function HeatMap({ object }: ViewProps) {
@@ -51,7 +53,7 @@ export function HeatMap({ object }: ViewProps) {
   const samples = fetched.value;
 
   const whole = useRef<{ key: string; domain: Domain }>(undefined);
-  const domain = useDomain(samples, `${object.path} ${slice.index.join()} ${slice.x} ${y} ${options.clip} ${options.raw}`, options, whole);
+  const domain = useDomain(samples, options, whole);
   const table = colorTable(options.map, options.inverted);
   const scale = useMemo(() => makeScale(options.scale, domain), [options.scale, domain]);
   const image = useMemo(() => (samples ? toCanvas(heatImage(samples.values, samples.columns, samples.rows, scale, table)) : undefined), [samples, scale, table]);
@@ -168,14 +170,14 @@ function useSamples(path: string, slice: { index: number[]; x: number; y?: numbe
         { axes: [slice.y!, slice.x], index: slice.index, window: window.flat(), rows: 720, columns: 1024 },
         { signal },
       );
-      return { ...samplesOf(got, packing), window };
+      return { ...samplesOf(got, packing), window, of: `${slice.index.join()} ${slice.x} ${slice.y} ${packing !== undefined}` };
     },
     [engine, path, slice.index.join(), slice.x, slice.y, window.flat().join(), packing !== undefined],
     true,
   );
 }
 
-function samplesOf(got: Overview, packing: Packing | undefined): Omit<Samples, 'window'> {
+function samplesOf(got: Overview, packing: Packing | undefined): Omit<Samples, 'window' | 'of'> {
   const { array } = got;
   const values =
     array instanceof Float64Array || array instanceof Float32Array ? array : Float64Array.from(array as ArrayLike<number | bigint>, Number);
@@ -204,17 +206,17 @@ function optionsOf(more: Readonly<Record<string, string>>): Options {
 }
 
 /** Of the whole slice, once it was seen, so that colours keep their meaning while one zooms. */
-function useDomain(samples: Samples | undefined, key: string, { clip, scale }: Options, whole: { current: { key: string; domain: Domain } | undefined }): Domain {
+function useDomain(samples: Samples | undefined, { clip, scale }: Options, whole: { current: { key: string; domain: Domain } | undefined }): Domain {
   return useMemo(() => {
-    const full = `${key} ${scale}`;
-    if (whole.current?.key === full) return whole.current.domain;
     if (!samples) return [0, 1] as Domain;
+    const key = `${samples.of} ${clip} ${scale}`;
+    if (whole.current?.key === key) return whole.current.domain;
     const values = scale === 'log' ? samples.values.filter((v) => v > 0) : samples.values;
     const domain = domainOf(values, clip / 100);
-    whole.current = { key: full, domain };
+    whole.current = { key, domain };
     return domain;
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [samples, key, clip, scale]);
+  }, [samples, clip, scale]);
 }
 
 function toCanvas(image: ImageData): HTMLCanvasElement {
