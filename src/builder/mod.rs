@@ -34,6 +34,7 @@ pub use array::{ArrayLike, Empty, FixedString, StoredElements, WithDatatype, Wit
 pub use checkpoint::{Checkpoint, CheckpointChunk};
 pub(crate) use commit::write_grafts;
 pub use conventions::ImageClass;
+#[cfg(feature = "cli")]
 pub(crate) use converted::Step;
 pub use copied::CopiedElements;
 pub(crate) use copied::Translate;

@@ -21,11 +21,17 @@ pub(crate) struct Hdf5 {
     pub(crate) file: File,
     beside: Option<(String, File)>,
     open: RefCell<HashMap<String, Dataset>>,
+    most_links: usize,
 }
 
 impl Hdf5 {
     pub(crate) fn new(file: File) -> Hdf5 {
-        Hdf5 { file, beside: None, open: RefCell::default() }
+        Hdf5::within(file, MOST_LINKS)
+    }
+
+    /// The same, but pictures are looked for behind no more than so many links: where each costs a request.
+    pub(crate) fn within(file: File, most_links: usize) -> Hdf5 {
+        Hdf5 { file, beside: None, open: RefCell::default(), most_links }
     }
 
     /// Opens a file; of a set in two files (`…_x.h5` and `…_y.h5`, as PatchCamelyon has them) both.
@@ -61,12 +67,12 @@ impl Hdf5 {
 impl Source for Hdf5 {
     /// Group by group from the root down; what cannot be read is left to the tree to tell.
     fn datasets(&self) -> Result<Vec<Facts>> {
-        let mut found = datasets(&self.file)?;
+        let mut found = datasets(&self.file, self.most_links)?;
         if let Some((name, file)) = &self.beside {
             let named = |facts: Facts| Facts { path: format!("{name}{BESIDE}{}", facts.path), ..facts };
             // Pictures of another file are that file's.
             let labels = |facts: &Facts| facts.shape.iter().skip(1).all(|&n| n == 1) || facts.shape.len() == 2;
-            found.extend(datasets(file).unwrap_or_default().into_iter().filter(labels).map(named));
+            found.extend(datasets(file, self.most_links).unwrap_or_default().into_iter().filter(labels).map(named));
         }
         Ok(found)
     }
@@ -125,11 +131,11 @@ impl Source for Hdf5 {
     }
 }
 
-fn datasets(file: &File) -> Result<Vec<Facts>> {
+fn datasets(file: &File, most_links: usize) -> Result<Vec<Facts>> {
     let mut found = Vec::new();
     let mut groups = VecDeque::from([file.root()?]);
     let mut seen = HashSet::new();
-    let mut links_left = MOST_LINKS;
+    let mut links_left = most_links;
     while let Some(group) = groups.pop_front() {
         let Ok(links) = group.links() else { continue };
         for link in links.flatten() {

@@ -11,12 +11,12 @@ mod explain;
 mod image_sets;
 mod listing;
 mod object;
-mod overview;
+pub(crate) mod overview;
 mod read;
 mod request;
 mod search;
 mod session;
-mod type_info;
+pub(crate) mod type_info;
 mod value;
 
 pub use buffer::Buffer;

@@ -17,19 +17,33 @@ const FETCH: u64 = 64 << 10;
 
 /// What is taken along one dimension.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Sampled {
-    start: u64,
-    stop: u64,
-    step: u64,
+pub(crate) struct Sampled {
+    pub(crate) start: u64,
+    pub(crate) stop: u64,
+    pub(crate) step: u64,
+}
+
+/// What samples are taken of.
+pub(crate) struct Wish<'a> {
+    /// One or two dimensions.
+    pub(crate) axes: &'a [usize],
+    /// For each of them where it starts and stops.
+    pub(crate) ends: &'a [(u64, u64)],
+    /// The index in every dimension; 0 where it is short.
+    pub(crate) index: &'a [u64],
+    /// How many samples are enough along each.
+    pub(crate) wanted: &'a [u64],
+    /// The most bytes that may be read and decoded.
+    pub(crate) budget: u64,
 }
 
 impl Sampled {
     /// At most `wanted` indices at equal distances.
-    fn of(start: u64, stop: u64, wanted: u64) -> Sampled {
+    pub(crate) fn of(start: u64, stop: u64, wanted: u64) -> Sampled {
         Sampled { start, stop, step: (stop - start).div_ceil(wanted.max(1)).max(1) }
     }
 
-    fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         (self.stop - self.start).div_ceil(self.step)
     }
 
@@ -66,7 +80,8 @@ pub(super) fn overview(dataset: &Dataset, request: &Request, buffers: &mut Buffe
     let rows = request.number("rows")?.unwrap_or(WANTED);
     let columns = request.number("columns")?.unwrap_or(WANTED);
     let wanted: &[u64] = if axes.len() == 1 { &[columns] } else { &[rows, columns] };
-    let (sampled, slab) = affordable(dataset, request, &axes, &ends, wanted, budget)?;
+    let index = request.numbers("index")?.unwrap_or_default();
+    let (sampled, slab) = affordable(dataset, &Wish { axes: &axes, ends: &ends, index: &index, wanted, budget })?;
     let part = dataset.select(&slab)?;
     let (buffer, each) = numbers(&part)?.ok_or_else(|| Error::mismatch("its elements are no numbers"))?;
     if each != 1 {
@@ -96,16 +111,9 @@ fn axes(request: &Request, shape: &[u64]) -> Result<Vec<usize>> {
 }
 
 /// As many samples as the budget allows, and what selects them.
-fn affordable(
-    dataset: &Dataset,
-    request: &Request,
-    axes: &[usize],
-    ends: &[(u64, u64)],
-    wanted: &[u64],
-    budget: u64,
-) -> Result<(Vec<Sampled>, Hyperslab)> {
+pub(crate) fn affordable(dataset: &Dataset, wish: &Wish<'_>) -> Result<(Vec<Sampled>, Hyperslab)> {
+    let Wish { axes, ends, index, wanted, budget } = *wish;
     let shape = dataset.shape();
-    let index = request.numbers("index")?.unwrap_or_default();
     let mut start: Vec<u64> = (0..shape.len()).map(|d| index.get(d).copied().unwrap_or(0)).collect();
     let mut wanted = wanted.to_vec();
     let sampled = loop {
@@ -133,7 +141,7 @@ fn affordable(
 }
 
 /// The bytes that must be read and decoded for some samples.
-fn cost(dataset: &Dataset, axes: &[usize], sampled: &[Sampled]) -> u64 {
+pub(crate) fn cost(dataset: &Dataset, axes: &[usize], sampled: &[Sampled]) -> u64 {
     let size = dataset.datatype().size();
     if let (Some(chunk), Some(bytes)) = (dataset.chunk_shape(), dataset.chunk_bytes()) {
         let parts = axes.iter().zip(sampled).map(|(&a, s)| s.parts(chunk.get(a).copied().unwrap_or(1).max(1)));

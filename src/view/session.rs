@@ -24,6 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MOST_OPEN: usize = 64;
 /// Paths of objects that are remembered for references that lead to them.
 const MOST_PATHS: usize = 1_000_000;
+/// Links behind which pictures are looked for in a file that is far away: each may cost a request.
+const FAR_LINKS: usize = 2000;
 /// Children in a listing, if the request says nothing else.
 const CHILDREN: u64 = 1000;
 /// Chunks in a map, pieces in an explanation.
@@ -121,7 +123,12 @@ impl Session {
                 "name": request.text("name")?, "size": self.source.size()?,
                 "superblockVersion": file.superblock_version(), "userBlock": file.user_block_size(),
             });
-            self.open = Some(Open::new(file, self.absent.clone()));
+            // What is noted as missing by this question is not wanted.
+            let wanted = self.absent.take();
+            let is_here = self.source.announce(std::slice::from_ref(&(0..self.source.size()?))).is_ok();
+            self.absent.take();
+            wanted.into_iter().for_each(|range| self.absent.note(range));
+            self.open = Some(Open::new(file, self.absent.clone(), is_here));
             return Ok(info);
         }
         let open = self.open.as_mut().ok_or_else(|| Error::invalid("no file is open"))?;
@@ -161,8 +168,8 @@ fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 }
 
 impl Open {
-    fn new(file: File, absent: Absent) -> Open {
-        let pictures = Hdf5::new(file.clone());
+    fn new(file: File, absent: Absent, is_here: bool) -> Open {
+        let pictures = if is_here { Hdf5::new(file.clone()) } else { Hdf5::within(file.clone(), FAR_LINKS) };
         Open { file, absent, pictures, datasets: HashMap::new(), links: None, paths: HashMap::new(), search: None }
     }
 

@@ -66,7 +66,7 @@ pub(super) fn is_boolean(datatype: &Datatype) -> bool {
 
 /// What the two parts of a complex number are, of a compound that stands for one: two floats alike, one behind the other,
 /// with the names that h5py and others give them.
-pub(super) fn complex_base(datatype: &Datatype) -> Option<&Datatype> {
+pub(crate) fn complex_base(datatype: &Datatype) -> Option<&Datatype> {
     let Datatype::Compound { size, members } = datatype else { return None };
     let [re, im] = members.as_slice() else { return None };
     let part = re.datatype.size();

@@ -150,3 +150,9 @@ test('a call can be cancelled', async () => {
   setTimeout(() => controller.abort(), 20);
   await assert.rejects(opening, { kind: 'cancelled' });
 });
+
+test('a panic costs one call and not the file', async () => {
+  const file = await openFile(path('run42.h5'));
+  await assert.rejects(file.panic(), { kind: 'crashed', message: /a test wanted to see this/ });
+  assert.deepEqual([...(await file.read('/half')).array], [0, 1, 2]);
+});

@@ -405,6 +405,39 @@ def palette(f):
     d.attrs["PALETTE"] = f["palette"].ref
 
 
+@file("run")
+def run(f):
+    """A measurement as people keep it: a field over time with its scales, events, a spectrum."""
+    y, x = np.mgrid[0:120, 0:180]
+    rng = np.random.default_rng(0)
+    d = f.create_dataset("atmosphere/t2m", (12, 120, 180), "f4", chunks=(1, 40, 60), compression="gzip", shuffle=True)
+    for t in range(12):
+        field = 272 + 18 * np.cos((y - 60) / 38)
+        for k in range(14):
+            r = np.random.default_rng(k)
+            cx, cy, s, high, speed = r.uniform(0, 180), r.uniform(0, 120), r.uniform(6, 24), r.normal(0, 9), r.normal(0, 1.2)
+            field = field + high * np.exp(-((x - cx - t * speed) ** 2 + (y - cy) ** 2) / (2 * s * s))
+        d[t] = field + rng.normal(0, 0.25, field.shape)
+    d.attrs["units"], d.attrs["long_name"] = "K", "2 metre temperature"
+    scales = [("time", np.arange(12) * 6.0, "hours"), ("latitude", np.linspace(90, -90, 120), "degrees"), ("longitude", np.linspace(0, 358, 180), "degrees")]
+    for axis, (name, values, unit) in enumerate(scales):
+        scale = f.create_dataset(f"atmosphere/{name}", data=values)
+        scale.attrs["units"] = unit
+        scale.make_scale(name)
+        d.dims[axis].attach_scale(scale)
+    events = np.zeros(20000, dtype=[("id", "i8"), ("time", "f8"), ("energy", "f4"), ("channel", "u2"), ("tag", "S8")])
+    events["id"], events["time"] = np.arange(20000), np.sort(rng.uniform(0, 3600, 20000))
+    events["energy"], events["channel"] = rng.gamma(2, 30, 20000), rng.integers(0, 64, 20000)
+    events["tag"] = np.array([b"signal", b"noise", b"veto"])[rng.integers(0, 3, 20000)]
+    f.create_dataset("events", data=events, chunks=(2000,), compression="gzip")
+    place = np.linspace(0, 100, 4000)
+    spectrum = 1000 * np.exp(-((place - 40) ** 2) / 30) + 400 * np.exp(-((place - 62) ** 2) / 6) + rng.poisson(20, 4000)
+    f["detector/spectrum"] = spectrum.astype("f4")
+    f["detector/spectrum"].attrs["units"] = "counts"
+    f["detector/phase"] = np.exp(1j * (x / 20 + y / 35)) * (1 + np.sin(x / 50))
+    f.attrs["title"], f.attrs["run"] = "Sample run", 42
+
+
 # Large, odd, hostile -------------------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,77 @@ export function stories(world) {
       },
     ],
     [
+      'the contact sheet goes by keys',
+      async (page) => {
+        await openPage(page, file('images.h5'));
+        await settled(page, '/images');
+        const rows = () => page.$$eval('.image-cell', (cells) => cells.map((cell) => Number(cell.dataset.row)));
+        await page.keyboard.press('n');
+        await page.waitForFunction(() => !document.querySelector('.image-cell[data-row="0"]'));
+        assert.ok(Math.min(...(await rows())) > 0);
+        await page.keyboard.press('p');
+        await page.waitForSelector('.image-cell[data-row="0"]');
+        await page.keyboard.press('g');
+        await page.keyboard.type('250');
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('.image-cell.picked[data-row="250"]');
+        assert.match(page.url(), /row=250/);
+        await page.keyboard.press('Escape');
+        await page.waitForSelector('.detail', { state: 'detached' });
+        await page.focus('.cells');
+        await page.keyboard.press('ArrowRight');
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('.image-cell.picked[data-row="251"]');
+      },
+    ],
+    [
+      'order by class and by name',
+      async (page) => {
+        await openPage(page, file('images.h5', '#/images?sort=class'));
+        await settled(page, '/images');
+        const classes = await page.$$eval('.image-cell', (cells) => cells.slice(0, 30).map((cell) => cell.getAttribute('aria-label').split(' · ')[1]));
+        assert.deepEqual([...new Set(classes)], ['airplane']);
+        await page.selectOption('.sheet select', 'backwards');
+        await page.waitForSelector('.image-cell[data-row="299"]');
+      },
+    ],
+    [
+      'an engine that cannot be loaded is an error in words',
+      async (page) => {
+        await page.route('**/engine.wasm', (route) => route.fulfill({ status: 404, body: '' }));
+        await openPage(page, file('shapes.h5'));
+        assert.match(await page.textContent('.failure'), /engine could not be loaded/);
+        assert.equal(await page.isVisible('.drop-zone'), true);
+      },
+    ],
+    [
+      'an engine that fails on one call says so, and the page goes on',
+      async (page) => {
+        // Its door is made to trap, as a panic does, whenever /cube is asked about.
+        const trap = `const Real = WebAssembly.Instance;
+          WebAssembly.Instance = function (module, imports) {
+            const { exports } = new Real(module, imports);
+            const call = (place, length) => {
+              const request = new TextDecoder().decode(new Uint8Array(exports.memory.buffer, place, length));
+              if (request.includes('"op":"object"') && request.includes('/cube')) throw new WebAssembly.RuntimeError('unreachable');
+              return exports.call(place, length);
+            };
+            return { exports: { ...exports, call } };
+          };\n`;
+        await page.route('**/worker.js', async (route) => {
+          const response = await route.fetch();
+          await route.fulfill({ response, body: trap + (await response.text()) });
+        });
+        await openPage(page, file('shapes.h5', '#/'));
+        await visit(page, '/cube');
+        assert.match(await failure(page), /the engine failed on this \(unreachable\)/);
+        await visit(page, '/matrix', 'table');
+        assert.equal(await page.textContent('.grid-row[aria-rowindex="1"] .cell'), '0');
+        await visit(page, '/cube');
+        assert.match(await page.textContent('.notice.failed h2'), /started anew/);
+      },
+    ],
+    [
       'two images are compared',
       async (page) => {
         await openPage(page, file('images.h5', '#/images?row=35&cmp=40'));
@@ -100,6 +171,27 @@ export function stories(world) {
         assert.equal(await page.inputValue('.slicer input.index'), '7');
         const cell = await page.textContent('.grid-row[aria-rowindex="1"] .cell');
         assert.equal(cell, py('import h5py,sys; print(int(h5py.File(sys.argv[1])["cube"][7,0,0]))', join(folder, 'shapes.h5')));
+      },
+    ],
+    [
+      'each slice of a heat map has the colours of its own range',
+      async (page) => {
+        await openPage(page, file('shapes.h5', '#/cube?view=heatmap&at=0,y,x'));
+        await settled(page, '/cube');
+        const corner = () =>
+          page.evaluate(() => {
+            const canvas = document.querySelector('.plot-box canvas');
+            const [x, y, width, height] = canvas.dataset.area.split(',').map(Number);
+            const ratio = canvas.width / canvas.clientWidth;
+            return [...canvas.getContext('2d').getImageData((x + width - 3) * ratio, (y + height - 3) * ratio, 1, 1).data];
+          });
+        const first = await corner();
+        await page.fill('.slicer input.index', '9');
+        await page.press('.slicer input.index', 'Enter');
+        await settled(page, '/cube');
+        // The largest element of each slice is the last: it has the last colour.
+        assert.deepEqual(await corner(), first);
+        assert.deepEqual(first.slice(0, 3), [253, 231, 37]);
       },
     ],
     [
@@ -326,6 +418,22 @@ export function stories(world) {
         await page.keyboard.press('ArrowDown');
         await page.keyboard.press('Enter');
         await settled(page, '/group/d000000');
+      },
+    ],
+    [
+      'packed data of netCDF are shown as they are meant',
+      async (page) => {
+        await openPage(page, file('climate.nc', '#/t2m?view=line&at=2,5,x'));
+        await settled(page, '/t2m');
+        const box = await page.locator('.plot-box').boundingBox();
+        await page.mouse.move(box.x + 67, box.y + 100);
+        const value = py('import netCDF4,sys; print(float(netCDF4.Dataset(sys.argv[1])["t2m"][2,5,0]))', join(folder, 'climate.nc'));
+        await page.waitForFunction(() => /^\[0\]/.test(document.querySelector('.readout').textContent));
+        const text = await page.textContent('.readout .mono');
+        assert.ok(Math.abs(Number(text.split(' ').at(-1)) - Number(value)) < 1e-6, `${text} is not ${value}`);
+        await page.click('.toolbar button:has-text("As stored")');
+        await settled(page, '/t2m');
+        assert.match(page.url(), /raw=1/);
       },
     ],
     [

@@ -30,7 +30,7 @@ pub(super) fn summary(object: &Object) -> String {
 }
 
 /// How an object is stored, in a few lines; an error is one of them.
-pub(super) fn details(object: &Object, creation_order: Option<i64>) -> Vec<Result<String>> {
+pub(crate) fn details(object: &Object, creation_order: Option<i64>) -> Vec<Result<String>> {
     let mut lines = Vec::new();
     if let Object::Dataset(dataset) = object {
         lines.push(storage(dataset));

@@ -11,7 +11,7 @@ use describe::{Detail, json_record, summary};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-pub(crate) use describe::shape_text;
+pub(crate) use describe::{details, shape_text};
 
 /// Shows what is in a file: names, kinds, shapes, types.
 ///

@@ -6,8 +6,11 @@
 //! Nothing that is painted can reach the terminal as a command: control characters become `�` here, whatever
 //! the caller did before. Painting outside of the screen is cut off.
 
+use super::graphics::{Placed, Protocol};
 use super::picture::Picture;
 use super::text;
+use super::viewer::Look;
+use std::sync::Arc;
 use unicode_width::UnicodeWidthChar;
 
 /// How many colours the terminal shows.
@@ -52,10 +55,12 @@ pub(super) struct Style {
     pub(super) bold: bool,
     pub(super) dim: bool,
     pub(super) reverse: bool,
+    pub(super) underline: bool,
 }
 
 impl Style {
-    pub(super) const PLAIN: Style = Style { text: None, ground: None, bold: false, dim: false, reverse: false };
+    pub(super) const PLAIN: Style =
+        Style { text: None, ground: None, bold: false, dim: false, reverse: false, underline: false };
     pub(super) const BOLD: Style = Style { bold: true, ..Style::PLAIN };
     pub(super) const DIM: Style = Style { dim: true, ..Style::PLAIN };
     pub(super) const REVERSE: Style = Style { reverse: true, ..Style::PLAIN };
@@ -94,11 +99,18 @@ pub(super) struct Canvas {
     width: u16,
     height: u16,
     cells: Vec<Cell>,
+    /// Pictures of real pixels, over the cells.
+    placed: Vec<Placed>,
 }
 
 impl Canvas {
     pub(super) fn new(width: u16, height: u16) -> Canvas {
-        Canvas { width, height, cells: vec![Cell::BLANK; usize::from(width) * usize::from(height)] }
+        let cells = vec![Cell::BLANK; usize::from(width) * usize::from(height)];
+        Canvas { width, height, cells, placed: Vec::new() }
+    }
+
+    pub(super) fn placed(&self) -> &[Placed] {
+        &self.placed
     }
 
     pub(super) fn width(&self) -> u16 {
@@ -198,6 +210,23 @@ impl Canvas {
                 };
                 self.put_cell(x.saturating_add(dx), y.saturating_add(dy), cell);
             }
+        }
+    }
+
+    /// Shows a picture whose pixels are those of `look` in the upper left of `area`: as real ones, or as half cells.
+    pub(super) fn picture(&mut self, area: Area, picture: &Picture, look: &Look) {
+        if look.graphics.protocol == Protocol::Blocks {
+            return self.paint(area.x, area.y, picture, look.depth);
+        }
+        let fits = area.x < self.width && area.y < self.height && picture.width > 0 && picture.height > 0;
+        if fits {
+            let area = Area {
+                width: area.width.min(self.width - area.x),
+                height: area.height.min(self.height - area.y),
+                ..area
+            };
+            self.fill(area, Style::PLAIN);
+            self.placed.push(Placed { area, picture: Arc::new(picture.clone()) });
         }
     }
 

@@ -3,11 +3,12 @@
 use super::cells::{Area, Canvas, Style};
 use super::grid::{Grid, Wish};
 use super::image_set::Caption;
+use super::object_view::View;
 use super::overlay::draw_help;
 use super::palette::colour_of;
 use super::picture::{Picture, fitted};
 use super::text::{columns, grouped, printable, shortened};
-use super::viewer::{Overlay, Question, Viewer};
+use super::viewer::{Focus, Look, Overlay, Question, Viewer};
 
 /// Beside a narrower one the tree is not shown.
 const NARROWEST_GRID: u16 = 40;
@@ -27,6 +28,7 @@ struct Key {
     width: u16,
     height: u16,
     full: bool,
+    look: Look,
 }
 
 impl Viewer<'_> {
@@ -38,9 +40,11 @@ impl Viewer<'_> {
             _ => Area { x: 1, y: 2, width: width.saturating_sub(2), height: height - 3 },
         };
         self.height = body.height;
-        match self.set().is_some() {
-            true => self.draw_pictures(&mut canvas, body),
-            false => self.tree.draw(&mut canvas, body, ""),
+        let area = self.beside_tree(&mut canvas, body);
+        match area {
+            Some(area) if self.set().is_some() => self.draw_pictures(&mut canvas, area),
+            Some(area) => self.draw_object(&mut canvas, area),
+            None => {}
         }
         if height > 2 {
             self.draw_title(&mut canvas);
@@ -62,7 +66,7 @@ impl Viewer<'_> {
         let title = shortened(&self.title, room);
         let x = canvas.write(1, 0, width, &title, Style::BOLD);
         let what = match self.set() {
-            None => "no pictures were recognised in this file".to_owned(),
+            None => self.object.as_ref().map(|o| o.description()).unwrap_or_default(),
             Some(set) => match set.named_classes() {
                 0 => set.description(),
                 classes => format!("{} · {} classes", set.description(), grouped(classes as u64)),
@@ -107,7 +111,12 @@ impl Viewer<'_> {
         };
         let room = width.saturating_sub(2);
         if let Overlay::Prompt(question, text) = &self.overlay {
-            let label = if *question == Question::Row { "go to row: " } else { "search: " };
+            let label = match question {
+                Question::Row => "go to row: ",
+                Question::Index => "index: ",
+                Question::Name => "search: ",
+                Question::Object => "search objects: ",
+            };
             let x = canvas.write(1, y, room, label, Style::BOLD);
             let shown = shortened(text, usize::from(room).saturating_sub(label.len() + 1));
             let x = canvas.write(x, y, width.saturating_sub(x), &shown, Style::PLAIN);
@@ -124,24 +133,8 @@ impl Viewer<'_> {
 
     /// The keys that do something here, as many as fit, the most important first.
     fn draw_keys(&self, canvas: &mut Canvas, y: u16) {
-        let set = self.set();
-        let is_grid = set.is_some() && !self.full;
-        let enter = if self.full { "back" } else { "full size" };
-        let keys = [
-            ("q", "quit", true),
-            ("?", "help", true),
-            ("n", "next", set.is_some()),
-            ("p", "previous", set.is_some()),
-            ("↓↑", "scroll", set.is_none()),
-            ("g", "go to", set.is_some()),
-            ("/", "search", set.is_some_and(|s| s.has_names())),
-            ("Enter", enter, set.is_some()),
-            ("c", "class", is_grid && set.is_some_and(|s| s.has_classes())),
-            ("s", "next set", is_grid && self.sets.len() > 1),
-            ("t", "tree", is_grid),
-        ];
         let mut x = 1;
-        for (key, meaning, _) in keys.iter().filter(|k| k.2) {
+        for (key, meaning) in self.keys() {
             let needed = columns(key) + 1 + columns(meaning);
             if usize::from(x) + needed >= usize::from(canvas.width()) {
                 return;
@@ -151,8 +144,61 @@ impl Viewer<'_> {
         }
     }
 
-    fn draw_pictures(&mut self, canvas: &mut Canvas, body: Area) {
-        let area = self.beside_tree(canvas, body);
+    fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        let mut keys = vec![("q", "quit"), ("?", "help")];
+        match (self.focus, &self.object, self.set()) {
+            (Focus::Tree, ..) => {
+                keys.extend([("↓↑", "choose"), ("Enter", "into it"), ("/", "search"), ("v", "next view")]);
+            }
+            (Focus::Content, Some(object), _) => {
+                keys.extend([("Esc", "tree"), ("v", "next view")]);
+                if object.moving.is_some() && !object.axes.is_empty() {
+                    keys.extend([("[ ]", "slice"), ("0–9", "index"), ("d", "dimension")]);
+                }
+                match object.view {
+                    View::Heat => keys.extend([("+ −", "zoom"), ("←↓↑→", "move"), ("l", "log"), ("m", "colours")]),
+                    View::Line => keys.extend([("+ −", "zoom"), ("← →", "move"), ("l", "log")]),
+                    View::Table => keys.extend([("←↓↑→", "scroll"), ("g", "go to row")]),
+                    View::Facts => keys.push(("↓↑", "scroll")),
+                }
+                if object.index.len() > object.axes.len() || object.axes.len() > 1 {
+                    keys.push(("x", "axes"));
+                }
+                keys.push(("J K", "next object"));
+            }
+            (Focus::Content, None, Some(set)) => {
+                keys.extend([("n", "next"), ("p", "previous"), ("g", "go to")]);
+                let enter = if self.full { "back" } else { "full size" };
+                let more = [
+                    ("/", "search", set.has_names()),
+                    ("Enter", enter, true),
+                    ("c", "class", !self.full && set.has_classes()),
+                    ("s", "next set", !self.full && self.sets.len() > 1),
+                    ("o", "tree", !self.full),
+                ];
+                keys.extend(more.iter().filter(|k| k.2).map(|k| (k.0, k.1)));
+            }
+            (Focus::Content, None, None) => {}
+        }
+        keys
+    }
+
+    fn draw_object(&mut self, canvas: &mut Canvas, area: Area) {
+        let (look, has_focus) = (self.look_now(), self.focus == Focus::Content);
+        if let Some(object) = &mut self.object {
+            object.draw(canvas, area, &look, has_focus);
+        }
+    }
+
+    /// Real pixels would lie over what lies over the screen.
+    fn look_now(&self) -> Look {
+        match self.overlay {
+            Overlay::Help | Overlay::Classes { .. } => self.look.in_blocks(),
+            Overlay::None | Overlay::Prompt(..) => self.look,
+        }
+    }
+
+    fn draw_pictures(&mut self, canvas: &mut Canvas, area: Area) {
         let Some(set) = self.set() else { return };
         let count = u16::try_from(self.total().max(1)).unwrap_or(u16::MAX).min(self.look.count);
         let (aspect, cell_aspect) = (set.aspect(), self.look.cell_aspect);
@@ -168,19 +214,24 @@ impl Viewer<'_> {
         }
     }
 
-    /// Draws the tree if there is room for it, and says where the pictures go.
-    fn beside_tree(&mut self, canvas: &mut Canvas, body: Area) -> Area {
+    /// Draws the tree if it is wanted and there is room for it, and says where the rest goes. Where there is room for one of
+    /// them alone, it is the one that has the keys.
+    fn beside_tree(&mut self, canvas: &mut Canvas, body: Area) -> Option<Area> {
         let width = self.tree.width(body.height, body.width);
+        let has_focus = self.focus == Focus::Tree;
         let rest = body.width.saturating_sub(width + 3);
-        if !self.tree_wanted || self.full || rest < NARROWEST_GRID || width < 12 {
-            return body;
+        if !self.tree_wanted || self.full || rest < NARROWEST_GRID || width < 6 {
+            if has_focus {
+                self.tree.draw(canvas, body, true);
+                return None;
+            }
+            return Some(body);
         }
-        let path = self.set().map(|s| s.path().to_owned()).unwrap_or_default();
-        self.tree.draw(canvas, Area { width, ..body }, &path);
+        self.tree.draw(canvas, Area { width, ..body }, has_focus);
         for y in body.y..body.y.saturating_add(body.height) {
             canvas.write(body.x + width + 1, y, 1, "│", Style::DIM);
         }
-        Area { x: body.x + width + 3, width: rest, ..body }
+        Some(Area { x: body.x + width + 3, width: rest, ..body })
     }
 
     fn draw_grid(&mut self, canvas: &mut Canvas, grid: Grid) {
@@ -212,12 +263,12 @@ impl Viewer<'_> {
     /// Reads the pictures and captions of `rows` for boxes of `width` × `height` cells, unless they are there.
     fn read_page(&mut self, rows: Vec<u64>, width: u16, height: u16) {
         let Some(set) = self.set() else { return };
-        let key = Key { path: set.path().to_owned(), rows, width, height, full: self.full };
+        let look = self.look_now();
+        let key = Key { path: set.path().to_owned(), rows, width, height, full: self.full, look };
         if self.page.key.as_ref() == Some(&key) {
             return;
         }
-        let (across, down) = (u32::from(width), u32::from(height) * 2);
-        let pixel_aspect = self.look.cell_aspect / 2.0;
+        let ((across, down), pixel_aspect) = (look.pixels(width, height), look.pixel_aspect());
         let fit = |w: u32, h: u32| {
             let (new_width, new_height) = fitted(w, h, across, down, pixel_aspect);
             match new_width / w.max(1) {
@@ -235,11 +286,14 @@ impl Viewer<'_> {
     fn draw_picture(&self, canvas: &mut Canvas, place: Area, i: usize, centred: bool) {
         match self.page.pictures.get(i) {
             Some(Ok(picture)) => {
-                let (width, height) = (picture.width as u16, picture.height.div_ceil(2) as u16);
+                let look = self.look_now();
+                let (cell_width, cell_height) = look.pixels(1, 1);
+                let width = (picture.width.div_ceil(cell_width) as u16).min(place.width);
+                let height = (picture.height.div_ceil(cell_height) as u16).min(place.height);
                 let x = if centred { place.width.saturating_sub(width) / 2 } else { 0 };
                 // Captions stand in a line; pictures stand on them.
                 let y = place.height.saturating_sub(height) / if centred { 2 } else { 1 };
-                canvas.paint(place.x + x, place.y + y, picture, self.look.depth);
+                canvas.picture(Area { x: place.x + x, y: place.y + y, width, height }, picture, &look);
             }
             Some(Err(error)) => draw_error(canvas, place, error),
             None => {}
@@ -288,7 +342,7 @@ fn draw_caption(canvas: &mut Canvas, area: Area, caption: &Caption, is_selected:
 }
 
 /// In place of a picture that cannot be read: why.
-fn draw_error(canvas: &mut Canvas, place: Area, error: &str) {
+pub(super) fn draw_error(canvas: &mut Canvas, place: Area, error: &str) {
     let error = printable(error);
     let mut rest = format!("✕ {error}");
     for y in place.y..place.y.saturating_add(place.height) {
@@ -304,13 +358,14 @@ fn draw_error(canvas: &mut Canvas, place: Area, error: &str) {
 #[cfg(test)]
 mod tests {
     use super::super::cells::Depth;
+    use super::super::graphics::Graphics;
     use super::super::source::memory::{Memory, photos};
     use super::super::viewer::{Look, Reaction};
     use super::*;
     use crate::image_set::find::find;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-    const LOOK: Look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };
+    const LOOK: Look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0, graphics: Graphics::BLOCKS };
 
     fn viewer(file: &Memory) -> Viewer<'_> {
         Viewer::new(file, "photos.h5".into(), find(file).unwrap(), LOOK)
@@ -453,9 +508,11 @@ mod tests {
         }
         let mut v = viewer(&file);
         let shown = screen(&mut v, "");
-        assert!(shown.contains("no pictures were recognised") && shown.contains("├─ table0"), "{shown}");
+        assert!(shown.contains("├─ table0") && shown.contains("choose"), "{shown}");
         assert!(screen(&mut v, "nn").contains("└─ table49"));
-        assert!(screen(&mut v, "g/c⏎").contains("table49"));
+        assert!(screen(&mut v, "/TABLE7⏎").contains("/table7 cannot be shown: "));
+        assert!(screen(&mut v, "⏎").contains("Esc tree"));
+        assert!(last_line(&screen(&mut v, "⎋/zebra⏎")).starts_with("no path has"));
     }
 
     #[test]

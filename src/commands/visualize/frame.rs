@@ -4,15 +4,22 @@
 //! synchronized update (terminals that do not know them ignore them), so that nothing flickers.
 
 use super::cells::{Canvas, Cell, Colour, Depth, Style};
+use super::graphics::{self, Protocol};
 
 const BEGIN: &str = "\x1b[?2026h";
 const END: &str = "\x1b[?2026l";
 const CLEAR: &str = "\x1b[0m\x1b[2J";
 
 /// The bytes that show `next` on a terminal that shows `last` (`None`: anything).
-pub(super) fn update(last: Option<&Canvas>, next: &Canvas, depth: Depth) -> String {
+pub(super) fn update(last: Option<&Canvas>, next: &Canvas, depth: Depth, protocol: Protocol) -> String {
     let last = last.filter(|l| (l.width(), l.height()) == (next.width(), next.height()));
+    // Other pictures: all of the screen anew, for what lies under a picture is not known any more.
+    let new_pictures = last.is_none_or(|l| l.placed() != next.placed());
+    let last = last.filter(|l| !new_pictures || l.placed().is_empty());
     let mut bytes = String::from(BEGIN);
+    if new_pictures {
+        bytes.push_str(graphics::clear(protocol));
+    }
     if last.is_none() {
         bytes.push_str(CLEAR);
     }
@@ -25,6 +32,9 @@ pub(super) fn update(last: Option<&Canvas>, next: &Canvas, depth: Depth) -> Stri
         }
     }
     bytes.push_str("\x1b[0m");
+    if new_pictures {
+        bytes.extend(next.placed().iter().map(|placed| graphics::show(placed, protocol)));
+    }
     bytes.push_str(END);
     bytes
 }
@@ -58,7 +68,7 @@ fn push_cells(bytes: &mut String, cells: &[Cell], depth: Depth) {
 
 fn push_style(bytes: &mut String, style: Style, depth: Depth) {
     bytes.push_str("\x1b[0");
-    for (is_on, code) in [(style.bold, ";1"), (style.dim, ";2"), (style.reverse, ";7")] {
+    for (is_on, code) in [(style.bold, ";1"), (style.dim, ";2"), (style.underline, ";4"), (style.reverse, ";7")] {
         if is_on {
             bytes.push_str(code);
         }
@@ -97,7 +107,7 @@ mod tests {
     #[test]
     fn an_unchanged_screen_sends_no_cells() {
         let canvas = Canvas::new(20, 5);
-        assert_eq!(update(Some(&canvas), &canvas, Depth::True), "\x1b[?2026h\x1b[0m\x1b[?2026l");
+        assert_eq!(update(Some(&canvas), &canvas, Depth::True, Protocol::Blocks), "\x1b[?2026h\x1b[0m\x1b[?2026l");
     }
 
     #[test]
@@ -105,14 +115,17 @@ mod tests {
         let last = Canvas::new(20, 5);
         let mut next = last.clone();
         next.write(3, 2, 9, "ab", Style::BOLD);
-        assert_eq!(update(Some(&last), &next, Depth::True), "\x1b[?2026h\x1b[3;4H\x1b[0;1mab\x1b[0m\x1b[?2026l");
+        assert_eq!(
+            update(Some(&last), &next, Depth::True, Protocol::Blocks),
+            "\x1b[?2026h\x1b[3;4H\x1b[0;1mab\x1b[0m\x1b[?2026l"
+        );
     }
 
     #[test]
     fn another_size_is_painted_anew() {
-        let sent = update(Some(&Canvas::new(3, 1)), &Canvas::new(2, 1), Depth::True);
+        let sent = update(Some(&Canvas::new(3, 1)), &Canvas::new(2, 1), Depth::True, Protocol::Blocks);
         assert!(sent.contains(CLEAR) && sent.contains("\x1b[1;1H"), "{sent:?}");
-        assert!(!update(None, &Canvas::new(0, 0), Depth::True).contains('H'));
+        assert!(!update(None, &Canvas::new(0, 0), Depth::True, Protocol::Blocks).contains('H'));
     }
 
     #[test]
@@ -120,7 +133,7 @@ mod tests {
         let (mut last, mut next) = (Canvas::new(6, 1), Canvas::new(6, 1));
         last.write(0, 0, 6, "寿司", Style::PLAIN);
         next.write(0, 0, 6, "寿x司", Style::PLAIN);
-        let sent = update(Some(&last), &next, Depth::True);
+        let sent = update(Some(&last), &next, Depth::True, Protocol::Blocks);
         assert!(sent.contains("\x1b[1;3H\x1b[0mx司"), "{sent:?}");
     }
 
@@ -128,7 +141,7 @@ mod tests {
     fn colours_are_sent_as_deep_as_the_terminal_shows_them() {
         let mut next = Canvas::new(1, 1);
         next.write(0, 0, 1, "x", Style { ground: Some([0, 0, 0]), ..Style::coloured([255, 0, 0]) });
-        let sent = |depth| update(None, &next, depth);
+        let sent = |depth| update(None, &next, depth, Protocol::Blocks);
         assert!(sent(Depth::True).contains("38;2;255;0;0;48;2;0;0;0m"));
         assert!(sent(Depth::Indexed).contains("38;5;196;48;5;16m"));
         assert!(sent(Depth::Plain).contains("\x1b[0mx"));

@@ -2,13 +2,18 @@
 
 use super::source::{Branch, Browse, Kind};
 use super::text::{printable, shape};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::image_set::hdf5::Hdf5;
 use crate::{Dataset, LinkTarget, Object, Visit, Visited};
 
 impl Browse for Hdf5 {
     fn tree<'a>(&'a self) -> Box<dyn Iterator<Item = Branch> + 'a> {
         Box::new(self.file.walk().map(|step| step.map_or_else(|e| damaged(&e), |visit| branch(&visit))))
+    }
+
+    fn object(&self, path: &str, address: Option<u64>) -> Result<Object> {
+        // By its path, so that this is what errors and labels call it; a name that is no text is no path.
+        self.file.object(path).or_else(|e| address.map_or(Err(e), |address| self.file.object_at(address)))
     }
 }
 
@@ -20,6 +25,7 @@ fn damaged(e: &Error) -> Branch {
         last: false,
         name: printable(name).into_owned(),
         path: path.to_owned(),
+        address: None,
         kind: Kind::Damaged,
         detail: printable(&e.to_string()).into_owned(),
     }
@@ -43,6 +49,10 @@ fn branch(visit: &Visit) -> Branch {
         last: visit.is_last(),
         name: printable(name).into_owned(),
         path: path.clone(),
+        address: match visit.what() {
+            Visited::Object(object) => Some(object.address()),
+            _ => None,
+        },
         kind,
         detail: printable(&detail).into_owned(),
     }

@@ -4,27 +4,44 @@
 //! From the file to the screen: `image_set` finds pictures, labels and names, [`hdf5`] the lines of the
 //! tree; [`image_set`] reads rows; [`picture`] and [`decode`] make RGB of them. [`viewer`] turns
 //! keys into states, [`draw`] states into screens of [`cells`], [`frame`] screens into bytes, [`terminal`]
-//! holds the terminal. [`sheet`] draws the contact sheet with [`paint`].
+//! holds the terminal. Other objects: [`numbers`] reads what a plot needs and [`table`] what a table needs,
+//! [`object_view`] is the state, [`object_draw`] and [`plot_view`] the screen; [`graphics`] sends real pixels.
+//! [`export`] writes files: [`sheet`] draws the contact sheet with [`paint`], [`plot`] a plot, [`page`] a page.
 
 mod cells;
 mod choice;
+mod colour_map;
 mod decode;
 mod draw;
+mod export;
 mod frame;
+pub mod graphics;
 mod grid;
 mod hdf5;
 mod image_set;
+mod labels;
 mod legend;
+mod numbers;
+mod object_draw;
+mod object_view;
 mod overlay;
+mod page;
 mod paint;
 mod palette;
 mod picture;
+mod plot;
+mod plot_png;
+mod plot_view;
 #[cfg(feature = "viewer")]
 mod serve;
 mod sheet;
+mod sixel;
 mod source;
+mod svg;
+mod table;
 mod terminal;
 mod text;
+mod ticks;
 mod tree_pane;
 mod viewer;
 mod work;
@@ -34,10 +51,10 @@ pub(crate) use text::printable;
 
 use super::image_set::{find::find, hdf5::Hdf5};
 use super::ls::{self, split_path};
-use super::{Command, Outcome, Progress, open::Opening, output};
+use super::{Command, Outcome, Progress, open::Opening};
 use crate::error::{Error, Result};
-use crate::io::{StagedFile, Store};
 use cells::Depth;
+use export::{check_output, publish};
 use image::ImageEncoder;
 use image_set::{Class, ImageSet};
 use picture::Picture;
@@ -57,8 +74,8 @@ const ON_A_SHEET: u16 = 48;
 /// The browser opens with a page that this program serves on 127.0.0.1 until Ctrl-C: the address holds a random token, and
 /// nothing but this file can be had there. Over ssh, and where there is no browser, a view opens in the terminal instead
 /// (--tui asks for it): the tree on the left, captioned pictures on the right (keys: n next, p previous, g go to
-/// a row, / search, c class, Enter full size, q quit, ? all of them). Into a pipe the tree is printed. With --export a
-/// contact sheet is written.
+/// a row, / search, c class, Enter full size, q quit, ? all of them), and every other object as a line, heat map, table or
+/// its attributes. Into a pipe the tree is printed. With --export a contact sheet, a plot or a page is written.
 ///
 /// Image sets are recognised by the HDF5 Image attributes, else by shape and type, else by JPEG or PNG files in the
 /// rows. Labels, class names and file names beside them become captions. Only what is shown is read.
@@ -71,9 +88,11 @@ const ON_A_SHEET: u16 = 48;
   h5manager visualize merged.h5 --export sheet.png
   h5manager visualize merged.h5 --export dogs.png --class hot_dog --count 100 --columns 10
   h5manager visualize coursera.h5::/test_set_x
+  h5manager visualize run.h5::/detector/counts --export plot.svg
+  h5manager visualize run.h5 --export page.html
   h5manager visualize merged.h5 | less")]
 pub struct Visualize {
-    /// The file, or FILE::/PATH for one of several image sets in it.
+    /// The file, or FILE::/PATH for one object in it.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
@@ -97,14 +116,15 @@ pub struct Visualize {
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["export", "tui"])]
     pub host: Option<String>,
 
-    /// Write a contact sheet instead of opening the view.
+    /// Write a file instead of opening the view: by its suffix a contact sheet or a plot (.png), a plot (.svg), a page
+    /// with everything (.html).
     ///
-    /// If not all pictures fit, each class gets an equal part of the sheet, and pictures are taken evenly from its
+    /// A contact sheet of an image set; of other numbers a line or a heat map with axes. If not all pictures fit, each class gets an equal part of the sheet, and pictures are taken evenly from its
     /// first row to its last.
-    #[arg(long, value_name = "SHEET.png")]
+    #[arg(long, value_name = "OUT.png|svg|html")]
     pub export: Option<PathBuf>,
 
-    /// Replace SHEET.png if it exists.
+    /// Replace the file if it exists.
     #[arg(long, requires = "export")]
     pub overwrite: bool,
 
@@ -124,10 +144,14 @@ pub struct Visualize {
     #[arg(long, value_name = "N", requires = "export", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub columns: Option<u32>,
 
-    /// Width of the sheet in pixels.
+    /// Width of the sheet or plot in pixels.
     #[arg(long, value_name = "PIXELS", requires = "export", default_value_t = 1600)]
     #[arg(value_parser = clap::value_parser!(u32).range(400..=16_000))]
     pub width: u32,
+
+    /// How the terminal view shows pictures.
+    #[arg(long, value_name = "WAY", value_enum, default_value_t, conflicts_with = "export")]
+    pub graphics: graphics::Choice,
 
     /// How files are opened.
     #[command(flatten)]
@@ -175,7 +199,7 @@ impl Command for Visualize {
             None if !terminal::is_there() => ls::tree(&self.opening.open(&path)?, &path, out)?,
             None => self.show(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, out, progress)?,
             Some(sheet) => {
-                self.write_sheet(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, sheet, progress)?;
+                self.write_export(&Opened::new(&Hdf5::open(&self.opening, &path)?, &path, inside)?, sheet, progress)?;
             }
         }
         Ok(Outcome::Fine)
@@ -188,19 +212,26 @@ struct Opened<'a> {
     path: &'a Path,
     /// All of them, or the one that was asked for.
     sets: Vec<ImageSet>,
+    /// The object that was asked for, if it is no image set.
+    object: Option<String>,
+    /// An object of the file was asked for.
+    named: bool,
 }
 
 impl<'a> Opened<'a> {
     fn new(source: &'a dyn Browse, path: &'a Path, wanted: Option<String>) -> Result<Opened<'a>> {
         let mut sets = find(source)?;
-        if let Some(wanted) = wanted {
-            let there = list(sets.iter().map(|set| printable(set.path()).into_owned()), "image sets");
-            sets.retain(|set| set.path().trim_start_matches('/') == wanted.trim_start_matches('/'));
-            if sets.is_empty() {
-                return Err(Error::not_found(format!("{wanted} is no image set; {there}")));
-            }
+        let Some(wanted) = wanted else {
+            return Ok(Opened { source, path, sets, object: None, named: false });
+        };
+        let is_wanted = |set: &ImageSet| set.path().trim_matches('/') == wanted.trim_matches('/');
+        if sets.iter().any(is_wanted) {
+            sets.retain(is_wanted);
+            return Ok(Opened { source, path, sets, object: None, named: true });
         }
-        Ok(Opened { source, path, sets })
+        // Says now that there is none.
+        source.object(&wanted, None)?;
+        Ok(Opened { source, path, sets, object: Some(wanted), named: true })
     }
 
     /// The name of the file, fit for a screen.
@@ -211,6 +242,10 @@ impl<'a> Opened<'a> {
 
     fn first_set(&self) -> Result<&ImageSet> {
         let file = self.path.display();
+        if let Some(object) = &self.object {
+            let there = list(self.sets.iter().map(|set| printable(set.path()).into_owned()), "image sets");
+            return Err(Error::not_found(format!("{} is no image set; {there}", printable(object))));
+        }
         let none = || {
             let what = format!("no pictures were recognised in {file}");
             Error::not_found(format!("{what}; `h5manager ls {file}` shows what it holds"))
@@ -230,7 +265,11 @@ impl Visualize {
     ) -> Option<serve::Serving<'a>> {
         let serving = |opens| serve::Serving { file, inside, host: self.host.as_deref(), port: self.port, opens };
         let asked = self.no_open || self.port.is_some() || self.host.is_some();
-        let of_terminal = self.tui || self.class.is_some() || self.rows.is_some() || self.count.is_some();
+        let of_terminal = self.tui
+            || self.graphics != graphics::Choice::Auto
+            || self.class.is_some()
+            || self.rows.is_some()
+            || self.count.is_some();
         if self.export.is_some() || (of_terminal && !asked) || (!asked && !terminal::is_there()) {
             return None;
         }
@@ -248,6 +287,7 @@ impl Visualize {
             count: self.count.unwrap_or(ON_A_PAGE),
             depth: Depth::of_environment(),
             cell_aspect: terminal::cell_aspect(),
+            graphics: graphics::Graphics::find(self.graphics),
         };
         let mut viewer = Viewer::new(opened.source, opened.title(), opened.sets.clone(), look);
         if let Some(name) = &self.class {
@@ -256,7 +296,10 @@ impl Visualize {
         if let Some(rows) = self.rows {
             viewer.go_to(within(rows, opened.first_set()?)?.start);
         }
-        let mut console = terminal::Terminal::open(out, look.depth)?;
+        if let Some(object) = &opened.object {
+            viewer.show_path(object);
+        }
+        let mut console = terminal::Terminal::open(out, look.depth, look.graphics.protocol)?;
         terminal::run(&mut viewer, &mut console, &|| progress.stopped())
     }
 
@@ -272,23 +315,8 @@ impl Visualize {
             class: self.class.as_deref().map(|name| class_by_name(source, set, name)).transpose()?,
         };
         let sheet = sheet::draw(source, set, &order, progress)?;
-        output::make_parents(path)?;
-        let staged = StagedFile::create(path, self.overwrite)?;
-        staged.write_at(0, &png(&sheet)?)?;
-        staged.publish()
+        publish(path, self.overwrite, &png(&sheet)?)
     }
-}
-
-/// Refuses before any work what could not be written after it.
-fn check_output(path: &Path, overwrite: bool) -> Result<()> {
-    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
-        let example = path.with_extension("png");
-        return Err(Error::invalid(format!(
-            "a contact sheet is a .png; write for example --export {}",
-            example.display()
-        )));
-    }
-    output::check(path, overwrite)
 }
 
 fn within(rows: Rows, set: &ImageSet) -> Result<std::ops::Range<u64>> {
@@ -399,8 +427,6 @@ mod tests {
         let file = photos(30);
         let there = |wanted: &str| Opened::new(&file, Path::new("a.h5"), Some(wanted.to_owned()));
         assert!(there("images").is_ok() && there("/images").is_ok());
-        let error = there("/labels").err().unwrap().to_string();
-        assert!(error.ends_with("/labels is no image set; there are: /images"), "{error}");
         let told = |arguments: &str| {
             let dir = tempfile::tempdir().unwrap();
             let opened = Opened::new(&file, Path::new("a.h5"), None).unwrap();

@@ -5,23 +5,35 @@ use super::palette::colour_of;
 use super::text::{columns, grouped, shortened};
 use super::viewer::Viewer;
 
-const HELP: [(&str, &str); 16] = [
-    ("n  →  Space", "next page"),
+const HELP: [(&str, &str); 28] = [
+    ("o", "between the tree and what is right of it"),
+    ("↓ ↑  Enter", "in the tree: choose an object, go into it"),
+    ("J  K", "next and previous object, from anywhere"),
+    ("/", "search: names of pictures, else of objects; Enter: next"),
+    ("t", "tree on or off"),
+    ("q  Esc", "quit; Esc first goes back to where one was"),
+    ("", ""),
+    ("n  →  Space", "pictures: next page"),
     ("p  ←", "previous page"),
     ("↓ ↑  Tab", "select a picture"),
     ("Enter", "selected picture in full size, and back"),
     ("g", "go to a row"),
-    ("/", "search in names; again with Enter: next match"),
     ("c", "show one class"),
     ("s", "next image set of the file"),
     ("Home  End", "first and last page"),
-    ("t", "tree on or off"),
-    ("J  K", "scroll the tree"),
-    ("q  Esc", "quit; Esc leaves the full size first"),
     ("", ""),
-    ("", "Pictures of other values than bytes are"),
-    ("", "scaled from the darkest to the brightest"),
-    ("", "value on the screen."),
+    ("v  V", "objects: next and previous view"),
+    ("i", "attributes and storage"),
+    ("[  ]", "slice: one back, one further"),
+    ("0–9", "slice: type the index"),
+    ("d", "slice: the next dimension that is moved in"),
+    ("x", "other dimensions on the screen"),
+    ("+  -", "plot: closer, and back; Home shows all"),
+    ("← ↓ ↑ →", "plot: move; table: scroll"),
+    ("<  >", "table: a page of columns"),
+    ("l  m", "logarithmic; other colours"),
+    ("", ""),
+    ("", "Pictures that are no bytes go from darkest to brightest."),
 ];
 
 impl Viewer<'_> {

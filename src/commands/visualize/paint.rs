@@ -101,6 +101,59 @@ pub(super) fn write(picture: &mut Picture, x: f32, y: f32, text: &str, pen: Pen<
     x + width
 }
 
+/// Writes `text` from below to above, its base line at `x`, from `y` on upward.
+pub(super) fn write_upright(picture: &mut Picture, x: f32, y: f32, text: &str, pen: Pen<'_>) {
+    let (glyphs, _) = pen.places(text);
+    for (id, offset) in glyphs {
+        let glyph = id.with_scale_and_position(pen.scale(), ab_glyph::point(offset, 0.0));
+        let Some(outline) = pen.font.outline_glyph(glyph) else {
+            continue;
+        };
+        let bounds = outline.px_bounds();
+        outline.draw(|right, down, share| {
+            let (along, below) = (bounds.min.x + right as f32, bounds.min.y + down as f32);
+            let (x, y) = (x + below, y - along);
+            if x >= 0.0 && y >= 0.0 {
+                blend(picture, x as u32, y as u32, pen.colour, share);
+            }
+        });
+    }
+}
+
+/// Draws a line through `points`, with smooth edges.
+pub(super) fn stroke(picture: &mut Picture, points: &[(f32, f32)], width: f32, colour: Colour) {
+    // What was covered already is not covered again where two parts meet.
+    let mut covered: std::collections::HashMap<(u32, u32), f32> = std::collections::HashMap::new();
+    for (from, to) in points.iter().zip(points.iter().skip(1)) {
+        let reach = width / 2.0 + 1.0;
+        let span = |a: f32, b: f32, end: u32| {
+            let low = (a.min(b) - reach).floor().max(0.0) as u32;
+            low..((a.max(b) + reach).ceil().max(0.0) as u32).min(end)
+        };
+        for y in span(from.1, to.1, picture.height) {
+            for x in span(from.0, to.0, picture.width) {
+                let distance = distance((x as f32 + 0.5, y as f32 + 0.5), *from, *to);
+                let share = (width / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
+                if share > 0.0 {
+                    let most = covered.entry((x, y)).or_insert(0.0);
+                    *most = most.max(share);
+                }
+            }
+        }
+    }
+    for ((x, y), share) in covered {
+        blend(picture, x, y, colour, share);
+    }
+}
+
+/// How far a point is from a line between two others.
+fn distance((x, y): (f32, f32), from: (f32, f32), to: (f32, f32)) -> f32 {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let length = dx * dx + dy * dy;
+    let along = if length > 0.0 { (((x - from.0) * dx + (y - from.1) * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
+    (x - from.0 - along * dx).hypot(y - from.1 - along * dy)
+}
+
 /// Fills a box with rounded corners.
 pub(super) fn fill(picture: &mut Picture, rect: Rect, radius: u32, colour: Colour) {
     for_each(rect, |x, y| blend(picture, rect.x + x, rect.y + y, colour, coverage(rect, radius, x, y)));
@@ -184,6 +237,17 @@ mod tests {
         assert!((end - 5.0 - pen.width("Wide")).abs() < 0.01);
         assert!(picture.rgb().iter().any(|&v| v < 60));
         write(&mut picture, -50.0, 500.0, "outside\u{0}寿司", pen);
+    }
+
+    #[test]
+    fn lines_are_as_wide_as_asked_and_stay_on_the_picture() {
+        let mut picture = Picture::plain(20, 20, [255; 3]);
+        stroke(&mut picture, &[(2.0, 10.0), (18.0, 10.0)], 2.0, [0; 3]);
+        let column: Vec<u8> = (0..20).filter_map(|y| picture.pixel(9, y)).map(|p| p[0]).collect();
+        assert_eq!(column.iter().filter(|&&v| v == 0).count(), 2, "{column:?}");
+        assert_eq!(picture.pixel(9, 5), Some([255; 3]));
+        stroke(&mut picture, &[(-50.0, -50.0), (500.0, 3.0)], 2.0, [0; 3]);
+        stroke(&mut picture, &[(1.0, 1.0)], 2.0, [9; 3]);
     }
 
     #[test]

@@ -249,6 +249,19 @@ impl Picture {
         Ok(Picture { width, height, rgb })
     }
 
+    /// The picture in exactly `width` × `height` pixels, each of them one of its own: values are not mixed.
+    pub(super) fn stretched(&self, width: u32, height: u32) -> Picture {
+        let mut large = Picture::plain(width, height, [0; 3]);
+        let at = |i: u32, from: u32, to: u32| (u64::from(i) * u64::from(from) / u64::from(to.max(1))) as u32;
+        for y in 0..height {
+            for x in 0..width {
+                let pixel = self.pixel(at(x, self.width, width), at(y, self.height, height));
+                large.set(x, y, pixel.unwrap_or_default());
+            }
+        }
+        large
+    }
+
     /// Every pixel as a square of `factor` × `factor`.
     fn enlarged(&self, factor: u32) -> Picture {
         let mut large = Picture::plain(self.width * factor, self.height * factor, [0; 3]);

@@ -72,7 +72,8 @@ pub(super) fn draw(source: &dyn Source, set: &ImageSet, order: &Order, progress:
     Ok(sheet)
 }
 
-fn fonts() -> Result<Fonts> {
+/// The fonts inside of the program.
+pub(super) fn fonts() -> Result<Fonts> {
     Fonts::load().ok_or_else(|| Error::invalid("the fonts inside of the program are broken; install it again"))
 }
 
@@ -188,7 +189,7 @@ fn draw_title(sheet: &mut Picture, fonts: &Fonts, layout: &Layout, subtitle: &st
 }
 
 /// `13.2 MB`, as file managers count.
-fn bytes_text(bytes: u64) -> String {
+pub(super) fn bytes_text(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
     let (mut value, mut unit) = (bytes as f64, 0);
     while value >= 999.5 && unit + 1 < UNITS.len() {

@@ -2,6 +2,9 @@
 
 pub(super) use crate::image_set::source::*;
 
+use crate::Object;
+use crate::error::Result;
+
 /// One line of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Branch {
@@ -12,6 +15,8 @@ pub(super) struct Branch {
     /// Printable.
     pub(super) name: String,
     pub(super) path: String,
+    /// Where the object is, for names that are no text.
+    pub(super) address: Option<u64>,
     pub(super) kind: Kind,
     /// Shape and type of a dataset, the target of a link, the text of an error; printable.
     pub(super) detail: String,
@@ -33,6 +38,12 @@ pub(super) enum Kind {
 pub(super) trait Browse: Source {
     /// The lines of the tree in order, made while they are asked for: a file may have more of them than anybody reads.
     fn tree<'a>(&'a self) -> Box<dyn Iterator<Item = Branch> + 'a>;
+
+    /// The object of a line of the tree.
+    ///
+    /// # Errors
+    /// It cannot be read, or leads nowhere.
+    fn object(&self, path: &str, address: Option<u64>) -> Result<Object>;
 }
 
 #[cfg(test)]
@@ -43,6 +54,7 @@ impl Browse for memory::Memory {
             last: true,
             name: "/".into(),
             path: "/".into(),
+            address: None,
             kind: Kind::Group,
             detail: String::new(),
         };
@@ -52,9 +64,14 @@ impl Browse for memory::Memory {
             last: !self.datasets.iter().skip(i + 1).any(|(other, _)| is_sibling(f, other)),
             name: f.name().into(),
             path: f.path.clone(),
+            address: None,
             kind: Kind::Dataset,
             detail: super::text::shape(&f.shape),
         });
         Box::new(std::iter::once(root).chain(children))
+    }
+
+    fn object(&self, path: &str, _: Option<u64>) -> Result<Object> {
+        Err(crate::Error::not_found(format!("{path} is in memory")))
     }
 }

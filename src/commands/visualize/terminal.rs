@@ -3,6 +3,7 @@
 
 use super::cells::{Canvas, Depth};
 use super::frame;
+use super::graphics::{self, Protocol};
 use super::viewer::{Reaction, Viewer};
 use crate::error::{Error, ErrorKind, Result};
 use crossterm::event::{self, Event};
@@ -120,6 +121,7 @@ pub(super) fn run(viewer: &mut Viewer<'_>, console: &mut dyn Console, stopped: &
 pub(super) struct Terminal<'a> {
     out: &'a mut dyn Write,
     depth: Depth,
+    protocol: Protocol,
     shown: Option<Canvas>,
     hook: Option<PanicHook>,
 }
@@ -128,12 +130,12 @@ type PanicHook = Arc<dyn Fn(&std::panic::PanicHookInfo<'_>) + Sync + Send>;
 
 impl<'a> Terminal<'a> {
     /// Takes the terminal over until dropped. `out` is its standard output.
-    pub(super) fn open(out: &'a mut dyn Write, depth: Depth) -> Result<Terminal<'a>> {
+    pub(super) fn open(out: &'a mut dyn Write, depth: Depth, protocol: Protocol) -> Result<Terminal<'a>> {
         terminal::enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
         let hook = restore_before_panic_message();
         // From here on dropping it gives the terminal back.
-        let opened = Terminal { out, depth, shown: None, hook: Some(hook) };
+        let opened = Terminal { out, depth, protocol, shown: None, hook: Some(hook) };
         opened.out.write_all(ENTER.as_bytes())?;
         opened.out.flush()?;
         Ok(opened)
@@ -155,6 +157,7 @@ impl Drop for Terminal<'_> {
     fn drop(&mut self) {
         if TAKEN.swap(false, Ordering::SeqCst) {
             // There is nobody left to tell about a failure.
+            drop(self.out.write_all(graphics::clear(self.protocol).as_bytes()));
             drop(self.out.write_all(LEAVE.as_bytes()));
             drop(self.out.flush());
             drop(terminal::disable_raw_mode());
@@ -175,7 +178,7 @@ impl Console for Terminal<'_> {
     }
 
     fn show(&mut self, canvas: &Canvas) -> Result<()> {
-        let bytes = frame::update(self.shown.as_ref(), canvas, self.depth);
+        let bytes = frame::update(self.shown.as_ref(), canvas, self.depth, self.protocol);
         self.out.write_all(bytes.as_bytes())?;
         self.out.flush()?;
         self.shown = Some(canvas.clone());
@@ -193,6 +196,7 @@ impl Console for Terminal<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::graphics::Graphics;
     use super::super::source::memory::photos;
     use super::super::viewer::Look;
     use super::*;
@@ -245,7 +249,7 @@ mod tests {
 
     fn shown(script: &mut Script) -> Result<()> {
         let file = photos(30);
-        let look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };
+        let look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0, graphics: Graphics::BLOCKS };
         let mut viewer = Viewer::new(&file, "photos.h5".into(), find(&file)?, look);
         run(&mut viewer, script, &|| false)
     }
@@ -277,7 +281,7 @@ mod tests {
     #[test]
     fn a_signal_ends_the_view() {
         let file = photos(3);
-        let look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0 };
+        let look = Look { count: 12, depth: Depth::True, cell_aspect: 2.0, graphics: Graphics::BLOCKS };
         let mut viewer = Viewer::new(&file, "photos.h5".into(), find(&file).unwrap(), look);
         let stopped = run(&mut viewer, &mut Script::new("n"), &|| true);
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Interrupted);

@@ -6,6 +6,8 @@ use super::text::{columns, shortened};
 
 /// Nobody scrolls further, and a hostile file may claim more.
 const MOST_LINES: usize = 100_000;
+/// An object that was named by its path is looked for among so many lines.
+const FOUND_AMONG: usize = 10_000;
 /// Deeper branches are drawn as if they were this deep.
 const DEEPEST: usize = 32;
 /// No pane is wider than this; longer lines are shortened.
@@ -20,11 +22,19 @@ pub(super) struct TreePane<'a> {
     open: Vec<bool>,
     rest: Option<Box<dyn Iterator<Item = Branch> + 'a>>,
     top: usize,
+    selected: usize,
 }
 
 impl<'a> TreePane<'a> {
     pub(super) fn new(source: &'a dyn Browse) -> TreePane<'a> {
-        TreePane { lines: Vec::new(), guides: Vec::new(), open: Vec::new(), rest: Some(source.tree()), top: 0 }
+        TreePane {
+            lines: Vec::new(),
+            guides: Vec::new(),
+            open: Vec::new(),
+            rest: Some(source.tree()),
+            top: 0,
+            selected: 0,
+        }
     }
 
     /// Reads on until there are `wanted` lines or no more.
@@ -52,12 +62,57 @@ impl<'a> TreePane<'a> {
         self.lines.push(line);
     }
 
-    /// Moves by `lines`, down or up, on a screen of `height` lines.
-    pub(super) fn scroll(&mut self, lines: isize, height: u16) {
-        let wanted = self.top.saturating_add_signed(lines);
+    /// Selects the line `by` lines further, down or up, on a screen of `height` lines.
+    pub(super) fn move_by(&mut self, by: isize, height: u16) {
+        let wanted = self.selected.saturating_add_signed(by);
+        self.read_to(wanted.saturating_add(1));
+        self.select(wanted.min(self.lines.len().saturating_sub(1)), height);
+    }
+
+    fn select(&mut self, line: usize, height: u16) {
         let height = usize::from(height.max(1));
-        self.read_to(wanted.saturating_add(height));
-        self.top = wanted.min(self.lines.len().saturating_sub(height));
+        self.selected = line;
+        // The last line may say that there are more.
+        let reach = height.saturating_sub(2).max(1);
+        self.read_to(line + height + 1);
+        self.top = self.top.clamp((line + 1).saturating_sub(reach), line);
+        let end = self.lines.len().saturating_sub(height);
+        self.top = self.top.min(end.max(self.top.min(end)));
+    }
+
+    /// The line that is selected; none in an empty tree.
+    pub(super) fn current(&mut self) -> Option<&Branch> {
+        self.read_to(self.selected + 1);
+        self.lines.get(self.selected)
+    }
+
+    /// Selects the line of an object, if it is among the first lines.
+    pub(super) fn select_path(&mut self, path: &str, height: u16) {
+        let wanted = path.trim_matches('/');
+        let found = self.find(0, FOUND_AMONG, |line| line.path.trim_matches('/') == wanted);
+        if let Some(line) = found {
+            self.select(line, height);
+        }
+    }
+
+    /// Selects the next line whose path has `needle` (in lower case) in it, behind the last one from the first on.
+    pub(super) fn search(&mut self, needle: &str, height: u16) -> bool {
+        let matches = |line: &Branch| line.path.to_lowercase().contains(needle);
+        let found =
+            self.find(self.selected + 1, MOST_LINES, matches).or_else(|| self.find(0, self.selected + 1, matches));
+        if let Some(line) = found {
+            self.select(line, height);
+        }
+        found.is_some()
+    }
+
+    fn find(&mut self, from: usize, end: usize, matches: impl Fn(&Branch) -> bool) -> Option<usize> {
+        (from..end)
+            .map_while(|i| {
+                self.read_to(i + 1);
+                self.lines.get(i).map(|line| (i, matches(line)))
+            })
+            .find_map(|(i, is_it)| is_it.then_some(i))
     }
 
     /// How wide the pane should be to show its first `height` lines, at most a third of `available`.
@@ -70,13 +125,14 @@ impl<'a> TreePane<'a> {
         widest.saturating_add(1).min(WIDEST).min(available / 3)
     }
 
-    /// Draws the lines; the object at `current` stands out.
-    pub(super) fn draw(&mut self, canvas: &mut Canvas, area: Area, current: &str) {
+    /// Draws the lines; the selected one stands out, more so where keys go to the tree.
+    pub(super) fn draw(&mut self, canvas: &mut Canvas, area: Area, has_focus: bool) {
+        self.select(self.selected.min(self.lines.len().saturating_sub(1)), area.height);
         self.read_to(self.top + usize::from(area.height) + 1);
-        let shown = self.lines.iter().zip(&self.guides).skip(self.top);
-        for ((line, guides), y) in shown.zip(area.y..area.y.saturating_add(area.height)) {
-            let is_current = line.path == current && line.kind == Kind::Dataset;
-            draw_line(canvas, Area { y, height: 1, ..area }, guides, line, is_current);
+        let shown = self.lines.iter().zip(&self.guides).enumerate().skip(self.top);
+        for ((i, (line, guides)), y) in shown.zip(area.y..area.y.saturating_add(area.height)) {
+            let current = (i == self.selected).then_some(has_focus);
+            draw_line(canvas, Area { y, height: 1, ..area }, guides, line, current);
         }
         let below = self.lines.len().saturating_sub(self.top + usize::from(area.height));
         if below > 0 && area.height > 0 {
@@ -88,7 +144,7 @@ impl<'a> TreePane<'a> {
     }
 }
 
-fn draw_line(canvas: &mut Canvas, area: Area, guides: &str, line: &Branch, is_current: bool) {
+fn draw_line(canvas: &mut Canvas, area: Area, guides: &str, line: &Branch, current: Option<bool>) {
     let end = area.x.saturating_add(area.width);
     let x = canvas.write(area.x, area.y, area.width, guides, Style::DIM);
     let room = usize::from(end.saturating_sub(x));
@@ -97,7 +153,12 @@ fn draw_line(canvas: &mut Canvas, area: Area, guides: &str, line: &Branch, is_cu
     let style = match line.kind {
         Kind::Group => Style::BOLD,
         Kind::Damaged => Style { bold: true, ..Style::coloured([214, 88, 88]) },
-        _ => Style { bold: is_current, reverse: is_current, ..Style::PLAIN },
+        _ => Style::PLAIN,
+    };
+    let style = match current {
+        Some(true) => Style { bold: true, reverse: true, ..style },
+        Some(false) => Style { bold: true, underline: true, ..style },
+        None => style,
     };
     let x = canvas.write(x, area.y, end.saturating_sub(x), &name, style);
     let room = usize::from(end.saturating_sub(x));
@@ -114,9 +175,9 @@ mod tests {
 
     fn drawn(file: &Memory, width: u16, height: u16, scroll: isize) -> String {
         let mut pane = TreePane::new(file);
-        pane.scroll(scroll, height);
+        pane.move_by(scroll, height);
         let mut canvas = Canvas::new(width, height);
-        pane.draw(&mut canvas, Area { x: 0, y: 0, width, height }, "/images");
+        pane.draw(&mut canvas, Area { x: 0, y: 0, width, height }, false);
         canvas.to_text()
     }
 
@@ -146,7 +207,7 @@ mod tests {
         }
         let mut pane = TreePane::new(&file);
         let mut canvas = Canvas::new(20, 10);
-        pane.draw(&mut canvas, Area { x: 0, y: 0, width: 20, height: 10 }, "");
+        pane.draw(&mut canvas, Area { x: 0, y: 0, width: 20, height: 10 }, false);
         assert!(pane.lines.len() < 20);
     }
 

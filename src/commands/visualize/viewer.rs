@@ -5,8 +5,10 @@
 
 use super::cells::Depth;
 use super::draw::Page;
+use super::graphics::{Graphics, Protocol};
 use super::grid::Grid;
 use super::image_set::{Census, Class, ImageSet};
+use super::object_view::ObjectView;
 use super::source::Browse;
 use super::tree_pane::TreePane;
 use super::work::Job;
@@ -36,6 +38,17 @@ pub(super) enum Overlay {
 pub(super) enum Question {
     Row,
     Name,
+    /// A part of the path of an object.
+    Object,
+    /// An index of the dimension that is moved in.
+    Index,
+}
+
+/// Where keys go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Focus {
+    Tree,
+    Content,
 }
 
 /// The rows that are shown of a set: all, or those of one class.
@@ -45,13 +58,35 @@ pub(super) struct Filter {
 }
 
 /// How the pictures are to be shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Look {
     /// Pictures on a page.
     pub(super) count: u16,
     pub(super) depth: Depth,
     /// Height over width of a character cell.
     pub(super) cell_aspect: f32,
+    pub(super) graphics: Graphics,
+}
+
+impl Look {
+    /// The pixels that so many columns and rows of cells have.
+    pub(super) fn pixels(&self, width: u16, height: u16) -> (u32, u32) {
+        let (across, down) = match self.graphics.protocol {
+            Protocol::Blocks => (1, 2),
+            _ => self.graphics.cell,
+        };
+        (u32::from(width) * u32::from(across), u32::from(height) * u32::from(down))
+    }
+
+    /// Height over width of a pixel.
+    pub(super) fn pixel_aspect(&self) -> f32 {
+        if self.graphics.protocol == Protocol::Blocks { self.cell_aspect / 2.0 } else { 1.0 }
+    }
+
+    /// This look with characters for pictures: under what lies over the screen.
+    pub(super) fn in_blocks(self) -> Look {
+        Look { graphics: Graphics::BLOCKS, ..self }
+    }
 }
 
 /// The state of the view.
@@ -73,6 +108,10 @@ pub(super) struct Viewer<'a> {
     pub(super) census: Option<Census>,
     pub(super) tree: TreePane<'a>,
     pub(super) tree_wanted: bool,
+    pub(super) focus: Focus,
+    /// The object that is shown in place of pictures.
+    pub(super) object: Option<ObjectView>,
+    last_object: String,
     /// The last drawn layout; keys move by its rows and pages.
     pub(super) grid: Option<Grid>,
     pub(super) height: u16,
@@ -81,7 +120,8 @@ pub(super) struct Viewer<'a> {
 
 impl<'a> Viewer<'a> {
     pub(super) fn new(source: &'a dyn Browse, title: String, sets: Vec<ImageSet>, look: Look) -> Viewer<'a> {
-        Viewer {
+        let has_pictures = !sets.is_empty();
+        let mut viewer = Viewer {
             source,
             title,
             look,
@@ -98,15 +138,50 @@ impl<'a> Viewer<'a> {
             census: None,
             tree: TreePane::new(source),
             tree_wanted: true,
+            focus: if has_pictures { Focus::Content } else { Focus::Tree },
+            object: None,
+            last_object: String::new(),
             grid: None,
             height: 1,
             page: Page::default(),
+        };
+        match viewer.sets.first().map(|set| set.path().to_owned()) {
+            Some(path) => viewer.tree.select_path(&path, 1),
+            None => viewer.open_selected(),
+        }
+        viewer
+    }
+
+    /// The set that is shown; none where something else is.
+    pub(super) fn set(&self) -> Option<&ImageSet> {
+        if self.object.is_some() { None } else { self.sets.get(self.current) }
+    }
+
+    /// Shows the object at `path`; for the command line.
+    pub(super) fn show_path(&mut self, path: &str) {
+        self.tree.select_path(path, self.height);
+        self.open_path(path, None);
+        self.focus = Focus::Content;
+    }
+
+    /// Shows what is selected in the tree.
+    fn open_selected(&mut self) {
+        if let Some((path, address)) = self.tree.current().map(|line| (line.path.clone(), line.address)) {
+            self.open_path(&path, address);
         }
     }
 
-    /// The set that is shown; none if the file has no pictures.
-    pub(super) fn set(&self) -> Option<&ImageSet> {
-        self.sets.get(self.current)
+    fn open_path(&mut self, path: &str, address: Option<u64>) {
+        if let Some(i) = self.sets.iter().position(|set| set.path().trim_matches('/') == path.trim_matches('/')) {
+            self.object = None;
+            if i != self.current {
+                self.current = i;
+                (self.first, self.selected, self.filter, self.census) = (0, 0, None, None);
+            }
+            return;
+        }
+        self.full = false;
+        self.object = Some(ObjectView::new(path, self.source.object(path, address)));
     }
 
     /// How many rows there are to leaf through.
@@ -198,36 +273,72 @@ impl<'a> Viewer<'a> {
     fn command(&mut self, key: KeyCode) -> Reaction {
         match key {
             KeyCode::Char('q') => return Reaction::Quit,
-            KeyCode::Esc if !self.full => return Reaction::Quit,
-            KeyCode::Esc => self.full = false,
+            KeyCode::Esc if self.full => self.full = false,
+            // From an object back to the tree; from there, and from pictures, out.
+            KeyCode::Esc if self.object.is_some() && self.focus == Focus::Content => self.focus = Focus::Tree,
+            KeyCode::Esc => return Reaction::Quit,
             KeyCode::Char('?' | 'h') | KeyCode::F(1) => self.overlay = Overlay::Help,
             KeyCode::Char('t') => self.tree_wanted = !self.tree_wanted,
-            KeyCode::Char('J') => self.tree.scroll(1, self.height),
-            KeyCode::Char('K') => self.tree.scroll(-1, self.height),
-            _ if self.set().is_none() => self.scroll(key),
+            KeyCode::Char('o') => {
+                self.full = false;
+                self.tree_wanted = true;
+                self.focus = if self.focus == Focus::Tree { Focus::Content } else { Focus::Tree };
+            }
+            KeyCode::Char('J') => self.move_in_tree(1),
+            KeyCode::Char('K') => self.move_in_tree(-1),
+            KeyCode::Char('s') => self.next_set(),
+            _ if self.focus == Focus::Tree => self.tree_key(key),
+            _ if self.object.is_some() => self.object_key(key),
             KeyCode::Enter => self.full = !self.full,
             KeyCode::Char('g') => self.overlay = Overlay::Prompt(Question::Row, String::new()),
             KeyCode::Char('/') => self.ask_for_a_name(),
             KeyCode::Char('c') => self.ask_for_a_class(),
-            KeyCode::Char('s') => self.next_set(),
             _ => self.leaf(key),
         }
         Reaction::Stay
     }
 
-    /// Keys of a file without pictures: the tree moves.
-    fn scroll(&mut self, key: KeyCode) {
-        let page = isize::try_from(self.height).unwrap_or(1);
-        let lines = match key {
-            KeyCode::Down | KeyCode::Char('j') => 1,
-            KeyCode::Up | KeyCode::Char('k') => -1,
-            KeyCode::PageDown | KeyCode::Right | KeyCode::Char('n' | ' ') => page,
-            KeyCode::PageUp | KeyCode::Left | KeyCode::Char('p') | KeyCode::Backspace => -page,
-            KeyCode::Home => isize::MIN,
-            KeyCode::End | KeyCode::Char('G') => isize::MAX,
-            _ => return,
-        };
-        self.tree.scroll(lines, self.height);
+    fn move_in_tree(&mut self, lines: isize) {
+        self.tree.move_by(lines, self.height);
+        self.open_selected();
+    }
+
+    /// Keys while the tree has them.
+    fn tree_key(&mut self, key: KeyCode) {
+        let page = isize::try_from(self.height.saturating_sub(2).max(1)).unwrap_or(1);
+        match key {
+            KeyCode::Down | KeyCode::Char('j') => self.move_in_tree(1),
+            KeyCode::Up | KeyCode::Char('k') => self.move_in_tree(-1),
+            KeyCode::PageDown | KeyCode::Char('n' | ' ') => self.move_in_tree(page),
+            KeyCode::PageUp | KeyCode::Char('p') | KeyCode::Backspace => self.move_in_tree(-page),
+            KeyCode::Home => self.move_in_tree(isize::MIN),
+            KeyCode::End | KeyCode::Char('G') => self.move_in_tree(isize::MAX),
+            KeyCode::Enter | KeyCode::Right | KeyCode::Tab => self.focus = Focus::Content,
+            KeyCode::Char('/') => self.overlay = Overlay::Prompt(Question::Object, String::new()),
+            _ => {
+                if let Some(object) = &mut self.object {
+                    // Keys that mean the same everywhere: another view, another slice.
+                    object.key(key, &mut self.message);
+                }
+            }
+        }
+    }
+
+    /// Keys while an object has them.
+    fn object_key(&mut self, key: KeyCode) {
+        match key {
+            KeyCode::Tab | KeyCode::BackTab => self.focus = Focus::Tree,
+            KeyCode::Char('/') => self.overlay = Overlay::Prompt(Question::Object, String::new()),
+            KeyCode::Char('g') => self.overlay = Overlay::Prompt(Question::Row, String::new()),
+            KeyCode::Char(digit) if digit.is_ascii_digit() => {
+                self.overlay = Overlay::Prompt(Question::Index, digit.to_string());
+            }
+            _ => {
+                if let Some(object) = &mut self.object {
+                    object.key(key, &mut self.message);
+                }
+            }
+        }
     }
 
     /// Keys that move through the pictures.
@@ -282,12 +393,16 @@ impl<'a> Viewer<'a> {
     }
 
     fn next_set(&mut self) {
-        if self.sets.len() < 2 {
+        let next = if self.object.is_some() { self.current } else { (self.current + 1) % self.sets.len().max(1) };
+        let Some(path) = self.sets.get(next).map(|set| set.path().to_owned()) else {
+            self.message = "there is no image set in this file".to_owned();
+            return;
+        };
+        if self.object.is_none() && next == self.current {
             self.message = "there is no other image set in this file".to_owned();
             return;
         }
-        self.current = (self.current + 1) % self.sets.len();
-        (self.first, self.selected, self.filter, self.census) = (0, 0, None, None);
+        self.show_path(&path);
     }
 
     fn ask_for_a_name(&mut self) {
@@ -329,7 +444,9 @@ impl<'a> Viewer<'a> {
             KeyCode::Esc => return,
             KeyCode::Enter => return self.answer(question, &text),
             KeyCode::Backspace if text.pop().is_none() => return,
-            KeyCode::Char(c) if question == Question::Name || c.is_ascii_digit() => text.push(c),
+            KeyCode::Char(c) if matches!(question, Question::Name | Question::Object) || c.is_ascii_digit() => {
+                text.push(c)
+            }
             _ => {}
         }
         self.overlay = Overlay::Prompt(question, text);
@@ -337,8 +454,16 @@ impl<'a> Viewer<'a> {
 
     fn answer(&mut self, question: Question, text: &str) {
         match question {
-            Question::Row if text.is_empty() => {}
-            Question::Row => self.go_to(text.parse().unwrap_or(u64::MAX)),
+            Question::Row | Question::Index if text.is_empty() => {}
+            Question::Row | Question::Index => {
+                let number = text.parse().unwrap_or(u64::MAX);
+                match &mut self.object {
+                    None => self.go_to(number),
+                    Some(object) if question == Question::Row => object.go_to_row(number, &mut self.message),
+                    Some(object) => object.go_to(number, &mut self.message),
+                }
+            }
+            Question::Object => self.search_object(text),
             Question::Name => {
                 if !text.is_empty() {
                     self.last_search = text.to_lowercase();
@@ -348,6 +473,21 @@ impl<'a> Viewer<'a> {
                     self.job = Some(Job::Search { needle, at: self.selected + 1, left: self.total() });
                 }
             }
+        }
+    }
+
+    fn search_object(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.last_object = text.to_lowercase();
+        }
+        if self.last_object.is_empty() {
+            return;
+        }
+        let needle = self.last_object.clone();
+        if self.tree.search(&needle, self.height) {
+            self.open_selected();
+        } else {
+            self.message = format!("no path has “{needle}” in it");
         }
     }
 

@@ -35,6 +35,8 @@ export function useSession(): Session {
 /** Starts the engine, once; its code is not part of the first paint. */
 export function startEngine(): Promise<Engine> {
   engine ??= import('../engine/client').then((client) => client.createEngine());
+  // What could not be loaded is asked for again the next time.
+  engine.catch(() => (engine = undefined));
   return engine;
 }
 

@@ -77,6 +77,8 @@ export const calls = {
     core.call<Explanation>({ op: 'explain', path, limit }, run.signal),
   resolve: async (core: Core, run: Running, address: number) =>
     (await core.call<{ path?: string }>({ op: 'resolve', address }, run.signal)).path,
+  /** Fails as a defect would: for tests of what comes after. */
+  panic: (core: Core) => core.call<never>({ op: 'panic' }),
   hasChanged: (core: Core, run: Running) => core.hasChanged(run.signal),
 };
 

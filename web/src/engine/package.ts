@@ -16,7 +16,7 @@ export interface OpenOptions {
 type Calls = typeof calls;
 type Rest<F> = F extends (core: Core, run: Running, ...rest: infer R) => infer P ? (...rest: R) => P : never;
 /** Every call of the contract (types.ts) that reads; with the arguments that it has there. */
-export type H5File = { [Name in keyof Calls]: Rest<Calls[Name]> } & {
+export type H5File = { [Name in Exclude<keyof Calls, 'panic'>]: Rest<Calls[Name]> } & {
   readonly file: FileInfo;
   /** Requests and bytes so far. */
   readonly stats: { readonly requests: number; readonly bytes: number };

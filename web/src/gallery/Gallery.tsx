@@ -90,6 +90,11 @@ function Sheet({ set }: { set: ImageSet }) {
     }
   };
   const page = columns * rows.page;
+  const turn = (by: number) => {
+    const row = Math.max(0, Math.min(Math.ceil(order.length / columns) - 1, Math.round(rows.top) + by * rows.page));
+    setFocus(Math.min(order.length - 1, row * columns));
+    rows.show(row, 'start');
+  };
   const key = (event: KeyboardEvent | globalThis.KeyboardEvent) => {
     const steps: Record<string, () => void> = {
       ArrowRight: () => move(focus + 1),
@@ -100,8 +105,8 @@ function Sheet({ set }: { set: ImageSet }) {
       End: () => move(order.length - 1),
       PageDown: () => move(focus + page),
       PageUp: () => move(focus - page),
-      n: () => move(focus + page, false),
-      p: () => move(focus - page, false),
+      n: () => turn(1),
+      p: () => turn(-1),
       Enter: () => pick(order[focus]),
       Escape: () => note({ row: undefined, cmp: undefined }),
       c: () => document.querySelector<HTMLElement>('.classes button')?.focus(),
@@ -262,7 +267,7 @@ function rowOf(text: string | undefined, total: number): number | undefined {
 
 function firstSize(set: ImageSet): number {
   const side = Math.max(set.width, set.height);
-  if (side === 0) return 128;
+  if (side === 0 || set.count <= 24) return 128;
   if (side <= 32) return 72;
   return side <= 128 ? 96 : 128;
 }

@@ -42,7 +42,9 @@ function datasetViews(object: ObjectInfo, dataset: DatasetInfo, set: ImageSet | 
   const { shape, type } = dataset;
   if (shape === null) return ['value'];
   const views: ViewName[] = [];
-  const images: ViewName[] = set ? ['gallery', 'statistics'] : [];
+  // A set of one is a picture.
+  const isOne = set?.kind === 'gallery' && set.count === 1;
+  const images: ViewName[] = !set ? [] : isOne ? ['image'] : ['gallery', 'statistics'];
   const imagesFirst = set !== undefined && isClearlyImages(set, type);
   if (imagesFirst) views.push(...images);
   if (shape.length === 0 || (shape.length === 1 && shape[0] === 1 && !isNumeric(type))) return [...views, 'value'];

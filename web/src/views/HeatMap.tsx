@@ -8,6 +8,7 @@ import type { ViewProps } from '../app/views';
 import type { Overview } from '../engine/types';
 import { canvasBlob, useOfferPicture } from '../export/offer';
 import { enumName, numberText } from '../model/valueText';
+import { packingOf, unpack, type Packing } from '../model/packing';
 import { COLOR_MAPS, colorTable, type ColorMap } from '../plot/colors';
 import { areaOf, clear, fitAspect, heatImage, PAPER, paintAxes, paintColorBar, screenInk, type Area, type Ink } from '../plot/paint';
 import { domainOf, makeScale, type Domain, type ScaleName } from '../plot/scale';
@@ -29,6 +30,8 @@ interface Samples {
   columnIndex: Float64Array;
   window: Window;
   exact: boolean;
+  /** Of which slice: while another one is on the way, this one is still seen, in its own colours. */
+  of: string;
 }
 
 export function HeatMap({ object }: ViewProps) {
@@ -45,11 +48,12 @@ export function HeatMap({ object }: ViewProps) {
   ];
   const window = parseWindow(more.win, bounds) as Window;
   const options = optionsOf(more);
-  const fetched = useSamples(object.path, slice, window);
+  const packing = packingOf(object);
+  const fetched = useSamples(object.path, slice, window, options.raw ? undefined : packing);
   const samples = fetched.value;
 
   const whole = useRef<{ key: string; domain: Domain }>(undefined);
-  const domain = useDomain(samples, `${object.path} ${slice.index.join()} ${slice.x} ${y} ${options.clip}`, options, whole);
+  const domain = useDomain(samples, options, whole);
   const table = colorTable(options.map, options.inverted);
   const scale = useMemo(() => makeScale(options.scale, domain), [options.scale, domain]);
   const image = useMemo(() => (samples ? toCanvas(heatImage(samples.values, samples.columns, samples.rows, scale, table)) : undefined), [samples, scale, table]);
@@ -68,7 +72,7 @@ export function HeatMap({ object }: ViewProps) {
     if (image && samples) paintImage(c, area, image, samples.window, window);
     const edge = ([from, to]: [number, number]): Domain => [from - 0.5, to - 0.5];
     paintAxes(c, area, { domain: edge(window[1]), label: label(slice.x) }, { domain: edge(window[0]), label: label(y), downward: true }, ink, title);
-    paintColorBar(c, area, domain, scale, table, ink, unitOf(object));
+    paintColorBar(c, area, domain, scale, table, ink, options.raw && packing ? undefined : unitOf(object));
     return area;
   };
   const plot = useCanvas((c, width, height, canvas) => {
@@ -117,7 +121,7 @@ export function HeatMap({ object }: ViewProps) {
   return (
     <div className="plot-view">
       <Slicer shape={shape} slice={slice} axes={axes} onChange={setSlice} />
-      <Toolbar options={options} zoomedIn={more.win !== undefined} onReset={() => setWindow(bounds)} />
+      <Toolbar options={options} isPacked={packing !== undefined} zoomedIn={more.win !== undefined} onReset={() => setWindow(bounds)} />
       {fetched.state === 'failed' ? (
         <Failure error={fetched.error} />
       ) : (
@@ -137,7 +141,7 @@ export function HeatMap({ object }: ViewProps) {
         {under ? (
           <span className="mono">
             [{under.row}, {under.column}]{coordinateText(axes[y], under.row)}
-            {coordinateText(axes[slice.x], under.column)} {enumName(under.value, dataset.type) ?? numberText(under.value, dataset.type)}
+            {coordinateText(axes[slice.x], under.column)} {enumName(under.value, dataset.type) ?? numberText(under.value, packing && !options.raw ? undefined : dataset.type)}
           </span>
         ) : (
           samples && (
@@ -154,7 +158,7 @@ export function HeatMap({ object }: ViewProps) {
   );
 }
 
-function useSamples(path: string, slice: { index: number[]; x: number; y?: number }, window: Window) {
+function useSamples(path: string, slice: { index: number[]; x: number; y?: number }, window: Window, packing: Packing | undefined) {
   const { engine } = useFile();
   return useAsync(
     async (signal): Promise<Samples> => {
@@ -166,18 +170,18 @@ function useSamples(path: string, slice: { index: number[]; x: number; y?: numbe
         { axes: [slice.y!, slice.x], index: slice.index, window: window.flat(), rows: 720, columns: 1024 },
         { signal },
       );
-      return { ...samplesOf(got), window };
+      return { ...samplesOf(got, packing), window, of: `${slice.index.join()} ${slice.x} ${slice.y} ${packing !== undefined}` };
     },
-    [engine, path, slice.index.join(), slice.x, slice.y, window.flat().join()],
+    [engine, path, slice.index.join(), slice.x, slice.y, window.flat().join(), packing !== undefined],
     true,
   );
 }
 
-function samplesOf(got: Overview): Omit<Samples, 'window'> {
+function samplesOf(got: Overview, packing: Packing | undefined): Omit<Samples, 'window' | 'of'> {
   const { array } = got;
   const values =
     array instanceof Float64Array || array instanceof Float32Array ? array : Float64Array.from(array as ArrayLike<number | bigint>, Number);
-  return { values, rows: got.rows, columns: got.columns, rowIndex: got.rowIndex, columnIndex: got.columnIndex, exact: got.exact };
+  return { values: unpack(values, packing), rows: got.rows, columns: got.columns, rowIndex: got.rowIndex, columnIndex: got.columnIndex, exact: got.exact };
 }
 
 interface Options {
@@ -186,6 +190,8 @@ interface Options {
   scale: ScaleName;
   clip: number;
   aspect: 'fill' | 'equal';
+  /** As stored, and not as a packing means it. */
+  raw: boolean;
 }
 
 function optionsOf(more: Readonly<Record<string, string>>): Options {
@@ -195,21 +201,22 @@ function optionsOf(more: Readonly<Record<string, string>>): Options {
     scale: more.scale === 'log' || more.scale === 'symlog' ? more.scale : 'linear',
     clip: Math.max(0, Math.min(20, Number(more.clip) || 0)),
     aspect: more.aspect === 'equal' ? 'equal' : 'fill',
+    raw: more.raw === '1',
   };
 }
 
 /** Of the whole slice, once it was seen, so that colours keep their meaning while one zooms. */
-function useDomain(samples: Samples | undefined, key: string, { clip, scale }: Options, whole: { current: { key: string; domain: Domain } | undefined }): Domain {
+function useDomain(samples: Samples | undefined, { clip, scale }: Options, whole: { current: { key: string; domain: Domain } | undefined }): Domain {
   return useMemo(() => {
-    const full = `${key} ${scale}`;
-    if (whole.current?.key === full) return whole.current.domain;
     if (!samples) return [0, 1] as Domain;
+    const key = `${samples.of} ${clip} ${scale}`;
+    if (whole.current?.key === key) return whole.current.domain;
     const values = scale === 'log' ? samples.values.filter((v) => v > 0) : samples.values;
     const domain = domainOf(values, clip / 100);
-    whole.current = { key: full, domain };
+    whole.current = { key, domain };
     return domain;
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [samples, key, clip, scale]);
+  }, [samples, clip, scale]);
 }
 
 function toCanvas(image: ImageData): HTMLCanvasElement {
@@ -287,7 +294,16 @@ function useDrag(at: At, window: Window, bounds: Window, setWindow: (w: Window) 
   };
 }
 
-function Toolbar({ options, zoomedIn, onReset }: { options: Options; zoomedIn: boolean; onReset: () => void }) {
+/** Between what is stored and what scale_factor, add_offset and the fill value make of it. */
+export function RawButton({ raw }: { raw: boolean }) {
+  return (
+    <button aria-pressed={raw} title="The stored numbers, without scale_factor, add_offset and fill value" onClick={() => note({ raw: raw ? undefined : '1' })}>
+      As stored
+    </button>
+  );
+}
+
+function Toolbar({ options, isPacked, zoomedIn, onReset }: { options: Options; isPacked: boolean; zoomedIn: boolean; onReset: () => void }) {
   return (
     <div className="toolbar">
       <label>
@@ -321,6 +337,7 @@ function Toolbar({ options, zoomedIn, onReset }: { options: Options; zoomedIn: b
       <button aria-pressed={options.aspect === 'equal'} onClick={() => note({ aspect: options.aspect === 'equal' ? undefined : 'equal' })}>
         Square pixels
       </button>
+      {isPacked && <RawButton raw={options.raw} />}
       <button disabled={!zoomedIn} onClick={onReset}>
         Show all
       </button>

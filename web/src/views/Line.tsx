@@ -7,13 +7,14 @@ import { count } from '../app/text';
 import type { ViewProps } from '../app/views';
 import { canvasBlob, useOfferPicture } from '../export/offer';
 import { selectionOf, type Slice } from '../model/slice';
+import { packingOf, unpack, type Packing } from '../model/packing';
 import { enumName, numberText } from '../model/valueText';
 import { areaOf, clear, PAPER, paintAxes, paintCurve, screenInk, type Ink } from '../plot/paint';
 import { domainOf, makeScale, type ScaleName } from '../plot/scale';
 import { paintOffScreen, useCanvas } from '../plot/useCanvas';
 import { Failure } from '../ui/Notice';
 import { useAsync } from '../ui/useAsync';
-import { zoomed } from './HeatMap';
+import { RawButton, zoomed } from './HeatMap';
 import { Slicer } from './Slicer';
 import { coordinateText, unitOf, useAxes } from './useAxes';
 import { formatWindow, parseWindow, useSlice } from './useSlice';
@@ -36,7 +37,9 @@ export function Line({ object }: ViewProps) {
   const bounds: [number, number] = [0, shape[slice.x]];
   const [window] = parseWindow(more.win, [bounds]);
   const scaleName: ScaleName = more.scale === 'log' || more.scale === 'symlog' ? more.scale : 'linear';
-  const fetched = useCurve(object.path, slice, window);
+  const packing = packingOf(object);
+  const raw = more.raw === '1';
+  const fetched = useCurve(object.path, slice, window, raw ? undefined : packing);
   const curve = fetched.value;
   const [under, setUnder] = useState<number>();
 
@@ -49,7 +52,7 @@ export function Line({ object }: ViewProps) {
   const scale = useMemo(() => makeScale(scaleName, domain), [scaleName, domain]);
 
   const xDomain: [number, number] = window[1] - window[0] > 1 ? [window[0], window[1] - 1] : [window[0] - 0.5, window[0] + 0.5];
-  const unit = unitOf(object);
+  const unit = raw && packing ? undefined : unitOf(object);
   const paint = (c: CanvasRenderingContext2D, width: number, height: number, ink: Ink, title?: string) => {
     clear(c, width, height, ink);
     const area = areaOf(width, height, { title: title !== undefined });
@@ -110,6 +113,7 @@ export function Line({ object }: ViewProps) {
             <option value="symlog">symlog</option>
           </select>
         </label>
+        {packing && <RawButton raw={raw} />}
         <button disabled={more.win === undefined} onClick={() => note({ win: undefined })}>
           Show all
         </button>
@@ -131,7 +135,7 @@ export function Line({ object }: ViewProps) {
       <p className="readout" role="status">
         {under !== undefined && curve ? (
           <span className="mono">
-            [{curve.xs[under]}]{coordinateText(axes[slice.x], curve.xs[under])} {enumName(curve.ys[under], dataset.type) ?? numberText(curve.ys[under], dataset.type)}
+            [{curve.xs[under]}]{coordinateText(axes[slice.x], curve.xs[under])} {enumName(curve.ys[under], dataset.type) ?? numberText(curve.ys[under], packing && !raw ? undefined : dataset.type)}
           </span>
         ) : (
           curve && <span>{curve.exact ? `every element: ${count(curve.ys.length)}` : `${count(curve.ys.length)} samples of ${count(window[1] - window[0])}`}</span>
@@ -142,7 +146,7 @@ export function Line({ object }: ViewProps) {
   );
 }
 
-function useCurve(path: string, slice: Slice, [from, to]: [number, number]) {
+function useCurve(path: string, slice: Slice, [from, to]: [number, number], packing: Packing | undefined) {
   const { engine } = useFile();
   return useAsync(
     async (signal): Promise<Curve> => {
@@ -150,13 +154,13 @@ function useCurve(path: string, slice: Slice, [from, to]: [number, number]) {
       signal.throwIfAborted();
       if (to - from <= WHOLE) {
         const got = await engine.read(path, selectionOf(slice, [from, to]), { signal });
-        const ys = Float64Array.from(got.array as ArrayLike<number | bigint>, Number);
+        const ys = unpack(Float64Array.from(got.array as ArrayLike<number | bigint>, Number), packing);
         return { xs: Float64Array.from(ys, (_, i) => from + i), ys, exact: true };
       }
       const got = await engine.overview(path, { axes: [slice.x], index: slice.index, window: [from, to], columns: 4096 }, { signal });
-      return { xs: got.columnIndex, ys: Float64Array.from(got.array as ArrayLike<number | bigint>, Number), exact: got.exact };
+      return { xs: got.columnIndex, ys: unpack(Float64Array.from(got.array as ArrayLike<number | bigint>, Number), packing), exact: got.exact };
     },
-    [engine, path, slice.index.join(), slice.x, from, to],
+    [engine, path, slice.index.join(), slice.x, from, to, packing !== undefined],
     true,
   );
 }

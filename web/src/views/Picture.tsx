@@ -7,9 +7,10 @@ import type { ImageSet } from '../engine/types';
 import { ImageDetail } from '../gallery/ImageDetail';
 import { ImageSource } from '../gallery/images';
 
-export function Picture({ object }: ViewProps) {
+export function Picture({ object, set: known }: ViewProps) {
   const { engine } = useFile();
   const source = useMemo(() => {
+    if (known) return new ImageSource(engine, known);
     const shape = object.dataset!.shape!;
     const planes = shape.length === 3 && shape[2] > 4;
     const set: ImageSet = {
@@ -25,7 +26,7 @@ export function Picture({ object }: ViewProps) {
       chunkRows: 1,
     };
     return new ImageSource(engine, set);
-  }, [engine, object]);
+  }, [engine, object, known]);
   return (
     <div className="picture">
       <ImageDetail source={source} row={0} caption="" />
