@@ -3,7 +3,7 @@
     copies.py PROGRAM FOLDER SEED COUNT BOUND...
 
 For each file of fixtures/matrix (drawn by SEED) and each BOUND: `PROGRAM repack --libver BOUND`, then the digest that
-libhdf5 has of the copy must be that of the original; `PROGRAM check` finds nothing in the copy; and h5dump, where it is
+libhdf5 has of the copy must be that of the original; `PROGRAM check` finds nothing in the copy, no lost space either (corpus_copies.py does the same with any folder); and h5dump, where it is
 installed and the bound is one that it knows, reads all of it. A refusal must name what is not supported.
 """
 import json
@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MATRIX = os.path.join(os.path.dirname(os.path.dirname(HERE)), "fixtures", "matrix")
 sys.path.insert(0, MATRIX)
 from check import differences, files_of, first_member  # noqa: E402
+from corpus_copies import findings  # noqa: E402
 
 OLD = ("earliest", "v18", "v110")
 
@@ -46,6 +47,9 @@ def trouble(program, folder, name, bound, want):
         return None, None
     if checked.returncode != 0:
         return f"check: {(checked.stdout + checked.stderr).strip()[:400]}", copy
+    _, lost, _ = findings(program, folder, copy, "--lost")
+    if lost:
+        return f"check --lost: {lost[:3]}", copy
     again = digests(folder, [copy]).get(copy, [])
     if not again or "path" not in again[0]:
         return f"libhdf5 on the copy: {again[:1]}", copy
