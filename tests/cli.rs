@@ -1,6 +1,8 @@
 //! The program as its users meet it: commands, their output, their exit codes, and what is left on disk.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
+#[path = "cli/arrays.rs"]
+mod arrays;
 #[path = "cli/back.rs"]
 mod back;
 #[cfg(unix)]

@@ -8,18 +8,33 @@ use crate::error::Result;
 /// Where the class names of a file usually are, as attributes of the labels, of the pictures or of the root.
 const CLASS_ATTRIBUTES: [&str; 3] = ["class_names", "classes", "label_names"];
 
+/// Rows of byte strings that are looked at for an image file.
+const LOOKED_AT: u64 = 8;
+
 /// The image sets of a file, the one to show first in front.
 pub(crate) fn find(source: &dyn Source) -> Result<Vec<ImageSet>> {
     let facts = source.datasets()?;
+    // Files of all kinds that `convert --store files` has taken in: the first need be no image.
+    let root = |name: &str| source.text_attribute("/", name).unwrap_or_default().concat();
+    let all_files = root("tool").starts_with(env!("CARGO_PKG_NAME")) && root("options").contains("--store files");
     let is_encoded = |f: &Facts| match (f.element, f.shape.as_slice()) {
         (Element::Unsigned(1), shape) => {
             // The first bytes of a lone file; all of the first of many.
             let rows = if shape.len() == 1 { 0..shape.first().map_or(0, |&n| n.min(512)) } else { 0..1 };
             matches!(source.values(&f.path, Some(rows)), Ok(Values::Bytes(bytes)) if recognise::is_image_file(&bytes))
         }
-        _ => {
-            let first = source.bytes(&f.path, 0..1).unwrap_or_default();
-            first.first().is_some_and(|bytes| recognise::is_image_file(bytes))
+        _ if all_files && f.group().is_empty() => true,
+        (_, shape) => {
+            // Among files of many kinds the first need be no image.
+            let last = shape.first().map_or(0, |n| n.saturating_sub(1));
+            let at = |i: u64| (u128::from(last) * u128::from(i) / u128::from(LOOKED_AT - 1)) as u64;
+            let mut rows: Vec<u64> = (0..LOOKED_AT).map(at).collect();
+            rows.dedup();
+            let is_image = |row: u64| {
+                let files = source.bytes(&f.path, row..row + 1).unwrap_or_default();
+                files.first().is_some_and(|bytes| recognise::is_image_file(bytes))
+            };
+            rows.into_iter().any(is_image)
         }
     };
     let found = recognise::pictures(&facts, is_encoded);

@@ -95,6 +95,35 @@ fn one_folder_of_images_comes_back_as_it_was() {
 }
 
 #[test]
+fn files_of_all_kinds_beside_folders_of_classes_come_back_where_they_were() {
+    let desk = Desk::new();
+    for (name, bytes) in [
+        ("README", &b"first by name, and no image"[..]),
+        ("in/x.png", &png(1)[..]),
+        ("in/deep/notes.txt", b"hello"),
+        ("zoo/y.png", &png(2)[..]),
+        ("zoo/empty", b"!"),
+    ] {
+        let path = desk.path("in").join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, bytes).expect("written");
+    }
+    // Two folders are called `in`: then it is not known which files were directly in the outer one.
+    desk.good(&["convert", "in", "--output", "two", "--store", "files"]);
+    desk.good(&["convert", "two.h5", "--output", "two"]);
+    assert_eq!(tree(&desk.path("two")).len(), 5);
+    std::fs::rename(desk.path("in/in"), desk.path("in/inner")).expect("renamed");
+    desk.good(&["convert", "in", "--output", "set", "--store", "files"]);
+    desk.good(&["convert", "set.h5", "--output", "out"]);
+    assert!(tree(&desk.path("in")) == tree(&desk.path("out")));
+    // After a merge the names alone count.
+    desk.good(&["merge", "set.h5", "set.h5", "--output", "merged"]);
+    desk.good(&["convert", "merged.h5", "--output", "merged"]);
+    let merged = tree(&desk.path("merged"));
+    assert!(merged.len() == 10 && merged.contains_key("in/README"), "{:?}", merged.keys());
+}
+
+#[test]
 fn pixels_labels_and_names_survive_the_way_there_and_back() {
     let desk = Desk::new();
     desk.pictures(&[("cat", 5), ("dog", 7)], 9);

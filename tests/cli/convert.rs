@@ -351,6 +351,12 @@ fn shards_run_by_themselves_and_merge_to_the_whole() {
         desk.good(&["merge", "set-*-of-4.h5", "-o", "merged", "--overwrite"]);
         assert_eq!(desk.records("merged.h5"), desk.records("set.h5"));
     }
+    // More shards than images: some have nothing to do, which is no failure of theirs.
+    for i in 1..=15 {
+        desk.good(&["convert", "photos", "-o", "few", "--dim", "4", "--shard", &format!("{i}/15")]);
+    }
+    desk.good(&["merge", "few-*-of-15.h5", "-o", "few"]);
+    assert_eq!(desk.names("few.h5"), desk.names("set.h5"));
     desk.bad(&["convert", "photos", "-o", "x", "--shard", "0/4"], &["counted from 1"]);
     desk.bad(&["convert", "photos", "-o", "x", "--dim", "4", "--shard", "1/4", "--split", "0.5,0.5"], &["--split"]);
 }
@@ -471,6 +477,10 @@ fn what_another_run_has_left_is_neither_used_nor_lost() {
     fs::rename(desk.path("photos/new/00.png"), desk.path("noise/new.png")).unwrap();
     desk.bad(&usual, &["a.h5.part", "changed since"]);
     fs::remove_file(desk.path("noise/new.png")).unwrap();
+    // Nor images that a table leaves out, for then the others are at other places.
+    desk.put("some.csv", "00001.png,1\n00002.png,2\n");
+    desk.bad(&[&usual[..], &["--labels-csv", "some.csv"]].concat(), &["a.h5.part"]);
+    desk.bad(&[&usual[..], &["--shuffle"]].concat(), &["a.h5.part"]);
     let ran = desk.good(&usual);
     assert!(ran.err.contains("going on where an earlier run was stopped"), "{}", ran.err);
     assert_eq!(desk.names("a.h5").len(), 150);

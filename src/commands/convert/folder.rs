@@ -6,7 +6,7 @@ use super::keys::Scheme;
 use super::options::{Keys, SampleDepth, Split};
 use super::parts::{self, Part};
 use super::picture::{Channels, Depth, Fit, Layout, Look, Sample};
-use super::pipeline::{Pipeline, Sink};
+use super::pipeline::{Files, Pipeline, Sink};
 use super::plan::{self, Plan};
 use super::report::{self, Changes, Class, Skipped, Summary, Written, count, printable};
 use super::scan::{self, Entry, Listing};
@@ -18,6 +18,7 @@ use super::{Color, Compress, Convert, Frames, Labels, OnError, Store, compress};
 use crate::Element;
 use crate::commands::{Progress, output};
 use crate::error::{Error, ErrorKind, Result};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -44,8 +45,13 @@ pub(super) fn convert(options: &Convert, output: &Path, progress: &dyn Progress)
         set.renumber(&existing.classes);
     }
     let mut summary = Summary { had_already, ..Summary::default() };
-    if survey.images.is_empty() && had_already == 0 {
-        return Err(nothing(options, Vec::new(), &survey));
+    match options.shard {
+        _ if !survey.images.is_empty() || had_already > 0 => {}
+        // Other shards have some.
+        Some(shard) if !survey.images_in.is_empty() => {
+            progress.notice(&format!("shard {shard} has no images, so there is no file of it"));
+        }
+        _ => return Err(nothing(options, Vec::new(), &survey)),
     }
 
     let images = std::mem::take(&mut survey.images);
@@ -123,7 +129,8 @@ fn survey(options: &Convert, listing: &mut Listing, progress: &dyn Progress) -> 
         let level = 1;
         let known = parts::counts_at(listing, level, &by_name);
         let seen = parts::counts_at(listing, level, &survey.images_in);
-        if let Some(folder) = seen.keys().find(|folder| !known.contains_key(folder)) {
+        let by_folder = options.labels == Labels::Folders && options.labels_csv.is_none();
+        if let Some(folder) = seen.keys().find(|folder| by_folder && !known.contains_key(folder)) {
             let name = printable(&listing.folder_name(*folder));
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -196,7 +203,7 @@ fn keep_labelled(set: &Set<'_>, survey: &mut Survey, strict: bool) -> Result<()>
             survey.images.push(image);
         } else {
             let missing = Error::new(ErrorKind::NotFound, "no label in the table of --labels-csv");
-            survey.refuse(super::pipeline::Files::relative(set, &image), missing, strict)?;
+            survey.refuse(set.relative(&image), missing, strict)?;
         }
     }
     Ok(())
@@ -327,7 +334,7 @@ impl Run<'_> {
         let path = &self.part.output;
         output::make_parents(path)?;
         let source = output::real(&self.options.input).to_string_lossy().into_owned();
-        let identity = format!("{made} {storage:?} of {source} {}", self.survey.digest());
+        let identity = format!("{made} {storage:?} of {source} {}", self.identity());
         let (draft, state) = Draft::begin(path, self.options.overwrite, &identity)?;
         let progress = self.pipeline.progress;
         let total: u64 = self.part.images.iter().map(|image| u64::from(image.frames)).sum();
@@ -342,6 +349,9 @@ impl Run<'_> {
             .and_then(|()| file.names(&self.part.images, self.set, &self.set.classes, self.set.labelled(), progress));
         progress.finish();
         let labels = done.map_err(|error| match file.left() {
+            Some(left) if error.kind() == ErrorKind::Interrupted => {
+                Error::new(error.kind(), format!("stopped; {left}"))
+            }
             Some(left) => Error::new(error.kind(), format!("{error}; {left}")),
             None => error,
         })?;
@@ -356,9 +366,23 @@ impl Run<'_> {
         if self.options.shuffle || matches!(self.options.split, Split::Shares(_)) {
             about.push(("seed", self.options.seed.to_string()));
         }
+        if let Some(folder) = self.set.own_folder() {
+            // With the number of rows: of a merged file it says nothing.
+            about.extend([("folder", folder.to_owned()), ("folder_rows", images.to_string())]);
+        }
         file.commit(&about)?;
         let shape = std::iter::once(images).chain(storage.shape.iter().copied()).collect();
         Ok((self.written(images, shape, &labels), state))
+    }
+
+    /// Stands for the images of this part in their order, and for how they are now.
+    fn identity(&self) -> String {
+        let mut digest = Sha256::new_with_prefix(self.survey.digest());
+        for image in &self.part.images {
+            digest.update(self.set.relative(image));
+            digest.update([0]);
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Adds to a file that is there.

@@ -6,6 +6,7 @@
 //! [`table`] name and number them, [`parts`] divides them, [`picture`] knows images, [`report`] says what came of it.
 
 mod append;
+mod arrays;
 mod back;
 mod compress;
 mod direction;
@@ -26,6 +27,7 @@ mod survey;
 mod table;
 mod write;
 
+pub use arrays::{Arrays, CellType, HeaderLine, Tables};
 pub use back::{Back, Metadata};
 pub use options::{
     Background, ByteCount, ClassOrder, Color, Compress, Dim, Frames, Keys, Labels, OnError, PixelCount, SampleDepth,
@@ -50,11 +52,15 @@ use std::path::{Path, PathBuf};
 ///
 /// The way back: of an .h5 file, whoever made it, the images become class/name: files as they are, pixels as PNG or
 /// TIFF of the same depth, and metadata.csv with their labels.
+///
+/// Arrays and tables: .npy, .npz and .csv files, or a folder of them without images, become datasets of the same
+/// names; an output that ends in .npy, .npz or .csv is the way back.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(override_usage = "h5manager convert [OPTIONS] --output <FILE|DIR> <DIR|FILE.h5>")]
 pub struct Convert {
-    /// Folder of images, each of its sub-folders a class; or an .h5 file
-    #[arg(value_name = "DIR|FILE.h5", value_hint = clap::ValueHint::AnyPath)]
+    /// Folder of images, each of its sub-folders a class; or an .h5 file; or arrays and tables, .npy, .npz, .csv
+    #[arg(value_name = "DIR|FILE", value_hint = clap::ValueHint::AnyPath)]
     #[arg(required = false, required_unless_present = "snippet")]
     #[arg(default_value_if("snippet", ArgPredicate::IsPresent, "."))]
     pub input: PathBuf,
@@ -72,86 +78,86 @@ pub struct Convert {
 
     /// Size of the stored images: 64, or height x width as in 480x640. Without it all images must be of one size;
     /// else their files are stored as they are
-    #[arg(long, value_name = "N|HxW")]
+    #[arg(help_heading = IMAGES, long, value_name = "N|HxW")]
     pub dim: Option<Dim>,
 
     /// How an image of other proportions is made to fit
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "HOW")]
     pub fit: Fit,
 
     /// How samples are computed when the size changes
-    #[arg(long, value_enum, default_value_t, value_name = "NAME")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "NAME")]
     pub filter: Resampling,
 
     /// Channels to store
-    #[arg(long, value_enum, default_value_t, value_name = "CHANNELS")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "CHANNELS")]
     pub color: Color,
 
     /// Bits of a stored sample; integers are scaled to it, never clipped
-    #[arg(long, value_enum, default_value_t, value_name = "BITS")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "BITS")]
     pub depth: SampleDepth,
 
     /// Colour behind transparent images and around padded ones: white, black or #rrggbb
-    #[arg(long, default_value = "white", value_name = "COLOUR")]
+    #[arg(help_heading = IMAGES, long, default_value = "white", value_name = "COLOUR")]
     pub background: Background,
 
     /// What the classes are
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    #[arg(help_heading = LABELS, long, value_enum, default_value_t, value_name = "WHAT")]
     pub labels: Labels,
 
     /// Take labels from this table: a line for each file, its path below DIR and its class or number; a header may name
     /// the columns file_name and label
-    #[arg(long, value_name = "FILE", conflicts_with = "labels", value_hint = clap::ValueHint::FilePath)]
+    #[arg(help_heading = LABELS, long, value_name = "FILE", conflicts_with = "labels", value_hint = clap::ValueHint::FilePath)]
     pub labels_csv: Option<PathBuf>,
 
     /// Order of the classes, and so their numbers: bytes, natural (class2 before class10), or a file with one name a line
-    #[arg(long, default_value = "bytes", value_name = "bytes|natural|FILE")]
+    #[arg(help_heading = LABELS, long, default_value = "bytes", value_name = "bytes|natural|FILE")]
     pub class_order: ClassOrder,
 
     /// What to store of an animation or of a document of several pages
-    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "WHICH")]
     pub frames: Frames,
 
     /// Order of the dimensions [default: nhwc; of --keys biggan nchw]
-    #[arg(long, value_enum, default_value_t, hide_default_value = true, value_name = "ORDER")]
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, hide_default_value = true, value_name = "ORDER")]
     pub layout: Layout,
 
     /// Names and forms of the datasets
-    #[arg(long, value_enum, default_value_t, value_name = "WHOSE")]
+    #[arg(help_heading = STORAGE, long, value_enum, default_value_t, value_name = "WHOSE")]
     pub keys: Keys,
 
     /// Store pixels, or files as they are (variable-length u8)
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(help_heading = STORAGE, long, value_enum, value_name = "WHAT")]
     pub store: Option<Store>,
 
     /// Compression of the pixels: auto (gzip if it saves a fifth on some samples), none, or filters as in repack:
     /// gzip[:LEVEL], lzf, lz4, zstd[:LEVEL], bzip2, blosc, bitshuffle, several joined by +
-    #[arg(long, default_value = "auto", value_name = "HOW")]
+    #[arg(help_heading = STORAGE, long, default_value = "auto", value_name = "HOW")]
     pub compress: Compress,
 
     /// Divide into one file for each part: shares like 0.8,0.1,0.1 or train=80,test=20, each with all classes in
     /// proportion; folders: by the folders at the top; none; auto: folders if they are called train, val, test or the like
-    #[arg(long, default_value = "auto", value_name = "HOW")]
+    #[arg(help_heading = PARTS, long, default_value = "auto", value_name = "HOW")]
     pub split: Split,
 
     /// Store the images in random order
-    #[arg(long)]
+    #[arg(help_heading = PARTS, long)]
     pub shuffle: bool,
 
     /// What --shuffle and --split draw from: the same number, the same order
-    #[arg(long, default_value_t, value_name = "N")]
+    #[arg(help_heading = PARTS, long, default_value_t, value_name = "N")]
     pub seed: u64,
 
     /// Do the third of 16 equal parts of the work, into OUTPUT-03-of-16.h5; merge joins them
-    #[arg(long, value_name = "I/N", conflicts_with_all = ["append", "split"])]
+    #[arg(help_heading = PARTS, long, value_name = "I/N", conflicts_with_all = ["append", "split"])]
     pub shard: Option<Shard>,
 
     /// Add the images that the output does not have yet, as those in it were made
-    #[arg(long, conflicts_with_all = ["overwrite", "split", "compress"])]
+    #[arg(help_heading = PARTS, long, conflicts_with_all = ["overwrite", "split", "compress"])]
     pub append: bool,
 
     /// After how many bytes of images a killed run can be gone on with, by the same command
-    #[arg(long, default_value = "256M", value_name = "BYTES")]
+    #[arg(help_heading = PARTS, long, default_value = "256M", value_name = "BYTES")]
     pub checkpoint: ByteCount,
 
     /// What to do at a file that cannot be read
@@ -163,7 +169,7 @@ pub struct Convert {
     pub report: Option<PathBuf>,
 
     /// Largest image that is decoded, in pixels
-    #[arg(long, default_value = "64M", value_name = "N")]
+    #[arg(help_heading = IMAGES, long, default_value = "64M", value_name = "N")]
     pub max_pixels: PixelCount,
 
     /// Convert nothing; print the lines of Python that read such a file well
@@ -178,10 +184,19 @@ pub struct Convert {
     #[command(flatten)]
     pub back: Back,
 
+    /// How arrays and tables are read and written
+    #[command(flatten)]
+    pub arrays: Arrays,
+
     /// How .h5 files are opened
     #[command(flatten)]
     pub opening: Opening,
 }
+
+const IMAGES: &str = "Images";
+const LABELS: &str = "Labels";
+const STORAGE: &str = "Storage";
+const PARTS: &str = "Parts, and many images";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -206,7 +221,13 @@ Examples:
   h5manager convert --snippet torch --output set.h5
       how to read it
   h5manager convert photos.h5 --output folder --class hot_dog --rows 0:100
-      the way back: those of the first 100 images that are hot dogs, as files";
+      the way back: those of the first 100 images that are hot dogs, as files
+  h5manager convert results --output results.h5
+      arrays and tables: a dataset for each .npy, .npz and .csv file, groups for folders
+  h5manager convert table.csv --output table.h5 --types id=u32,code=str
+      a table, two of its columns of other types than would be found
+  h5manager convert results.h5::/run/energy --output energy.npy
+      a dataset as NumPy loads it; .npz takes all of them, .csv a table";
 
 impl Command for Convert {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
@@ -216,6 +237,10 @@ impl Command for Convert {
         }
         match Direction::of(self) {
             Direction::Back { input, inside } => return back::run(self, &input, inside.as_deref(), out, progress),
+            Direction::Give { input, inside, kind } => {
+                return arrays::give(self, kind, &input, inside.as_deref(), out, progress);
+            }
+            Direction::Take => return arrays::take(self, out, progress),
             Direction::Images => {}
         }
         let mut output = output::h5_path(&self.output)?;

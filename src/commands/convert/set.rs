@@ -106,6 +106,16 @@ impl<'a> Set<'a> {
         }
     }
 
+    /// The class of images that lie directly in the folder, if there are any and no other folder is called so: their
+    /// names have it before them, and on the way back it is no folder.
+    pub(super) fn own_folder(&self) -> Option<&str> {
+        let Labelling::Folders(labels) = &self.labelling else {
+            return None;
+        };
+        let own = labels.get(&0)?;
+        (labels.values().filter(|label| *label == own).count() == 1).then_some(self.own_class.as_str())
+    }
+
     /// What a file is called in the set.
     fn name(&self, entry: &Entry) -> String {
         let mut name = self.listing.relative(entry);

@@ -19,7 +19,7 @@ pub enum OnAttributes {
 }
 
 /// Attributes of the root that say where a file comes from, which no two files have in common.
-const OWN: [&str; 5] = ["tool", "options", "source", "source_rows", "seed"];
+const OWN: [&str; 7] = ["tool", "options", "source", "source_rows", "seed", "folder", "folder_rows"];
 
 /// Attributes that say what numbers mean: the wrong one would make the values of other files wrong.
 const MEANING: [&str; 7] =

@@ -27,8 +27,8 @@ pub(super) struct Unpacker<'a> {
     names: Names,
     /// The class of rows that lay in no folder of a class when this program took them in.
     loose: Option<String>,
-    /// The folder that this program took the set from.
-    taken_from: Option<String>,
+    /// The class that `convert` gave to files directly in its folder, and the rows of the set then.
+    own_folder: Option<(String, u64)>,
     /// Whether the names in the file are those of files, so that they stay what they are.
     own: bool,
 }
@@ -71,8 +71,9 @@ impl<'a> Unpacker<'a> {
     ) -> Unpacker<'a> {
         let text = |name: &str| source.text_attribute("/", name).and_then(|texts| texts.into_iter().next());
         let own = text("tool").is_some_and(|tool| tool.starts_with(env!("CARGO_PKG_NAME")));
-        let taken_from = text("source").filter(|_| own);
-        Unpacker { options, file, source, folder, progress, names: Names::default(), loose: None, taken_from, own }
+        let rows = text("folder_rows").and_then(|rows| rows.parse().ok());
+        let own_folder = text("folder").zip(rows).filter(|_| own);
+        Unpacker { options, file, source, folder, progress, names: Names::default(), loose: None, own_folder, own }
     }
 
     /// Writes those of the rows `all` of `set` that were asked for, into the folder `part` if it has one.
@@ -86,7 +87,8 @@ impl<'a> Unpacker<'a> {
         let labelling = Labelling::of(self.source, set, self.progress)?;
         let class = self.options.back.class.as_deref().map(|name| labelling.class_called(name)).transpose()?;
         summary.format = loader.format;
-        self.loose = self.loose_class(set).filter(|_| loader.holds_files());
+        let own_folder = self.own_folder.as_ref().filter(|(_, rows)| *rows == set.rows && loader.holds_files());
+        self.loose = own_folder.map(|(folder, _)| folder.clone());
         let list = self.begin_list(part, labelling.is_there())?;
         let mut task = Task { set, part, labelling, list };
         self.progress.start("writing files", class.is_none().then(|| rows.end - rows.start));
@@ -109,15 +111,6 @@ impl<'a> Unpacker<'a> {
         }
         summary.renamed = self.names.changed;
         Ok(())
-    }
-
-    /// The class whose files stood in the folder itself: that is called as the folder was, and is the only one.
-    fn loose_class(&self, set: &ImageSet) -> Option<String> {
-        let from = Path::new(self.taken_from.as_deref()?).file_name()?;
-        match set.class_names.as_slice() {
-            [only] if from.to_string_lossy() == *only => Some(only.clone()),
-            _ => None,
-        }
     }
 
     fn rows_of(&self, set: &ImageSet, all: Range<u64>) -> Result<Range<u64>> {
