@@ -67,7 +67,7 @@ fn desk() -> Desk {
     let cube: Vec<i64> = (0..3 * 7 * 9).collect();
     out.build("cube").shape([3, 7, 9]).write(&cube).expect("written");
     out.build("texts").write(&["alpha".to_owned(), "bravo".to_owned(), "charlie".to_owned()][..]).expect("written");
-    let mut bad = out.build("bad\u{1b}]0;x\u{7}<script>").write(&[1u8, 2, 3]).expect("written");
+    let mut bad = out.build("bad\u{1b}]0;x\u{7}<script>").write([1u8, 2, 3]).expect("written");
     bad.set_attribute("note", "a\u{1b}[2Jb<b>").expect("set");
     drop(bad);
     out.commit().expect("committed");
