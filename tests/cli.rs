@@ -15,6 +15,9 @@ mod old_tool;
 #[cfg(feature = "viewer")]
 #[path = "cli/serve.rs"]
 mod serve;
+#[cfg(unix)]
+#[path = "cli/terminal.rs"]
+mod terminal;
 
 use h5manager::File;
 use std::path::{Path, PathBuf};

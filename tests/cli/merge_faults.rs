@@ -1,20 +1,14 @@
 //! `merge` where something goes wrong: nothing is lost, and what happened is said.
 
 use super::Desk;
-use h5manager::{File, FileMut, Result};
+use h5manager::File;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 impl Desk {
-    fn made(&self, name: &str, fill: impl FnOnce(&mut FileMut) -> Result<()>) {
-        let mut out = File::create(self.path(name)).expect("begun");
-        fill(&mut out).expect("filled");
-        out.commit().expect("committed");
-    }
-
     /// Rows of many values, with as much to do as `rows` says.
     fn heavy(&self, name: &str, rows: u64) {
-        self.made(name, |out| {
+        self.file(name, |out| {
             let values: Vec<u32> = (0..rows * 2000).map(|n| (n as u32).wrapping_mul(2_654_435_761) >> 12).collect();
             out.build("data").shape([rows, 2000]).chunks([7.min(rows), 2000]).deflate(1).write(&values).map(drop)
         });
@@ -49,7 +43,7 @@ fn old_fault_a_missing_input_was_skipped_in_silence() {
 fn old_fault_images_of_64_and_32_pixels_were_a_traceback() {
     let desk = Desk::new();
     for (name, size) in [("large.h5", 64u64), ("small.h5", 32)] {
-        desk.made(name, |out| {
+        desk.file(name, |out| {
             out.build("images").shape([2, size, size, 3]).write(vec![1u8; (2 * size * size * 3) as usize])?;
             out.build("labels").write([0i64, 0])?.set_attribute("class_names", ["cat"])
         });
@@ -65,7 +59,7 @@ fn old_fault_images_of_64_and_32_pixels_were_a_traceback() {
 fn old_fault_labels_names_and_attributes_were_lost() {
     let desk = Desk::new();
     for (name, class) in [("a.h5", "cat"), ("b.h5", "dog")] {
-        desk.made(name, |out| {
+        desk.file(name, |out| {
             out.set_attribute("licence", "CC BY 4.0")?;
             out.build("images").shape([1, 2, 2, 3]).write([7u8; 12])?.set_attribute("CLASS", "IMAGE")?;
             out.build("labels").write([0i64])?.set_attribute("class_names", [class])?;
@@ -161,9 +155,9 @@ fn inputs_that_cannot_be_read_are_all_named() {
 fn a_damaged_chunk_is_found_by_verify_and_by_what_must_decode_it() {
     let desk = Desk::new();
     for name in ["a.h5", "b.h5"] {
-        desk.made(name, |out| {
+        desk.file(name, |out| {
             let values: Vec<u32> = (0..4000).collect();
-            out.build("data").shape([4, 1000]).chunks([1, 1000]).fletcher32().write(&values).map(drop)
+            out.build("data").shape([4, 1000]).chunks([2, 1000]).fletcher32().write(&values).map(drop)
         });
     }
     // One bit of the elements, which stand in the file as they are.
@@ -219,7 +213,7 @@ fn of_two_processes_on_one_output_one_writes_it_and_the_other_says_so() {
 fn hundreds_of_files_are_merged_with_few_open_at_a_time() {
     let desk = Desk::new();
     for n in 0..300 {
-        desk.made(&format!("part-{n:03}.h5"), |out| out.build("n").write([n; 2]).map(drop));
+        desk.file(&format!("part-{n:03}.h5"), |out| out.build("n").write([n; 2]).map(drop));
     }
     let open_few = |more: &str| {
         let program = env!("CARGO_BIN_EXE_h5manager");

@@ -5,7 +5,7 @@ use super::inputs::Shelf;
 use super::plan::{Joined, Plan};
 use super::references::References;
 use super::target::Target;
-use crate::builder::{ArrayLike, GroupMut};
+use crate::builder::{ArrayLike, DatasetMut, GroupMut};
 use crate::commands::open::Opening;
 use crate::commands::{Progress, output};
 use crate::compound::KeepHeap;
@@ -283,12 +283,48 @@ impl Target<'_> {
         let mut rows = Rows::new(plan, self.making.opening, Some(self.out.root()), false);
         for (n, joined) in plan.joined.iter().enumerate().filter(|(_, j)| j.main) {
             let Some(mut made) = self.made.get_mut(n).and_then(Option::take) else { continue };
-            rows.each_band(joined, Some(order), progress, &mut |rows| made.append(rows))?;
+            if joined.storage.row_chunks {
+                self.move_chunks(joined, order, &mut made, progress)?;
+            } else {
+                rows.each_band(joined, Some(order), progress, &mut |rows| made.append(rows))?;
+            }
             if let Some(slot) = self.made.get_mut(n) {
                 *slot = Some(made);
             }
         }
         self.shelf.check_all()
+    }
+
+    /// Moves rows that are chunks of their own as they are stored, file by file.
+    fn move_chunks(
+        &mut self,
+        joined: &Joined,
+        order: &[u64],
+        made: &mut DatasetMut,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let starts = Starts::new(&joined.counts);
+        // Where each row goes, in the order of the files.
+        let mut moves: Vec<(u64, u64)> = order.iter().copied().zip(0..).collect();
+        moves.sort_unstable();
+        let row_bytes = joined.shape.iter().skip(1).product::<u64>() * joined.datatype.size();
+        let (mut position, mut offset) = (vec![0; joined.shape.len()], vec![0; joined.shape.len()]);
+        for of_one in moves.chunk_by(|a, b| starts.place(a.0).0 == starts.place(b.0).0) {
+            let input = of_one.first().map_or(0, |(row, _)| starts.place(*row).0);
+            let from = self.shelf.dataset(input, &joined.path)?;
+            for &(row, to) in of_one {
+                output::stop_if_asked(progress)?;
+                if let (Some(own), Some(new)) = (position.first_mut(), offset.first_mut()) {
+                    (*own, *new) = (starts.place(row).1, to);
+                }
+                let chunk = from.raw_chunk(&position).map_err(|e| in_input(self.plan, input, joined, e))?;
+                if let Some((raw, mask)) = chunk {
+                    made.write_chunk(&offset, &raw, mask)?;
+                }
+                progress.advance(row_bytes);
+            }
+        }
+        Ok(())
     }
 }
 

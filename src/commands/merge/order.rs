@@ -1,6 +1,7 @@
 //! Another order of the rows, or fewer of them: shuffled, and each content once.
 
 use super::contents::{self, Content};
+use super::gather::in_input;
 use super::inputs::Shelf;
 use super::plan::{Joined, Plan};
 use crate::commands::open::Opening;
@@ -61,7 +62,8 @@ impl Reorder {
             let mut shelf = Shelf::new(&plan.inputs, opening);
             let mut digests = vec![[0u8; 16]; rows as usize];
             for joined in &compared {
-                digest_rows(plan, joined, input, &mut shelf, &mut digests, progress)?;
+                let digested = digest_rows(plan, joined, input, &mut shelf, &mut digests, progress);
+                digested.map_err(|e| in_input(plan, input, joined, e))?;
             }
             for (row, digest) in (first..).zip(digests) {
                 if known.insert(digest, ()).is_none() {

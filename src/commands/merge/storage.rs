@@ -28,6 +28,8 @@ pub(super) struct Storage {
     filters: Option<Vec<FilterSpec>>,
     /// For each file: the rows whose chunks are copied as they are.
     pub(super) raw: Vec<u64>,
+    /// Whether each row is a chunk of its own, which can go anywhere.
+    pub(super) row_chunks: bool,
 }
 
 impl Storage {
@@ -48,28 +50,39 @@ impl Storage {
         let Some(facts) = of(model) else {
             return storage;
         };
-        storage.chunk = facts.form.chunk.clone();
-        if let Some(chunk) = &storage.chunk
-            && !wishes.reorders
-        {
-            let mut start = 0;
-            let last = joined.counts.iter().rposition(|&n| n > 0).unwrap_or(0);
-            for (i, &rows) in joined.counts.iter().enumerate() {
-                let alike = movable(i).is_some_and(|f| chunks_alike(&f.form, &facts.form));
-                let band = chunk.get(joined.axis).copied().unwrap_or(1).max(1);
-                if alike && start % band == 0 {
-                    // The last chunk of the last file may reach beyond its rows; others would leave a gap.
-                    let raw = if i == last { rows } else { rows / band * band };
-                    if let Some(place) = storage.raw.get_mut(i) {
-                        *place = raw;
-                    }
-                }
-                start += rows;
-            }
-        }
         storage.padded = (0..inputs.len()).any(|i| of(i).is_some_and(padded));
+        storage.chunk = facts.form.chunk.clone();
+        let alike = |i: usize| movable(i).is_some_and(|f| chunks_alike(&f.form, &facts.form));
+        let Some(chunk) = storage.chunk.clone() else {
+            storage.complete(joined, facts);
+            return storage;
+        };
+        let whole = chunk.iter().zip(&joined.shape).skip(1).all(|(c, n)| c >= n);
+        let all = (0..inputs.len()).all(|i| joined.counts.get(i) == Some(&0) || alike(i));
+        storage.row_chunks = joined.axis == 0 && chunk.first() == Some(&1) && whole && all;
+        if wishes.reorders && joined.main {
+            if storage.row_chunks {
+                storage.raw.clone_from(&joined.counts);
+            }
+        } else {
+            storage.align(joined, &chunk, &alike);
+        }
         storage.complete(joined, facts);
         storage
+    }
+
+    /// Finds the rows whose chunks keep their places among the others.
+    fn align(&mut self, joined: &Joined, chunk: &[u64], alike: &dyn Fn(usize) -> bool) {
+        let band = chunk.get(joined.axis).copied().unwrap_or(1).max(1);
+        let last = joined.counts.iter().rposition(|&n| n > 0).unwrap_or(0);
+        let mut start = 0;
+        for (i, (&rows, raw)) in joined.counts.iter().zip(&mut self.raw).enumerate() {
+            if alike(i) && start % band == 0 {
+                // The last chunk of the last file may reach beyond its rows; others would leave a gap.
+                *raw = if i == last { rows } else { rows / band * band };
+            }
+            start += rows;
+        }
     }
 
     /// Chunks and filters for what cannot stay as it is.

@@ -161,7 +161,8 @@ impl Viewer<'_> {
                     View::Table => keys.extend([("←↓↑→", "scroll"), ("g", "go to row")]),
                     View::Facts => keys.push(("↓↑", "scroll")),
                 }
-                if object.index.len() > object.axes.len() || object.axes.len() > 1 {
+                let can_turn = object.index.len() > 1 && object.view != View::Facts;
+                if can_turn {
                     keys.push(("x", "axes"));
                 }
                 keys.push(("J K", "next object"));

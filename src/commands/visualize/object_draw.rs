@@ -136,7 +136,7 @@ impl ObjectView {
                 let scale = scale.with_room();
                 let mut x_label = self.axis_label(self.axes.first(), line.start, line.step, line.bins.len() as u64);
                 if line.is_sampled {
-                    x_label.push_str(&format!(" · every {}th value", line.step));
+                    x_label.push_str(&format!(" · 1 value in {}", line.step));
                 }
                 draw_axes(canvas, body, &Axis { scale: *x, label: &x_label }, &Axis { scale, label: &label }, false);
                 draw_line(canvas, body, line, &scale, look);
@@ -159,7 +159,7 @@ impl ObjectView {
         let (x, mut x_label) = axis(last, plane.across);
         let (y, y_label) = axis(first, plane.down);
         if plane.is_sampled() {
-            x_label.push_str(&format!(" · every {}th × {}th value", plane.down.step, plane.across.step));
+            x_label.push_str(&format!(" · 1 value in {}×{}", plane.down.step, plane.across.step));
         }
         let y_label = format!("{label} · ↓ {y_label}");
         draw_axes(canvas, body, &Axis { scale: x, label: &x_label }, &Axis { scale: y, label: &y_label }, true);

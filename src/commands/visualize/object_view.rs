@@ -193,7 +193,7 @@ impl ObjectView {
         }
     }
 
-    /// Answers a key; whether it means something here. `typed` is what the last question was answered with.
+    /// Answers a key; whether it means something here. What there is to say goes into `message`.
     pub(super) fn key(&mut self, key: KeyCode, message: &mut String) -> bool {
         match key {
             KeyCode::Char('v') => self.next_view(1),
@@ -338,7 +338,7 @@ impl ObjectView {
             KeyCode::Char('<') => self.column = self.column.saturating_sub(wide),
             _ => return false,
         }
-        self.row = self.row.min(last_row.max(if matches!(key, KeyCode::End) { 0 } else { last_row }));
+        self.row = self.row.min(last_row);
         self.column = self.column.min(last_column);
         true
     }

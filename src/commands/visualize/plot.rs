@@ -114,7 +114,12 @@ impl Plot {
                 Plot::heat(object, dataset, (down, across))
             }
             _ => {
-                let what = format!("{} of {} cannot be plotted", shape(dataset.shape()), dataset.datatype());
+                let extent = match dataset.shape() {
+                    _ if dataset.is_null() => "an empty dataset".to_owned(),
+                    [] => "a single value".to_owned(),
+                    extents => shape(extents),
+                };
+                let what = format!("{extent} of {} cannot be plotted", dataset.datatype());
                 Err(Error::mismatch(what).on(dataset.path()))
             }
         }
@@ -134,7 +139,7 @@ impl Plot {
         let y = Axis { scale: Scale::linear(line.extent()).with_room(), label: value_label(dataset) };
         let mut note = slice_note(dataset, &[axis]);
         if line.is_sampled {
-            note.push_str(&format!(" · every {}th value", line.step));
+            note.push_str(&format!(" · 1 value in {}", line.step));
         }
         let content = Content::Line(places.into_iter().zip(line.bins).collect());
         Ok(Plot { title: title(dataset), subtitle: subtitle(dataset, &note), x, y, content })
@@ -150,7 +155,7 @@ impl Plot {
         };
         let mut note = slice_note(dataset, &[down, across]);
         if plane.is_sampled() {
-            note.push_str(&format!(" · every {}th × {}th value", plane.down.step, plane.across.step));
+            note.push_str(&format!(" · 1 value in {}×{}", plane.down.step, plane.across.step));
         }
         let picture = ColourMap::default().paint(&plane, &scale);
         let content = Content::Heat { picture, scale, label: value_label(dataset) };

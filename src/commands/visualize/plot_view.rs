@@ -14,10 +14,11 @@ const LEAD: u16 = 10;
 /// Bits of a braille cell, by column and row.
 const DOTS: [[u32; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
-/// Where the plot itself goes, if there is room for one: numbers at the left, below it ticks and the name of the axis.
+/// Where the plot itself goes, if there is room for one: numbers at the left, below it the axis, its
+/// ticks and its name.
 pub(super) fn inside(area: Area) -> Option<Area> {
     let width = area.width.checked_sub(LEAD + 1).filter(|&w| w >= 8)?;
-    let height = area.height.checked_sub(3).filter(|&h| h >= 2)?;
+    let height = area.height.checked_sub(4).filter(|&h| h >= 2)?;
     Some(Area { x: area.x + LEAD + 1, y: area.y + 1, width, height })
 }
 
@@ -57,12 +58,7 @@ pub(super) fn draw_axes(canvas: &mut Canvas, area: Area, x: &Axis<'_>, y: &Axis<
     canvas.write(area.x, area.y, area.width, &shortened(y.label, area.width.into()), Style::BOLD);
     let label = shortened(x.label, usize::from(plot.width));
     let right = (plot.x + plot.width).saturating_sub(columns(&label) as u16);
-    // Beside the ticks where there is room for it, else over them: the axis line has the ticks already.
-    if area.y + area.height > bottom + 2 {
-        canvas.write(right, bottom + 2, plot.width, &label, Style::BOLD);
-    } else if right > free {
-        canvas.write(right, bottom + 1, plot.width, &label, Style::BOLD);
-    }
+    canvas.write(right, bottom + 2, plot.width, &label, Style::BOLD);
 }
 
 /// Draws a line: each bin from its smallest to its largest value, joined with the next one.

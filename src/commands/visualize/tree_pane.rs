@@ -77,7 +77,7 @@ impl<'a> TreePane<'a> {
         self.read_to(line + height + 1);
         self.top = self.top.clamp((line + 1).saturating_sub(reach), line);
         let end = self.lines.len().saturating_sub(height);
-        self.top = self.top.min(end.max(self.top.min(end)));
+        self.top = self.top.min(end);
     }
 
     /// The line that is selected; none in an empty tree.
