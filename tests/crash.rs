@@ -280,3 +280,51 @@ fn libhdf5_opens_what_a_stopped_program_leaves() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     println!("{}", String::from_utf8_lossy(&done.stdout));
 }
+
+/// Whether a file holds the many bytes of [`more_than_a_record_vouches_for`], and the attribute that came with them.
+fn holds_much(bytes: Vec<u8>) -> Result<bool> {
+    let file = File::from_source(Arc::new(MemorySource::new(bytes)), Limits::default())?;
+    let tool: String = file.root()?.attribute("tool")?.expect("an attribute").read_one()?;
+    if tool == "camera" {
+        assert!(!file.root()?.contains("much")?);
+        return Ok(false);
+    }
+    let found: Vec<u8> = file.dataset("much")?.read()?;
+    assert!(found.len() == MUCH && found.iter().all(|&b| b == 5) && tool == "another");
+    Ok(true)
+}
+
+/// More bytes than a record has a hash of.
+const MUCH: usize = 9 << 20;
+
+/// Then what is new is synced before the record is written: three syncs, and whatever is lost between them, the file is
+/// the old or the new one.
+#[test]
+fn more_than_a_record_vouches_for_is_synced_before_it() {
+    let start = workloads::own();
+    let disk = Arc::new(Disk::new(start.clone(), None));
+    let mut edit = File::edit_on(disk.clone(), EditOptions::new()).unwrap();
+    edit.build("much").unwrap().write(vec![5u8; MUCH]).unwrap();
+    edit.set_attribute("/", "tool", "another").unwrap();
+    edit.commit().unwrap();
+    let ops = disk.done();
+    let syncs: Vec<usize> = (0..ops.len()).filter(|&i| matches!(ops[i], Op::Sync)).collect();
+    assert_eq!(syncs.len(), 3);
+    let (mut old, mut new) = (0, 0);
+    for stop in 0..=ops.len() {
+        let durable = syncs.iter().filter(|&&s| s < stop).max().map_or(0, |s| s + 1);
+        let pending = stop - durable;
+        for mask in 0..1u32 << pending.min(4) {
+            let mut bytes = start.clone();
+            ops[..durable].iter().for_each(|op| disk::apply(&mut bytes, op));
+            let done = ops[durable..stop].iter().enumerate().filter(|(i, _)| mask >> i.min(&3) & 1 == 1);
+            done.for_each(|(_, op)| disk::apply(&mut bytes, op));
+            match holds_much(bytes).unwrap_or_else(|e| panic!("before operation {stop}, {mask:b}: {e}")) {
+                true => new += 1,
+                false => old += 1,
+            }
+            assert!(stop > syncs[0] || new == 0, "the new file before what is new is synced");
+        }
+    }
+    assert!(old > 10 && new > 2, "{old} {new}");
+}

@@ -23,7 +23,7 @@ fn new() -> Vec<u8> {
 }
 
 /// A file of ours.
-fn own() -> Vec<u8> {
+pub(crate) fn own() -> Vec<u8> {
     let store = MemoryStore::default();
     let mut file = FileMut::on_store(store.clone());
     file.set_attribute("tool", "camera").unwrap();
