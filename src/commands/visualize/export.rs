@@ -86,8 +86,15 @@ fn plotted(opened: &Opened<'_>) -> Result<(Object, Dataset)> {
     let mut found = plottable(opened);
     match (found.next(), found.next()) {
         (Some((_, object)), None) => with_dataset(object),
+        (None, _) => Err(nothing_to_show(opened)),
         _ => Err(Error::not_found(format!("name the dataset to plot as FILE::/PATH; {}", candidates(opened)))),
     }
+}
+
+fn nothing_to_show(opened: &Opened<'_>) -> Error {
+    let file = opened.path.display();
+    let what = format!("no pictures were recognised in {file}, and no dataset of it can be plotted");
+    Error::not_found(format!("{what}; `h5manager ls {file}` shows what it holds"))
 }
 
 fn with_dataset(object: Object) -> Result<(Object, Dataset)> {
