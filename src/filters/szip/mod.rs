@@ -184,10 +184,10 @@ impl Filter for Szip {
         out.reserve(size);
         if pixels.planes == 1 {
             return pixels.decode(stream, size, out).map_err(|what| match (pixels.size, size % 3) {
-                // Elements of 3 bytes filled whole pixels of 4, but not the last scanline: libaec coded fewer than there were.
-                (4, 0) if pixels.coding.bits == 24 && !(size / 4).is_multiple_of(pixels.scanline) => {
-                    Error::unsupported("szip of elements of 3 bytes, which libhdf5 takes for pixels of 4")
-                }
+                // Elements of 3 bytes that filled whole pixels of 4: libaec coded fewer than there were.
+                (4, 0) => Error::unsupported(format!(
+                    "szip of elements of 3 bytes, which libhdf5 takes for pixels of 4: {what}"
+                )),
                 _ => call.damaged(what),
             });
         }
