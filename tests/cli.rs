@@ -8,8 +8,15 @@ mod back;
 #[cfg(unix)]
 #[path = "cli/convert.rs"]
 mod convert;
+#[cfg(unix)]
+#[path = "cli/convert_faults.rs"]
+mod convert_faults;
 #[path = "cli/foreign.rs"]
 mod foreign;
+#[path = "cli/merge.rs"]
+mod merge;
+#[path = "cli/merge_faults.rs"]
+mod merge_faults;
 #[path = "cli/old_tool.rs"]
 mod old_tool;
 #[cfg(feature = "viewer")]
@@ -390,8 +397,3 @@ fn repacked_files_have_the_same_digest_and_the_storage_that_was_asked_for() {
     assert_eq!(labels("old/labels"), labels("labels"));
     assert_eq!(desk.files(), ["a.h5", "b.h5"]);
 }
-
-#[path = "cli/merge.rs"]
-mod merge;
-#[path = "cli/merge_faults.rs"]
-mod merge_faults;
