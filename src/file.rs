@@ -142,12 +142,7 @@ impl File {
     ///
     /// # Errors
     /// As [`File::open`].
-    pub fn from_host(
-        source: Arc<dyn Source>,
-        limits: Limits,
-        name: &str,
-        host: Arc<dyn OtherFiles>,
-    ) -> Result<File> {
+    pub fn from_host(source: Arc<dyn Source>, limits: Limits, name: &str, host: Arc<dyn OtherFiles>) -> Result<File> {
         Self::new(source, limits, false, Some(Neighbours::hosted(name, host)))
     }
 

@@ -3,8 +3,8 @@
 //! Names are put together as text, as they are on a disk: from the folder of the file that has the name. What a name may
 //! lead to is for the host to say; it gets places relative to the first file's folder, and whole ones as they are.
 
-use super::neighbours::{Found, Search};
 use super::Source;
+use super::neighbours::{Found, Search};
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
 use std::sync::Arc;
