@@ -228,8 +228,6 @@ def layouts(f):
 
 @maker
 def virtual(folder):
-    with h5py.File(folder / "part.h5", "w") as f:
-        f["x"] = np.arange(30)
     layout = h5py.VirtualLayout((2, 30), "i8")
     with h5py.File(folder / "virtual.h5", "w") as f:
         f["inside"] = np.arange(30, 60)
@@ -237,6 +235,35 @@ def virtual(folder):
         layout[1] = h5py.VirtualSource(f["inside"])
         f.create_virtual_dataset("v", layout)
     return folder / "virtual.h5"
+
+
+@maker
+def leads_on(folder):
+    """A file that leads to others by links, a virtual dataset and raw data; some of them are not there, or not allowed."""
+    (folder / "others").mkdir(exist_ok=True)
+    with h5py.File(folder / "others/linked.h5", "w") as f:
+        f["group/data"] = np.arange(5) * 11
+        f["group/deeper"] = h5py.ExternalLink("deeper.h5", "/x")
+        f["group/back"] = h5py.ExternalLink("../leads_on.h5", "/own")
+    with h5py.File(folder / "others/deeper.h5", "w") as f:
+        f["x"] = numbers(3, 4) + 70
+    for i in range(2):
+        with h5py.File(folder / f"others/part{i}.h5", "w") as f:
+            f.create_dataset("x", data=np.arange(30) + 100 * (i + 1), chunks=(10,), compression="gzip")
+    (np.arange(24, dtype="<i4") + 500).tofile(folder / "others/raw.bin")
+    with h5py.File(folder / "leads_on.h5", "w", libver="latest") as f:
+        f["own"] = np.arange(4)
+        layout = h5py.VirtualLayout((3, 30), "i8")
+        for i in range(3):  # the last one is not there
+            layout[i] = h5py.VirtualSource(f"others/part{i}.h5", "x", (30,))
+        f.create_virtual_dataset("virtual", layout, fillvalue=-1)
+        f.create_dataset("raw", (4, 6), "<i4", external=[("others/raw.bin", 0, 96)])
+        f["linked"] = h5py.ExternalLink("others/linked.h5", "/group")
+        f["gone"] = h5py.ExternalLink("others/gone.h5", "/x")
+        f["outside"] = h5py.ExternalLink("../outside.h5", "/x")
+        f["absolute"] = h5py.ExternalLink("/etc/passwd", "/x")
+        f.create_dataset("raw gone", (3,), "u1", external=[("others/none.bin", 0, 3)])
+    return folder / "leads_on.h5"
 
 
 FILTERS = {
@@ -532,7 +559,8 @@ def main():
     manifest = {}
     for make in MAKERS:
         path = make(folder)
-        if path.name == "damaged.h5":
+        # Visited by stories of their own.
+        if path.name in ("damaged.h5", "leads_on.h5"):
             manifest[path.name] = {}
             continue
         objects = describe(path)
