@@ -41,8 +41,8 @@ impl Node {
     }
 
     pub(crate) fn attributes(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {
-        let found = attributes::all(&self.header, &self.reader).on(&self.path)?;
-        Ok(found.into_iter().map(|a| a.map(|a| Attribute::new(self, a)).on(&self.path)).collect())
+        let make = |found: Result<_>| found.map(|a| Attribute::new(self, a)).on(&self.path);
+        attributes::all(&self.header, &self.reader, make, Attribute::name).on(&self.path)
     }
 
     pub(crate) fn attributes_by_creation_order(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {

@@ -3,6 +3,7 @@
 //! Everything above sees the file through a [`Reader`], which turns addresses into positions, checks every range
 //! against the end of the file before anything is allocated, burns fuel for metadata, and keeps its pages.
 
+mod budget;
 mod cache;
 mod device;
 mod fault;
@@ -18,6 +19,7 @@ mod reader;
 mod redo;
 mod staged;
 
+pub(crate) use budget::Budget;
 pub(crate) use cache::ChunkCache;
 pub(crate) use device::FileDevice;
 pub use device::{Device, Locking};
