@@ -37,7 +37,6 @@ struct Shared {
     datatype: Datatype,
     committed: Option<u64>,
     dataspace: Dataspace,
-    max: Vec<Option<u64>>,
     raw: RawData,
     virtual_data: Option<VirtualData>,
 }
@@ -124,7 +123,6 @@ impl Dataset {
         let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
         let (mut dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
         let mut raw = RawData::load(header, reader, &dataspace, datatype.size(), elsewhere)?;
-        let (committed, max) = (committed.map(|a| a.get()), dataspace.max_dims());
         let virtual_data = match raw.layout {
             Layout::Virtual(id) if elsewhere => {
                 let map = match id.collection {
@@ -138,7 +136,8 @@ impl Dataset {
             }
             _ => None,
         };
-        Ok(Shared { node: node.clone(), datatype, committed, dataspace, max, raw, virtual_data })
+        let committed = committed.map(|a| a.get());
+        Ok(Shared { node: node.clone(), datatype, committed, dataspace, raw, virtual_data })
     }
 
     pub(crate) fn node(&self) -> &Arc<Node> {
@@ -171,7 +170,7 @@ impl Dataset {
 
     /// How far each dimension may grow; `None` without end.
     pub fn max_shape(&self) -> &[Option<u64>] {
-        &self.shared.max
+        self.shared.raw.max()
     }
 
     /// Whether it has no elements by declaration: a null dataspace.

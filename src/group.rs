@@ -41,8 +41,8 @@ impl Node {
     }
 
     pub(crate) fn attributes(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {
-        let found = attributes::all(&self.header, &self.reader).on(&self.path)?;
-        Ok(found.into_iter().map(|a| a.map(|a| Attribute::new(self, a)).on(&self.path)).collect())
+        let make = |found: Result<_>| found.map(|a| Attribute::new(self, a)).on(&self.path);
+        attributes::all(&self.header, &self.reader, make, Attribute::name).on(&self.path)
     }
 
     pub(crate) fn attributes_by_creation_order(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {
@@ -335,7 +335,11 @@ impl Group {
                 }
                 link::Target::External { file, path: inside } => {
                     let other = group.node.file.neighbour(&file.0)?;
-                    let missing = || Error::not_found(format!("a link leads to the file {file}, which is not there"));
+                    let missing = || {
+                        Error::not_found(format!(
+                            "a link leads to the file {file}, which is not there; put it beside this one"
+                        ))
+                    };
                     let root = other.ok_or_else(missing)?.root()?;
                     rest.extend(components(&inside.0));
                     here = Object::Group(root);

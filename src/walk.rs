@@ -7,6 +7,7 @@ use crate::format::message::datatype::Name;
 use crate::group::{Group, Link, LinkTarget, Object};
 use crate::io::Reader;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Everything in a file, depth first, the links of a group by the bytes of their names. Made by [`File::walk`] and
 /// [`Group::walk`].
@@ -94,21 +95,23 @@ impl Walk {
     }
 
     fn visit(&mut self, path: &Name, address: Address) -> Result<Visited> {
-        if let Some(first) = self.seen.get(&address.get()) {
-            return Ok(Visited::Again(first.clone()));
-        }
+        let seen = self.seen.len() as u64;
+        let unseen = match self.seen.entry(address.get()) {
+            Entry::Occupied(first) => return Ok(Visited::Again(first.get().clone())),
+            Entry::Vacant(unseen) => unseen,
+        };
         let limits = self.reader.limits();
-        if self.seen.len() as u64 >= limits.max_objects {
+        if seen >= limits.max_objects {
             return Err(Error::limit(format!("max_objects: more than {} objects", limits.max_objects)));
         }
         if self.stack.len() >= limits.max_depth {
             return Err(Error::limit(format!("max_depth: groups nested more than {} deep", limits.max_depth)));
         }
         let object = self.file.load(&self.reader, address, path.to_text().into_owned())?;
+        unseen.insert(path.clone());
         if let Object::Group(group) = &object {
             self.enter(path.clone(), group);
         }
-        self.seen.insert(address.get(), path.clone());
         Ok(Visited::Object(object))
     }
 

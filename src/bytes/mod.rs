@@ -171,28 +171,33 @@ pub(crate) fn write_sized(value: &u64, width: usize) -> BinResult<()> {
     write_uint(writer, Some(*value), width)
 }
 
-/// Reads `width` bytes; all ones is `None` whatever the width. Widths above 8 are legal while the high bytes are zero.
+/// Reads `width` bytes as [`uint`] does.
 fn read_uint<R: Read>(reader: &mut R, width: usize, at: u64) -> BinResult<Option<u64>> {
-    // What nearly every file has.
-    if width == 8 {
-        let mut bytes = [0; 8];
-        reader.read_exact(&mut bytes)?;
-        let value = u64::from_le_bytes(bytes);
-        return Ok((value != u64::MAX).then_some(value));
-    }
     let mut bytes = [0; 32];
     let place = bytes.get_mut(..width).ok_or_else(|| malformed(at, "an integer wider than 32 bytes"))?;
     reader.read_exact(place)?;
-    if place.iter().all(|&b| b == 0xff) {
-        return Ok(None);
+    uint(place).ok_or_else(|| malformed(at, "an address or length above 64 bits"))
+}
+
+/// The little-endian integer that `field` holds; all ones is `Some(None)` whatever the width, an integer above 64 bits is
+/// `None`: widths above 8 are legal while the high bytes are zero.
+#[inline]
+pub(crate) fn uint(field: &[u8]) -> Option<Option<u64>> {
+    // What nearly every file has.
+    if let Ok(bytes) = field.try_into() {
+        let value = u64::from_le_bytes(bytes);
+        return Some((value != u64::MAX).then_some(value));
     }
-    let (low, high) = bytes.split_at(8);
+    if field.iter().all(|&b| b == 0xff) {
+        return Some(None);
+    }
+    let (low, high) = field.split_at(field.len().min(8));
     if high.iter().any(|&b| b != 0) {
-        return Err(malformed(at, "an address or length above 64 bits"));
+        return None;
     }
     let number = low.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b));
     // In a wider field, too, 64 bits of ones mean nothing else in memory, as in libhdf5.
-    Ok(Some(number).filter(|&n| n != u64::MAX))
+    Some(Some(number).filter(|&n| n != u64::MAX))
 }
 
 fn write_uint<W: Write + Seek>(writer: &mut W, value: Option<u64>, width: usize) -> BinResult<()> {

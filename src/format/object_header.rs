@@ -144,6 +144,24 @@ impl Prefix {
         Ok(4..covered.len())
     }
 
+    /// The envelope that `bytes` begins with: a message's type, flags and size, and when it was made. Decoded by hand:
+    /// there are a handful of them in each header.
+    fn envelope(&self, bytes: &[u8]) -> Result<(u16, u8, u16, Option<u16>)> {
+        let two = |low, high| u16::from_le_bytes([low, high]);
+        match *bytes {
+            [kind, high, s0, s1, flags, _, _, _, ..] if self.version == 1 => {
+                Ok((two(kind, high), flags, two(s0, s1), None))
+            }
+            [kind, s0, s1, flags, o0, o1, ..] if self.version != 1 && self.creation_order => {
+                Ok((kind.into(), flags, two(s0, s1), Some(two(o0, o1))))
+            }
+            [kind, s0, s1, flags, ..] if self.version != 1 && !self.creation_order => {
+                Ok((kind.into(), flags, two(s0, s1), None))
+            }
+            _ => Err(Error::damaged("ends before its last field").in_structure(STRUCTURE)),
+        }
+    }
+
     /// The envelopes of a chunk whose messages lie at `range`, one after the other.
     pub(crate) fn for_each_envelope(
         &self,
@@ -159,13 +177,7 @@ impl Prefix {
         };
         // Version 2: fewer bytes than an envelope takes are a gap.
         while at + smallest <= range.end {
-            let (kind, flags, size, order) = if self.version == 1 {
-                let (e, _) = bytes::decode::<EnvelopeV1>(&chunk[at..range.end], (), STRUCTURE)?;
-                (e.kind, e.flags, e.size, None)
-            } else {
-                let (e, _) = bytes::decode::<EnvelopeV2>(&chunk[at..range.end], (self.creation_order,), STRUCTURE)?;
-                (e.kind.into(), e.flags, e.size, e.order)
-            };
+            let (kind, flags, size, order) = self.envelope(&chunk[at..range.end])?;
             let start = at + smallest;
             let end = start + usize::from(size);
             if end > range.end {

@@ -7,7 +7,7 @@ use crate::error::{Context, Error, Result};
 use crate::format::global_heap::{HeapId, MIN_SIZE, decode_objects, decode_size, header_size};
 use crate::format::message::datatype::ReferenceKind;
 use crate::format::reference::{Element, Reference, decode_element};
-use crate::io::Reader;
+use crate::io::{Budget, Reader};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 const STRUCTURE: &str = "global heap collection";
 
-/// Half the bytes of collections that are kept.
-const GENERATION: u64 = 16 << 20;
+/// Half the bytes of collections that are kept: at first, and when it has proved too little.
+const LEAST: u64 = 1 << 20;
+const MOST: u64 = 16 << 20;
 
 /// A parsed collection.
 struct Collection {
@@ -44,11 +45,17 @@ impl Collection {
 #[derive(Default)]
 pub(crate) struct GlobalHeap(Mutex<Kept>);
 
-#[derive(Default)]
 struct Kept {
     young: HashMap<Address, Arc<Collection>>,
     young_bytes: u64,
     old: HashMap<Address, Arc<Collection>>,
+    budget: Budget,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Kept { young: HashMap::new(), young_bytes: 0, old: HashMap::new(), budget: Budget::new(LEAST, MOST) }
+    }
 }
 
 impl GlobalHeap {
@@ -85,7 +92,9 @@ impl GlobalHeap {
         }
         // One may keep a page alive that is several times its size.
         let collection = Arc::new(Collection { bytes, objects, cost: size.max(MIN_SIZE) });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(at, collection.clone());
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.budget.read(at.get(), collection.cost);
+        kept.insert(at, collection.clone());
         Ok(collection)
     }
 }
@@ -98,8 +107,9 @@ impl Kept {
     fn insert(&mut self, at: Address, collection: Arc<Collection>) {
         self.young_bytes += collection.cost;
         self.young.insert(at, collection);
-        if self.young_bytes > GENERATION {
-            self.old = std::mem::take(&mut self.young);
+        if self.budget.is_exceeded_by(self.young_bytes) {
+            let dropped = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            self.budget.dropped(dropped.into_keys().map(Address::get));
             self.young_bytes = 0;
         }
     }

@@ -3,7 +3,7 @@
 //! Two generations instead of a list: what is asked for lies in `young`; when that has filled half the budget it
 //! becomes `old`, and the pages nobody asked for since are dropped. Look-up and eviction cost O(1).
 
-use super::Source;
+use super::{Budget, Source};
 use crate::error::Result;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -12,14 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes of a page: one request fetches the structures that stand together, as libhdf5 places them.
 pub(super) const PAGE: u64 = 16 << 10;
 
-/// Half the budget of all shards together.
-const GENERATION: u64 = 8 << 20;
+/// Half the budget of all shards together: at first, and when it has proved too little.
+const LEAST: u64 = 1 << 20;
+const MOST: u64 = 8 << 20;
 const SHARDS: usize = 8;
 
-#[derive(Default)]
 struct Shard {
     young: Pages,
     old: Pages,
+    budget: Budget,
 }
 
 type Pages = HashMap<u64, Arc<[u8]>, BuildHasherDefault<ByNumber>>;
@@ -44,12 +45,19 @@ impl Hasher for ByNumber {
 }
 
 /// The pages of one source.
-#[derive(Default)]
 pub(super) struct PageCache {
     shards: [Mutex<Shard>; SHARDS],
 }
 
 impl PageCache {
+    /// For a source from which it is `slow` to read again, or not.
+    pub(super) fn new(slow: bool) -> PageCache {
+        let least = if slow { MOST } else { LEAST };
+        let budget = || Budget::new(least / SHARDS as u64, MOST / SHARDS as u64);
+        let shard = |_| Mutex::new(Shard { young: Pages::default(), old: Pages::default(), budget: budget() });
+        PageCache { shards: std::array::from_fn(shard) }
+    }
+
     /// The bytes of page `number`; the last page of a source of `size` bytes is shorter.
     pub(super) fn page(&self, source: &dyn Source, size: u64, number: u64) -> Result<Arc<[u8]>> {
         let shard = &self.shards[number as usize % SHARDS];
@@ -70,12 +78,19 @@ impl PageCache {
         if let Some(bytes) = Arc::get_mut(&mut page) {
             source.read_at(position, bytes)?;
         }
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        shard.young.insert(number, page.clone());
-        if shard.young.len() as u64 * PAGE * SHARDS as u64 > GENERATION {
-            shard.old = std::mem::take(&mut shard.young);
-        }
+        shard.lock().unwrap_or_else(PoisonError::into_inner).insert(number, page.clone());
         Ok(page)
+    }
+}
+
+impl Shard {
+    fn insert(&mut self, number: u64, page: Arc<[u8]>) {
+        self.budget.read(number, PAGE);
+        self.young.insert(number, page);
+        if self.budget.is_exceeded_by(self.young.len() as u64 * PAGE) {
+            let dropped = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            self.budget.dropped(dropped.into_keys());
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 //! Everything above sees the file through a [`Reader`], which turns addresses into positions, checks every range
 //! against the end of the file before anything is allocated, burns fuel for metadata, and keeps its pages.
 
+mod budget;
 mod cache;
 mod device;
 mod fault;
 mod file;
+mod hosted;
 mod in_place;
 mod joined;
 mod memory;
@@ -17,11 +19,13 @@ mod reader;
 mod redo;
 mod staged;
 
+pub(crate) use budget::Budget;
 pub(crate) use cache::ChunkCache;
 pub(crate) use device::FileDevice;
 pub use device::{Device, Locking};
 pub use fault::{CountingSource, FaultSource, FaultStore};
 pub use file::FileSource;
+pub use hosted::OtherFiles;
 pub use in_place::Durability;
 pub(crate) use in_place::{Commit, Tail, finish};
 pub(crate) use joined::JoinedSource;

@@ -88,13 +88,13 @@ impl Shared {
         let kept = |bytes| ChunkCache::new(if live { 0 } else { bytes });
         Shared {
             gaps: source.gaps(),
+            pages: PageCache::new(source.wants_plan()),
             source,
             size: size.into(),
             base: 0,
             widths: Widths::EIGHT,
             live,
             retries: MOST_RETRIES.into(),
-            pages: PageCache::default(),
             chunks: kept(limits.chunk_cache_bytes),
             blocks: kept(BLOCK_BYTES),
             neighbours,

@@ -34,9 +34,15 @@ pub(crate) fn tracks_order(header: &ObjectHeader) -> bool {
     header.prefix.creation_order
 }
 
-/// All attributes, sorted by the bytes of their names. A damaged one is one `Err`.
-pub(crate) fn all(header: &ObjectHeader, reader: &Reader) -> Result<Vec<Result<Resolved>>> {
-    let mut found: Vec<Result<Resolved>> = header.all(kind::ATTRIBUTE).map(|body| from_message(reader, body)).collect();
+/// All attributes as `make` wants them, sorted by the bytes of their names, which `name` tells. A damaged one is one `Err`.
+pub(crate) fn all<T>(
+    header: &ObjectHeader,
+    reader: &Reader,
+    make: impl Fn(Result<Resolved>) -> Result<T>,
+    name: impl Fn(&T) -> &Name,
+) -> Result<Vec<Result<T>>> {
+    let mut found = Vec::with_capacity(header.all(kind::ATTRIBUTE).count());
+    found.extend(header.all(kind::ATTRIBUTE).map(|body| make(from_message(reader, body))));
     if let Some((heap, index)) = dense_place(header, reader)? {
         let mut objects = fractal_heap::Objects::open(reader, heap)?;
         let tree = open_index(reader, index)?;
@@ -44,13 +50,18 @@ pub(crate) fn all(header: &ObjectHeader, reader: &Reader) -> Result<Vec<Result<R
         // In the order in which the heap has them, for its blocks to be read one after the other: the index is sorted by a
         // hash. A record begins with the ID: flags, then the offset, least byte first.
         records.sort_by_cached_key(|r| r.as_ref().ok().map(|r| r.iter().take(8).rev().copied().collect::<Vec<u8>>()));
-        found.extend(records.into_iter().map(|record| from_heap(reader, header, &mut objects, &record?)));
+        let mut resolved = |record: Result<Vec<u8>>| from_heap(reader, header, &mut objects, &record?);
+        found.extend(records.into_iter().map(|record| make(resolved(record))));
     }
     // Errors first.
-    found.sort_by(|a, b| match (a, b) {
-        (Ok(a), Ok(b)) => a.name.cmp(&b.name),
+    let order = |a: &Result<T>, b: &Result<T>| match (a, b) {
+        (Ok(a), Ok(b)) => name(a).cmp(name(b)),
         _ => a.is_ok().cmp(&b.is_ok()),
-    });
+    };
+    // Most were made in this order, and they are large to move.
+    if !found.is_sorted_by(|a, b| order(a, b).is_le()) {
+        found.sort_by(order);
+    }
     Ok(found)
 }
 

@@ -8,6 +8,7 @@ use super::output::printable;
 use super::{Command, Outcome, Progress};
 use crate::anatomy::{Anatomy, MapOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::File;
 use std::io::Write;
 use std::path::PathBuf;
 use tally::Tally;
@@ -48,18 +49,12 @@ impl Command for Stat {
                 writeln!(out)?;
             }
             let file = self.opening.open(path)?;
-            let mut tally = Tally::new(self.largest);
-            for step in file.walk() {
-                if progress.stopped() {
-                    return Err(Error::new(ErrorKind::Interrupted, "stopped"));
-                }
-                match step {
-                    Ok(visit) => tally.visit(&visit),
-                    Err(e) => tally.errors.push(e.to_string()),
-                }
-            }
-            let map = Anatomy::open(path)?.map_unless(MapOptions::default(), &|| progress.stopped());
-            let map = map.map_err(|e| e.on(printable(path)))?;
+            // Objects are counted and the map is made side by side.
+            let (tally, map) = rayon::join(
+                || self.count(&file, progress),
+                || Anatomy::open(path)?.map_unless(MapOptions::default(), &|| progress.stopped()),
+            );
+            let (mut tally, map) = (tally?, map.map_err(|e| e.on(printable(path)))?);
             tally.space(&map);
             if self.json {
                 report::json(&tally, path, &file, out)?;
@@ -71,5 +66,22 @@ impl Command for Stat {
             }
         }
         Ok(outcome)
+    }
+}
+
+impl Stat {
+    /// Objects, and what they hold.
+    fn count(&self, file: &File, progress: &dyn Progress) -> Result<Tally> {
+        let mut tally = Tally::new(self.largest);
+        for step in file.walk() {
+            if progress.stopped() {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped"));
+            }
+            match step {
+                Ok(visit) => tally.visit(&visit),
+                Err(e) => tally.errors.push(e.to_string()),
+            }
+        }
+        Ok(tally)
     }
 }

@@ -19,10 +19,10 @@ use table::Tables;
 /// Room behind what is expected with which the output's end is met at full speed.
 pub(super) const SLACK: usize = OUTPUT_AHEAD;
 
-/// What an inflater keeps from stream to stream.
+/// What an inflater keeps from stream to stream: nothing before the first, for many a one is made and not needed.
 #[derive(Default)]
 pub(super) struct Inflater {
-    tables: [Box<Tables>; 2],
+    tables: [Option<Box<Tables>>; 2],
 }
 
 /// What inflating came to where the stream is as it should be.
@@ -46,12 +46,13 @@ impl Inflater {
     /// Inflates one stream. What is behind it in `input` is ignored.
     pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Result<Inflated, Fault> {
         let [tables, _] = &mut self.tables;
-        Job::new(input, out).finish(tables)
+        Job::new(input, out).finish(tables.get_or_insert_default())
     }
 
     /// Inflates two streams at once.
     pub(super) fn inflate_pair(&mut self, inputs: [&[u8]; 2], outs: [&mut [u8]; 2]) -> [Result<Inflated, Fault>; 2] {
         let ([ta, tb], [out_a, out_b]) = (&mut self.tables, outs);
+        let (ta, tb) = (ta.get_or_insert_default(), tb.get_or_insert_default());
         let (mut a, mut b) = (Job::new(inputs[0], out_a), Job::new(inputs[1], out_b));
         loop {
             a.enter(ta);

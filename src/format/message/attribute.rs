@@ -6,7 +6,7 @@ use super::datatype::{self, Charset, Datatype, Name};
 use crate::bytes::{self, Widths};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
-use binrw::binrw;
+use binrw::binwrite;
 
 const STRUCTURE: &str = "attribute";
 
@@ -27,38 +27,45 @@ pub(crate) enum Held<T> {
     Shared(Shared),
 }
 
-#[binrw]
-#[brw(little)]
+#[binwrite]
+#[bw(little)]
 struct Fields {
-    #[br(assert((1..=3).contains(&version), "version {version}"))]
     version: u8,
-    /// Bit 0 the datatype is shared, 1 the dataspace is. Version 1: reserved.
     flags: u8,
     name_size: u16,
     datatype_size: u16,
     dataspace_size: u16,
-    #[br(if(version == 3))]
     charset: Option<u8>,
 }
 
 impl Attribute {
     pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Attribute> {
         let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
-        let (f, used) = bytes::decode::<Fields>(body, (), STRUCTURE)?;
-        let mut rest = &body[used..];
+        // By hand, not from a declaration: they are what a file has most of.
+        let &[version, flags, n0, n1, t0, t1, s0, s1, ref rest @ ..] = body else {
+            return Err(wrong("ends before its last field"));
+        };
+        if !(1..=3).contains(&version) {
+            return Err(Error::damaged(format!("version {version}")).in_structure(STRUCTURE));
+        }
+        let (charset, mut rest) = match (version, rest) {
+            (3, [charset, rest @ ..]) => (*charset, rest),
+            (3, []) => return Err(wrong("ends before its last field")),
+            _ => (0, rest),
+        };
         // Version 1 pads each part to a multiple of 8; its sizes do not count the padding.
-        let mut part = |size: u16| {
-            let size = usize::from(size);
-            let place = if f.version == 1 { size.next_multiple_of(8) } else { size };
+        let mut part = |size: [u8; 2]| {
+            let size = usize::from(u16::from_le_bytes(size));
+            let place = if version == 1 { size.next_multiple_of(8) } else { size };
             let whole = rest.get(..place).ok_or_else(|| wrong("ends before its data"))?;
             rest = &rest[place..];
             Ok::<_, Error>(&whole[..size])
         };
-        let (name, datatype, dataspace) = (part(f.name_size)?, part(f.datatype_size)?, part(f.dataspace_size)?);
-        let flags = if f.version == 1 { 0 } else { f.flags };
+        let (name, datatype, dataspace) = (part([n0, n1])?, part([t0, t1])?, part([s0, s1])?);
+        let flags = if version == 1 { 0 } else { flags };
         Ok(Attribute {
             name: Name(bytes::until_nul(name).to_vec()),
-            charset: if f.charset == Some(1) { Charset::Utf8 } else { Charset::Ascii },
+            charset: if charset == 1 { Charset::Utf8 } else { Charset::Ascii },
             datatype: match flags & 1 {
                 0 => Held::Here(datatype::decode(datatype)?.0),
                 _ => Held::Shared(Shared::decode(datatype, w)?.0),

@@ -3,7 +3,7 @@
 use crate::bytes::{self, Length, Widths};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
-use binrw::binrw;
+use binrw::binwrite;
 
 const STRUCTURE: &str = "dataspace";
 
@@ -25,67 +25,62 @@ pub(crate) enum Dataspace {
     },
 }
 
-#[binrw]
-#[brw(little, import_raw(w: Widths))]
+#[binwrite]
+#[bw(little, import_raw(w: Widths))]
 struct Fields {
-    #[br(assert(matches!(version, 1 | 2), "version {version}"))]
     version: u8,
-    #[br(assert(usize::from(rank) <= MAX_RANK, "rank {rank}"))]
     rank: u8,
-    /// Bit 0: maximum dimensions are stored. Bit 1: permutation indices, which were never used.
-    #[br(assert(flags & !3 == 0, "flags {flags:#x}"))]
     flags: u8,
-    /// Version 2: 0 scalar, 1 simple, 2 null. Version 1: reserved.
     space: u8,
-    #[br(if(version == 1))]
     reserved: Option<u32>,
-    #[br(count = rank, args { inner: w })]
     #[bw(args_raw = w)]
     dims: Vec<Length>,
-    #[br(if(flags & 1 != 0), count = rank, args { inner: w })]
-    #[bw(args_raw = w, if(flags & 1 != 0))]
+    #[bw(args_raw = w)]
     max: Vec<Length>,
 }
 
 impl Dataspace {
     pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Dataspace> {
         let wrong = |what: String| Error::damaged(what).in_structure(STRUCTURE);
-        if let Some(plain) = Self::decode_plain(body, w) {
-            return Ok(plain);
+        // By hand, not from a declaration: there is one in each dataset and each attribute.
+        let &[version, rank, flags, space, ref rest @ ..] = body else {
+            return Err(wrong("ends before its last field".into()));
+        };
+        match (version, rank, flags) {
+            (0 | 3.., ..) => return Err(wrong(format!("version {version}"))),
+            _ if usize::from(rank) > MAX_RANK => return Err(wrong(format!("rank {rank}"))),
+            (.., 4..) => return Err(wrong(format!("flags {flags:#x}"))),
+            (.., 2..) => return Err(Error::unsupported("permuted dimensions").in_structure(STRUCTURE)),
+            _ => {}
         }
-        let (f, _) = bytes::decode::<Fields>(body, w, STRUCTURE)?;
-        if f.flags & 2 != 0 {
-            return Err(Error::unsupported("permuted dimensions").in_structure(STRUCTURE));
-        }
-        match (f.version, f.space, f.rank) {
+        let (rank, has_max) = (usize::from(rank), flags & 1 != 0);
+        let reserved = if version == 1 { 4 } else { 0 };
+        let size = rank * w.length() * if has_max { 2 } else { 1 };
+        let Some(sizes) = rest.get(reserved..reserved + size) else {
+            return Err(wrong("ends before its last field".into()));
+        };
+        match (version, space, rank) {
             (2, 2, _) => return Ok(Dataspace::Null),
-            (2, 0, 1..) => return Err(wrong(format!("a scalar of rank {}", f.rank))),
-            (2, 3.., _) => return Err(wrong(format!("space of kind {}", f.space))),
+            (2, 0, 1..) => return Err(wrong(format!("a scalar of rank {rank}"))),
+            (2, 3.., _) => return Err(wrong(format!("space of kind {space}"))),
             (_, _, 0) => return Ok(Dataspace::Scalar),
             _ => {}
         }
-        let dims: Option<Vec<u64>> = f.dims.iter().map(|d| d.0).collect();
-        let dims = dims.ok_or_else(|| wrong("a dimension without end".into()))?;
-        let max: Vec<Option<u64>> = f.max.iter().map(|d| d.0).collect();
-        if max.iter().zip(&dims).any(|(max, &dim)| max.is_some_and(|m| m < dim)) {
+        let size = |field| bytes::uint(field).ok_or_else(|| wrong("a dimension above 64 bits".into()));
+        let mut sizes = sizes.chunks_exact(w.length()).map(size);
+        let mut dims = Vec::with_capacity(rank);
+        for size in sizes.by_ref().take(rank) {
+            dims.push(size?.ok_or_else(|| wrong("a dimension without end".into()))?);
+        }
+        let max: Option<Vec<_>> = has_max.then(|| sizes.collect::<Result<_>>()).transpose()?;
+        if max.iter().flatten().zip(&dims).any(|(max, &dim)| max.is_some_and(|m| m < dim)) {
             return Err(wrong(format!("shape {dims:?} beyond its maximum")));
         }
-        let space = Dataspace::Simple { dims, max: (f.flags & 1 != 0).then_some(max) };
+        let space = Dataspace::Simple { dims, max };
         if space.checked_len().is_none() {
             return Err(wrong(format!("shape {:?} of more than 2^64 elements", space.dims())));
         }
         Ok(space)
-    }
-
-    /// What most attributes have, without a detour: a scalar, or one dimension.
-    fn decode_plain(body: &[u8], w: Widths) -> Option<Dataspace> {
-        let (space, dims) = match *body {
-            [1, 0, 0, _, _, _, _, _, ..] | [2, 0, 0, 0, ..] => return Some(Dataspace::Scalar),
-            [1, 1, 0, _, _, _, _, _, ref dims @ ..] | [2, 1, 0, 1, ref dims @ ..] => (w.length, dims),
-            _ => return None,
-        };
-        let dim = dims.first_chunk().map(|d| u64::from_le_bytes(*d)).filter(|&d| space == 8 && d != u64::MAX)?;
-        Some(Dataspace::Simple { dims: vec![dim], max: None })
     }
 
     /// Encodes in version 2, or, where the bound asks for it and there are elements, in version 1.

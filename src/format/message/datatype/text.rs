@@ -42,16 +42,19 @@ impl PartialEq<&str> for Name {
 /// Safe on a terminal: control characters, and those that change the direction of writing, are escaped.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.to_text().chars() {
-            let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if c.is_control() || bidi {
-                write!(f, "{}", c.escape_unicode())?;
-            } else {
-                write!(f, "{c}")?;
-            }
+        let text = self.to_text();
+        let mut rest = &*text;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
+            let (safe, behind) = rest.split_at(at);
+            write!(f, "{safe}{}", c.escape_unicode())?;
+            rest = behind.strip_prefix(c).unwrap_or_default();
         }
-        Ok(())
+        f.write_str(rest)
     }
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Debug for Name {
