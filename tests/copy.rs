@@ -135,3 +135,38 @@ fn a_place_that_is_taken_is_refused() {
     assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Interrupted);
     assert!(matches!(file.object("group").unwrap(), Object::Group(_)));
 }
+
+/// Long runs of chunks are copied by the system, short ones through memory, in any order of the two.
+#[test]
+fn chunks_of_a_file_on_disk_are_copied_in_long_and_short_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from.h5"), folder.path().join("to.h5"));
+    let mut state = 1u64;
+    let rows: Vec<u64> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state
+    })
+    .take(12 * 50_000)
+    .collect();
+    let chunk = |i: usize| &rows[i * 50_000..(i + 1) * 50_000];
+    let mut out = File::create(&from).unwrap();
+    let mut long = out.build("long").element::<u64>().shape([0]).extendible().chunks([50_000]).create().unwrap();
+    let mut other = out.build("other").element::<u64>().shape([0]).extendible().chunks([50_000]).create().unwrap();
+    for i in 0..12 {
+        long.append(chunk(i)).unwrap();
+        // Between the first and the last ones of `long`.
+        if matches!(i, 0 | 5 | 6) {
+            other.append(chunk(i)).unwrap();
+        }
+    }
+    drop((long, other));
+    out.commit().unwrap();
+    let source = File::open(&from).unwrap();
+    let mut out = File::create(&to).unwrap();
+    out.copy_from(&Object::Group(source.root().unwrap()), "/", &CopyOptions::new()).unwrap();
+    out.commit().unwrap();
+    let copy = File::open(&to).unwrap();
+    assert!(copy.dataset("long").unwrap().read::<Vec<u64>>().unwrap() == rows);
+    let other: Vec<u64> = copy.dataset("other").unwrap().read().unwrap();
+    assert!(other == [chunk(0), chunk(5), chunk(6)].concat());
+}

@@ -6,6 +6,7 @@ use super::writer::{DatasetWriter, Storage};
 use crate::bytes::Address;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::index::space::LARGE;
 use crate::io::Reader;
 use crate::object::chunks::ChunkRecord;
 use std::ops::Range;
@@ -112,8 +113,31 @@ impl DatasetWriter {
 }
 
 impl Chunks {
-    /// Copies chunks that are sorted by their addresses. While one piece is written the next one is read.
+    /// Copies chunks that are sorted by their addresses: long runs of them from file to file by the system, if it can.
     fn copy(&mut self, session: &Session, reader: &Reader, moving: &[Moving]) -> Result<()> {
+        let (mut left, mut by_system) = (moving, self.in_line.is_none());
+        while !left.is_empty() {
+            let mut count = left.len();
+            if by_system {
+                count = before_long_run(left);
+                let (run, rest) = left.split_at(neighbours(left));
+                if count == 0 && self.copy_by_system(session, reader, run)? {
+                    left = rest;
+                    continue;
+                }
+                if count == 0 {
+                    (by_system, count) = (false, left.len());
+                }
+            }
+            let (some, rest) = left.split_at(count);
+            self.copy_through_memory(session, reader, some)?;
+            left = rest;
+        }
+        Ok(())
+    }
+
+    /// While one piece is written the next one is read.
+    fn copy_through_memory(&mut self, session: &Session, reader: &Reader, moving: &[Moving]) -> Result<()> {
         let (mut buffer, mut spare) = (Vec::new(), Vec::new());
         let mut left = moving;
         let mut here = next_piece(&mut left);
@@ -130,22 +154,35 @@ impl Chunks {
         Ok(())
     }
 
+    /// Copies chunks that lie one behind the other; `false` if the system cannot, and nothing was done.
+    fn copy_by_system(&mut self, session: &Session, reader: &Reader, run: &[Moving]) -> Result<bool> {
+        let Some((_, first)) = run.first() else {
+            return Ok(true);
+        };
+        let length = length_of(run);
+        reader.check_range(first.address, length)?;
+        let Some((file, from)) = reader.raw_file(first.address, length)? else {
+            return Ok(false);
+        };
+        let Some(mut at) = session.with(|open| open.space.append_from(file, from, length))? else {
+            return Ok(false);
+        };
+        for (number, record) in run {
+            self.place(*number, at, record)?;
+            at = at.plus(record.size)?;
+        }
+        Ok(true)
+    }
+
     /// Writes the chunks of one piece; those that are neighbours there are written together.
     fn write_piece(&mut self, session: &Session, piece: &[Moving], bytes: &[u8]) -> Result<()> {
         let start = piece.first().map_or(0, |(_, r)| r.address.get());
         let mut rest = piece;
         while let Some((_, first)) = rest.first() {
-            let (mut end, mut count) = (first.address.get(), 0);
             // Chunks that have their own places are written one by one.
-            for (_, record) in rest {
-                if record.address.get() != end || (count > 0 && self.in_line.is_some()) {
-                    break;
-                }
-                end += record.size;
-                count += 1;
-            }
-            let (run, others) = rest.split_at(count);
-            let range = (first.address.get() - start) as usize..(end - start) as usize;
+            let (run, others) = rest.split_at(if self.in_line.is_some() { 1 } else { neighbours(rest) });
+            let from = first.address.get() - start;
+            let range = from as usize..(from + length_of(run)) as usize;
             self.write_run(session, run, bytes.get(range).unwrap_or_default())?;
             rest = others;
         }
@@ -163,6 +200,32 @@ impl Chunks {
         }
         Ok(())
     }
+}
+
+/// How many chunks come before some that lie one behind the other and are long enough for the system to copy them.
+fn before_long_run(chunks: &[Moving]) -> usize {
+    let mut before = 0;
+    while let Some(left) = chunks.get(before..).filter(|left| !left.is_empty()) {
+        let count = neighbours(left);
+        if length_of(&left[..count]) >= LARGE as u64 {
+            break;
+        }
+        before += count;
+    }
+    before
+}
+
+fn length_of(chunks: &[Moving]) -> u64 {
+    chunks.iter().map(|(_, record)| record.size).sum()
+}
+
+/// How many chunks in front lie one behind the other.
+fn neighbours(chunks: &[Moving]) -> usize {
+    let follow = |pair: &&[Moving]| match pair {
+        [(_, a), (_, b)] => a.address.get().checked_add(a.size) == Some(b.address.get()),
+        _ => false,
+    };
+    chunks.windows(2).take_while(follow).count() + usize::from(!chunks.is_empty())
 }
 
 /// Takes chunks that are to be read together off the front.

@@ -17,7 +17,7 @@ pub(crate) const METADATA: u64 = 8;
 const BATCH: usize = 4 << 20;
 
 /// Pieces of this size are not worth gathering: copying them costs more than another write.
-const LARGE: usize = 1 << 20;
+pub(crate) const LARGE: usize = 1 << 20;
 
 /// The space of a file that is being written from its beginning to its end.
 pub(crate) struct Space {
@@ -99,6 +99,21 @@ impl Space {
         let at = self.allocate(bytes.len() as u64, alignment)?;
         self.write(at, bytes)?;
         Ok(at)
+    }
+
+    /// As [`append`](Space::append), bytes of a file that the system copies; `None` where it cannot.
+    pub(crate) fn append_from(&mut self, file: &std::fs::File, from: u64, length: u64) -> Result<Option<Address>> {
+        self.flush()?;
+        let end = self.end;
+        let at = self.allocate(length, 1)?;
+        let copied = self.store.copy_at(self.base + at.get(), file, from, length);
+        self.broken |= copied.is_err();
+        if !copied? {
+            self.end = end;
+            return Ok(None);
+        }
+        self.waiting_at = at.get() + length;
+        Ok(Some(at))
     }
 
     /// As [`append`](Space::append), but in room that was given back, where some is large enough.

@@ -88,6 +88,10 @@ impl Source for FileSource {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         read_file_at(&self.file, position, buffer)
     }
+
+    fn as_file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
 }
 
 #[cfg(unix)]

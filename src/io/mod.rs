@@ -89,6 +89,12 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
+    /// The file on disk whose bytes these are, where they are one.
+    #[doc(hidden)]
+    fn as_file(&self) -> Option<&std::fs::File> {
+        None
+    }
+
     /// All bytes at once, where they lie in memory.
     fn as_slice(&self) -> Option<&[u8]> {
         None
@@ -102,6 +108,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Of kind [`Io`](crate::ErrorKind::Io), the disk being full among them.
     fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()>;
+
+    /// As [`write_at`](Store::write_at), `length` bytes of a file from `from` on, without their passing through memory.
+    /// Whether it was done: where the system or the store cannot, nothing was.
+    #[doc(hidden)]
+    fn copy_at(&self, position: u64, file: &std::fs::File, from: u64, length: u64) -> Result<bool> {
+        let _ = (position, file, from, length);
+        Ok(false)
+    }
 
     /// Fills `buffer` with what was written at `position`; bytes that never were are zeros. Only writing chunks anew
     /// needs it.

@@ -290,6 +290,12 @@ impl Reader {
         pieces.try_for_each(|(i, piece)| source.read_at(position + (i * PIECE) as u64, piece))
     }
 
+    /// Raw data where it lies in a file on disk, if it does: the file, and the position there.
+    pub(crate) fn raw_file(&self, at: Address, length: u64) -> Result<Option<(&std::fs::File, u64)>> {
+        let position = self.position(at, length)?;
+        Ok(self.shared.source.as_file().map(|file| (file, position)))
+    }
+
     /// Raw data where it lies in memory, if it does.
     pub(crate) fn raw_slice(&self, at: Address, length: u64) -> Result<Option<&[u8]>> {
         let position = self.position(at, length)? as usize;

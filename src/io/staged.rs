@@ -111,6 +111,10 @@ impl Store for StagedFile {
         write_all_at(&self.file, position, bytes).map_err(|e| explain(&self.target, e))
     }
 
+    fn copy_at(&self, position: u64, file: &std::fs::File, from: u64, length: u64) -> Result<bool> {
+        copy_all_at(&self.file, position, file, from, length).map_err(|e| explain(&self.target, e))
+    }
+
     fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         read_all_at(&self.file, position, buffer).map_err(|e| explain(&self.target, e))
     }
@@ -123,6 +127,36 @@ impl Store for StagedFile {
 #[cfg(unix)]
 pub(super) fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, position)
+}
+
+/// Lets the system copy; `false` if it cannot between these two, and did nothing.
+#[cfg(target_os = "linux")]
+fn copy_all_at(
+    file: &std::fs::File,
+    mut position: u64,
+    source: &std::fs::File,
+    mut from: u64,
+    length: u64,
+) -> std::io::Result<bool> {
+    let end = from + length;
+    let start = from;
+    while from < end {
+        let rest = usize::try_from(end - from).unwrap_or(usize::MAX);
+        // It moves both positions on by what it copied.
+        match rustix::fs::copy_file_range(source, Some(&mut from), file, Some(&mut position), rest) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            // Other kinds of files, of file systems, of kernels: then by way of memory.
+            Err(_) if from == start => return Ok(false),
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn copy_all_at(_: &std::fs::File, _: u64, _: &std::fs::File, _: u64, _: u64) -> std::io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(windows)]
@@ -184,6 +218,28 @@ mod tests {
         let target = folder.path().join("x".repeat(255));
         StagedFile::create(&target, false).unwrap().publish().unwrap();
         assert!(target.is_file());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_copies_to_any_place_and_tells_a_source_that_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("source");
+        let bytes: Vec<u8> = (0..100_000u32).map(|n| (n * n >> 8) as u8).collect();
+        std::fs::write(&source, &bytes).unwrap();
+        let source = std::fs::File::open(source).unwrap();
+        let target = folder.path().join("target");
+        let staged = StagedFile::create(&target, false).unwrap();
+        staged.write_at(0, b"front").unwrap();
+        // A file system that cannot is no error.
+        if staged.copy_at(7, &source, 11, 90_000).unwrap() {
+            assert!(staged.copy_at(0, &source, 99_999, 2).is_err());
+            staged.write_at(0, b"front\0\0").unwrap();
+            staged.publish().unwrap();
+            let written = std::fs::read(&target).unwrap();
+            assert_eq!(written[..7], *b"front\0\0");
+            assert!(written[7..] == bytes[11..90_011]);
+        }
     }
 
     #[cfg(unix)]
