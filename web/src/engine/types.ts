@@ -316,6 +316,8 @@ export interface ImageSet {
   /** Values are indices into `palette` (r, g, b, r, g, b, …). */
   palette?: number[];
   whiteIsZero?: boolean;
+  /** Surely meant as images; else it might as well be a field over time, and is shown as one first. */
+  sure: boolean;
   labels?: { path: string; form: 'numbers' | 'texts' | 'one-hot' };
   /** By label number. */
   classNames?: string[];
