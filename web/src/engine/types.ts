@@ -385,8 +385,8 @@ export interface Stats {
   /** Requests that are under way. */
   waiting: number;
   size: number;
-  /** Other files that were looked for and are not there. */
-  notThere?: readonly string[];
+  /** By the paths of objects: other files that they lead to and that are not there, so that elements are the fill value. */
+  notThere?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface CallOptions {
