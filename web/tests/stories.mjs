@@ -4,22 +4,14 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { currentView, failure, openPage, settled, visit, watch } from './drive.mjs';
+import { currentView, drop, exported as save, failure, openPage, settled, visit, watch } from './drive.mjs';
 import { serve } from './serve.mjs';
 
 export function stories(world) {
   const { server, folder, python } = world;
   const file = (name, hash = '') => `${server.url}?file=${server.origin}/files/${name}${hash}`;
   const py = (code, ...args) => execFileSync(python, ['-c', code, ...args], { encoding: 'utf8' }).trim();
-  /** Picks an item of the export menu and returns the file that the browser saved. */
-  const exported = async (page, label) => {
-    await page.click('.export-button');
-    const [download] = await Promise.all([page.waitForEvent('download'), page.click(`.menu [role=menuitem]:has-text("${label}")`)]);
-    const path = join(folder, `saved ${download.suggestedFilename()}`);
-    await download.saveAs(path);
-    await page.keyboard.press('Escape');
-    return path;
-  };
+  const exported = (page, label) => save(page, folder, label);
 
   return [
     [
@@ -272,16 +264,9 @@ export function stories(world) {
       async (page) => {
         const own = await serve({ page: world.dist, files: folder });
         await page.goto(own.url);
-        const bytes = readFileSync(join(folder, 'images.h5')).toString('base64');
-        const data = await page.evaluateHandle((text) => {
-          const transfer = new DataTransfer();
-          transfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], 'dropped.h5'));
-          return transfer;
-        }, bytes);
-        await page.dispatchEvent('.app', 'dragover', { dataTransfer: data });
-        await page.dispatchEvent('.app', 'drop', { dataTransfer: data });
+        await drop(page, folder, 'images.h5');
         await page.waitForSelector('.image-cell[data-row="0"][data-painted=true]');
-        assert.equal(await page.textContent('.file-name'), 'dropped.h5');
+        assert.equal(await page.textContent('.file-name'), 'images.h5');
         assert.equal(own.seen.requests, 0);
         await own.close();
       },
@@ -545,6 +530,78 @@ export function stories(world) {
         await settled(page, '/cube');
         await page.click('[aria-label=Inspector]');
         await page.waitForSelector('.inspector');
+      },
+    ],
+    [
+      'nothing jumps while a file opens',
+      async (page) => {
+        await page.addInitScript(() => {
+          window.moved = 0;
+          const add = (list) => list.getEntries().forEach((entry) => (window.moved += entry.hadRecentInput ? 0 : entry.value));
+          new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true });
+        });
+        for (const place of ['images.h5', 'jpegs.h5', 'run.h5#/atmosphere/t2m', 'compounds.h5#/rows', 'shapes.h5#/line']) {
+          const [name, hash = ''] = place.split('#');
+          await openPage(page, file(name, hash && `#${hash}`));
+          await settled(page);
+          const moved = await page.evaluate(() => window.moved);
+          assert.ok(moved < 0.05, `${place}: ${moved}`);
+        }
+      },
+    ],
+    [
+      'roles for screen readers',
+      async (page) => {
+        await openPage(page, file('scan.nxs', '#/entry/data/counts'));
+        await settled(page, '/entry/data/counts');
+        await page.getByRole('treeitem', { name: 'counts', selected: true }).waitFor();
+        await page.getByRole('treeitem', { name: 'entry', expanded: true, level: 1 }).waitFor();
+        await page.getByRole('tab', { name: 'Line', selected: true }).waitFor();
+        await page.getByRole('tabpanel', { name: 'Line' }).waitFor();
+        await page.getByRole('img', { name: 'Curve of /entry/data/counts' }).waitFor();
+        await page.getByRole('complementary', { name: 'Inspector' }).waitFor();
+        await openPage(page, file('images.h5'));
+        await settled(page, '/images');
+        await page.getByRole('option', { name: '0 · airplane · airplane/0000.png' }).waitFor();
+        await page.getByRole('group', { name: 'Classes' }).getByRole('button', { name: 'cat' }).waitFor();
+        await openPage(page, file('compounds.h5', '#/rows'));
+        await settled(page, '/rows');
+        assert.ok((await page.getByRole('columnheader').count()) >= 5);
+        // Each control has a name.
+        const nameless = await page.$$eval('button, input, select', (all) =>
+          all.filter((e) => e.checkVisibility() && !(e.ariaLabel || e.textContent.trim() || e.labels?.length || e.title || e.placeholder)).map((e) => e.outerHTML),
+        );
+        assert.deepEqual(nameless, []);
+      },
+    ],
+    [
+      'the engine alone reads in the browser, too',
+      async (page) => {
+        const own = await serve({ page: join(world.dist, '..', 'package', 'dist'), files: folder });
+        await page.goto(`${own.url}index.js`);
+        const seen = await page.evaluate(async () => {
+          const { openFile } = await import('/index.js');
+          const file = await openFile(new URL('/files/shapes.h5', location.href));
+          const { children } = await file.list('/');
+          const { array, shape } = await file.read('/cube', [3, null, [0, 30, 10]]);
+          return { names: children.map((child) => child.name), array: [...array.slice(0, 4)], type: array.constructor.name, shape };
+        });
+        assert.ok(seen.names.includes('cube') && seen.names.includes('line'));
+        assert.deepEqual([seen.array, seen.type, seen.shape], [[1800, 1810, 1820, 1830], 'Float64Array', [20, 3]]);
+        assert.equal(own.seen.whole, 0);
+        await own.close();
+      },
+    ],
+    [
+      'a field of floats opens as a heat map, and is no set of images',
+      async (page) => {
+        await openPage(page, file('run.h5', '#/atmosphere/t2m'));
+        await settled(page, '/atmosphere/t2m');
+        assert.equal(await currentView(page), 'heatmap');
+        assert.deepEqual(await page.$$eval('.views [data-view=gallery]', (all) => all.length), 0);
+        await openPage(page, file('floats01.h5'));
+        await settled(page, '/images');
+        assert.equal(await currentView(page), 'gallery');
       },
     ],
     [
