@@ -260,6 +260,23 @@ export function stories(world) {
       },
     ],
     [
+      'the Rust line is of a form that compiles', // tests/select.rs runs these
+      async (page) => {
+        const open = (name) => `h5manager::File::open("${name}")?`;
+        for (const [name, hash, line] of [
+          ['shapes.h5', '#/cube?view=table&at=3,y,x', `let values: Vec<f64> = ${open('shapes.h5')}.dataset("/cube")?.select((3, .., ..))?.read()?;`],
+          ['shapes.h5', '#/scalar', `let values: Vec<f64> = ${open('shapes.h5')}.dataset("/scalar")?.read()?;`],
+          ['strings.h5', '#/utf8', `let values: Vec<String> = ${open('strings.h5')}.dataset("/utf8")?.read()?;`],
+          ['compounds.h5', '#/rows', `let values: Vec<h5manager::Value> = ${open('compounds.h5')}.dataset("/rows")?.select(..)?.values()?;`],
+        ]) {
+          await openPage(page, file(name, hash));
+          await settled(page);
+          await page.click('.export-button');
+          assert.equal(await page.locator('.menu code').last().textContent(), line);
+        }
+      },
+    ],
+    [
       'a file is dropped and never requested',
       async (page) => {
         const own = await serve({ page: world.dist, files: folder });
