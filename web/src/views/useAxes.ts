@@ -36,7 +36,8 @@ export function useAxes(object: ObjectInfo): Dimension[] {
 
 async function readScale(engine: Engine, list: Value, length: number): Promise<Dimension> {
   const first = Array.isArray(list) ? list[0] : list;
-  if (!isReference(first)) return {};
+  // In another file addresses mean something else.
+  if (!isReference(first) || first.file !== undefined) return {};
   const path = first.path ?? (first.address === undefined ? undefined : await pathOf(engine, first.address));
   if (path === undefined) return {};
   const name = path.split('/').pop();
