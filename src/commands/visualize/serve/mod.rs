@@ -137,7 +137,7 @@ fn converse(stream: &TcpStream, site: &Site) -> std::io::Result<()> {
         let goes_on = match request {
             Ok(request) => site.answer(&request, &mut writer)? && request.keeps_alive(),
             Err(status) => {
-                answer::refuse(status, &mut writer)?;
+                answer::refuse_and_close(status, &mut writer)?;
                 false
             }
         };
