@@ -81,6 +81,10 @@ impl EditOptions {
 /// A file that is edited in place. What is changed is seen by nobody before [`commit`](FileEdit::commit); dropped before
 /// that, the file is as it was.
 ///
+/// What this editor wrote itself, and replaced in a later commit, is room for the commits after the next one, as soon as no
+/// [`File`](FileEdit::file) of an earlier state is left. What was in the file when it was opened keeps its place until the
+/// file is repacked, replaced or not: so who has it open before that goes on reading it.
+///
 /// ```
 /// # fn main() -> h5manager::Result<()> {
 /// # let folder = tempfile::tempdir()?;
