@@ -6,7 +6,7 @@ use crate::format::reference::Reference;
 use crate::format::superblock::Superblock;
 use crate::group::Group;
 use crate::index::global_heap::GlobalHeap;
-use crate::io::{External, FileSource, Found, MapSource, MemorySource, Neighbours, Reader, Source};
+use crate::io::{External, FileSource, Found, MapSource, MemorySource, Neighbours, OtherFiles, Reader, Source};
 use crate::object::{members, start};
 use crate::open_files::{Errand, OpenFiles};
 use crate::{Dataset, Object, walk::Walk};
@@ -135,6 +135,21 @@ impl File {
     /// As [`File::open`].
     pub fn from_source(source: Arc<dyn Source>, limits: Limits) -> Result<File> {
         Self::new(source, limits, false, None)
+    }
+
+    /// The same for one whose host has the files that it leads to; `name` is what it is called there, and what other
+    /// files' names count from.
+    ///
+    /// # Errors
+    /// As [`File::open`].
+    pub fn from_host(source: Arc<dyn Source>, limits: Limits, name: &str, host: Arc<dyn OtherFiles>) -> Result<File> {
+        Self::new(source, limits, false, Some(Neighbours::hosted(name, host)))
+    }
+
+    /// Whether everything began with this file: no other one led to it.
+    #[cfg(any(feature = "cli", feature = "wasm"))]
+    pub(crate) fn is_first(&self) -> bool {
+        self.inner.number == 0
     }
 
     fn new(source: Arc<dyn Source>, limits: Limits, map: bool, place: Option<(Neighbours, Found)>) -> Result<File> {

@@ -349,7 +349,11 @@ impl Group {
                 }
                 link::Target::External { file, path: inside } => {
                     let other = group.node.file.neighbour(&file.0)?;
-                    let missing = || Error::not_found(format!("a link leads to the file {file}, which is not there"));
+                    let missing = || {
+                        Error::not_found(format!(
+                            "a link leads to the file {file}, which is not there; put it beside this one"
+                        ))
+                    };
                     let root = other.ok_or_else(missing)?.root()?;
                     rest.extend(components(&inside.0));
                     here = Object::Group(root);

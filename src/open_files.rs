@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::file::{File, Inner};
 use crate::format::global_heap::HeapId;
 use crate::index::global_heap::OtherHeaps;
-use crate::io::{Found, MapSource, Neighbours, Source};
+use crate::io::{Found, Neighbours};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -69,6 +69,13 @@ impl OpenFiles {
         }
     }
 
+    /// Where the file of this number is.
+    #[cfg(any(feature = "cli", feature = "wasm"))]
+    fn place(&self, number: u16) -> Option<PathBuf> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(state.files.get(usize::from(number))?.place.as_ref()?.1.real.clone())
+    }
+
     /// The file that was found by some file's neighbours.
     fn open(&self, found: Found, from: &Neighbours) -> Result<Arc<Inner>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,9 +108,7 @@ impl OpenFiles {
             return Ok(inner.clone());
         }
         let (neighbours, found) = known.place.clone().ok_or_else(wrong)?;
-        let file = found.open()?;
-        let source: Arc<dyn Source> = if self.map { Arc::new(MapSource::new(&file)?) } else { Arc::new(file) };
-        let inner = Inner::open(source, self.limits.clone(), Some(neighbours), number)
+        let inner = Inner::open(found.open(self.map)?, self.limits.clone(), Some(neighbours), number)
             .map_err(|e| e.on(found.real.display().to_string()))?;
         let inner = Arc::new(inner);
         known.inner = Some(inner.clone());
@@ -132,6 +137,13 @@ impl State {
 }
 
 impl File {
+    /// Where another file is than the one that everything began with.
+    #[cfg(any(feature = "cli", feature = "wasm"))]
+    pub(crate) fn place(&self) -> Option<String> {
+        let place = (!self.is_first()).then(|| self.open_files.place(self.inner.number)).flatten()?;
+        Some(place.to_string_lossy().into_owned())
+    }
+
     /// The other file of this name; `None` if there is none.
     pub(crate) fn neighbour(&self, name: &[u8]) -> Result<Option<File>> {
         let Some(neighbours) = self.inner.reader.neighbours() else {

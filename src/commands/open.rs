@@ -10,8 +10,8 @@ use std::str::FromStr;
 pub struct Opening {
     /// Other files that may be read where a file leads to them, by external links, virtual datasets or external raw
     /// data: those below a folder, `any`, or `deny` for none [default: those below the file's own folder].
-    #[arg(long, value_name = "deny|FOLDER|any", hide_default_value = true, default_value = "")]
-    pub external: Reach,
+    #[arg(long, value_name = "deny|FOLDER|any")]
+    pub external: Option<Reach>,
 }
 
 /// [`External`] as it is written on the command line.
@@ -23,7 +23,6 @@ impl FromStr for Reach {
 
     fn from_str(text: &str) -> Result<Reach, Self::Err> {
         Ok(Reach(match text {
-            "" => External::OwnFolder,
             "deny" => External::Deny,
             "any" => External::Any,
             folder => External::Beneath(folder.into()),
@@ -32,8 +31,13 @@ impl FromStr for Reach {
 }
 
 impl Opening {
+    /// Which other files may be read.
+    pub(crate) fn policy(&self) -> External {
+        self.external.clone().unwrap_or_default().0
+    }
+
     /// Opens a file for reading.
     pub(crate) fn open(&self, path: impl AsRef<Path>) -> Result<File> {
-        OpenOptions::new().external(self.external.0.clone()).open(path)
+        OpenOptions::new().external(self.policy()).open(path)
     }
 }

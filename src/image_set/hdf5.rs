@@ -38,7 +38,7 @@ impl Hdf5 {
     #[cfg(feature = "cli")]
     pub(crate) fn open(opening: &Opening, path: &Path) -> Result<Hdf5> {
         let file = opening.open(path)?;
-        let named = file_beside(path).filter(|_| opening.external.0 != crate::External::Deny);
+        let named = file_beside(path).filter(|_| opening.policy() != crate::External::Deny);
         let beside = named.and_then(|name| Some((name.clone(), opening.open(path.with_file_name(name)).ok()?)));
         Ok(Hdf5 { beside, ..Hdf5::new(file) })
     }

@@ -50,7 +50,7 @@ impl FileSource {
         Ok(FileSource { file })
     }
 
-    pub(super) fn as_file(&self) -> &File {
+    pub(crate) fn as_file(&self) -> &File {
         &self.file
     }
 

@@ -5,7 +5,8 @@
 //! resolved; only a regular file that passes both is opened, and what was opened is held against what was checked.
 //! Environment variables that change the search in libhdf5 (`HDF5_EXT_PREFIX`, `HDF5_VDS_PREFIX`) do nothing here.
 
-use super::FileSource;
+use super::hosted::{Hosted, OtherFiles};
+use super::{FileSource, MapSource, Source};
 use crate::error::{Error, ErrorKind, Result};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -47,17 +48,26 @@ pub(crate) enum Search {
 }
 
 /// A file that was found, and may be read.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Found {
     /// The path by which it was found.
     named: PathBuf,
     /// The same without symbolic links: equal for equal files.
     pub(crate) real: PathBuf,
+    /// Its bytes, where it is not on disk.
+    source: Option<Arc<dyn Source>>,
 }
 
 /// Where a file stands, and what it may lead to.
 #[derive(Clone, Debug)]
-pub(crate) struct Neighbours {
+pub(crate) enum Neighbours {
+    OnDisk(OnDisk),
+    Hosted(Hosted),
+}
+
+/// The same of a file on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct OnDisk {
     reach: Arc<Reach>,
     /// The folder of the file as it was opened, then the one it really stands in.
     folders: [PathBuf; 2],
@@ -78,7 +88,7 @@ impl Neighbours {
         let Ok(real) = std::fs::canonicalize(path) else {
             return Ok(None);
         };
-        let found = Found { named: path.to_owned(), real };
+        let found = Found { named: path.to_owned(), real, source: None };
         let folders = folders(&found)?;
         let beneath = |folder: &Path| {
             let real = std::fs::canonicalize(folder)
@@ -91,18 +101,37 @@ impl Neighbours {
             External::Beneath(folder) => beneath(folder)?,
             External::Any => Reach::Anywhere,
         };
-        Ok(Some((Neighbours { reach: Arc::new(reach), folders }, found)))
+        Ok(Some((Neighbours::OnDisk(OnDisk { reach: Arc::new(reach), folders }), found)))
+    }
+
+    /// Those of a file that a host has, by the name that it has there.
+    pub(crate) fn hosted(name: &str, host: Arc<dyn OtherFiles>) -> (Neighbours, Found) {
+        (Neighbours::Hosted(Hosted::new(name, host)), Found::hosted(name.to_owned(), None))
     }
 
     /// Those of a neighbour: it stands elsewhere, and may lead to the same files.
     pub(crate) fn of_found(&self, found: &Found) -> Result<Neighbours> {
-        Ok(Neighbours { reach: self.reach.clone(), folders: folders(found)? })
+        Ok(match self {
+            Neighbours::OnDisk(here) => {
+                Neighbours::OnDisk(OnDisk { reach: here.reach.clone(), folders: folders(found)? })
+            }
+            Neighbours::Hosted(here) => Neighbours::Hosted(here.at(&found.place())),
+        })
     }
 
     /// The file of this name; `None` if there is none where it is allowed to look.
     ///
     /// An error of kind `Denied` if there might be one where it is not.
     pub(crate) fn find(&self, name: &[u8], search: Search) -> Result<Option<Found>> {
+        match self {
+            Neighbours::OnDisk(here) => here.find(name, search),
+            Neighbours::Hosted(here) => here.find(name, search),
+        }
+    }
+}
+
+impl OnDisk {
+    fn find(&self, name: &[u8], search: Search) -> Result<Option<Found>> {
         let mut name = to_path(name)?;
         let mut denied = None;
         // `None` for the working folder: a relative name was not necessarily meant for it.
@@ -177,13 +206,33 @@ impl Neighbours {
             let message = format!("the other file {} is not a regular file", candidate.display());
             return Err(Error::new(ErrorKind::Denied, message));
         }
-        Ok(Tried::Found(Found { named: candidate.to_owned(), real }))
+        Ok(Tried::Found(Found { named: candidate.to_owned(), real, source: None }))
     }
 }
 
 impl Found {
-    /// Opens it, and makes sure that it is still what was found.
-    pub(crate) fn open(&self) -> Result<FileSource> {
+    /// One that a host has; without a source it is the file that everything began with.
+    pub(super) fn hosted(place: String, source: Option<Arc<dyn Source>>) -> Found {
+        let place = PathBuf::from(place);
+        Found { named: place.clone(), real: place, source }
+    }
+
+    /// Its place among the files of a host.
+    pub(super) fn place(&self) -> String {
+        self.real.to_string_lossy().into_owned()
+    }
+
+    /// Its bytes; `map`: mapped into memory, where it is on disk.
+    pub(crate) fn open(&self, map: bool) -> Result<Arc<dyn Source>> {
+        if let Some(source) = &self.source {
+            return Ok(source.clone());
+        }
+        let file = self.open_file()?;
+        Ok(if map { Arc::new(MapSource::new(&file)?) } else { Arc::new(file) })
+    }
+
+    /// Opens one on disk, and makes sure that it is still what was found.
+    pub(crate) fn open_file(&self) -> Result<FileSource> {
         let file = FileSource::open_real(&self.real)?;
         let now = std::fs::canonicalize(&self.real).map_err(|e| super::file::explain(&self.real, e))?;
         if now != self.real {

@@ -73,7 +73,10 @@ fn child(group: &Group, above: &str, link: &Link, met: &mut dyn FnMut(u64, &str)
     match follow(group, link) {
         Ok(object) => {
             set("kind", kind(&object).into());
-            set("address", object.address().into());
+            // Addresses of another file say nothing about this one.
+            if object.file().is_first() {
+                set("address", object.address().into());
+            }
             if let LinkTarget::Hard(address) = link.target() {
                 met(*address, &path);
             }

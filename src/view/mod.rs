@@ -2,7 +2,8 @@
 //!
 //! [`Session`] holds one open file and runs one request at a time; the requests are those of `web/ABI.md`. The file's bytes
 //! may not be there yet ([`Absent`]): what a request missed on its way is fetched by whoever made it, who then makes it again.
-//! A request that misses something goes on as far as it can, so that all of it is fetched together.
+//! A request that misses something goes on as far as it can, so that all of it is fetched together. The same holds for other
+//! files that it leads to ([`OtherFiles`](crate::io::OtherFiles)).
 
 mod buffer;
 mod chunks;
@@ -20,7 +21,7 @@ pub(crate) mod type_info;
 mod value;
 
 pub use buffer::Buffer;
-pub use session::{Absent, Reply, Session};
+pub use session::{Absent, Reply, Session, Wanted};
 
 #[cfg(test)]
 mod tests;

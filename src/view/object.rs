@@ -18,6 +18,9 @@ pub(super) fn object_info(object: &Object, path: &str, path_of: PathOf<'_>) -> V
     set("kind", kind(object).into());
     set("address", object.address().into());
     set("links", header.links.into());
+    if let Some(file) = object.file().place() {
+        set("file", file.into());
+    }
     set("headerBytes", header.bytes.into());
     if let Some(modified) = header.modified {
         set("modified", modified.into());

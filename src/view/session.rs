@@ -13,7 +13,7 @@ use super::value::failure;
 use super::{explain, read};
 use crate::error::{Error, Result};
 use crate::image_set::hdf5::Hdf5;
-use crate::io::Source;
+use crate::io::{OtherFiles, Source};
 use crate::{Dataset, File, Limits, Object};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -32,23 +32,65 @@ const CHILDREN: u64 = 1000;
 const CHUNKS: u64 = 100_000;
 const PIECES: u64 = 1000;
 
-/// The ranges that a source was asked for and does not have yet; shared between the source, which notes them, and the
+/// What is not here yet: ranges of files by the files' numbers (0 is the one that was opened), and other files by their
+/// places, each with whether it is wanted for raw data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// In order; those that touch are one.
+    pub ranges: Vec<(u32, Range<u64>)>,
+    /// Files that must be looked for.
+    pub files: Vec<(String, bool)>,
+}
+
+/// What sources and the host of the files were asked for and do not have yet; shared between those, which note it, and the
 /// session.
 #[derive(Clone, Debug, Default)]
-pub struct Absent(Arc<Mutex<Vec<Range<u64>>>>);
+pub struct Absent(Arc<Mutex<Wanted>>);
 
 impl Absent {
-    /// Notes bytes that are wanted and not here.
-    pub fn note(&self, range: Range<u64>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(range);
+    /// Notes bytes of a file that are wanted and not here.
+    pub fn note(&self, file: u32, range: Range<u64>) {
+        self.lock().ranges.push((file, range));
+    }
+
+    /// Notes another file that must be looked for.
+    pub fn note_file(&self, place: &str, is_raw: bool) {
+        let wanted = (place.to_owned(), is_raw);
+        let mut all = self.lock();
+        if !all.files.contains(&wanted) {
+            all.files.push(wanted);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Wanted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.lock().is_empty()
     }
 
-    fn take(&self) -> Vec<Range<u64>> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn take(&self) -> Wanted {
+        std::mem::take(&mut *self.lock())
+    }
+}
+
+impl Wanted {
+    fn is_empty(&self) -> bool {
+        self.ranges.is_empty() && self.files.is_empty()
+    }
+
+    /// The same with ranges in order, those that touch as one.
+    fn joined(mut self) -> Wanted {
+        self.ranges.sort_unstable_by_key(|(file, range)| (*file, range.start));
+        self.ranges.dedup_by(|(file, next), (before, last)| {
+            let touches = file == before && next.start <= last.end;
+            if touches {
+                last.end = last.end.max(next.end);
+            }
+            touches
+        });
+        self
     }
 }
 
@@ -59,13 +101,14 @@ pub enum Reply {
     Done(Value, Vec<Buffer>),
     /// Why there is none.
     Failed(Value),
-    /// Fetch these, and ask again.
-    Missing(Vec<Range<u64>>),
+    /// Fetch this, and ask again.
+    Missing(Wanted),
 }
 
 /// An open file.
 pub struct Session {
     source: Arc<dyn Source>,
+    others: Arc<dyn OtherFiles>,
     absent: Absent,
     open: Option<Open>,
 }
@@ -85,9 +128,9 @@ struct Open {
 }
 
 impl Session {
-    /// Nothing is read before the request `open`. `absent` is where `source` notes what it does not have.
-    pub fn new(source: Arc<dyn Source>, absent: Absent) -> Session {
-        Session { source, absent, open: None }
+    /// Nothing is read before the request `open`. `absent` is where `source` and `others` note what they do not have.
+    pub fn new(source: Arc<dyn Source>, others: Arc<dyn OtherFiles>, absent: Absent) -> Session {
+        Session { source, others, absent, open: None }
     }
 
     /// Runs a request: JSON of the form that `web/ABI.md` says.
@@ -96,14 +139,17 @@ impl Session {
         let mut buffers = Buffers::default();
         let done = Request::parse(request).and_then(|request| self.run(&request, &mut buffers));
         let mut missing = self.absent.take();
-        if let Err(e) = &done {
-            missing.extend_from_slice(e.missing_ranges());
+        // From a source that notes nothing.
+        if let Err(e) = &done
+            && missing.is_empty()
+        {
+            missing.ranges.extend(e.missing_ranges().iter().map(|range| (0, range.clone())));
         }
         if !missing.is_empty() {
             if let Some(open) = &mut self.open {
                 open.forget();
             }
-            return Reply::Missing(joined(missing));
+            return Reply::Missing(missing.joined());
         }
         if let Some(open) = &mut self.open {
             open.settle();
@@ -118,25 +164,27 @@ impl Session {
         let op = request.text("op")?;
         if op == "open" {
             self.open = None;
-            let file = File::from_source(self.source.clone(), limits())?;
+            let name = request.text("name")?;
+            let file = File::from_host(self.source.clone(), limits(), name, self.others.clone())?;
             let info = json!({
-                "name": request.text("name")?, "size": self.source.size()?,
+                "name": name, "size": self.source.size()?,
                 "superblockVersion": file.superblock_version(), "userBlock": file.user_block_size(),
             });
             // What is noted as missing by this question is not wanted.
             let wanted = self.absent.take();
             let is_here = self.source.announce(std::slice::from_ref(&(0..self.source.size()?))).is_ok();
             self.absent.take();
-            wanted.into_iter().for_each(|range| self.absent.note(range));
+            *self.absent.lock() = wanted;
             self.open = Some(Open::new(file, self.absent.clone(), is_here));
             return Ok(info);
         }
         let open = self.open.as_mut().ok_or_else(|| Error::invalid("no file is open"))?;
         if op == "explain" {
             let path = request.text("path")?;
-            let address = open.object(path)?.address();
+            let object = open.object(path)?;
             let limit = request.number("limit")?.unwrap_or(PIECES);
-            return explain::explain(&self.source, limits(), path, address, limit);
+            let other = (!object.file().is_first()).then(|| object.file().inner.reader.source().clone());
+            return explain::explain(other.as_ref().unwrap_or(&self.source), limits(), path, object.address(), limit);
         }
         open.run(op, request, buffers)
     }
@@ -152,19 +200,6 @@ fn limits() -> Limits {
     limits.max_depth = 1024;
     limits.chunk_cache_bytes = 64 << 20;
     limits
-}
-
-/// Ranges in order, those that touch as one.
-fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    ranges.sort_unstable_by_key(|r| r.start);
-    ranges.dedup_by(|next, last| {
-        let touches = next.start <= last.end;
-        if touches {
-            last.end = last.end.max(next.end);
-        }
-        touches
-    });
-    ranges
 }
 
 impl Open {
@@ -203,19 +238,25 @@ impl Open {
         match op {
             "object" => {
                 let object = self.object(path)?;
-                self.met(object.address(), path);
-                return Ok(object_info(&object, path, &|address| self.paths.get(&address).cloned()));
+                let is_first = object.file().is_first();
+                if is_first {
+                    self.met(object.address(), path);
+                }
+                return Ok(object_info(&object, path, &|address| self.path_of(is_first, address)));
             }
             "attribute" => {
                 let name = request.text("name")?;
-                let attribute = self.object(path)?.attribute(name)?;
+                let object = self.object(path)?;
+                let attribute = object.attribute(name)?;
                 let attribute = attribute.ok_or_else(|| Error::not_found(format!("no attribute {name}")).on(path))?;
-                return Ok(attribute_info(&attribute, usize::MAX, &|address| self.paths.get(&address).cloned()));
+                let is_first = object.file().is_first();
+                return Ok(attribute_info(&attribute, usize::MAX, &|address| self.path_of(is_first, address)));
             }
             _ => {}
         }
         let dataset = self.dataset(path)?;
-        let path_of = |address| self.paths.get(&address).cloned();
+        let is_first = dataset.node().file.is_first();
+        let path_of = |address| self.path_of(is_first, address);
         let done = match op {
             "storage" => storage_info(&dataset),
             "read" => read::read(&dataset, request, buffers, &path_of),
@@ -251,6 +292,11 @@ impl Open {
         Ok(dataset)
     }
 
+    /// The path of the object at an address, if it was met; addresses of other files say nothing about this one.
+    fn path_of(&self, is_first: bool, address: u64) -> Option<String> {
+        self.paths.get(&address).filter(|_| is_first).cloned()
+    }
+
     fn met(&mut self, address: u64, path: &str) {
         if self.paths.len() < MOST_PATHS {
             self.paths.entry(address).or_insert_with(|| path.to_owned());
@@ -268,7 +314,12 @@ impl Open {
             None => Links::of(&group, path, by_creation)?,
         };
         let (offset, count) = (request.number("offset")?.unwrap_or(0), request.number("count")?.unwrap_or(CHILDREN));
-        let page = links.page(&group, offset, count, &mut |address, path| self.met(address, path));
+        let is_first = group.file().is_first();
+        let page = links.page(&group, offset, count, &mut |address, path| {
+            if is_first {
+                self.met(address, path);
+            }
+        });
         self.links = Some(links);
         Ok(page)
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Error;
-use crate::io::Source;
+use crate::io::{OtherFiles, Source};
 use crate::{File, VarLen};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -13,6 +13,7 @@ const BLOCK: u64 = 4096;
 
 /// A file that is far away: it has only what was fetched.
 struct Far {
+    file: u32,
     bytes: Vec<u8>,
     here: Mutex<BTreeSet<u64>>,
     absent: Absent,
@@ -38,7 +39,7 @@ impl Source for Far {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> crate::Result<()> {
         let range = position..position + buffer.len() as u64;
         if !self.has(&range) {
-            self.absent.note(range.clone());
+            self.absent.note(self.file, range.clone());
             return Err(Error::missing(vec![range]));
         }
         buffer.copy_from_slice(&self.bytes[range.start as usize..range.end as usize]);
@@ -51,8 +52,29 @@ impl Source for Far {
 
     fn announce(&self, ranges: &[Range<u64>]) -> crate::Result<()> {
         let absent: Vec<_> = ranges.iter().filter(|r| !self.has(r)).cloned().collect();
-        absent.iter().for_each(|r| self.absent.note(r.clone()));
+        absent.iter().for_each(|r| self.absent.note(self.file, r.clone()));
         if absent.is_empty() { Ok(()) } else { Err(Error::missing(absent)) }
+    }
+}
+
+/// Files that are far away: that they are there is known when they were asked for once.
+struct FarFolder {
+    files: Vec<(&'static str, Arc<Far>)>,
+    known: Mutex<BTreeSet<String>>,
+    absent: Absent,
+}
+
+impl OtherFiles for FarFolder {
+    fn file(&self, place: &str, is_raw: bool) -> crate::Result<Option<Arc<dyn Source>>> {
+        if !self.known.lock().unwrap().contains(place) {
+            self.absent.note_file(place, is_raw);
+            return Err(Error::missing(Vec::new()));
+        }
+        if place.starts_with("..") {
+            return Err(Error::new(crate::ErrorKind::Denied, format!("{place} lies outside")));
+        }
+        let found = self.files.iter().find(|(name, _)| *name == place);
+        Ok(found.map(|(_, file)| file.clone() as Arc<dyn Source>))
     }
 }
 
@@ -60,15 +82,25 @@ impl Source for Far {
 struct Asking {
     session: Session,
     source: Arc<Far>,
+    folder: Arc<FarFolder>,
     /// Times that something was fetched for the last request.
     rounds: usize,
 }
 
 impl Asking {
     fn of(bytes: Vec<u8>) -> Asking {
+        Asking::among(bytes, Vec::new())
+    }
+
+    /// The same with other files in its folder.
+    fn among(bytes: Vec<u8>, others: Vec<(&'static str, Vec<u8>)>) -> Asking {
         let absent = Absent::default();
-        let source = Arc::new(Far { bytes, here: Mutex::default(), absent: absent.clone() });
-        let mut asking = Asking { session: Session::new(source.clone(), absent), source, rounds: 0 };
+        let far = |file, bytes| Arc::new(Far { file, bytes, here: Mutex::default(), absent: absent.clone() });
+        let source = far(0, bytes);
+        let files = others.into_iter().zip(1..).map(|((name, bytes), number)| (name, far(number, bytes))).collect();
+        let folder = Arc::new(FarFolder { files, known: Mutex::default(), absent: absent.clone() });
+        let session = Session::new(source.clone(), folder.clone(), absent.clone());
+        let mut asking = Asking { session, source, folder, rounds: 0 };
         asking.done(json!({"op": "open", "name": "a.h5"}));
         asking
     }
@@ -76,7 +108,7 @@ impl Asking {
     fn ask(&mut self, request: &Value) -> Reply {
         for round in 0..100 {
             match self.session.call(request.to_string().as_bytes()) {
-                Reply::Missing(ranges) => self.source.fetch(&ranges),
+                Reply::Missing(wanted) => self.fetch(wanted),
                 done => {
                     self.rounds = round;
                     return done;
@@ -84,6 +116,16 @@ impl Asking {
             }
         }
         panic!("{request} never has what it needs");
+    }
+
+    fn fetch(&self, wanted: Wanted) {
+        assert!(!wanted.ranges.is_empty() || !wanted.files.is_empty());
+        for (file, range) in wanted.ranges {
+            let files = self.folder.files.iter().map(|(_, file)| file);
+            let all: Vec<_> = std::iter::once(&self.source).chain(files).collect();
+            all[file as usize].fetch(std::slice::from_ref(&range));
+        }
+        self.folder.known.lock().unwrap().extend(wanted.files.into_iter().map(|(place, _)| place));
     }
 
     fn done(&mut self, request: Value) -> (Value, Vec<Buffer>) {
@@ -266,4 +308,76 @@ fn what_cannot_be_answered_says_why() {
     assert_eq!(file.failed(json!([1]))["kind"], "invalid");
     // And the file is as open as before.
     file.done(json!({"op": "list", "path": "/"}));
+}
+
+/// A file that leads to others by a link, a virtual dataset and raw data; `sub/linked.h5` leads on.
+fn scattered() -> Asking {
+    let main = made(|out| {
+        out.build("own").write([1i32, 2]).unwrap();
+        out.root().link_external("linked", "sub/linked.h5", "/group").unwrap();
+        out.root().link_external("outside", "../secret.h5", "/").unwrap();
+        out.root().link_external("gone", "gone.h5", "/").unwrap();
+        let own = |row: u64| crate::StoredSelection::of((row, ..), [2, 3]).unwrap();
+        let source = |file: &str, row: u64| crate::VirtualSource {
+            file: file.into(),
+            dataset: "part".into(),
+            source: crate::StoredSelection::All,
+            own: own(row),
+        };
+        let builder = out.build("virtual").element::<i32>().shape([2, 3]).fill_value(-1);
+        builder.virtual_from([source("part.h5", 0), source("gone.h5", 1)]).unwrap();
+        let piece = crate::ExternalPiece { file: "raw.bin".into(), offset: 4, size: None };
+        out.build("raw").element::<u8>().shape([4]).external([piece]).unwrap();
+    });
+    let linked = made(|out| {
+        out.build("group/data").write([5u8, 6, 7]).unwrap();
+        out.root().link_external("group/back", "../a.h5", "/own").unwrap();
+        out.root().link_external("group/next", "deep.h5", "/x").unwrap();
+    });
+    let part = made(|out| drop(out.build("part").write([7i32, 8, 9]).unwrap()));
+    let deep = made(|out| drop(out.build("x").write([1.5f64]).unwrap()));
+    let raw = vec![0, 0, 0, 0, 10, 11, 12];
+    let others = [("sub/linked.h5", linked), ("part.h5", part), ("sub/deep.h5", deep), ("raw.bin", raw)];
+    Asking::among(main, others.into())
+}
+
+#[test]
+fn other_files_are_fetched_when_something_leads_to_them() {
+    let mut file = scattered();
+    let mut read = |path: &str| file.done(json!({"op": "read", "path": path})).1.remove(0);
+    assert_eq!(read("/virtual"), Buffer::I32(vec![7, 8, 9, -1, -1, -1]));
+    // What lies behind the end of raw data is zeros.
+    assert_eq!(read("/raw"), Buffer::U8(vec![10, 11, 12, 0]));
+    assert_eq!(read("/linked/data"), Buffer::U8(vec![5, 6, 7]));
+    assert_eq!(read("/linked/next"), Buffer::F64(vec![1.5]));
+    assert_eq!(read("/linked/back"), Buffer::I32(vec![1, 2]));
+}
+
+#[test]
+fn what_is_not_there_or_not_allowed_costs_nothing_else() {
+    let mut file = scattered();
+    let (page, _) = file.done(json!({"op": "list", "path": "/"}));
+    let children = page["children"].as_array().unwrap();
+    let of = |name: &str| children.iter().find(|c| c["name"] == name).unwrap();
+    assert_eq!((&of("linked")["kind"], &of("own")["kind"]), (&json!("group"), &json!("dataset")));
+    assert_eq!((&of("outside")["kind"], &of("outside")["error"]["kind"]), (&json!("link"), &json!("denied")));
+    let gone = &of("gone")["error"];
+    assert_eq!((&gone["kind"], gone["text"].as_str().unwrap().contains("gone.h5")), (&json!("not-found"), true));
+    // Addresses of another file are none of this one.
+    assert!(of("linked").get("address").is_none() && of("own").get("address").is_some());
+    assert_eq!(file.failed(json!({"op": "object", "path": "/outside"}))["kind"], "denied");
+}
+
+#[test]
+fn an_object_of_another_file_is_explained_by_that_file() {
+    let mut file = scattered();
+    file.done(json!({"op": "list", "path": "/linked"}));
+    let (object, _) = file.done(json!({"op": "object", "path": "/linked/data"}));
+    assert_eq!(object["file"], "sub/linked.h5");
+    let (told, _) = file.done(json!({"op": "explain", "path": "/linked/data"}));
+    assert_eq!(told["faults"], json!([]));
+    assert!(told["pieces"].as_array().unwrap().iter().any(|p| p["length"] == 3 && p["isData"] == true), "{told}");
+    // Its address leads nowhere here, whatever was listed there.
+    let (resolved, _) = file.done(json!({"op": "resolve", "address": object["address"]}));
+    assert_ne!(resolved["path"], "/linked/data");
 }

@@ -1,5 +1,8 @@
 // What a person does with the page, and when the page is done with it.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 /** Opens an address and waits until the object that it names, or the first one, is shown. */
 export async function openPage(page, url) {
   await page.goto('about:blank'); // a mere change of the hash would keep the page
@@ -47,6 +50,29 @@ export const firstText = (page) =>
     if (cell) return cell.textContent;
     return document.querySelector('.big-value, .long-text')?.textContent;
   });
+
+/** Picks an item of the export menu and returns the file that the browser saved. */
+export async function exported(page, folder, label) {
+  await page.click('.export-button');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click(`.menu [role=menuitem]:has-text("${label}")`)]);
+  const path = join(folder, `saved ${++saves} ${download.suggestedFilename()}`);
+  await download.saveAs(path);
+  await page.keyboard.press('Escape');
+  return path;
+}
+let saves = 0;
+
+/** Drops files onto the page. */
+export async function drop(page, folder, ...names) {
+  const contents = names.map((name) => [name.split('/').pop(), readFileSync(join(folder, name)).toString('base64')]);
+  const data = await page.evaluateHandle((files) => {
+    const transfer = new DataTransfer();
+    for (const [name, text] of files) transfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
+    return transfer;
+  }, contents);
+  await page.dispatchEvent('.app', 'dragover', { dataTransfer: data });
+  await page.dispatchEvent('.app', 'drop', { dataTransfer: data });
+}
 
 /** Listens for everything that must not happen on a page. */
 export function watch(page, origin) {

@@ -47,6 +47,26 @@ with h5py.File(at('huge.h5'), 'w', libver='latest') as f:
     p.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY); p.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     h5py.h5d.create(f.id, b'sparse', h5py.h5t.IEEE_F64LE, s, p)
     for i in range(50): f['group/d%d' % i] = i
+# Files that lead to one another, and out.
+os.makedirs(at('set/sub')); os.makedirs(at('set/out'))
+with h5py.File(at('outside.h5'), 'w') as f: f['x'] = [1]
+os.symlink(at('outside.h5'), at('set/sub/link.h5'))
+for i in range(2):
+    with h5py.File(at('set/sub/part%d.h5' % i), 'w') as f: f['x'] = np.arange(3) + 10 * i
+np.arange(4, dtype='u1').tofile(at('set/sub/raw.bin'))
+with h5py.File(at('set/sub/linked.h5'), 'w') as f:
+    f['g/y'] = [7]
+    f['g/next'] = h5py.ExternalLink('part0.h5', '/x')
+with h5py.File(at('set/main.h5'), 'w', libver='latest') as f:
+    layout = h5py.VirtualLayout((3, 3), 'i8')
+    for i in range(3): layout[i] = h5py.VirtualSource('sub/part%d.h5' % i, 'x', (3,))
+    f.create_virtual_dataset('virtual', layout, fillvalue=-1)
+    f.create_dataset('raw', (4,), 'u1', external=[('sub/raw.bin', 0, 4)])
+    f.create_dataset('raw gone', (4,), 'u1', external=[('sub/none.bin', 0, 4)])
+    f['linked'] = h5py.ExternalLink('sub/linked.h5', '/g')
+    f['moved'] = h5py.ExternalLink('/old/place/sub/../outside.h5', '/x')
+    f['outside'] = h5py.ExternalLink('../outside.h5', '/x')
+    f['out by link'] = h5py.ExternalLink('sub/link.h5', '/x')
 `;
 
 async function server(options) {
@@ -122,6 +142,33 @@ test('what a listing or a slice needs is fetched together', async () => {
   assert.equal(array.length, 50_000);
   const here = await openFile(path('chunks.h5'));
   assert.deepEqual(array, (await here.read('/x', [[0, 100], null])).array);
+});
+
+test('other files are read where the file leads to them, from a disk, a server or memory', async () => {
+  const others = Object.fromEntries(['linked.h5', 'part0.h5', 'part1.h5', 'raw.bin'].map((name) => [name, new Uint8Array(readFileSync(path(`set/sub/${name}`)))]));
+  const bytes = new Uint8Array(readFileSync(path('set/main.h5')));
+  const ways = [path('set/main.h5'), `${near.origin}/files/set/main.h5`, { kind: 'bytes', bytes, name: 'main.h5', others }];
+  for (const from of ways) {
+    const file = await openFile(from);
+    assert.deepEqual([...(await file.read('/virtual')).array].map(Number), [0, 1, 2, 10, 11, 12, -1, -1, -1]);
+    assert.deepEqual([...(await file.read('/raw')).array], [0, 1, 2, 3]);
+    assert.deepEqual([...(await file.read('/linked/y')).array].map(Number), [7]);
+    assert.deepEqual([...(await file.read('/linked/next')).array].map(Number), [0, 1, 2]);
+    assert.equal((await file.object('/linked/y')).file, 'sub/linked.h5');
+    const links = Object.fromEntries((await list(file, '/')).map((c) => [c.name, [c.kind, c.error?.kind]]));
+    assert.deepEqual(links.linked, ['group', undefined]);
+    assert.deepEqual(links.moved.slice(0, 1), ['link']);
+    assert.equal(links.outside[0], 'link');
+    await assert.rejects(file.read('/raw gone'), /none\.bin/);
+  }
+  for (const [from, wanted] of [[ways[0], ['/outside', '/out by link']], [ways[1], ['/outside']]]) {
+    const file = await openFile(from);
+    for (const at of wanted) await assert.rejects(file.object(at), { kind: 'denied' }, at);
+  }
+  // Nothing but what it leads to was asked for, and nothing outside its folder.
+  assert.deepEqual(near.seen.paths.filter((p) => p.includes('outside') && !p.startsWith('/files/set/')), []);
+  const alone = await openFile(bytes);
+  assert.equal((await list(alone, '/')).find((c) => c.name === 'linked').error.kind, 'not-found');
 });
 
 test('servers that do something wrong are told apart', async () => {

@@ -9,7 +9,9 @@ dataset as text, so that what the page shows is held against another reader.
 
 import io
 import json
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import h5py
@@ -228,8 +230,6 @@ def layouts(f):
 
 @maker
 def virtual(folder):
-    with h5py.File(folder / "part.h5", "w") as f:
-        f["x"] = np.arange(30)
     layout = h5py.VirtualLayout((2, 30), "i8")
     with h5py.File(folder / "virtual.h5", "w") as f:
         f["inside"] = np.arange(30, 60)
@@ -239,27 +239,162 @@ def virtual(folder):
     return folder / "virtual.h5"
 
 
-FILTERS = {
-    "gzip": {"compression": "gzip", "shuffle": True},
-    "lzf": {"compression": "lzf"},
-    "fletcher32": {"fletcher32": True},
-    "szip": {"compression": "szip"},
-    "scaleoffset": {"scaleoffset": 0},
-    "blosc": hdf5plugin.Blosc(cname="zstd"),
-    "blosc2": hdf5plugin.Blosc2(),
-    "lz4": hdf5plugin.LZ4(),
-    "zstd": hdf5plugin.Zstd(),
-    "bitshuffle": hdf5plugin.Bitshuffle(),
-    "bzip2": hdf5plugin.BZip2(),
-    "zfp": hdf5plugin.Zfp(reversible=True),
-}
-for name, options in FILTERS.items():
+@maker
+def leads_on(folder):
+    """A file that leads to others by links, a virtual dataset and raw data; some of them are not there, or not allowed."""
+    (folder / "others").mkdir(exist_ok=True)
+    with h5py.File(folder / "others/linked.h5", "w") as f:
+        f["group/data"] = np.arange(5) * 11
+        f["group/deeper"] = h5py.ExternalLink("deeper.h5", "/x")
+        f["group/back"] = h5py.ExternalLink("../leads_on.h5", "/own")
+    with h5py.File(folder / "others/deeper.h5", "w") as f:
+        f["x"] = numbers(3, 4) + 70
+    for i in range(2):
+        with h5py.File(folder / f"others/part{i}.h5", "w") as f:
+            f.create_dataset("x", data=np.arange(30) + 100 * (i + 1), chunks=(10,), compression="gzip")
+    (np.arange(24, dtype="<i4") + 500).tofile(folder / "others/raw.bin")
+    with h5py.File(folder / "leads_on.h5", "w", libver="latest") as f:
+        f["own"] = np.arange(4)
+        layout = h5py.VirtualLayout((3, 30), "i8")
+        for i in range(3):  # the last one is not there
+            layout[i] = h5py.VirtualSource(f"others/part{i}.h5", "x", (30,))
+        f.create_virtual_dataset("virtual", layout, fillvalue=-1)
+        f.create_dataset("raw", (4, 6), "<i4", external=[("others/raw.bin", 0, 96)])
+        f["linked"] = h5py.ExternalLink("others/linked.h5", "/group")
+        f["gone"] = h5py.ExternalLink("others/gone.h5", "/x")
+        f["outside"] = h5py.ExternalLink("../outside.h5", "/x")
+        f["absolute"] = h5py.ExternalLink("/etc/passwd", "/x")
+        f.create_dataset("raw gone", (3,), "u1", external=[("others/none.bin", 0, 3)])
+    return folder / "leads_on.h5"
+
+
+# Every filter of the engine has a file of its own, filter_NAME.h5 ---------------------------------------------------------
+
+
+def filter_file(name, kind, options, data, chunks=(20, 20)):
+    """`options`: what h5py writes with. Of these datasets the page's values are held against h5py's, byte by byte."""
 
     @file(f"filter_{name}")
-    def filtered(f, name=name, options=options):
-        data = np.arange(6400, dtype="i4").reshape(80, 80)
-        f.create_dataset(name, data=data, chunks=(20, 20), **options)
-        f.create_dataset("line", data=data.ravel()[:1000], chunks=(250,), **options)
+    def filtered(f):
+        f.create_dataset(name, data=data, chunks=chunks, **options)
+        f[name].attrs["is"] = kind
+
+
+WHOLE = np.arange(6400, dtype="i4").reshape(80, 80)
+WAVES = (np.sin(np.arange(6400) / 50) * 300).astype("f4").reshape(80, 80)
+GREY = (WHOLE % 251).astype("u1")
+
+for name, options in {
+    "gzip": {"compression": "gzip", "shuffle": True},
+    "shuffle": {"shuffle": True},
+    "fletcher32": {"fletcher32": True},
+    "szip_nn": {"compression": "szip", "compression_opts": ("nn", 8)},
+    "szip_ec": {"compression": "szip", "compression_opts": ("ec", 16)},
+    "scaleoffset": {"scaleoffset": 0},
+    "lzf": {"compression": "lzf"},
+    "lz4": hdf5plugin.LZ4(),
+    "zstd": hdf5plugin.Zstd(clevel=9),
+    "bzip2": hdf5plugin.BZip2(),
+    **{f"blosc_{c}": hdf5plugin.Blosc(cname=c, shuffle=i % 3) for i, c in enumerate(["blosclz", "lz4", "lz4hc", "zlib", "zstd"])},
+    **{f"blosc2_{c}": hdf5plugin.Blosc2(cname=c, filters=i % 3) for i, c in enumerate(["blosclz", "lz4", "lz4hc", "zlib", "zstd"])},
+    **{f"bitshuffle_{c}": hdf5plugin.Bitshuffle(cname=c) for c in ["none", "lz4", "zstd"]},
+    "zfp_exact": hdf5plugin.Zfp(reversible=True),
+}.items():
+    filter_file(name, "integers", options, WHOLE)
+for name, options in {
+    "scaleoffset_float": {"scaleoffset": 2},
+    "zfp_rate": hdf5plugin.Zfp(rate=12),
+    "zfp_precision": hdf5plugin.Zfp(precision=14),
+    "zfp_accuracy": hdf5plugin.Zfp(accuracy=0.01),
+}.items():
+    filter_file(name, "floats", options, WAVES)
+filter_file("fcidecomp", "grey levels", hdf5plugin.FciDecomp(), GREY, (40, 80))
+
+
+@file("filter_nbit")
+def nbit(f):
+    """12 bits of 16, which h5py has no name for."""
+    kind = h5py.h5t.NATIVE_INT16.copy()
+    kind.set_precision(12)
+    create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    create.set_chunk((20, 20))
+    create.set_filter(5, h5py.h5z.FLAG_OPTIONAL, ())
+    d = h5py.h5d.create(f.id, b"nbit", kind, h5py.h5s.create_simple((80, 80)), create)
+    d.write(h5py.h5s.ALL, h5py.h5s.ALL, (WHOLE % 2000).astype("i2"))
+
+
+def coded_file(name, number, parameters, data, encode):
+    """A filter whose plug-in h5py lacks: its chunks are written as `encode` makes them, and are known to be `data`."""
+
+    @file(f"filter_{name}")
+    def coded(f):
+        create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        rows = len(data) // 2
+        create.set_chunk((rows, data.shape[1]))
+        create.set_filter(number, h5py.h5z.FLAG_OPTIONAL, parameters)
+        d = h5py.Dataset(h5py.h5d.create(f.id, name.encode(), h5py.h5t.py_create(data.dtype), h5py.h5s.create_simple(data.shape), create))
+        for row in (0, rows):
+            d.id.write_direct_chunk((row, 0), encode(data[row : row + rows]))
+
+    CODED[name] = data
+
+
+CODED = {}
+
+
+def lzo(part):
+    """A stream of literals with its end, and what PyTables puts behind it: checksum and size."""
+    raw = part.tobytes()
+    many = len(raw) - 18  # a run of 3 + 15 + 255 n + rest
+    head = b"\0" + b"\0" * ((many - 1) // 255) + bytes([(many - 1) % 255 + 1])
+    return head + raw + b"\x11\0\0" + struct.pack("<II", zlib.adler32(raw), len(raw))
+
+
+def snappy(part):
+    """One literal."""
+    raw = part.tobytes()
+    size = bytes([len(raw) & 127 | 128, len(raw) >> 7 & 127 | 128, len(raw) >> 14])
+    return size + bytes([61 << 2]) + struct.pack("<H", len(raw) - 1) + raw
+
+
+def zstandard(raw):
+    """A frame of one raw block."""
+    return b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", len(raw)) + struct.pack("<I", len(raw) << 3 | 1)[:3] + raw
+
+
+def vbz(part):
+    """Zig-zag differences in as many bytes as they need."""
+    values = part.ravel().astype("i8")
+    steps = np.diff(values, prepend=0)
+    zigzag = [int(n) << 1 if n >= 0 else (-int(n) << 1) - 1 for n in steps]
+    lengths = [max(1, (n.bit_length() + 7) // 8) for n in zigzag]
+    bits = bytes(sum(n - 1 << 2 * i for i, n in enumerate(lengths[at : at + 4])) for at in range(0, len(lengths), 4))
+    body = b"".join(n.to_bytes(size, "little") for n, size in zip(zigzag, lengths))
+    return struct.pack("<I", part.nbytes) + zstandard(bits + body)
+
+
+def jpeg_ls(part):
+    """What FCIDECOMP's library makes."""
+    with h5py.File("in memory", "w", driver="core", backing_store=False) as f:
+        d = f.create_dataset("x", data=part, chunks=part.shape, **hdf5plugin.FciDecomp())
+        return d.id.read_direct_chunk((0, 0))[1]
+
+
+def jpeg(part):
+    out = io.BytesIO()
+    Image.fromarray(part).save(out, "JPEG", quality=100)
+    return out.getvalue()
+
+
+# Blocks of 8 × 8 of one level: no decoder rounds them.
+BLOCKS = np.kron(np.arange(100, dtype="u1").reshape(10, 10) + 128, np.ones((8, 8), "u1"))[:80, :80]
+coded_file("lzo", 305, (1, 20, 0), WHOLE[:40], lzo)
+coded_file("snappy", 32003, (), WHOLE[:40], snappy)
+coded_file("vbz", 32020, (0, 2, 1, 1), (WHOLE * 7 % 3000).astype("i2"), vbz)
+coded_file("jpeg_ls", 32012, (1, 40, 80, 0), GREY, jpeg_ls)
+coded_file("jpeg", 32019, (100, 80, 40, 0), BLOCKS, jpeg)
+for name, number in {"bitgroom": 32022, "granularbr": 32023, "bitround": 32032}.items():
+    coded_file(name, number, (3, 0, 4, 0, 0), WAVES, lambda part: part.tobytes())
 
 
 # What fields write ---------------------------------------------------------------------------------------------------
@@ -500,6 +635,8 @@ def describe(path):
             if isinstance(item, h5py.Dataset):
                 entry["shape"] = None if item.shape is None else list(item.shape)
                 entry["first"] = first_text(item)
+                create = item.id.get_create_plist()
+                entry["filters"] = [create.get_filter(i)[0] for i in range(create.get_nfilters())]
             objects[f"/{name}"] = entry
 
         f.visititems(visit)
@@ -532,11 +669,14 @@ def main():
     manifest = {}
     for make in MAKERS:
         path = make(folder)
-        if path.name == "damaged.h5":
+        # Visited by stories of their own.
+        if path.name in ("damaged.h5", "leads_on.h5"):
             manifest[path.name] = {}
             continue
-        objects = describe(path)
-        manifest[path.name] = objects
+        manifest[path.name] = describe(path)
+        if path.name.startswith("filter_"):
+            name = path.stem.removeprefix("filter_")
+            np.save(folder / f"{path.stem}.npy", CODED[name] if name in CODED else h5py.File(path)[name][()])
     for fixture in ["structures/old.h5", "structures/new.h5"]:
         source = FIXTURES / fixture
         target = folder / f"fixture_{source.name}"

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startBrowser } from './browser.mjs';
 import { fileTests } from './files.mjs';
+import { otherFileTests } from './others.mjs';
 import { serve } from './serve.mjs';
 import { serverTests } from './server.mjs';
 import { stories } from './stories.mjs';
@@ -35,7 +36,7 @@ const world = { dist, folder, manifest, python, server, context: browser.context
 
 let passed = 0;
 const failures = [];
-const tests = [...fileTests(world), ...stories(world), ...serverTests(world)].filter(([name]) => name.includes(only));
+const tests = [...fileTests(world), ...stories(world), ...otherFileTests(world), ...serverTests(world)].filter(([name]) => name.includes(only));
 
 async function run([name, test]) {
   const page = await browser.context.newPage();
@@ -64,5 +65,7 @@ await Promise.all(
 await browser.close();
 await server.close();
 if (failures.length === 0 && !process.env.KEEP) rmSync(folder, { recursive: true, force: true });
+const filters = tests.map(([name]) => /^file filter_(.*)\.h5$/.exec(name)?.[1]).filter((name) => name && !failures.includes(`file filter_${name}.h5`));
+if (filters.length > 0) console.log(`${filters.length} files with filters, every value as h5py reads it: ${filters.join(' ')}`);
 console.log(`${passed} passed, ${failures.length} failed`);
 process.exit(failures.length === 0 && passed > 0 ? 0 : 1);

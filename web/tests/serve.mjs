@@ -22,7 +22,7 @@ const POLICY =
  * `page`: the folder of the built page, served below `mount`; `files`: served below `/files/`.
  */
 export async function serve({ page, mount = '/', files, delay = 0, ranges = true, cors = 'full' }) {
-  const seen = { requests: 0, bytes: 0, whole: 0, other: [] };
+  const seen = { requests: 0, bytes: 0, whole: 0, other: [], paths: [] };
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, 'http://page');
     const path = decodeURIComponent(url.pathname);
@@ -31,6 +31,7 @@ export async function serve({ page, mount = '/', files, delay = 0, ranges = true
     response.setHeader('Access-Control-Allow-Headers', 'Range, If-Range, If-None-Match');
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
     if (path.startsWith('/files/')) {
+      seen.paths.push(path);
       if (delay > 0) await new Promise((done) => setTimeout(done, delay));
       return sendFile(request, response, join(files, normalize(path.slice(7))), ranges, seen);
     }

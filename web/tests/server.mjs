@@ -57,8 +57,10 @@ export function serverTests({ binary, folder }) {
         assert.equal(await status(`${pathname}files/shapes.h5`), 200);
         assert.equal(await status('/'), 404);
         assert.equal(await status('/files/shapes.h5'), 404);
-        assert.equal(await status(`${pathname}files/images.h5`), 404);
-        assert.equal(await status(`${pathname}files/../../../../etc/passwd`), 404);
+        assert.equal(await status(`${pathname}files/none.h5`), 404);
+        for (const outside of ['../../../../etc/passwd', '%2Fetc%2Fpasswd', '..%2F..%2Fpackage.json']) {
+          for (const kind of ['files', 'raw']) assert.notEqual(await status(`${pathname}${kind}/${outside}`), 200, outside);
+        }
         assert.equal(await status(pathname, { Host: `evil.example:${port}` }), 403);
         assert.equal(await status(`${pathname}files/shapes.h5`, { Origin: 'http://evil.example' }), 403);
       }),

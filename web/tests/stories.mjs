@@ -4,22 +4,14 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { currentView, failure, openPage, settled, visit, watch } from './drive.mjs';
+import { currentView, drop, exported as save, failure, openPage, settled, visit, watch } from './drive.mjs';
 import { serve } from './serve.mjs';
 
 export function stories(world) {
   const { server, folder, python } = world;
   const file = (name, hash = '') => `${server.url}?file=${server.origin}/files/${name}${hash}`;
   const py = (code, ...args) => execFileSync(python, ['-c', code, ...args], { encoding: 'utf8' }).trim();
-  /** Picks an item of the export menu and returns the file that the browser saved. */
-  const exported = async (page, label) => {
-    await page.click('.export-button');
-    const [download] = await Promise.all([page.waitForEvent('download'), page.click(`.menu [role=menuitem]:has-text("${label}")`)]);
-    const path = join(folder, `saved ${download.suggestedFilename()}`);
-    await download.saveAs(path);
-    await page.keyboard.press('Escape');
-    return path;
-  };
+  const exported = (page, label) => save(page, folder, label);
 
   return [
     [
@@ -272,16 +264,9 @@ export function stories(world) {
       async (page) => {
         const own = await serve({ page: world.dist, files: folder });
         await page.goto(own.url);
-        const bytes = readFileSync(join(folder, 'images.h5')).toString('base64');
-        const data = await page.evaluateHandle((text) => {
-          const transfer = new DataTransfer();
-          transfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], 'dropped.h5'));
-          return transfer;
-        }, bytes);
-        await page.dispatchEvent('.app', 'dragover', { dataTransfer: data });
-        await page.dispatchEvent('.app', 'drop', { dataTransfer: data });
+        await drop(page, folder, 'images.h5');
         await page.waitForSelector('.image-cell[data-row="0"][data-painted=true]');
-        assert.equal(await page.textContent('.file-name'), 'dropped.h5');
+        assert.equal(await page.textContent('.file-name'), 'images.h5');
         assert.equal(own.seen.requests, 0);
         await own.close();
       },

@@ -72,7 +72,8 @@ const ON_A_SHEET: u16 = 48;
 /// Shows a file: its tree, and its pictures if it holds any.
 ///
 /// The browser opens with a page that this program serves on 127.0.0.1 until Ctrl-C: the address holds a random token, and
-/// nothing but this file can be had there. Over ssh, and where there is no browser, a view opens in the terminal instead
+/// nothing but this file, and those that it leads to and --external allows, can be had there (with --host only if
+/// --external is given). Over ssh, and where there is no browser, a view opens in the terminal instead
 /// (--tui asks for it): the tree on the left, captioned pictures on the right (keys: n next, p previous, g go to
 /// a row, / search, c class, Enter full size, q quit, ? all of them), and every other object as a line, heat map, table or
 /// its attributes. Into a pipe the tree is printed. With --export a contact sheet, a plot or a page is written.
@@ -263,7 +264,14 @@ impl Visualize {
         inside: Option<&'a str>,
         progress: &dyn Progress,
     ) -> Option<serve::Serving<'a>> {
-        let serving = |opens| serve::Serving { file, inside, host: self.host.as_deref(), port: self.port, opens };
+        let serving = |opens| serve::Serving {
+            file,
+            external: self.opening.external.clone().map(|reach| reach.0),
+            inside,
+            host: self.host.as_deref(),
+            port: self.port,
+            opens,
+        };
         let asked = self.no_open || self.port.is_some() || self.host.is_some();
         let of_terminal = self.tui
             || self.graphics != graphics::Choice::Auto

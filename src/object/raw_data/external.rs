@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::format::local_heap::{LocalHeap, string_at};
 use crate::format::message::external_files::{ExternalFiles, Slot};
-use crate::io::{FileSource, Reader, Search, Source};
+use crate::io::{Reader, Search, Source};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Files kept open.
@@ -15,7 +15,7 @@ pub(super) struct Slots {
     reader: Reader,
     slots: Vec<Part>,
     /// The files used last, the newest in front, by slot.
-    open: Mutex<Vec<(usize, Arc<FileSource>)>>,
+    open: Mutex<Vec<(usize, Arc<dyn Source>)>>,
 }
 
 struct Part {
@@ -52,7 +52,7 @@ impl Slots {
     }
 
     /// The file of a slot.
-    fn file(&self, slot: usize) -> Result<Arc<FileSource>> {
+    fn file(&self, slot: usize) -> Result<Arc<dyn Source>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = open.iter().position(|(s, _)| *s == slot) {
             let used = open.remove(at);
@@ -67,7 +67,7 @@ impl Slots {
         let found = neighbours.find(name, Search::RawData)?;
         let found =
             found.ok_or_else(|| Error::not_found(format!("external raw data: there is no file {}", shown())))?;
-        let file = Arc::new(found.open()?);
+        let file = found.open(false)?;
         open.insert(0, (slot, file.clone()));
         open.truncate(MOST_OPEN);
         Ok(file)
@@ -88,7 +88,7 @@ impl Source for Slots {
                 let from = slot.offset.checked_add(position - slot.start);
                 let from = from.ok_or_else(|| Error::damaged("external raw data beyond 64 bits"))?;
                 let file = self.file(number)?;
-                read_or_zeros(&file, from, part)?;
+                read_or_zeros(&*file, from, part)?;
             }
             (position, buffer) = (slot.end, rest);
             if buffer.is_empty() {
@@ -100,7 +100,7 @@ impl Source for Slots {
 }
 
 /// What lies behind the end of such a file is zeros.
-fn read_or_zeros(file: &FileSource, from: u64, part: &mut [u8]) -> Result<()> {
+fn read_or_zeros(file: &dyn Source, from: u64, part: &mut [u8]) -> Result<()> {
     let there = usize::try_from(file.size()?.saturating_sub(from)).unwrap_or(usize::MAX).min(part.len());
     let (there, behind) = part.split_at_mut(there);
     behind.fill(0);

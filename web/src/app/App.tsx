@@ -1,7 +1,7 @@
 import { useEffect, useState, type ComponentType, type DragEvent } from 'react';
 import { Icon } from '../ui/icons';
 import { Header } from './Header';
-import { openFromAddress, openSource, useSession, type Session } from './session';
+import { openFiles, openFromAddress, useSession, type Session } from './session';
 import { onThemeChange } from './theme';
 import { messageOf } from './text';
 import { Failed, Opening, Welcome } from './Welcome';
@@ -18,8 +18,7 @@ export function App() {
   const drop = (event: DragEvent) => {
     event.preventDefault();
     setDragging(false);
-    const file = event.dataTransfer.files[0];
-    if (file) void openSource({ kind: 'file', file });
+    openFiles(event.dataTransfer.files);
   };
   const over = (event: DragEvent) => {
     if (!event.dataTransfer.types.includes('Files')) return;
@@ -38,7 +37,7 @@ export function App() {
         <div className="drop-veil">
           <div>
             <Icon name="open" size={40} />
-            <p>Drop the file to look into it</p>
+            <p>Drop the file to look into it, together with those that it leads to</p>
           </div>
         </div>
       )}

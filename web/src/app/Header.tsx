@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import type { Engine, Source, Stats } from '../engine/types';
 import { Icon } from '../ui/icons';
 import { goTo } from './address';
-import { closeFile, reopen, type Session } from './session';
+import { closeFile, openAmong, reopen, type Session } from './session';
 import { bytes, count, plural } from './text';
 import { chooseTheme, currentTheme } from './theme';
 
@@ -23,6 +23,7 @@ export function Header({ session, onTheme }: { session: Session; onTheme: () => 
           <button className="file-name" onClick={() => goTo('/')} title={`${session.file.name} · root group`}>
             {session.file.name}
           </button>
+          <Together source={session.source} />
           <span className="file-size">{bytes(session.file.size)}</span>
           <Changed engine={session.engine} isNear={isNear(session.source)} />
         </>
@@ -43,6 +44,27 @@ export function Header({ session, onTheme }: { session: Session; onTheme: () => 
         <Icon name={theme === 'dark' ? 'sun' : 'moon'} size={18} />
       </button>
     </header>
+  );
+}
+
+/** The files that were given together: which one is shown. */
+function Together({ source }: { source: Source }) {
+  if (source.kind !== 'file' || !source.others || source.others.length === 0) return null;
+  const all = [source.file, ...source.others].sort((a, b) => a.name.localeCompare(b.name));
+  return (
+    <select
+      className="together"
+      aria-label="Which of the files is shown"
+      title={`${all.length} files were given together`}
+      value={all.indexOf(source.file)}
+      onChange={(event) => openAmong(all, all[Number(event.target.value)]!)}
+    >
+      {all.map((file, i) => (
+        <option key={i} value={i}>
+          {file.name}
+        </option>
+      ))}
+    </select>
   );
 }
 

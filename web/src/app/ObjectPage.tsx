@@ -1,6 +1,6 @@
 // The object in the middle: where it is, what it is, its views.
 
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import type { ObjectInfo } from '../engine/types';
 import { ExportMenu } from '../export/ExportMenu';
 import { VIEW_LABELS, viewsOf, type ViewName } from '../model/objectViews';
@@ -50,6 +50,7 @@ export function ObjectPage({ inspecting, onInspect, onTree, pending }: Props) {
         <p className="summary">{object.state === 'done' ? <Summary object={object.value} /> : ' '}</p>
         <ViewTabs views={views} current={current} />
       </div>
+      {object.state === 'done' && object.value.dataset?.layout === 'virtual' && <NotThere />}
       <div className="view" data-view={current} data-ready={object.state === 'done'} role="tabpanel" aria-label={current && VIEW_LABELS[current]}>
         <Fence resetKey={`${path} ${current}`}>
           {path === undefined ? (
@@ -64,6 +65,23 @@ export function ObjectPage({ inspecting, onInspect, onTree, pending }: Props) {
         </Fence>
       </div>
     </main>
+  );
+}
+
+/** Below a virtual dataset: its sources that are not there, whose elements are the fill value. */
+function NotThere() {
+  const { engine, source } = useFile();
+  const [names, setNames] = useState(engine.stats.notThere ?? []);
+  useEffect(() => engine.onStats((stats) => setNames(stats.notThere ?? [])), [engine]);
+  if (names.length === 0) return null;
+  const where = source.kind === 'url' ? 'put them beside the file' : 'drop them together with the file';
+  return (
+    <p className="not-there" role="status">
+      <Icon name="info" />
+      <span>
+        Not there: <b>{names.join(', ')}</b>. What they would hold is shown as the fill value; {where} to see it.
+      </span>
+    </p>
   );
 }
 

@@ -3,7 +3,7 @@
 import { useRef, useState, type FormEvent } from 'react';
 import type { ErrorKind } from '../engine/types';
 import { Icon } from '../ui/icons';
-import { openSource, startEngine, type Session } from './session';
+import { openFiles, openSource, startEngine, type Session } from './session';
 
 export function Welcome() {
   return (
@@ -40,15 +40,16 @@ function Opener({ title }: { title: string }) {
         <Icon name="open" size={36} />
         <strong>Drop a file here</strong>
         <span>or click to choose one: .h5 .hdf5 .nc .nxs .mat .keras …</span>
+        <span className="faint">one that leads to others (external links, virtual datasets): all of them together</span>
       </button>
       <input
         ref={input}
         type="file"
+        multiple
         hidden
-        aria-label="HDF5 file"
+        aria-label="HDF5 files"
         onChange={(event) => {
-          const file = event.target.files?.[0];
-          if (file) void openSource({ kind: 'file', file });
+          openFiles(event.target.files);
           event.target.value = '';
         }}
       />

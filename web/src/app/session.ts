@@ -76,6 +76,17 @@ export async function openSource(source: Source, keepPlace = false): Promise<voi
   }
 }
 
+/** Opens files that were picked or dropped together: the first is shown, and may lead to the others. */
+export function openFiles(list: FileList | readonly File[] | null): void {
+  const [file, ...others] = [...(list ?? [])];
+  if (file) void openSource({ kind: 'file', file, others });
+}
+
+/** Shows another one of the files that were given together. */
+export function openAmong(all: readonly File[], file: File): void {
+  void openSource({ kind: 'file', file, others: all.filter((one) => one !== file) });
+}
+
 /** Opens the file that is open once more: it was changed. The place stays. */
 export function reopen(): void {
   if (session.state === 'open') void openSource(session.source, true);

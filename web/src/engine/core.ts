@@ -1,5 +1,6 @@
 // The engine where it runs: an instance of the module, the file's bytes, and requests that wait for those.
 
+import { Files, type Finder, amongBytes, amongDropped, besideUrl } from './files';
 import { Instance, type Request } from './module';
 import { type ByteSource, type Counter, bytesSource, fileSource } from './sources';
 import { EngineError, type FileInfo, type Source } from './types';
@@ -10,7 +11,7 @@ const MOST_ROUNDS = 10_000;
 
 interface Opened {
   request: Request;
-  source: ByteSource;
+  files: Files;
   instance: Instance;
 }
 
@@ -26,19 +27,26 @@ export class Core {
   ) {}
 
   get size(): number {
-    return this.opened?.source.size ?? 0;
+    return this.opened?.files.size ?? 0;
+  }
+
+  /** Other files that were looked for and are not there. */
+  get notThere(): readonly string[] {
+    return this.opened?.files.notThere ?? [];
   }
 
   async open(from: Source, signal?: AbortSignal): Promise<FileInfo> {
     this.opened = undefined;
     Object.assign(this.counter, { requests: 0, bytes: 0, waiting: 0 });
-    return this.openSource(await this.sourceOf(from, signal), nameOf(from), signal);
+    const [source, find] = await this.sourceOf(from, signal);
+    return this.openSource(source, nameOf(from), find, signal);
   }
 
   /** Opens a file whose bytes come from anywhere. */
-  async openSource(source: ByteSource, name: string, signal?: AbortSignal): Promise<FileInfo> {
+  async openSource(source: ByteSource, name: string, find?: Finder, signal?: AbortSignal): Promise<FileInfo> {
     const request = { op: 'open', name };
-    const opened = { request, source, instance: new Instance(this.module, source) };
+    const files = new Files(source, find);
+    const opened = { request, files, instance: new Instance(this.module, files) };
     const info = (await this.rounds(opened, request, signal)) as FileInfo;
     this.opened = opened;
     return info;
@@ -61,17 +69,19 @@ export class Core {
   }
 
   async hasChanged(signal?: AbortSignal): Promise<boolean> {
-    return (await this.opened?.source.hasChanged(signal)) ?? false;
+    return (await this.opened?.files.hasChanged(signal)) ?? false;
   }
 
-  private async sourceOf(from: Source, signal?: AbortSignal): Promise<ByteSource> {
-    if (from.kind === 'file') return fileSource(from.file, this.counter);
-    if (from.kind === 'bytes') return bytesSource(from.bytes, this.counter);
-    return UrlSource.open(from.url, this.counter, this.told, signal);
+  private async sourceOf(from: Source, signal?: AbortSignal): Promise<[ByteSource, Finder]> {
+    const { counter, told } = this;
+    if (from.kind === 'file') return [fileSource(from.file, counter), amongDropped(from.others ?? [], from.file.name, counter)];
+    if (from.kind === 'bytes') return [bytesSource(from.bytes, counter), amongBytes(from.others ?? {}, counter)];
+    const source = await UrlSource.open(from.url, counter, told, signal);
+    return [source, besideUrl(source, from.url, counter, told)];
   }
 
   private async rounds(opened: Opened, request: Request, signal?: AbortSignal): Promise<unknown> {
-    const release = opened.source.hold();
+    const release = opened.files.hold();
     try {
       for (let round = 0; round < MOST_ROUNDS; round++) {
         if (signal?.aborted) throw new EngineError('cancelled', 'cancelled');
@@ -79,7 +89,7 @@ export class Core {
         const answer = opened.instance.call(request);
         if (this.counter.requests !== before) this.told();
         if ('done' in answer) return answer.done;
-        await opened.source.fetch(answer.missing, signal);
+        await opened.files.bring(answer.missing, signal);
       }
       throw new EngineError('limit', 'this needs bytes of the file over and over');
     } finally {
@@ -90,7 +100,7 @@ export class Core {
   /** A new instance in the place of one that is lost, with the same file open. */
   private async renew(lost: Opened): Promise<void> {
     if (this.opened !== lost) return;
-    const instance = new Instance(this.module, lost.source);
+    const instance = new Instance(this.module, lost.files);
     const opened = { ...lost, instance };
     await this.rounds(opened, lost.request);
     if (this.opened === lost) this.opened = opened;

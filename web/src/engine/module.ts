@@ -1,6 +1,6 @@
 // The engine's module (web/ABI.md): requests in, replies out, values in their JavaScript form.
 
-import type { ByteSource } from './sources';
+import type { Files, Wanted } from './files';
 import { EngineError, type ErrorKind, type NumericArray } from './types';
 
 interface Exports {
@@ -13,8 +13,8 @@ interface Exports {
 
 export type Request = { op: string; [member: string]: unknown };
 
-/** What a call gave: its result, or the ranges to fetch before it is made again. */
-export type Answer = { done: unknown } | { missing: [number, number][] };
+/** What a call gave: its result, or what to bring here before it is made again. */
+export type Answer = { done: unknown } | { missing: Wanted };
 
 const ARRAYS = {
   i8: Int8Array,
@@ -37,19 +37,22 @@ export class Instance {
   private readonly encoder = new TextEncoder();
   private readonly decoder = new TextDecoder();
 
-  constructor(module: WebAssembly.Module, source: ByteSource) {
+  constructor(module: WebAssembly.Module, files: Files) {
     const bytes = (place: number, length: number) => new Uint8Array(this.exports.memory.buffer, place >>> 0, length >>> 0);
     const host = {
-      size: () => source.size,
-      has: (position: number, length: number) => (source.has(position, length) ? 1 : 0),
-      read: (position: number, to: number, length: number) => {
+      size: (file: number) => files.source(file).size,
+      has: (file: number, position: number, length: number) => (files.source(file).has(position, length) ? 1 : 0),
+      read: (file: number, position: number, to: number, length: number) => {
         try {
-          return source.read(position, bytes(to, length)) ? 0 : 1;
+          return files.source(file).read(position, bytes(to, length)) ? 0 : 1;
         } catch (error) {
           this.failure = error;
+          files.reason = error instanceof Error ? error.message : String(error);
           return 2;
         }
       },
+      other: (place: number, length: number, isRaw: number) => files.other(this.decoder.decode(bytes(place, length)), isRaw !== 0),
+      reason: (to: number, most: number) => this.encoder.encodeInto(files.reason, bytes(to, most)).written,
       panicked: (text: number, length: number) => {
         this.panic = this.decoder.decode(bytes(text, length));
       },
@@ -81,7 +84,7 @@ export class Instance {
     const places = new Uint32Array(buffer, reply + 16, 2 * count);
     const buffers = Array.from({ length: count }, (_, i) => buffer.slice(places[2 * i]!, places[2 * i]! + places[2 * i + 1]!));
     release();
-    if (status === 2) return { missing: (json as { ranges: [number, number][] }).ranges };
+    if (status === 2) return { missing: json as Wanted };
     if (status === 0) return { done: revived(json, buffers) };
     const { kind, message, path, structure, address } = json as EngineError;
     throw new EngineError(kind as ErrorKind, message, path ?? undefined, structure ?? undefined, address ?? undefined);

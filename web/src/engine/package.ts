@@ -2,6 +2,7 @@
 
 import { type Running, calls } from './calls';
 import { Core } from './core';
+import type { Finder } from './files';
 import { SyncSource } from './sources';
 import { EngineError, type FileInfo, type Source } from './types';
 
@@ -62,8 +63,28 @@ async function compile(): Promise<WebAssembly.Module> {
 }
 
 async function openPath(core: Core, path: string): Promise<FileInfo> {
+  const { realpathSync, statSync } = await import('node:fs');
+  const { basename, dirname, resolve, sep } = await import('node:path');
+  const folder = dirname(resolve(path));
+  const within = (file: string, folder: string) => file.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+  // Those in the file's folder and below; symbolic links that lead out do not count.
+  const find: Finder = async (place) => {
+    const file = resolve(folder, place);
+    if (!within(file, folder)) return new EngineError('denied', `${place} lies outside the file's folder`);
+    let real;
+    try {
+      real = realpathSync(file);
+    } catch {
+      return undefined;
+    }
+    if (!within(real, realpathSync(folder)) || !statSync(real).isFile()) return new EngineError('denied', `${place} is no file in the file's folder`);
+    return pathSource(core, real);
+  };
+  return core.openSource(await pathSource(core, path), basename(path), find);
+}
+
+async function pathSource(core: Core, path: string): Promise<SyncSource> {
   const { openSync, fstatSync, readSync } = await import('node:fs');
-  const { basename } = await import('node:path');
   const file = openSync(path, 'r');
   const { size, mtimeMs } = fstatSync(file);
   const readPart = (position: number, length: number) => {
@@ -74,7 +95,7 @@ async function openPath(core: Core, path: string): Promise<FileInfo> {
     const now = fstatSync(file);
     return now.size !== size || now.mtimeMs !== mtimeMs;
   };
-  return core.openSource(new SyncSource(size, readPart, core.counter, changed), basename(path));
+  return new SyncSource(size, readPart, core.counter, changed);
 }
 
 function sourceOf(from: Source | Uint8Array | URL | string | File): Source {

@@ -45,11 +45,11 @@ export class EngineError extends Error {
 /** Where a file comes from. */
 export type Source =
   /** Picked or dropped; never leaves the machine. */
-  | { kind: 'file'; file: File }
+  | { kind: 'file'; file: File; /** Files that it may lead to, by their names. */ others?: File[] }
   /** Any URL whose server sends ranges and allows this page to read them. */
   | { kind: 'url'; url: string; name?: string }
-  /** Bytes in memory. */
-  | { kind: 'bytes'; bytes: Uint8Array; name: string };
+  /** Bytes in memory, and those of the files that they may lead to. */
+  | { kind: 'bytes'; bytes: Uint8Array; name: string; others?: Record<string, Uint8Array> };
 
 /** An open file. */
 export interface FileInfo {
@@ -134,7 +134,7 @@ export interface Child {
   name: string;
   path: string;
   /** What it leads to; `broken`: nothing is there or it cannot be read, and `error` says why; `link`: was not followed
-   * (leads to another file that is not open, or is user-defined). */
+   * (leads to another file that cannot be had, or is user-defined). */
   kind: ObjectKind | 'broken' | 'link';
   link: LinkInfo;
   /** Of datasets; `null` is a null dataspace. */
@@ -170,6 +170,8 @@ export interface FilterInfo {
 
 export interface ObjectInfo {
   path: string;
+  /** The other file that it is in, if a link led to one. */
+  file?: string;
   kind: ObjectKind;
   address: number;
   attributes: AttributeInfo[];
@@ -381,6 +383,8 @@ export interface Stats {
   /** Requests that are under way. */
   waiting: number;
   size: number;
+  /** Other files that were looked for and are not there. */
+  notThere?: readonly string[];
 }
 
 export interface CallOptions {

@@ -43,6 +43,8 @@ export class UrlSource implements ByteSource {
     private readonly mark: Mark,
     private readonly counter: Counter,
     private readonly told: () => void,
+    /** The server gives other files by any name that a file has for them (h5manager's own). */
+    readonly servesByName: boolean,
   ) {}
 
   get size(): number {
@@ -51,14 +53,36 @@ export class UrlSource implements ByteSource {
 
   /** Asks for the first block, and so for what the server can do. */
   static async open(url: string, counter: Counter, told: () => void, signal?: AbortSignal): Promise<UrlSource> {
-    const response = await ask(url, { headers: { Range: `bytes=0-${BLOCK - 1}` }, signal }, counter, told);
+    return this.of(url, await askFirst(url, counter, told, signal), counter, told);
+  }
+
+  /** The same for a file that another one leads to, and that may not be there. */
+  static async openOther(
+    url: string,
+    counter: Counter,
+    told: () => void,
+    signal?: AbortSignal,
+  ): Promise<UrlSource | undefined> {
+    const response = await askFirst(url, counter, told, signal);
+    if (response.status === 404 || response.status === 410) {
+      await response.body?.cancel();
+      return undefined;
+    }
+    if (response.status === 403 && response.headers.get('Content-Type')?.startsWith('text/plain')) {
+      throw new EngineError('denied', (await response.text()).slice(0, 500));
+    }
+    return this.of(url, response, counter, told);
+  }
+
+  private static async of(url: string, response: Response, counter: Counter, told: () => void): Promise<UrlSource> {
     if (response.status === 416) {
       await response.body?.cancel();
       throw new EngineError('damaged', 'the file is empty');
     }
     const size = await sizeOf(response);
     const mark = { size, etag: response.headers.get('ETag'), modified: response.headers.get('Last-Modified') };
-    const source = new UrlSource(url, mark, counter, told);
+    const servesByName = response.headers.get('H5manager-Others') === 'by-name';
+    const source = new UrlSource(url, mark, counter, told, servesByName);
     const first = new Uint8Array(await response.arrayBuffer());
     counter.bytes += first.length;
     told();
@@ -244,6 +268,10 @@ async function untilAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<
     signal.addEventListener('abort', stop, { once: true });
     work.then(done, failed).finally(() => signal.removeEventListener('abort', stop));
   });
+}
+
+function askFirst(url: string, counter: Counter, told: () => void, signal?: AbortSignal): Promise<Response> {
+  return ask(url, { headers: { Range: `bytes=0-${BLOCK - 1}` }, signal }, counter, told);
 }
 
 /** One request. A connection that breaks, or a server that is busy, is asked once more. */

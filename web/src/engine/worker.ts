@@ -16,7 +16,7 @@ function statsChanged(core: Core): void {
   statsAreDue = true;
   setTimeout(() => {
     statsAreDue = false;
-    tell({ kind: 'stats', stats: { ...core.counter, size: core.size } });
+    tell({ kind: 'stats', stats: { ...core.counter, size: core.size, notThere: core.notThere } });
   }, 100);
 }
 

@@ -207,6 +207,7 @@ function HeaderSection({ object }: { object: ObjectInfo }) {
     ['Object header', <span key="a" className="mono">0x{object.address.toString(16)}, {plural(object.headerBytes, 'byte')}</span>],
     ['Hard links', count(object.links)],
   ];
+  if (object.file !== undefined) facts.unshift(['File', <span key="f" className="mono">{object.file}</span>]);
   if (object.dataset?.dataAddress !== undefined) {
     facts.push([
       object.dataset.layout === 'chunked' ? 'Chunk index' : 'Elements at',

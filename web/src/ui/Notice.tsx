@@ -28,7 +28,7 @@ const TITLES: Partial<Record<ErrorKind, string>> = {
   damaged: 'This part of the file is damaged',
   unsupported: 'This is valid, but not supported yet',
   limit: 'Too much to show at once',
-  'not-found': 'There is no such object',
+  'not-found': 'This is not there',
   network: 'The bytes did not arrive',
   changed: 'The file was changed',
   denied: 'This was not allowed',

@@ -1,10 +1,12 @@
-//! What is answered: the page, and the bytes of one file.
+//! What is answered: the page, the bytes of one file, and those of the files that it may lead to.
 
 use super::page::{self, Asset};
 use super::request::{Request, Status, range};
-use crate::error::Result;
-use std::fs::{File, Metadata};
-use std::io::{Read, Seek, SeekFrom, Write};
+use crate::error::{ErrorKind, Result};
+use crate::io::{FileSource, Neighbours, Search, Source};
+use crate::{Error, External};
+use std::fs::Metadata;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,10 +21,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
 const ALWAYS: &str = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
                       Cross-Origin-Resource-Policy: same-origin\r\nCross-Origin-Opener-Policy: same-origin\r\n";
 
+/// Bytes of a file that are read at a time.
+const PIECE: usize = 256 << 10;
+
 /// What is served.
 #[derive(Debug)]
 pub(super) struct Site {
     file: PathBuf,
+    /// Which other files may be had.
+    external: External,
     token: String,
     address: SocketAddr,
     /// What the user calls this machine, if he said so.
@@ -33,7 +40,12 @@ impl Site {
     pub(super) fn new(file: &Path, token: String, address: SocketAddr, host: Option<&str>) -> Result<Site> {
         // The working folder may change; what a link leads to is what the link leads to then.
         let file = std::path::absolute(file)?;
-        Ok(Site { file, token, address, host: host.map(str::to_owned) })
+        Ok(Site { file, external: External::Deny, token, address, host: host.map(str::to_owned) })
+    }
+
+    /// The same, where other files may be had, too.
+    pub(super) fn with_others(self, external: External) -> Site {
+        Site { external, ..self }
     }
 
     /// Where the page shows the file, or an object in it.
@@ -60,20 +72,18 @@ impl Site {
         if let Err(status) = self.check(request) {
             return refuse(status, out).map(|()| true);
         }
-        let inside = request.path.strip_prefix('/').and_then(|p| p.strip_prefix(self.token.as_str()));
-        let place = match inside {
-            Some("") => return redirect(&format!("/{}/", self.token), out).map(|()| true),
-            Some(path) => path.strip_prefix('/'),
-            None => None,
-        };
+        let path = request.path.strip_prefix('/').unwrap_or_default();
+        let (token, place) = path.split_once('/').map_or((path, None), |(token, place)| (token, Some(place)));
+        if !is_same(token, &self.token) {
+            return refuse(404, out).map(|()| true);
+        }
         let Some(place) = place else {
-            return refuse(404, out).map(|()| true);
+            return redirect(&format!("/{}/", self.token), out).map(|()| true);
         };
-        if let Some(name) = place.strip_prefix("files/") {
-            if decoded(name).as_deref() == Some(self.name().as_bytes()) {
-                return self.send_file(request, out);
+        for (folder, search) in [("files/", Search::Hdf5), ("raw/", Search::RawData)] {
+            if let Some(name) = place.strip_prefix(folder) {
+                return self.answer_file(request, name, search, out);
             }
-            return refuse(404, out).map(|()| true);
         }
         match page::find(if place.is_empty() { "index.html" } else { place }) {
             Some(asset) => send_asset(request, &asset, out).map(|()| true),
@@ -114,57 +124,92 @@ impl Site {
         is_local || name.parse::<IpAddr>().is_ok() || self.host.as_deref().is_some_and(|h| h.eq_ignore_ascii_case(name))
     }
 
-    fn send_file(&self, request: &Request, out: &mut impl Write) -> std::io::Result<bool> {
-        let opened = File::open(&self.file).and_then(|file| file.metadata().map(|m| (file, m)));
-        let Ok((mut file, metadata)) = opened else {
-            return refuse(410, out).map(|()| true);
+    /// Sends the file, or another one, by the name by which the file leads to it.
+    fn answer_file(
+        &self,
+        request: &Request,
+        name: &str,
+        search: Search,
+        out: &mut impl Write,
+    ) -> std::io::Result<bool> {
+        let Some(name) = decoded(name) else {
+            return refuse(404, out).map(|()| true);
         };
-        let (size, tag) = (metadata.len(), tag(&metadata));
-        if request.header("if-none-match").is_some_and(|t| t == tag || t == "*") {
-            write!(out, "HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n{ALWAYS}\r\n")?;
-            return out.flush().map(|()| true);
-        }
-        let same = request.header("if-range").is_none_or(|t| t == tag);
-        let wanted = request.header("range").filter(|_| same).and_then(|header| range(header, size));
-        let (status, part) = match wanted {
-            None => ("200 OK", 0..size),
-            Some(Ok(part)) => ("206 Partial Content", part),
-            Some(Err(_)) => {
-                write!(out, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{size}\r\n")?;
-                write!(out, "Content-Length: 0\r\nETag: {tag}\r\n{ALWAYS}\r\n")?;
-                return out.flush().map(|()| true);
-            }
+        let is_first = search == Search::Hdf5 && name == self.name().as_bytes();
+        let opened = match is_first {
+            true => FileSource::open(&self.file).map(Some),
+            false => self.other(&name, search),
         };
-        write!(
-            out,
-            "HTTP/1.1 {status}\r\nContent-Type: application/x-hdf5\r\nAccept-Ranges: bytes\r\nETag: {tag}\r\n"
-        )?;
-        if status.starts_with("206") {
-            write!(out, "Content-Range: bytes {}-{}/{size}\r\n", part.start, part.end - 1)?;
+        match opened {
+            Ok(Some(file)) => send_file(request, &file, out),
+            Ok(None) => refuse(404, out).map(|()| true),
+            Err(_) if is_first => refuse(410, out).map(|()| true),
+            Err(e) => refuse_because(&e, out).map(|()| true),
         }
-        write!(out, "Content-Length: {}\r\n{ALWAYS}\r\n", part.end - part.start)?;
-        let whole = request.method == "HEAD" || copy(&mut file, part, out)?;
-        out.flush()?;
-        // A file that has become shorter meanwhile: only a closed connection says so.
-        Ok(whole)
+    }
+
+    /// Another file, if there is one and it may be read.
+    fn other(&self, name: &[u8], search: Search) -> Result<Option<FileSource>> {
+        // Looked for anew each time: what was allowed may have become a link that leads out.
+        let Some((neighbours, _)) = Neighbours::of(&self.file, &self.external)? else {
+            return Ok(None);
+        };
+        neighbours.find(name, search)?.map(|found| found.open_file()).transpose()
     }
 }
 
+fn send_file(request: &Request, file: &FileSource, out: &mut impl Write) -> std::io::Result<bool> {
+    let Ok(metadata) = file.as_file().metadata() else {
+        return refuse(410, out).map(|()| true);
+    };
+    let (size, tag) = (metadata.len(), tag(&metadata));
+    if request.header("if-none-match").is_some_and(|t| t == tag || t == "*") {
+        write!(out, "HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n{ALWAYS}\r\n")?;
+        return out.flush().map(|()| true);
+    }
+    let same = request.header("if-range").is_none_or(|t| t == tag);
+    let wanted = request.header("range").filter(|_| same).and_then(|header| range(header, size));
+    let (status, part) = match wanted {
+        None => ("200 OK", 0..size),
+        Some(Ok(part)) => ("206 Partial Content", part),
+        Some(Err(_)) => {
+            write!(out, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{size}\r\n")?;
+            write!(out, "Content-Length: 0\r\nETag: {tag}\r\n{ALWAYS}\r\n")?;
+            return out.flush().map(|()| true);
+        }
+    };
+    write!(out, "HTTP/1.1 {status}\r\nContent-Type: application/x-hdf5\r\nAccept-Ranges: bytes\r\nETag: {tag}\r\n")?;
+    if status.starts_with("206") {
+        write!(out, "Content-Range: bytes {}-{}/{size}\r\n", part.start, part.end - 1)?;
+    }
+    // The page may ask for other files by any name that a file has for them.
+    write!(out, "H5manager-Others: by-name\r\nContent-Length: {}\r\n{ALWAYS}\r\n", part.end - part.start)?;
+    let whole = request.method == "HEAD" || copy(file, part, out)?;
+    out.flush()?;
+    // A file that has become shorter meanwhile: only a closed connection says so.
+    Ok(whole)
+}
+
 /// Whether all of it was there.
-fn copy(file: &mut File, part: Range<u64>, out: &mut impl Write) -> std::io::Result<bool> {
-    file.seek(SeekFrom::Start(part.start))?;
-    let mut buffer = vec![0; 256 << 10];
-    let mut left = part.end - part.start;
-    while left > 0 {
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        let read = file.read(buffer.get_mut(..most).unwrap_or_default())?;
-        if read == 0 {
+pub(super) fn copy(file: &FileSource, part: Range<u64>, out: &mut impl Write) -> std::io::Result<bool> {
+    let mut buffer = vec![0; PIECE];
+    let mut at = part.start;
+    while at < part.end {
+        let most = usize::try_from(part.end - at).unwrap_or(usize::MAX).min(buffer.len());
+        let piece = buffer.get_mut(..most).unwrap_or_default();
+        if file.read_at(at, piece).is_err() {
             return Ok(false);
         }
-        out.write_all(buffer.get(..read).unwrap_or_default())?;
-        left -= read as u64;
+        out.write_all(piece)?;
+        at += most as u64;
     }
     Ok(true)
+}
+
+/// Whether two texts are the same, found out in a time that does not tell where they differ.
+fn is_same(given: &str, secret: &str) -> bool {
+    let differences = given.bytes().zip(secret.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    given.len() == secret.len() && std::hint::black_box(differences) == 0
 }
 
 /// Another one for each size and time of the file.
@@ -189,6 +234,19 @@ fn send_asset(request: &Request, asset: &Asset, out: &mut impl Write) -> std::io
 
 fn redirect(to: &str, out: &mut impl Write) -> std::io::Result<()> {
     write!(out, "HTTP/1.1 308 Permanent Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\n{ALWAYS}\r\n")?;
+    out.flush()
+}
+
+/// Says what is wrong with another file.
+fn refuse_because(error: &Error, out: &mut impl Write) -> std::io::Result<()> {
+    let reason = match error.kind() {
+        ErrorKind::Denied => "403 Forbidden",
+        ErrorKind::NotFound => "404 Not Found",
+        _ => "409 Conflict",
+    };
+    let text = error.to_string();
+    write!(out, "HTTP/1.1 {reason}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n", text.len())?;
+    write!(out, "{ALWAYS}\r\n{text}")?;
     out.flush()
 }
 

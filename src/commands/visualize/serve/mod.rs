@@ -1,20 +1,24 @@
 //! The page in the browser: a server for it and for one file, on this machine.
 //!
 //! Whoever does not know the token in the address gets nothing, nor does a page of another site that the same browser shows
-//! ([`request`] checks host and origin). The file is opened anew for each request, so that the page notices when it
-//! becomes another one.
+//! ([`answer`] checks token, host and origin). The file is opened anew for each request, so that the page notices when it
+//! becomes another one. Files that it may lead to are had by their names, where the user's `--external` allows it.
+//! Connections are bounded in number, and each in what it may wait for ([`patience`]).
 
 mod answer;
 mod browser;
 mod page;
+mod patience;
 mod request;
 
 pub(super) use browser::can_open;
 
 use super::{Outcome, Progress, printable};
+use crate::External;
 use crate::error::{Error, Result};
+use crate::io::FileSource;
 use answer::Site;
-use std::fs::File;
+use patience::Patient;
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -24,8 +28,6 @@ use std::time::Duration;
 
 /// Connections at a time; a browser opens six.
 const MOST_CONNECTIONS: usize = 64;
-/// How long a connection may be silent.
-const IDLE: Duration = Duration::from_secs(60);
 /// How often it is asked whether the user has had enough.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -33,6 +35,8 @@ const POLL: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Serving<'a> {
     pub(super) file: &'a Path,
+    /// Which other files may be had, as the user said; nothing if he did not.
+    pub(super) external: Option<External>,
     /// The path of the object in it that is shown first.
     pub(super) inside: Option<&'a str>,
     /// An address of this machine; the loopback if none is given.
@@ -46,24 +50,28 @@ pub(super) struct Serving<'a> {
 impl Serving<'_> {
     /// Serves until the user stops it. The address goes to `out` as soon as it is known.
     pub(super) fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
-        let in_file = |e: Error| e.on(self.file.display().to_string());
         // Fails here and not in the browser, if there is no such file.
-        let opened = File::open(self.file).map_err(|e| in_file(e.into()))?;
-        if !opened.metadata().map_err(|e| in_file(e.into()))?.is_file() {
-            return Err(in_file(Error::invalid("not a file")));
-        }
+        FileSource::open(self.file)?;
         let host = self.host.unwrap_or("127.0.0.1");
         let listener = TcpListener::bind((host, self.port.unwrap_or(0))).map_err(|e| {
             let port = self.port.map_or_else(String::new, |p| format!(":{p}"));
             Error::from(e).on(format!("{host}{port}"))
         })?;
         let address = listener.local_addr()?;
-        let site = Arc::new(Site::new(self.file, token()?, address, self.host)?);
+        // Where others may come, the user must have said that they may have more than this file.
+        let unsaid = if address.ip().is_loopback() { External::OwnFolder } else { External::Deny };
+        let external = self.external.clone().unwrap_or(unsaid);
+        let also = match &external {
+            External::Deny => "",
+            External::Any => ", and whatever you can read",
+            External::OwnFolder | External::Beneath(_) => ", and those that --external allows",
+        };
+        let site = Arc::new(Site::new(self.file, token()?, address, self.host)?.with_others(external));
         let url = site.url(self.inside);
         if !address.ip().is_loopback() {
             progress.notice(&format!(
-                "warning: whoever reaches port {} of this machine and has the address below can read the file; nothing is \
-                 encrypted on the way",
+                "warning: whoever reaches port {} of this machine and has the address below can read the file{also}; nothing \
+                 is encrypted on the way",
                 address.port()
             ));
         }
@@ -99,12 +107,15 @@ fn accept(listener: &TcpListener, site: &Arc<Site>, progress: &dyn Progress) -> 
             open.fetch_sub(1, Ordering::SeqCst);
             continue;
         }
-        let (site, open) = (site.clone(), open.clone());
-        std::thread::spawn(move || {
+        let (site, busy) = (site.clone(), open.clone());
+        let thread = std::thread::Builder::new().spawn(move || {
             // A browser that goes away is no error.
             let _ = converse(&stream, &site);
-            open.fetch_sub(1, Ordering::SeqCst);
+            busy.fetch_sub(1, Ordering::SeqCst);
         });
+        if thread.is_err() {
+            open.fetch_sub(1, Ordering::SeqCst);
+        }
     }
     Ok(())
 }
@@ -112,12 +123,12 @@ fn accept(listener: &TcpListener, site: &Arc<Site>, progress: &dyn Progress) -> 
 /// All requests of one connection.
 fn converse(stream: &TcpStream, site: &Site) -> std::io::Result<()> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(IDLE))?;
-    stream.set_write_timeout(Some(IDLE))?;
     stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream);
-    let mut writer = stream;
+    let patient = Patient::new(stream);
+    let mut reader = BufReader::new(&patient);
+    let mut writer = &patient;
     loop {
+        patient.wait_for_request();
         let read = request::read(&mut reader)?;
         let Some(request) = read else {
             return Ok(());
@@ -134,3 +145,6 @@ fn converse(stream: &TcpStream, site: &Site) -> std::io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
