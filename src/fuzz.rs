@@ -131,6 +131,7 @@ pub fn filters(data: &[u8]) {
         pipeline.push(FilterInfo { id, name: "".into(), optional: true, parameters });
     }
     crate::filters::check_against_zlib(rest);
+    crate::filters::check_deflate(rest, u32::from(*count) % 10);
     let pipeline = Pipeline::new(&pipeline);
     let mut chunk = vec![0; 16 << (size % 9)];
     let mut scratch = Scratch::default();

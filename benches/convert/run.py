@@ -1,9 +1,10 @@
-"""Times `convert` of N JPEGs of 500x375 to 64 px against the plain script, in turn, in one run.
+"""Times `convert` of N JPEGs of 500x375 to 64 px against the script that people write, in turn, in one run.
 
     run.py [--images 2000] [--runs 5] [--program target/release/h5manager]
 
-The images are made of the photographs in fixtures/photos, each cropped at another place. Prints the median wall time and
-processor time of both, their ratio, and the peak memory of ours, for N and for half as many images.
+The peers: plain.py alone, with two processes, with JPEG's draft mode, and with both. The images are made of the photographs
+in fixtures/photos, each cropped at another place. Prints the median wall time and processor time of all, how many times ours
+that is, and the peak memory (of the largest process); and ours for half as many images.
 """
 import argparse
 import os
@@ -58,20 +59,27 @@ def main():
         for n, folder in sizes.items():
             make(folder, n)
         output = os.path.join(tmp, "out.h5")
-        ours = lambda folder: [a.program, "--quiet", "convert", folder, "--output", output, "--dim", "64", "--overwrite"]
-        plain = [sys.executable, os.path.join(HERE, "plain.py"), sizes[a.images], output]
-        runs = {"h5manager": [], "Pillow + h5py": []}
+        ours = lambda folder, *more: [a.program, "--quiet", "convert", folder, "--output", output, "--dim", "64", "--overwrite", *more]
+        plain = lambda *more: [sys.executable, os.path.join(HERE, "plain.py"), sizes[a.images], output, *more]
+        commands = {
+            "h5manager": ours(sizes[a.images]),
+            "h5manager --jpeg full": ours(sizes[a.images], "--jpeg", "full"),
+            "Pillow + h5py": plain(),
+            "... 2 processes": plain("--processes", "2"),
+            "... draft": plain("--draft"),
+            "... draft, 2 processes": plain("--draft", "--processes", "2"),
+        }
+        runs = {name: [] for name in commands}
         for _ in range(a.runs):
-            runs["h5manager"].append(timed(ours(sizes[a.images])))
-            runs["Pillow + h5py"].append(timed(plain))
-        wall = {}
+            for name, command in commands.items():
+                runs[name].append(timed(command))
+        median = lambda name, i: statistics.median(r[i] for r in runs[name])
         for name, found in runs.items():
-            wall[name] = statistics.median(r[0] for r in found)
-            cpu = statistics.median(r[1] for r in found)
-            print(f"{name:14} {wall[name]:6.2f} s wall, {cpu:6.2f} s processor, {max(r[2] for r in found) >> 20} MiB")
+            wall, cpu, peak = median(name, 0), median(name, 1), max(r[2] for r in found) >> 20
+            ratios = f"{wall / median('h5manager', 0):5.1f} x wall, {cpu / median('h5manager', 1):4.1f} x processor"
+            print(f"{name:24} {wall:6.2f} s wall, {cpu:6.2f} s processor, {peak:4} MiB; {ratios}")
         half = timed(ours(sizes[a.images // 2]))
-        print(f"{'half as many':14} {half[0]:6.2f} s wall, {half[1]:6.2f} s processor, {half[2] >> 20} MiB")
-        print(f"ratio {wall['Pillow + h5py'] / wall['h5manager']:.1f}")
+        print(f"{'half as many':24} {half[0]:6.2f} s wall, {half[1]:6.2f} s processor, {half[2] >> 20} MiB")
         shutil.rmtree(tmp, ignore_errors=True)
 
 

@@ -44,6 +44,8 @@ mod zstd;
 use crate::error::{Error, Result};
 use crate::format::message::filter_pipeline::FilterInfo;
 #[cfg(fuzzing)]
+pub(crate) use deflate::check_deflate;
+#[cfg(fuzzing)]
 pub(crate) use inflate::check_against_zlib;
 pub use registry::register;
 use registry::{find, registered_name};
@@ -372,7 +374,7 @@ impl Stage {
             Stage::Deflate { .. } if READS_ONLY => Err(Error::unsupported("writing with the filter deflate")),
             Stage::Deflate { level } => {
                 let most = if optional { deflate::most_of_libhdf5 } else { deflate::most_at_all };
-                deflater.deflate(input, *level, most(input.len()))
+                Ok(deflater.deflate(input, *level, most(input.len())))
             }
             Stage::Shuffle { element_size } => Ok(Some(shuffle::shuffle(input, *element_size))),
             Stage::Fletcher32 => Ok(Some(fletcher32::sealed(input))),

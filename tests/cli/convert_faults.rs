@@ -138,3 +138,23 @@ fn a_file_that_cannot_be_read_is_named() {
     desk.bad(&["convert", "photos", "-o", "b", "--dim", "8", "--on-error", "stop"], &["cat/gone.png"]);
     assert_eq!(desk.files(), ["a.h5", "photos", "r.csv"]);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_name_that_is_not_utf8_is_skipped_by_name_and_never_stored_as_another() {
+    use std::os::unix::ffi::OsStrExt;
+    let desk = Desk::new();
+    desk.many("set/cat", 1, 8);
+    let picture = fs::read(desk.path("set/cat/00000.png")).unwrap();
+    for name in [&b"set/cat/\xff.png"[..], b"set/cat/\xfe.png", b"set/d\xe9/b.png"] {
+        let path = desk.folder.path().join(std::ffi::OsStr::from_bytes(name));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &picture).unwrap();
+    }
+    for store in ["pixels", "bytes", "files"] {
+        let ran = desk.good(&["convert", "set", "-o", store, "--store", store]);
+        assert!(ran.out.contains("3 files skipped") && ran.out.contains("UTF-8"), "{}", ran.out);
+        assert_eq!(desk.names(&format!("{store}.h5")), ["cat/00000.png"]);
+        desk.bad(&["convert", "set", "-o", "no", "--store", store, "--on-error", "stop"], &["UTF-8"]);
+    }
+}

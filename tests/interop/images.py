@@ -216,6 +216,53 @@ def sizes():
     near("alpha, smaller, on white", on_white(Image.fromarray(ours)), on_white(theirs), 2, 0.3)
 
 
+def smaller_jpegs():
+    """What is decoded at a reduced size is what all of it, made smaller, is."""
+    high, wide = 375, 501
+    def patches(down, across, low, high):
+        noise = Image.fromarray(rng.integers(low, high, (down, across), dtype=np.uint8))
+        return np.asarray(noise.resize((501, 375), Image.Resampling.BICUBIC), np.int16)
+
+    # As photographs are: edges and grain in the brightness, colours that change more slowly.
+    colours = np.stack([patches(12, 16, 0, 120) for _ in range(3)], 2)
+    grain = rng.integers(-12, 13, (high, wide, 1))
+    photo = Image.fromarray(np.clip(colours + patches(48, 63, 0, 136)[..., None] + grain, 0, 255).astype(np.uint8))
+    kinds = {
+        "4:4:4": {"subsampling": 0},
+        "4:2:2": {"subsampling": 1},
+        "4:2:0": {"subsampling": 2, "quality": 85},
+        "restarts": {"subsampling": 2, "restart_marker_blocks": 7},
+        "restarted rows": {"subsampling": 1, "restart_marker_rows": 1},
+        "optimized": {"optimize": True, "quality": 97},
+        "progressive": {"progressive": True},
+        "RGB": {"keep_rgb": True},
+        "grey": {},
+        "CMYK": {},
+    }
+    full = 0
+    for name, options in kinds.items():
+        image = photo.convert({"grey": "L", "CMYK": "CMYK"}.get(name, "RGB"))
+        theirs = reopened(image, "jpg", **options).convert("L" if name == "grey" else "RGB")
+        for dim in (24, 50, 64, 120, 187):
+            small = theirs.resize((dim, dim), Image.Resampling.LANCZOS)
+            ours = one(image, "jpg", "--dim", str(dim), **options).squeeze()
+            near(f"{name} JPEG to {dim}", ours, small, 20, 0.8)
+            again = one(image, "jpg", "--dim", str(dim), "--jpeg", "full", **options).squeeze()
+            near(f"{name} JPEG, whole, to {dim}", again, small, 8, 0.8)
+            full += (ours == again).all()
+    check("some are decoded at a reduced size, and some must not be", 0 < full < 50, full)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        upright = ImageOps.exif_transpose(reopened(photo, "jpg", exif=exif, quality=90))
+        for name, method in (("lanczos", Image.Resampling.LANCZOS), ("area", Image.Resampling.BOX)):
+            how = ("--dim", "20x30", "--filter", name)
+            ours = one(photo, "jpg", *how, exif=exif, quality=90)
+            near(f"turned {orientation}, {name}", ours, upright.resize((30, 20), method), 20, 0.8)
+            ours = one(photo, "jpg", "--fit", "crop", *how, exif=exif, quality=90)
+            near(f"turned {orientation}, {name}, cut", ours, ImageOps.fit(upright, (30, 20), method), 20, 0.8)
+
+
 def frames():
     pages = [Image.fromarray(np.roll(RGB, 7 * i, 0)) for i in range(4)]
     more = {"save_all": True, "append_images": pages[1:], "duration": 90}
@@ -242,7 +289,7 @@ def frames():
 
 
 def main():
-    for part in (formats, colours, depths, turned, sizes, frames):
+    for part in (formats, colours, depths, turned, sizes, smaller_jpegs, frames):
         part()
     print(f"{passed} passed, 0 failed")
 

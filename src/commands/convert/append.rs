@@ -104,6 +104,7 @@ impl Existing {
             dim "dim" |dim: &Option<super::Dim>| dim.map_or_else(|| "of each image".to_owned(), |d| d.to_string());
             fit "fit" |v: &_| word(*v);
             filter "filter" |v: &_| word(*v);
+            jpeg "jpeg" |v: &_| word(*v);
             color "color" |v: &_| word(*v);
             depth "depth" |v: &_| word(*v);
             background "background" |v: &super::Background| v.to_string();

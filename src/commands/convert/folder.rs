@@ -5,7 +5,7 @@ use super::journal::{Draft, State};
 use super::keys::Scheme;
 use super::options::{Keys, SampleDepth, Split};
 use super::parts::{self, Part};
-use super::picture::{Channels, Depth, Fit, Layout, Look, Sample};
+use super::picture::{Channels, Depth, Fit, JpegSize, Layout, Look, Sample};
 use super::pipeline::{Files, Pipeline, Sink};
 use super::plan::{self, Plan};
 use super::report::{self, Changes, Class, Skipped, Summary, Written, count, printable};
@@ -446,7 +446,8 @@ fn describe(options: &Convert, look: &Look) -> String {
     };
     let (fit, filter, layout) = (word(look.fit), word(look.filter), word(look.layout));
     let (size, background) = (size.unwrap_or_default(), options.background);
-    format!("{size}--fit {fit} --filter {filter} --color {color} --background {background} --layout {layout}")
+    let jpeg = if look.jpeg == JpegSize::Full { " --jpeg full" } else { "" };
+    format!("{size}--fit {fit} --filter {filter} --color {color} --background {background} --layout {layout}{jpeg}")
 }
 
 /// The word that stands for a value on the command line.

@@ -33,7 +33,7 @@ pub use options::{
     Background, ByteCount, ClassOrder, Color, Compress, Dim, Frames, Keys, Labels, OnError, PixelCount, SampleDepth,
     Shard, Split, Store,
 };
-pub use picture::{Fit, Layout, Resampling};
+pub use picture::{Fit, JpegSize, Layout, Resampling};
 pub use snippet::Snippet;
 
 use super::{Command, Outcome, Progress, open::Opening, output};
@@ -88,6 +88,10 @@ pub struct Convert {
     /// How samples are computed when the size changes
     #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "NAME")]
     pub filter: Resampling,
+
+    /// At which size to decode a JPEG that --dim makes much smaller
+    #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "SIZE")]
+    pub jpeg: JpegSize,
 
     /// Channels to store
     #[arg(help_heading = IMAGES, long, value_enum, default_value_t, value_name = "CHANNELS")]

@@ -399,7 +399,7 @@ impl<'a> Pipeline<'a> {
             Ok(())
         };
         if item.entry.frames == 1 {
-            let raster = picture::decode(file, format, std::mem::take(pixels), &mut admit)?;
+            let raster = picture::decode(file, format, std::mem::take(pixels), Some(look), &mut admit)?;
             let scaled = raster.depth() != T::DEPTH;
             *pixels = T::into_bytes(look.render(raster, rows, studio)?);
             results.push(Ok(Remarks { more_frames: picture::has_more(file, format), scaled }));

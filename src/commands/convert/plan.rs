@@ -29,6 +29,7 @@ pub(super) fn look(options: &Convert, channels: Channels) -> Look {
         channels,
         background: options.background.0,
         layout: options.layout,
+        jpeg: options.jpeg,
     }
 }
 

@@ -191,6 +191,22 @@ pub(super) fn nothing_readable(folder: &str, skipped: &[Skipped], others: &Other
     Error::new(ErrorKind::NotFound, format!("no image in {}: {found}", printable(folder)))
 }
 
+/// The error of a file or folder of whose `what` none could be read: the first reason, or `otherwise`.
+pub(super) fn nothing_of(
+    input: &Path,
+    skipped: &[Skipped],
+    what: &str,
+    otherwise: impl FnOnce(&str) -> String,
+) -> Error {
+    let input = output::printable(input);
+    Error::not_found(match skipped.first() {
+        Some(Skipped { file, reason }) => {
+            format!("no {what} of {input} can be read: {}: {}", printable(file), printable(reason))
+        }
+        None => otherwise(&input),
+    })
+}
+
 /// Writes all skipped files and their reasons as CSV.
 ///
 /// # Errors

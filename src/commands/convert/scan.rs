@@ -187,6 +187,11 @@ impl Walk {
         let Some(level) = self.levels.last() else {
             return Ok(());
         };
+        if name.to_str().is_none() {
+            // Stored with other letters in their places, two names could become one.
+            self.refuse(&name, Error::unsupported("names that are not UTF-8, as this one; rename it"));
+            return Ok(());
+        }
         match kind {
             Kind::File => {
                 self.listing.files.push(Entry { folder: level.folder, frames: 1, name: name.into_boxed_os_str() });

@@ -10,7 +10,7 @@ mod job;
 mod stream;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use job::Job;
 use stream::{OUTPUT_AHEAD, fast, fast_pair};

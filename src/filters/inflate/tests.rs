@@ -3,17 +3,17 @@
 use super::*;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-struct Noise(u64);
+pub(in crate::filters) struct Noise(pub(in crate::filters) u64);
 
 impl Noise {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(in crate::filters) fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
 }
 
 /// Data of many kinds: runs, short and far repetitions, few and many values, noise.
-fn data(noise: &mut Noise, length: usize) -> Vec<u8> {
+pub(in crate::filters) fn data(noise: &mut Noise, length: usize) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::new();
     while out.len() < length {
         let (kind, n) = (noise.below(6), 1 + noise.below(400) as usize);
@@ -43,7 +43,7 @@ fn deflated(data: &[u8], level: u32, flush_each: usize) -> Vec<u8> {
 }
 
 /// What zlib-rs makes of it, if it is a whole stream that fits.
-fn by_zlib(stream: &[u8], room: usize) -> Option<Vec<u8>> {
+pub(in crate::filters) fn by_zlib(stream: &[u8], room: usize) -> Option<Vec<u8>> {
     let mut out = vec![0; room];
     let mut decompress = Decompress::new(true);
     let status = decompress.decompress(stream, &mut out, FlushDecompress::Finish);

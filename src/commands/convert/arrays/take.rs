@@ -4,7 +4,7 @@ use super::Tables;
 use super::npy::{self, Header};
 use super::sources::{self, Format, Source};
 use super::table::{CellType, Reading, Table};
-use crate::commands::convert::report::{Skipped, count, print_skipped, printable, write_csv};
+use crate::commands::convert::report::{Skipped, count, nothing_of, print_skipped, printable, write_csv};
 use crate::commands::convert::{Compress, Convert, OnError};
 use crate::commands::{Outcome, Progress, output};
 use crate::datatype::Datatype;
@@ -73,7 +73,9 @@ pub(in super::super) fn run(options: &Convert, out: &mut dyn Write, progress: &d
         write_csv(path, &summary.skipped)?;
     }
     if summary.datasets.is_empty() {
-        return Err(nothing(&options.input, &summary));
+        return Err(nothing_of(&options.input, &summary.skipped, "array", |input| {
+            format!("no .npy, .npz or .csv file in {input}")
+        }));
     }
     let tool = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
     file.set_attribute("tool", tool)?;
@@ -86,16 +88,6 @@ pub(in super::super) fn run(options: &Convert, out: &mut dyn Write, progress: &d
         summary.print(out)?;
     }
     Ok(Outcome::Fine)
-}
-
-fn nothing(input: &Path, summary: &Summary) -> Error {
-    let input = output::printable(input);
-    match summary.skipped.first() {
-        Some(Skipped { file, reason }) => {
-            Error::not_found(format!("no array of {input} can be read: {}: {}", printable(file), printable(reason)))
-        }
-        None => Error::not_found(format!("no .npy, .npz or .csv file in {input}")),
-    }
 }
 
 struct Taker<'a> {

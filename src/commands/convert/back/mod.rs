@@ -10,7 +10,7 @@ mod names;
 mod splits;
 mod unpack;
 
-use super::report::{Skipped, count, printable};
+use super::report::{self, Skipped, count, printable};
 use super::{Convert, OnError};
 use crate::commands::staged_folder::{self, StagedFolder};
 use crate::commands::visualize::Rows;
@@ -108,10 +108,12 @@ pub(super) fn run(
         }
     }
     if summary.images == 0 {
-        return Err(nothing(input, &summary));
+        return Err(report::nothing_of(input, &summary.skipped, "image", |input| {
+            format!("no row of {input} was asked for")
+        }));
     }
     if let Some(path) = &options.report {
-        super::report::write_csv(path, &summary.skipped)?;
+        report::write_csv(path, &summary.skipped)?;
     }
     staged.publish()?;
     if options.json {
@@ -201,16 +203,6 @@ fn in_place_of(staged: &Path, target: &Path, error: &Error) -> Error {
     }
 }
 
-fn nothing(input: &Path, summary: &Summary) -> Error {
-    let input = output::printable(input);
-    match summary.skipped.first() {
-        Some(Skipped { file, reason }) => {
-            Error::not_found(format!("no image of {input} can be read: {}: {}", printable(file), printable(reason)))
-        }
-        None => Error::not_found(format!("no row of {input} was asked for")),
-    }
-}
-
 impl Summary {
     /// For people.
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
@@ -227,7 +219,7 @@ impl Summary {
         }
         if !self.skipped.is_empty() {
             writeln!(out, "{} skipped:", count(self.skipped.len() as u64, "row"))?;
-            super::report::print_skipped(&self.skipped, out)?;
+            report::print_skipped(&self.skipped, out)?;
         }
         Ok(())
     }

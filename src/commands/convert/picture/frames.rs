@@ -58,7 +58,7 @@ pub(crate) fn decode_frames(
         return tiff::decode_pages(bytes, wanted, admit, take);
     }
     let Format::Other(kind) = format else {
-        take(decode(bytes, format, Vec::new(), admit));
+        take(decode(bytes, format, Vec::new(), None, admit));
         return Ok(());
     };
     let header = header(Cursor::new(bytes), format)?;
@@ -75,7 +75,8 @@ pub(crate) fn decode_frames(
             let picture = frame.into_buffer();
             let (width, height) = picture.dimensions();
             let samples = Samples::U8(picture.into_raw());
-            take(Ok(Raster { width, height, channels: 4, samples, orientation: Orientation::NoTransforms }));
+            let header = Header { width, height, channels: 4, orientation: Orientation::NoTransforms, ..header };
+            take(Ok(header.raster(samples)));
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ mod tiff;
 
 pub(crate) use frames::{decode_frames, has_more, headers};
 pub(crate) use render::Look;
-pub use render::{Fit, Layout};
+pub use render::{Fit, JpegSize, Layout};
 pub use resize::Resampling;
 pub(crate) use resize::Studio;
 use sample::Samples;
@@ -44,8 +44,12 @@ pub(crate) struct Header {
 /// A decoded picture, not yet upright.
 #[derive(Debug)]
 pub(crate) struct Raster {
+    /// Of the samples that are here: those in the file, or so many eighths of them, rounded up.
     pub(crate) width: u32,
     pub(crate) height: u32,
+    eighths: u32,
+    /// Width and height in the file.
+    whole: (u32, u32),
     pub(crate) channels: usize,
     pub(crate) samples: Samples,
     pub(crate) orientation: Orientation,
@@ -79,7 +83,7 @@ impl Header {
 
     fn raster(self, samples: Samples) -> Raster {
         let Header { width, height, channels, orientation, .. } = self;
-        Raster { width, height, channels, samples, orientation }
+        Raster { width, height, eighths: 8, whole: (width, height), channels, samples, orientation }
     }
 }
 
@@ -116,7 +120,8 @@ pub(crate) fn header<R: BufRead + Seek>(reader: R, format: Format) -> Result<Hea
     }
 }
 
-/// Decodes the picture in `bytes`, the first if there are several. `buffer` is memory to reuse. `admit` is asked
+/// Decodes the picture in `bytes`, the first if there are several, smaller where that is faster and all the same to
+/// `look`. `buffer` is memory to reuse. `admit` is asked
 /// when the size is known and no memory has been taken yet.
 ///
 /// # Errors
@@ -125,10 +130,11 @@ pub(crate) fn decode(
     bytes: &[u8],
     format: Format,
     buffer: Vec<u8>,
+    look: Option<&Look>,
     admit: &mut dyn FnMut(&Header) -> Result<()>,
 ) -> Result<Raster> {
     match format {
-        Format::Jpeg => jpeg::decode(bytes, buffer, admit),
+        Format::Jpeg => jpeg::decode(bytes, buffer, look, admit),
         Format::Tiff => tiff::decode(bytes, admit),
         Format::Other(format) => decode_other(bytes, format, buffer, admit),
     }

@@ -2,7 +2,7 @@
 
 use super::resize::{Resampling, Studio, View};
 use super::sample::{Channels, Sample, reduce, spread};
-use super::{Raster, lies_on_its_side};
+use super::{Header, Raster, lies_on_its_side};
 use crate::error::{Error, ErrorKind, Result};
 use image::metadata::Orientation;
 
@@ -32,6 +32,16 @@ pub enum Layout {
     Nchw,
 }
 
+/// At which size a JPEG is decoded that will be much smaller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum JpegSize {
+    /// A half, a quarter or an eighth, at least twice what it will be: in half the time, and hardly to be told apart
+    #[default]
+    Fast,
+    /// All of it
+    Full,
+}
+
 /// What all pictures of a set are made to look like.
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
@@ -42,6 +52,7 @@ pub(crate) struct Look {
     pub(crate) channels: Channels,
     pub(crate) background: [u8; 3],
     pub(crate) layout: Layout,
+    pub(crate) jpeg: JpegSize,
 }
 
 /// Where a picture ends up: cut to `crop`, resized to `size` and put at `at` on a `canvas`. Widths come first.
@@ -61,12 +72,27 @@ impl Look {
         (height, width)
     }
 
+    /// How many eighths of a picture are enough to be decoded: 1, 2, 4 or all 8.
+    pub(super) fn eighths(&self, header: &Header) -> u32 {
+        // The others take or leave a sample: with fewer of them the edges would be elsewhere.
+        let is_smooth = matches!(self.filter, Resampling::Lanczos | Resampling::Bicubic);
+        if self.dim.is_none() || self.jpeg == JpegSize::Full || !is_smooth {
+            return 8;
+        }
+        let (width, height) = header.upright();
+        let Placement { crop: (_, _, wide, high), size, .. } = self.place(width, height);
+        let samples = (wide / f64::from(size.0)).min(high / f64::from(size.1));
+        // So many samples of the decoded picture are for one, at least; the means of blocks, which an eighth is, blur more.
+        let enough = |&n: &u32| samples * f64::from(n) / 8.0 >= if n == 1 { 3.0 } else { 2.0 };
+        [1, 2, 4].into_iter().find(enough).unwrap_or(8)
+    }
+
     /// Renders `raster` into `row`, which has exactly its rendered size, and gives back the memory of its samples.
     ///
     /// # Errors
     /// If the samples cannot be brought to `T` or the picture does not have the shape of `row`.
     pub(crate) fn render<T: Sample>(&self, raster: Raster, row: &mut [T], studio: &mut Studio) -> Result<Vec<T>> {
-        let Raster { mut width, mut height, channels, samples, mut orientation } = raster;
+        let Raster { mut width, mut height, eighths, mut whole, channels, samples, mut orientation } = raster;
         let pixels = T::adopt(samples)?;
         let (mut pixels, channels) = reduce(pixels, channels, self.channels, self.background);
         if width == 0 || height == 0 || pixels.len() as u64 != u64::from(width) * u64::from(height) * channels as u64 {
@@ -76,21 +102,24 @@ impl Look {
             pixels = turned(&pixels, (width, height), channels, orientation);
             if lies_on_its_side(orientation) {
                 (width, height) = (height, width);
+                whole = (whole.1, whole.0);
             }
             orientation = Orientation::NoTransforms;
         }
         let sideways = lies_on_its_side(orientation);
-        let (upright_width, upright_height) = if sideways { (height, width) } else { (width, height) };
+        let (upright_width, upright_height) = if sideways { (whole.1, whole.0) } else { whole };
         let place = self.place(upright_width, upright_height);
         let wanted = place.canvas.0 as usize * place.canvas.1 as usize * self.channels as usize;
         if row.len() != wanted {
             let (width, height) = place.canvas;
             return Err(Error::new(ErrorKind::Mismatch, format!("becomes {height}x{width}, unlike the others")));
         }
-        let mut view = View { pixels: &pixels, size: (width, height), channels, crop: place.crop, to: place.size };
+        let (left, top, wide, high) = place.crop;
+        let [left, top, wide, high] = [left, top, wide, high].map(|edge| edge * f64::from(eighths) / 8.0);
+        let crop = (left, top, wide, high);
+        let mut view = View { pixels: &pixels, size: (width, height), channels, crop, to: place.size };
         if sideways {
             // The crop is in the middle: a turn exchanges its sides, a flip changes nothing.
-            let (left, top, wide, high) = place.crop;
             view.crop = (top, left, high, wide);
             view.to = (place.size.1, place.size.0);
         }
@@ -219,11 +248,13 @@ mod tests {
             channels: Channels::Rgb,
             background: [255; 3],
             layout: Layout::Nhwc,
+            jpeg: JpegSize::Fast,
         }
     }
 
     fn raster(width: u32, height: u32, channels: usize, samples: Vec<u8>) -> Raster {
-        Raster { width, height, channels, samples: Samples::U8(samples), orientation: Orientation::NoTransforms }
+        let (samples, orientation) = (Samples::U8(samples), Orientation::NoTransforms);
+        Raster { width, height, eighths: 8, whole: (width, height), channels, samples, orientation }
     }
 
     fn rendered(look: &Look, raster: Raster) -> Vec<u8> {
@@ -289,6 +320,7 @@ mod tests {
             raster.orientation = Orientation::from_exif(value).unwrap_or(Orientation::NoTransforms);
             if value >= 5 {
                 (raster.width, raster.height) = (3, 2);
+                raster.whole = (3, 2);
             }
             assert_eq!(rendered(&grey, raster), UPRIGHT, "orientation {value}");
         }

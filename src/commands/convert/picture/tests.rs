@@ -12,7 +12,7 @@ fn read(bytes: &[u8], name: &str) -> Result<Raster> {
     match recognise(&bytes[..bytes.len().min(HEAD)], name) {
         Recognised::Image(format) => {
             let seen = header(Cursor::new(bytes), format);
-            let raster = decode(bytes, format, Vec::new(), &mut |header| {
+            let raster = decode(bytes, format, Vec::new(), None, &mut |header| {
                 assert_eq!(seen.as_ref().ok(), Some(header));
                 if header.pixels() > 1 << 26 { Err(Error::new(ErrorKind::Limit, "too many pixels")) } else { Ok(()) }
             })?;
@@ -32,6 +32,7 @@ fn rgb(name: &str) -> Result<(u32, u32, Vec<u8>)> {
         channels: Channels::Rgb,
         background: [255; 3],
         layout: Layout::Nhwc,
+        jpeg: JpegSize::Full,
     };
     let upright = lies_on_its_side(raster.orientation);
     let (width, height) = if upright { (raster.height, raster.width) } else { (raster.width, raster.height) };

@@ -1,8 +1,17 @@
 //! Deflate (filter 1): one zlib stream a chunk.
 
+mod bits;
+mod block;
+mod encoder;
+mod huffman;
+mod matcher;
+mod parse;
+#[cfg(test)]
+mod tests;
+
 use super::inflate::{self, Fault, Inflated, SLACK};
 use crate::error::{Error, Result};
-use flate2::{Compress, Compression, FlushCompress, Status};
+use encoder::Encoder;
 
 /// What inflating keeps from chunk to chunk: one for each thread.
 #[derive(Default)]
@@ -89,30 +98,18 @@ fn enough(result: std::result::Result<Inflated, Fault>, size: usize, least: usiz
     }
 }
 
-/// A deflater that is made once a thread and level, and reset for each chunk.
+/// A deflater that is made once a thread and level.
 #[derive(Default)]
-pub(super) struct Deflater(Option<(u32, Compress)>);
+pub(super) struct Deflater(Option<Encoder>);
 
 impl Deflater {
     /// Deflates `chunk`; `None` if that gives more than `most` bytes.
-    pub(super) fn deflate(&mut self, chunk: &[u8], level: u32, most: usize) -> Result<Option<Vec<u8>>> {
-        let compress = match &mut self.0 {
-            Some((known, compress)) if *known == level => {
-                compress.reset();
-                compress
-            }
-            slot => &mut slot.insert((level, Compress::new(Compression::new(level), true))).1,
+    pub(super) fn deflate(&mut self, chunk: &[u8], level: u32, most: usize) -> Option<Vec<u8>> {
+        let encoder = match &mut self.0 {
+            Some(encoder) if encoder.level() == level => encoder,
+            slot => slot.insert(Encoder::new(level)),
         };
-        let mut out = Vec::with_capacity(most);
-        let status = compress.compress_vec(chunk, &mut out, FlushCompress::Finish);
-        match status {
-            Ok(Status::StreamEnd) => {
-                out.shrink_to_fit();
-                Ok(Some(out))
-            }
-            Ok(_) => Ok(None),
-            Err(e) => Err(Error::new(crate::ErrorKind::Io, format!("deflate: {e}"))),
-        }
+        encoder.encode(chunk, most).map(<[u8]>::to_vec)
     }
 }
 
@@ -125,4 +122,18 @@ pub(super) fn most_of_libhdf5(chunk: usize) -> usize {
 /// Room for whatever deflate makes of a chunk.
 pub(super) fn most_at_all(chunk: usize) -> usize {
     chunk + chunk / 256 + 64
+}
+
+/// Panics where deflating any bytes does not give a zlib stream of them, the same a second time, no larger than told.
+#[cfg(fuzzing)]
+pub(crate) fn check_deflate(data: &[u8], level: u32) {
+    let mut encoder = Encoder::new(level);
+    let first = encoder.encode(data, most_at_all(data.len())).map(<[u8]>::to_vec).unwrap_or_default();
+    assert_eq!(encoder.encode(data, first.len()), Some(&first[..]));
+    assert_eq!(encoder.encode(data, first.len() - 1), None);
+    let mut back = vec![0; data.len()];
+    let mut decompress = flate2::Decompress::new(true);
+    let status = decompress.decompress(&first, &mut back, flate2::FlushDecompress::Finish);
+    assert!(matches!(status, Ok(flate2::Status::StreamEnd)) && decompress.total_in() == first.len() as u64);
+    assert!(decompress.total_out() == data.len() as u64 && back == data);
 }
