@@ -114,7 +114,7 @@ impl File {
     ///
     /// # Errors
     /// As [`File::open`]; `Conflict` if another program has the file open, or says so; `Unsupported` for files that are
-    /// split over several, whose addresses are not 8 bytes wide, or that hold an image of libhdf5's metadata cache.
+    /// split over several, whose addresses are wider than 8 bytes, or that hold an image of libhdf5's metadata cache.
     pub fn edit(path: impl AsRef<Path>) -> Result<FileEdit> {
         Self::edit_with(path, EditOptions::new())
     }

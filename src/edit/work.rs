@@ -10,7 +10,7 @@ use super::links::Links;
 use super::own_fill::OwnFill;
 use super::superblock;
 use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
-use crate::bytes::{Address, Limits, Widths};
+use crate::bytes::{Address, Limits};
 use crate::copy::{self, CopyOptions};
 use crate::data::selection::{Bounds, Select, Selection};
 use crate::error::{Error, Result};
@@ -76,11 +76,10 @@ impl Work {
         io::finish(&**device, file.inner.superblock.base)?;
         let file = open()?;
         let file_space = limits::check(&file, options)?;
-        let superblock =
-            superblock::Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
+        let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
-        let space = Space::new(tail.clone(), superblock.end()).in_pages(page);
+        let space = Space::new(tail.clone(), superblock.end()).in_pages(page).with_widths(file.inner.superblock.widths);
         let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
         session.with(|open| {
             open.ranks = file.inner.superblock.ranks;
@@ -280,11 +279,11 @@ impl Work {
             let is_group = edited.header.find(kind::SYMBOL_TABLE).or(edited.header.find(kind::LINK_INFO)).is_some();
             let datatype = edited.header.find(kind::DATATYPE).filter(|m| m.flags & 2 != 0).map(|m| m.body.clone());
             if let Some(body) = datatype
-                && let (Shared::Committed(at), _) = Shared::decode(&body, Widths::EIGHT)?
+                && let (Shared::Committed(at), _) = Shared::decode(&body, reader.widths())?
             {
                 self.let_go(at, reader)?;
             }
-            let types = self.attributes(address, reader)?.0.committed_types()?;
+            let types = self.attributes(address, reader)?.0.committed_types(reader.widths())?;
             types.into_iter().try_for_each(|at| self.let_go(at, reader))?;
             if is_group {
                 let hard = |t: &Target| if let Target::Hard(at) = t { Some(*at) } else { None };
@@ -335,7 +334,8 @@ impl Work {
 
     /// An attribute is gone: if it used a committed datatype, that has one user less.
     fn let_go_of_type(&mut self, attribute: Option<Vec<u8>>) -> Result<()> {
-        match attribute.map(|body| attributes::committed(&body)).transpose()?.flatten() {
+        let w = self.file.inner.superblock.widths;
+        match attribute.map(|body| attributes::committed(&body, w)).transpose()?.flatten() {
             Some(address) => self.let_go(address, &self.file.reader()),
             None => Ok(()),
         }
@@ -413,7 +413,7 @@ impl Work {
         all.extend(patches.into_iter().map(|(_, patch)| patch));
         let end = open.space.end();
         open.space.into_store()?;
-        let superblock = Patch { position: self.superblock.position, bytes: self.superblock.with_end(end) };
+        let superblock = Patch { position: self.superblock.position, bytes: self.superblock.with_end(end)? };
         let new = self.superblock.position + self.superblock.end()..self.superblock.position + end;
         let commit =
             Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, new, durability };

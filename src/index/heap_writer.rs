@@ -34,7 +34,8 @@ impl HeapWriter {
     /// Keeps one object; the same bytes kept twice are two objects.
     pub(crate) fn keep(&mut self, space: &mut Space, data: &[u8]) -> Result<HeapId> {
         if data.len() > LARGE {
-            let mut alone = Open::new(space, Collection::new().size_with(data.len()))?;
+            let size = Collection::new(space.widths()).size_with(data.len());
+            let mut alone = Open::new(space, size)?;
             let id = alone.push(data)?;
             alone.close(space)?;
             return Ok(id);
@@ -46,8 +47,8 @@ impl HeapWriter {
                     full.close(space)?;
                 }
                 let size = self.next_size;
-                self.next_size = (2 * size).min(MAX_SHARED);
-                Open::new(space, size.max(Collection::new().size_with(data.len())))?
+                self.next_size = (2 * size).min(most_shared(space));
+                Open::new(space, size.max(Collection::new(space.widths()).size_with(data.len())))?
             }
         };
         self.open.insert(open).push(data)
@@ -62,11 +63,20 @@ impl HeapWriter {
     }
 }
 
+/// The largest shared collection: its size must fit a length of the file.
+fn most_shared(space: &Space) -> u64 {
+    if space.widths().length > 2 { MAX_SHARED } else { MAX_SHARED / 2 }
+}
+
 impl Open {
     fn new(space: &mut Space, size: u64) -> Result<Open> {
         let size = size.max(MIN_SIZE);
         let address = space.allocate(size, METADATA)?;
-        Ok(Open { id: HeapId { collection: Some(address), index: 0 }, size, collection: Collection::new() })
+        Ok(Open {
+            id: HeapId { collection: Some(address), index: 0 },
+            size,
+            collection: Collection::new(space.widths()),
+        })
     }
 
     fn has_room(&self, data: usize) -> bool {

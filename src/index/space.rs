@@ -4,7 +4,7 @@
 //! What is written right behind what was written before waits in memory until there is enough of it for one write.
 //! Anything else goes to its place at once. Gaps that nobody writes are zeros.
 
-use crate::bytes::Address;
+use crate::bytes::{Address, Widths};
 use crate::error::{Error, Result};
 use crate::io::Store;
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ pub(crate) struct Space {
     /// Where address 0 is in the store.
     base: u64,
     end: u64,
+    /// How wide addresses and lengths are in this file.
+    widths: Widths,
     /// The size of the pages that room is handed out in, if it is: what is smaller stays within one, what is larger
     /// begins with one.
     page: Option<u64>,
@@ -43,6 +45,7 @@ impl Space {
             store,
             base: 0,
             end: reserved,
+            widths: Widths::EIGHT,
             page: None,
             waiting: Vec::new(),
             waiting_at: reserved,
@@ -59,6 +62,16 @@ impl Space {
     /// Where address 0 is in the store.
     pub(crate) fn base(&self) -> u64 {
         self.base
+    }
+
+    /// The same space, of a file whose addresses and lengths have other widths.
+    pub(crate) fn with_widths(self, widths: Widths) -> Space {
+        Space { widths, ..self }
+    }
+
+    /// How wide addresses and lengths are in this file.
+    pub(crate) fn widths(&self) -> Widths {
+        self.widths
     }
 
     /// The same space, handed out in pages.
@@ -90,6 +103,13 @@ impl Space {
         let (Some(start), Some(end)) = (start, end.filter(|&e| e <= i64::MAX as u64)) else {
             return Err(full());
         };
+        if end - self.base > self.widths.most_address() {
+            let message = format!(
+                "{bytes} more bytes in a file of {} whose addresses have {} bytes",
+                self.end, self.widths.offset
+            );
+            return Err(Error::limit(message));
+        }
         self.end = end - self.base;
         Ok(Address(start))
     }

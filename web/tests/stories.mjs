@@ -533,6 +533,80 @@ export function stories(world) {
       },
     ],
     [
+      'nothing jumps while a file opens',
+      async (page) => {
+        await page.addInitScript(() => {
+          window.moved = 0;
+          const add = (list) => list.getEntries().forEach((entry) => (window.moved += entry.hadRecentInput ? 0 : entry.value));
+          new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true });
+        });
+        for (const place of ['images.h5', 'jpegs.h5', 'run.h5#/atmosphere/t2m', 'compounds.h5#/rows', 'shapes.h5#/line']) {
+          const [name, hash = ''] = place.split('#');
+          await openPage(page, file(name, hash && `#${hash}`));
+          await settled(page);
+          const moved = await page.evaluate(() => window.moved);
+          assert.ok(moved < 0.05, `${place}: ${moved}`);
+        }
+      },
+    ],
+    [
+      'roles for screen readers',
+      async (page) => {
+        await openPage(page, file('scan.nxs', '#/entry/data/counts'));
+        await settled(page, '/entry/data/counts');
+        await page.getByRole('treeitem', { name: 'counts', selected: true }).waitFor();
+        await page.getByRole('treeitem', { name: 'entry', expanded: true, level: 1 }).waitFor();
+        await page.getByRole('tab', { name: 'Line', selected: true }).waitFor();
+        await page.getByRole('tabpanel', { name: 'Line' }).waitFor();
+        await page.getByRole('img', { name: 'Curve of /entry/data/counts' }).waitFor();
+        await page.getByRole('complementary', { name: 'Inspector' }).waitFor();
+        await openPage(page, file('images.h5'));
+        await settled(page, '/images');
+        await page.getByRole('option', { name: '0 · airplane · airplane/0000.png' }).waitFor();
+        await page.getByRole('group', { name: 'Classes' }).getByRole('button', { name: 'cat' }).waitFor();
+        await openPage(page, file('compounds.h5', '#/rows'));
+        await settled(page, '/rows');
+        assert.ok((await page.getByRole('columnheader').count()) >= 5);
+        // Each control has a name.
+        const nameless = await page.$$eval('button, input, select', (all) =>
+          all.filter((e) => e.checkVisibility() && !(e.ariaLabel || e.textContent.trim() || e.labels?.length || e.title || e.placeholder)).map((e) => e.outerHTML),
+        );
+        assert.deepEqual(nameless, []);
+      },
+    ],
+    [
+      'the engine alone reads in the browser, too',
+      async (page) => {
+        const own = await serve({ page: join(world.dist, '..', 'package', 'dist'), files: folder });
+        await page.goto(`${own.url}index.js`);
+        const seen = await page.evaluate(async () => {
+          const { openFile } = await import('/index.js');
+          const file = await openFile(new URL('/files/shapes.h5', location.href));
+          const { children } = await file.list('/');
+          const { array, shape } = await file.read('/cube', [3, null, [0, 30, 10]]);
+          return { names: children.map((child) => child.name), array: [...array.slice(0, 4)], type: array.constructor.name, shape };
+        });
+        assert.ok(seen.names.includes('cube') && seen.names.includes('line'));
+        assert.deepEqual([seen.array, seen.type, seen.shape], [[1800, 1810, 1820, 1830], 'Float64Array', [20, 3]]);
+        assert.equal(own.seen.whole, 0);
+        await own.close();
+      },
+    ],
+    [
+      'a field of floats opens as a heat map, and is no set of images',
+      async (page) => {
+        await openPage(page, file('run.h5', '#/atmosphere/t2m'));
+        await settled(page, '/atmosphere/t2m');
+        assert.equal(await currentView(page), 'heatmap');
+        // Its axes are coordinates, where it has scales.
+        await page.waitForSelector('.plot-box canvas[data-axes="latitude (degrees), longitude (degrees)"]');
+        assert.deepEqual(await page.$$eval('.views [data-view=gallery]', (all) => all.length), 0);
+        await openPage(page, file('floats01.h5'));
+        await settled(page, '/images');
+        assert.equal(await currentView(page), 'gallery');
+      },
+    ],
+    [
       'the first paint is small, and the page asks for no more than it needs',
       async (page) => {
         const scripts = [];
