@@ -598,6 +598,8 @@ export function stories(world) {
         await openPage(page, file('run.h5', '#/atmosphere/t2m'));
         await settled(page, '/atmosphere/t2m');
         assert.equal(await currentView(page), 'heatmap');
+        // Its axes are coordinates, where it has scales.
+        await page.waitForSelector('.plot-box canvas[data-axes="latitude (degrees), longitude (degrees)"]');
         assert.deepEqual(await page.$$eval('.views [data-view=gallery]', (all) => all.length), 0);
         await openPage(page, file('floats01.h5'));
         await settled(page, '/images');

@@ -1,10 +1,10 @@
 // The engine where it runs: an instance of the module, the file's bytes, and requests that wait for those.
 
-import { Files, type Finder, amongBytes, amongDropped, besideUrl } from './files';
-import { Instance, type Request } from './module';
-import { type ByteSource, type Counter, bytesSource, fileSource } from './sources';
-import { EngineError, type FileInfo, type Source } from './types';
-import { UrlSource } from './urlSource';
+import { Files, type Finder, amongBytes, amongDropped, besideUrl } from './files.js';
+import { Instance, type Request } from './module.js';
+import { type ByteSource, type Counter, bytesSource, fileSource } from './sources.js';
+import { EngineError, type FileInfo, type Source } from './types.js';
+import { UrlSource } from './urlSource.js';
 
 /** A request that needs bytes more often than this goes in circles. */
 const MOST_ROUNDS = 10_000;

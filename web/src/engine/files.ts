@@ -1,9 +1,9 @@
 // The file that is open and the others that it leads to, as the engine's module asks for them: by their numbers.
 
-import type { ByteSource, Counter } from './sources';
-import { fileSource, bytesSource } from './sources';
-import { EngineError } from './types';
-import { UrlSource } from './urlSource';
+import type { ByteSource, Counter } from './sources.js';
+import { fileSource, bytesSource } from './sources.js';
+import { EngineError } from './types.js';
+import { UrlSource } from './urlSource.js';
 
 /** What looking for another file came to: its bytes, that there is none, or why it cannot be had and what to do. */
 export type Looked = ByteSource | undefined | EngineError;

@@ -69,13 +69,14 @@ impl Site {
 
     /// Answers a request; whether the connection can go on.
     pub(super) fn answer(&self, request: &Request, out: &mut impl Write) -> std::io::Result<bool> {
+        // Who is refused here may be anybody, and holds no connection.
         if let Err(status) = self.check(request) {
-            return refuse(status, out).map(|()| true);
+            return refuse(status, out).map(|()| false);
         }
         let path = request.path.strip_prefix('/').unwrap_or_default();
         let (token, place) = path.split_once('/').map_or((path, None), |(token, place)| (token, Some(place)));
         if !is_same(token, &self.token) {
-            return refuse(404, out).map(|()| true);
+            return refuse(404, out).map(|()| false);
         }
         let Some(place) = place else {
             return redirect(&format!("/{}/", self.token), out).map(|()| true);
