@@ -150,10 +150,10 @@ impl Data {
         Ok(())
     }
 
-    /// Writes the chunks that are ready, so that they need no memory. New space begins at the address `since`.
-    pub(super) fn settle(&mut self, space: &mut Space, since: u64) -> Result<()> {
+    /// Writes the chunks that are ready, so that they need no memory.
+    pub(super) fn settle(&mut self, space: &mut Space) -> Result<()> {
         match &mut self.form {
-            Form::Chunked(chunks) => chunks.settle(space, since),
+            Form::Chunked(chunks) => chunks.settle(space),
             _ => Ok(()),
         }
     }

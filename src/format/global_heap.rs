@@ -105,6 +105,11 @@ impl Collection {
         (self.bytes.len() + data).next_multiple_of(8) as u64 + object_header_size(self.w)
     }
 
+    /// How many there are.
+    pub(crate) fn objects(&self) -> u32 {
+        self.count.into()
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.count == u16::MAX
     }

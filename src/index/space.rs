@@ -1,13 +1,13 @@
-//! Room in a new file: handed out from its end, and written in large pieces. Only chunks that are written anew give
-//! theirs back, for other chunks.
+//! Room in a file that is written: handed out from its end, and written in large pieces. Chunks that are written anew give
+//! theirs back, for other chunks; in a file that is edited, room that nobody needs any more is used first.
 //!
 //! What is written right behind what was written before waits in memory until there is enough of it for one write.
 //! Anything else goes to its place at once. Gaps that nobody writes are zeros.
 
+use super::reuse::{Ranges, Reuse};
 use crate::bytes::{Address, Widths};
 use crate::error::{Error, Result};
 use crate::io::Store;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where metadata begins: at multiples of this.
@@ -33,8 +33,10 @@ pub(crate) struct Space {
     /// Written, but still here; it belongs at `waiting_at`.
     waiting: Vec<u8>,
     waiting_at: u64,
-    /// Room that was given back: lengths by position. Neighbours are one.
-    holes: BTreeMap<u64, u64>,
+    /// Room that was given back and that nobody has seen.
+    holes: Ranges,
+    /// Of a file that is edited.
+    reuse: Option<Box<Reuse>>,
     broken: bool,
 }
 
@@ -49,7 +51,8 @@ impl Space {
             page: None,
             waiting: Vec::new(),
             waiting_at: reserved,
-            holes: BTreeMap::new(),
+            holes: Ranges::default(),
+            reuse: None,
             broken: false,
         }
     }
@@ -79,6 +82,28 @@ impl Space {
         Space { page, ..self }
     }
 
+    /// The same space, of a file that is edited.
+    pub(crate) fn reusing(self, reuse: Reuse) -> Space {
+        Space { reuse: Some(Box::new(reuse)), ..self }
+    }
+
+    /// What became of the room of an edited file; what was given back of what nobody has seen is spare.
+    pub(crate) fn take_reuse(&mut self) -> Reuse {
+        let mut reuse = self.reuse.take().map(|r| *r).unwrap_or_default();
+        reuse.spare.extend(std::mem::take(&mut self.holes));
+        reuse
+    }
+
+    /// Does something, and tells which room was handed out for it; that of chunks is not counted.
+    pub(crate) fn owned<R>(&mut self, work: impl FnOnce(&mut Space) -> Result<R>) -> Result<(R, Vec<(u64, u64)>)> {
+        if let Some(reuse) = &mut self.reuse {
+            reuse.handed_out = Some(Vec::new());
+        }
+        let done = work(self);
+        let handed_out = self.reuse.as_mut().and_then(|r| r.handed_out.take());
+        Ok((done?, handed_out.unwrap_or_default()))
+    }
+
     /// Whether a write failed: the file is then not what it should be, and never will.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
@@ -91,6 +116,30 @@ impl Space {
 
     /// Hands out `bytes` bytes at a multiple of `alignment`.
     pub(crate) fn allocate(&mut self, bytes: u64, alignment: u64) -> Result<Address> {
+        // What of it nobody writes must be zeros.
+        let small = usize::try_from(bytes).is_ok_and(|n| n < LARGE);
+        if let Some(at) = small.then(|| self.reused(bytes, alignment)).flatten() {
+            self.put(at.get(), &vec![0; bytes as usize])?;
+            return Ok(self.noted(at, bytes));
+        }
+        let at = self.at_the_end(bytes, alignment)?;
+        Ok(self.noted(at, bytes))
+    }
+
+    /// Room that nobody needs any more.
+    fn reused(&mut self, bytes: u64, alignment: u64) -> Option<Address> {
+        self.reuse.as_mut()?.take(bytes, alignment, self.page).map(Address)
+    }
+
+    /// Remembers what was handed out.
+    fn noted(&mut self, at: Address, bytes: u64) -> Address {
+        if let Some(handed_out) = self.reuse.as_mut().and_then(|r| r.handed_out.as_mut()) {
+            handed_out.push((at.get(), bytes));
+        }
+        at
+    }
+
+    fn at_the_end(&mut self, bytes: u64, alignment: u64) -> Result<Address> {
         let full = || Error::limit(format!("{bytes} more bytes in a file of {}", self.end));
         let mut start = self.end.checked_next_multiple_of(alignment);
         if let (Some(page), Some(s)) = (self.page, start)
@@ -116,40 +165,34 @@ impl Space {
 
     /// Allocates room for `bytes` and writes them.
     pub(crate) fn append(&mut self, bytes: &[u8], alignment: u64) -> Result<Address> {
-        let at = self.allocate(bytes.len() as u64, alignment)?;
+        let wanted = bytes.len() as u64;
+        let at = self.reused(wanted, alignment).map_or_else(|| self.at_the_end(wanted, alignment), Ok)?;
+        self.write(at, bytes)?;
+        Ok(self.noted(at, wanted))
+    }
+
+    /// As [`append`](Space::append), for chunks: in room that was given back, where some is large enough.
+    pub(crate) fn append_reusing(&mut self, bytes: &[u8]) -> Result<Address> {
+        let wanted = bytes.len() as u64;
+        let hole = if wanted > 0 { self.holes.take(wanted, |position, _| Some(position)).map(Address) } else { None };
+        let at = match hole.or_else(|| self.reused(wanted, 1)) {
+            Some(at) => at,
+            None => self.at_the_end(wanted, 1)?,
+        };
         self.write(at, bytes)?;
         Ok(at)
     }
 
-    /// As [`append`](Space::append), but in room that was given back, where some is large enough.
-    pub(crate) fn append_reusing(&mut self, bytes: &[u8]) -> Result<Address> {
-        let wanted = bytes.len() as u64;
-        let best = self.holes.iter().filter(|(_, n)| **n >= wanted).min_by_key(|(_, n)| **n);
-        let Some((&position, &length)) = best.filter(|_| wanted > 0) else {
-            return self.append(bytes, 1);
-        };
-        self.holes.remove(&position);
-        if length > wanted {
-            self.holes.insert(position + wanted, length - wanted);
-        }
-        self.write(Address(position), bytes)?;
-        Ok(Address(position))
-    }
-
-    /// Takes room back.
+    /// Takes room back. What readers of the last commit need is used again when they are gone; what was there before the
+    /// file was edited, never.
     pub(crate) fn free(&mut self, at: Address, length: u64) {
-        let (mut position, mut length) = (at.get(), length);
-        if let Some((&before, &n)) = self.holes.range(..position).next_back()
-            && before + n == position
-        {
-            self.holes.remove(&before);
-            (position, length) = (before, length + n);
-        }
-        if let Some(n) = self.holes.remove(&(position + length)) {
-            length += n;
-        }
-        if length > 0 {
-            self.holes.insert(position, length);
+        match &mut self.reuse {
+            Some(reuse) if !reuse.is_new(at) => {
+                if at.get() >= reuse.ours {
+                    reuse.retired.add(at.get(), length);
+                }
+            }
+            _ => self.holes.add(at.get(), length),
         }
     }
 
