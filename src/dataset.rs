@@ -355,6 +355,15 @@ impl Dataset {
         self.shared.raw.raw_chunk(&self.node().reader, position).on(self.path())
     }
 
+    /// Its attributes in the order in which they happen to be stored, one after the other: those of an object with
+    /// millions are never in memory together. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Damaged` if they cannot be found at all.
+    pub fn attributes_unordered(&self) -> Result<impl Iterator<Item = Result<Attribute>> + use<>> {
+        self.node().attributes_unordered()
+    }
+
     /// The attribute of this name.
     ///
     /// # Errors

@@ -45,6 +45,11 @@ impl Node {
         attributes::all(&self.header, &self.reader, make, Attribute::name).on(&self.path)
     }
 
+    pub(crate) fn attributes_unordered(self: &Arc<Self>) -> Result<impl Iterator<Item = Result<Attribute>> + use<>> {
+        let (node, found) = (self.clone(), attributes::unordered(&self.header, &self.reader).on(&self.path)?);
+        Ok(found.map(move |a| a.map(|a| Attribute::new(&node, a)).on(&node.path)))
+    }
+
     pub(crate) fn attributes_by_creation_order(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {
         if !attributes::tracks_order(&self.header) {
             let message = "the object does not track the order in which its attributes were made";
@@ -129,6 +134,15 @@ impl Object {
     /// `Mismatch` if the object does not track that order, `Damaged` if they cannot be found at all.
     pub fn attributes_by_creation_order(&self) -> Result<Vec<Result<Attribute>>> {
         self.node().attributes_by_creation_order()
+    }
+
+    /// Its attributes in the order in which they happen to be stored, one after the other: those of an object with
+    /// millions are never in memory together. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Damaged` if they cannot be found at all.
+    pub fn attributes_unordered(&self) -> Result<impl Iterator<Item = Result<Attribute>> + use<>> {
+        self.node().attributes_unordered()
     }
 
     /// The attribute of this name.
@@ -392,6 +406,15 @@ impl Group {
     /// `Mismatch` if the object does not track that order, `Damaged` if they cannot be found at all.
     pub fn attributes_by_creation_order(&self) -> Result<Vec<Result<Attribute>>> {
         self.node.attributes_by_creation_order()
+    }
+
+    /// Its attributes in the order in which they happen to be stored, one after the other: those of an object with
+    /// millions are never in memory together. A damaged one is one `Err`.
+    ///
+    /// # Errors
+    /// `Damaged` if they cannot be found at all.
+    pub fn attributes_unordered(&self) -> Result<impl Iterator<Item = Result<Attribute>> + use<>> {
+        self.node.attributes_unordered()
     }
 
     /// The attribute of this name.

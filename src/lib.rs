@@ -96,7 +96,7 @@ pub mod filter {
 #[doc(hidden)]
 pub mod compound {
     pub use crate::data::compound::Rows;
-    pub use crate::data::element::{KeepHeap, Stored};
+    pub use crate::data::element::{HeapElement, KeepHeap, Stored};
 }
 
 /// Datatypes: how elements are stored.

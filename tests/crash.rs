@@ -158,6 +158,26 @@ fn an_interrupted_commit_has_happened_or_has_not() {
     assert!(count >= 100_000, "{count}");
 }
 
+/// Before the record of a commit is synced nothing but new bytes is written; those that lie in the file went to room that
+/// an earlier commit has left.
+#[test]
+fn workloads_of_many_commits_use_room_again() {
+    let workloads = workloads::all();
+    for name in ["ours: five commits", "old: room used again", "new: room used again"] {
+        let run = run(workloads.iter().find(|w| w.name == name).unwrap());
+        let mut from = 0;
+        let mut again = 0;
+        for (&to, before) in run.commits.iter().zip(&run.files) {
+            let new = run.ops[from..to].iter().take_while(|op| !matches!(op, Op::Sync));
+            let inside =
+                |op: &&Op| matches!(op, Op::Write(at, data) if at + (data.len() as u64) <= before.len() as u64);
+            again += new.filter(inside).count();
+            from = to;
+        }
+        assert!(again > 0, "{name}");
+    }
+}
+
 #[test]
 fn a_failing_disk_leaves_what_was_or_what_was_to_be() {
     workloads::all().par_iter().for_each(|workload| {

@@ -32,11 +32,22 @@ fn libhdf5_reads_and_extends_what_was_edited() {
     python("edit.py", &[folder.path().to_str().unwrap(), env!("CARGO_BIN_EXE_h5manager")]);
 }
 
+/// Of three bounds, and with addresses and lengths of other widths.
+const FILES: [&str; 7] = ["earliest", "v110", "latest", "narrow_old", "narrow_new", "short_lengths", "short_addresses"];
+
 /// Writes to some places of a dataset.
 fn write(edit: &mut FileEdit, path: &str) {
     let values: Vec<i32> = (0..18).map(|i| i - 100).collect();
     edit.write(path, (2..5, 3..9), values).unwrap();
     edit.write(path, (every(.., 3), 0..1), vec![-2i32; 7]).unwrap();
+}
+
+/// A dataset whose chunks at the edge are stored without its filter: h5py cannot ask for one.
+fn add_plain_edges(edit: &mut FileEdit) {
+    let edges = edit.build("d/plain_edges").unwrap().chunks([7, 8]).deflate(1).plain_edges();
+    let edges = edges.max_shape([None, Some(30)]).fill_value(77i32);
+    let values = h5manager::WithShape::new((0..600).collect::<Vec<i32>>(), [20, 30]).unwrap();
+    edges.write(values).unwrap();
 }
 
 #[test]
@@ -46,15 +57,19 @@ fn libhdf5_reads_and_extends_elements_that_were_edited() {
     if !python("edit_data.py", &["make", place]) {
         return;
     }
-    for name in ["earliest", "v110", "latest"] {
+    for name in FILES {
         let path = folder.path().join(format!("{name}.h5"));
+        let mut edit = File::edit(&path).unwrap();
+        if ["v110", "latest", "short_addresses"].contains(&name) {
+            add_plain_edges(&mut edit);
+            edit.commit().unwrap();
+        }
         let datasets: Vec<(String, bool)> = {
             let group = File::open(&path).unwrap().group("d").unwrap();
             let names = group.links().unwrap().map(|l| l.unwrap().name().to_string());
             names.map(|n| (format!("d/{n}"), group.dataset(&n).unwrap().max_shape()[0] != Some(20))).collect()
         };
-        assert!(datasets.len() >= 15);
-        let mut edit = File::edit(&path).unwrap();
+        assert!(datasets.len() >= 18);
         for (path, grows) in &datasets {
             write(&mut edit, path);
             if *grows {
@@ -84,4 +99,38 @@ fn libhdf5_reads_and_extends_elements_that_were_edited() {
         assert!(error.to_string().contains("at most"), "{error}");
     }
     python("edit_data.py", &["check", place]);
+    for name in FILES {
+        let path = folder.path().join(format!("{name}.h5"));
+        let done = Command::new(env!("CARGO_BIN_EXE_h5manager")).arg("check").arg(&path).output().unwrap();
+        assert!(done.status.success(), "{name}, extended by libhdf5: {}", String::from_utf8_lossy(&done.stdout));
+    }
+}
+
+#[test]
+fn a_file_whose_addresses_have_two_bytes_is_edited_until_it_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    if !python("edit_data.py", &["make_tiny", place]) {
+        return;
+    }
+    for name in ["tiny_old", "tiny_new", "tiny_lengths"] {
+        let path = folder.path().join(format!("{name}.h5"));
+        let mut edit = File::edit(&path).unwrap();
+        for i in 0..12 {
+            edit.set_attribute("a", format!("n{i:02}"), [i; 3]).unwrap();
+            edit.build(format!("g/l{i:02}")).unwrap().write(i).unwrap();
+        }
+        edit.set_attribute("/", "title", "tiny").unwrap();
+        edit.write("g/text", 1..2, ["longer"]).unwrap();
+        edit.commit().unwrap();
+        drop(edit);
+        let before = std::fs::read(&path).unwrap();
+        let mut edit = File::edit(&path).unwrap();
+        let large = edit.build("large").unwrap().write(vec![1u8; 70_000]).map(drop).and_then(|()| edit.commit());
+        let error = large.unwrap_err();
+        assert_eq!(error.kind(), h5manager::ErrorKind::Limit, "{name}: {error}");
+        drop(edit);
+        assert!(std::fs::read(&path).unwrap() == before, "{name}");
+    }
+    python("edit_data.py", &["check_tiny", place]);
 }

@@ -4,6 +4,7 @@
 
 use h5manager::{Attribute, Dataset, File, Value as Stored};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -55,6 +56,9 @@ fn names(file: &File, what: &str) -> Vec<Value> {
         ("order", path) if path.ends_with('@') => {
             let object = file.object(path.trim_end_matches('@')).expect("the object");
             let found = object.attributes_by_creation_order().expect("tracked");
+            let stored = object.attributes_unordered().expect("there").map(|a| a.expect("readable").name().clone());
+            let sorted = object.attributes().expect("there").into_iter().map(|a| a.expect("readable").name().clone());
+            assert_eq!(BTreeSet::from_iter(stored), BTreeSet::from_iter(sorted));
             return found.iter().map(|a| name(a.as_ref().expect("readable").name())).collect();
         }
         ("order", path) => {

@@ -136,3 +136,34 @@ fn native_elements_are_borrowed_from_a_map() {
     assert_eq!(dataset.borrow::<u32>().unwrap().unwrap()[999], 999);
     assert!(dataset.borrow::<u64>().unwrap().is_none());
 }
+
+/// The forms of web/src/export/code.ts; web/tests/stories.mjs holds the page against them.
+#[test]
+fn the_lines_that_the_viewer_shows_read_what_they_say() -> h5manager::Result<()> {
+    h5manager::compound! { struct Row { id: i64, x: f64 } }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.h5");
+    let mut out = File::create(&path)?;
+    out.build("cube").shape([12, 20, 30]).write((0..7200).map(f64::from).collect::<Vec<_>>())?;
+    out.build("scalar").shape([0u64; 0]).write([3.25f64])?;
+    out.build("texts").write(["a".to_owned(), "b".to_owned()])?;
+    out.build("rows").write(vec![Row { id: 1, x: 2.0 }; 9])?;
+    out.commit()?;
+
+    let values: Vec<f64> = h5manager::File::open(&path)?.dataset("/cube")?.read()?;
+    assert_eq!(values.len(), 7200);
+    let values: Vec<f64> = h5manager::File::open(&path)?.dataset("/cube")?.select((3, .., ..))?.read()?;
+    assert_eq!((values.len(), values[0]), (600, 1800.0));
+    let values: Vec<f64> =
+        h5manager::File::open(&path)?.dataset("/cube")?.select((h5manager::every(0..12, 5), 1..3, ..))?.read()?;
+    assert_eq!(values.len(), 180);
+    let values: Vec<f64> = h5manager::File::open(&path)?.dataset("/scalar")?.read()?;
+    assert_eq!(values, [3.25]);
+    let values: Vec<String> = h5manager::File::open(&path)?.dataset("/texts")?.select((1..2,))?.read()?;
+    assert_eq!(values, ["b"]);
+    let values: Vec<h5manager::Value> = h5manager::File::open(&path)?.dataset("/rows")?.select(..)?.values()?;
+    assert_eq!(values.len(), 9);
+    let values: Vec<h5manager::Value> = h5manager::File::open(&path)?.dataset("/rows")?.select((3..9,))?.values()?;
+    assert_eq!(values.len(), 6);
+    Ok(())
+}

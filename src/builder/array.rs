@@ -398,11 +398,12 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::element::HeapElement;
 
     struct NoHeap;
 
     impl KeepHeap for NoHeap {
-        fn keep(&mut self, _: u32, _: &[u8]) -> Result<[u8; 16]> {
+        fn keep(&mut self, _: u32, _: &[u8]) -> Result<HeapElement> {
             Err(Error::invalid("no heap here"))
         }
 

@@ -3,7 +3,6 @@
 use super::array::{self, ArrayLike};
 use super::session::Session;
 use super::tree::{Kind, NodeId, charset};
-use crate::bytes::Widths;
 use crate::error::{Error, Result};
 use crate::format::message::Shared;
 use crate::format::message::attribute::{Attribute, Held};
@@ -26,12 +25,13 @@ pub(super) fn set_as(
     value: &dyn ArrayLike,
     committed: Option<NodeId>,
 ) -> Result<()> {
-    let (shape, datatype) = (value.shape(), value.element_datatype());
+    let shape = value.shape();
     let elements = array::count(&shape)?;
     if shape.len() > MAX_RANK {
         return Err(Error::limit(format!("{} dimensions, {MAX_RANK} are possible", shape.len())));
     }
     let shown = Name(name.to_vec());
+    let datatype = session.with(|open| open.datatype(value.element_datatype()))?;
     // Before its data are kept: an attribute that is too large should leave nothing behind.
     if (elements as u64).saturating_mul(datatype.size()) > MOST {
         return Err(Error::limit(format!("attribute {shown}: more than 64 MiB; write it as a dataset")));
@@ -65,7 +65,7 @@ pub(super) fn set_as(
             }),
             data,
         }
-        .encode(Widths::EIGHT, open.libver)?;
+        .encode(open.space.widths(), open.libver)?;
         open.tree.set_attribute(object, name, message, committed)
     })
 }

@@ -165,7 +165,7 @@ fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
     let Some(early) = open.tree.early(id)? else {
         return open.space.append(header, METADATA);
     };
-    let divided = object_header::divide(header, |bytes| open.space.allocate(bytes, METADATA))?;
+    let divided = object_header::divide(header, open.space.widths(), |bytes| open.space.allocate(bytes, METADATA))?;
     open.space.write(divided.at, &divided.second)?;
     open.space.write(early, &divided.first)?;
     Ok(early)

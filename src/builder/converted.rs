@@ -108,14 +108,14 @@ impl Step {
                 if text.contains(&0) {
                     return Err(Error::mismatch("a text with a NUL in it, where it would end as one of any length"));
                 }
-                out.extend(heap.keep(text.len() as u32, text)?);
+                out.extend_from_slice(&heap.keep(text.len() as u32, text)?);
                 Ok(())
             }
             Step::Sequence(Repeated(size, step)) => {
                 let (count, data) = elements.sequence(element, *size as u64)?;
                 let mut inner = Vec::with_capacity(data.len());
                 data.chunks_exact((*size).max(1)).try_for_each(|e| step.one(elements, e, heap, &mut inner))?;
-                out.extend(heap.keep(count as u32, &inner)?);
+                out.extend_from_slice(&heap.keep(count as u32, &inner)?);
                 Ok(())
             }
             Step::Array(Repeated(size, step)) => {

@@ -146,42 +146,45 @@ impl Datatype {
     /// # Errors
     /// `Limit` for elements that would take more than 4 GiB.
     pub fn with_references_in_new_file(&self) -> Result<Datatype> {
-        let size = variable_size(Widths::EIGHT);
+        self.in_widths(Widths::EIGHT)
+    }
+
+    /// The same datatype in a file whose addresses have another width: what lies in a heap is found by its address.
+    pub(crate) fn in_widths(&self, w: Widths) -> Result<Datatype> {
+        let size = variable_size(w);
         Ok(match self {
             Datatype::VariableString { padding, charset, .. } => {
                 Datatype::VariableString { padding: *padding, charset: *charset, size }
             }
-            Datatype::Sequence { base, .. } => {
-                Datatype::Sequence { base: Box::new(base.with_references_in_new_file()?), size }
-            }
+            Datatype::Sequence { base, .. } => Datatype::Sequence { base: Box::new(base.in_widths(w)?), size },
             Datatype::Array { dims, base } => {
-                Datatype::Array { dims: dims.clone(), base: Box::new(base.with_references_in_new_file()?) }
+                Datatype::Array { dims: dims.clone(), base: Box::new(base.in_widths(w)?) }
             }
-            Datatype::Reference { kind, .. } => Datatype::reference(*kind),
-            Datatype::Compound { members, size } => compound_in_new_file(members, *size)?,
+            Datatype::Reference { kind, .. } => Datatype::Reference { kind: *kind, size: kind.size(w) },
+            Datatype::Compound { members, size } => compound_in_widths(members, *size, w)?,
             _ => self.clone(),
         })
     }
 }
 
-/// Every member moves by as much as those before it grew.
-fn compound_in_new_file(members: &[Member], size: u32) -> Result<Datatype> {
+/// Every member moves by as much as those before it grew or shrank.
+fn compound_in_widths(members: &[Member], size: u32, w: Widths) -> Result<Datatype> {
     let too_large = || Error::limit("an element of more than 4 GiB");
     let mut new = Vec::with_capacity(members.len());
     for member in members {
-        new.push(Member { datatype: member.datatype.with_references_in_new_file()?, ..member.clone() });
+        new.push(Member { datatype: member.datatype.in_widths(w)?, ..member.clone() });
     }
-    let grown: Vec<(u32, u64)> = members
+    let grown: Vec<(u32, i64)> = members
         .iter()
         .zip(&new)
-        .map(|(old, new)| (old.offset, new.datatype.size().saturating_sub(old.datatype.size())))
+        .map(|(old, new)| (old.offset, new.datatype.size() as i64 - old.datatype.size() as i64))
         .collect();
-    let before = |offset: u32| grown.iter().filter(|(at, _)| *at < offset).map(|(_, by)| by).sum::<u64>();
+    let before = |offset: u32| grown.iter().filter(|(at, _)| *at < offset).map(|(_, by)| by).sum::<i64>();
     for member in &mut new {
-        let offset = u64::from(member.offset) + before(member.offset);
+        let offset = i64::from(member.offset) + before(member.offset);
         member.offset = u32::try_from(offset).map_err(|_| too_large())?;
     }
-    let size = u32::try_from(u64::from(size) + before(u32::MAX)).map_err(|_| too_large())?;
+    let size = u32::try_from(i64::from(size) + before(u32::MAX)).map_err(|_| too_large())?;
     Ok(Datatype::Compound { members: new, size })
 }
 
@@ -270,7 +273,9 @@ impl ArrayLike for CopiedElements<'_> {
         heap: &mut dyn KeepHeap,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        if *datatype != self.datatype {
+        // In a file with addresses of another width it is what they were in a new one, moved together.
+        let here = self.step.is_none() && datatype.with_references_in_new_file()? == self.datatype;
+        if *datatype != self.datatype && !here {
             return Err(Error::mismatch(format!("elements of {} cannot be copied to {datatype}", self.datatype)));
         }
         let size = self.source.size() as usize;
@@ -278,7 +283,7 @@ impl ArrayLike for CopiedElements<'_> {
         let bytes = bytes.and_then(|(start, end)| self.bytes.get(start..end));
         let bytes = bytes.ok_or_else(|| Error::invalid("elements beyond the end of an array"))?;
         match &self.step {
-            None => self.copy(&self.source, &self.datatype, bytes, heap, out),
+            None => self.copy(&self.source, datatype, bytes, heap, out),
             Some(step) => {
                 let mut convert = |element: &[u8]| step.one(self, element, heap, out);
                 bytes.chunks_exact(size.max(1)).try_for_each(&mut convert)
@@ -324,13 +329,13 @@ impl CopiedElements<'_> {
         match (from, to) {
             (Datatype::VariableString { .. }, _) => {
                 let (count, data) = self.heap.sequence(element, 1)?;
-                out.extend(heap.keep(count as u32, &data)?);
+                out.extend_from_slice(&heap.keep(count as u32, &data)?);
             }
             (Datatype::Sequence { base, .. }, Datatype::Sequence { base: new, .. }) => {
                 let (count, data) = self.heap.sequence(element, base.size())?;
                 let mut inner = Vec::with_capacity(data.len());
                 self.copy(base, new, &data, heap, &mut inner)?;
-                out.extend(heap.keep(count as u32, &inner)?);
+                out.extend_from_slice(&heap.keep(count as u32, &inner)?);
             }
             (Datatype::Array { base, .. }, Datatype::Array { base: new, .. }) => {
                 self.copy(base, new, element, heap, out)?;

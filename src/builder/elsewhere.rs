@@ -4,7 +4,7 @@ use super::array::{self, Empty};
 use super::dataset::DatasetBuilder;
 use super::object::ObjectMut;
 use super::tree::{self, Kind};
-use crate::bytes::{Length, Widths};
+use crate::bytes::Length;
 use crate::data::selection::Select;
 use crate::error::{Context, Error, Result};
 use crate::format::local_heap::{self, LocalHeap};
@@ -158,9 +158,10 @@ impl DatasetBuilder {
             });
             let slots: Vec<Slot> = slots.collect();
             let heap = builder.session.with(|open| {
-                let bytes = LocalHeap::size(Widths::EIGHT) + segment.len() as u64;
+                let w = open.space.widths();
+                let bytes = LocalHeap::size(w) + segment.len() as u64;
                 let at = open.space.allocate(bytes, METADATA)?;
-                open.space.write(at, &LocalHeap::encode_full(&segment, at, Widths::EIGHT)?)?;
+                open.space.write(at, &LocalHeap::encode_full(&segment, at, w)?)?;
                 Ok(at)
             })?;
             made.external = Some(ExternalFiles { heap, slots });

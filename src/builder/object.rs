@@ -139,6 +139,7 @@ impl GroupMut {
     /// # Errors
     /// Of kind [`Conflict`](crate::ErrorKind::Conflict) if there is something of its name.
     pub fn commit_datatype(&mut self, path: impl AsRef<[u8]>, datatype: Datatype) -> Result<ObjectMut> {
+        let datatype = self.shared_place().0.with(|open| open.datatype(datatype))?;
         let kind = Kind::Committed(Box::new(datatype.clone()));
         let add = |tree: &mut Tree, group: NodeId, name: &[u8]| tree.add(group, name, kind);
         let made = self.place(path.as_ref(), add)?;

@@ -154,6 +154,7 @@ impl DatasetBuilder {
             .datatype
             .clone()
             .ok_or_else(|| Error::invalid("no datatype; say what the elements are: `.element::<f32>()`"))?;
+        let datatype = self.session.with(|open| open.datatype(datatype))?;
         let shape = self
             .shape
             .clone()

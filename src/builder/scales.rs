@@ -165,9 +165,6 @@ fn reference(session: &Session, node: NodeId) -> Result<Reference> {
     Ok(Reference::Object { address, file: None })
 }
 
-/// An element of variable length of which there is nothing.
-const NIL: [u8; 16] = [0; 16];
-
 /// The scales of each dimension.
 struct DimensionList(Vec<Vec<Reference>>);
 
@@ -180,13 +177,17 @@ impl ArrayLike for DimensionList {
         Datatype::Sequence { base: Box::new(Datatype::reference(ReferenceKind::Object)), size: 16 }
     }
 
-    fn store(&self, range: Range<usize>, _: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
+    fn store(&self, range: Range<usize>, to: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
         for scales in self.0.get(range).unwrap_or_default() {
             let mut bytes = Vec::new();
             for scale in scales {
                 bytes.extend(heap.keep_reference(scale, ReferenceKind::Object)?);
             }
-            out.extend(if scales.is_empty() { NIL } else { heap.keep(scales.len() as u32, &bytes)? });
+            if scales.is_empty() {
+                out.resize(out.len() + to.size() as usize, 0);
+            } else {
+                out.extend_from_slice(&heap.keep(scales.len() as u32, &bytes)?);
+            }
         }
         Ok(())
     }
@@ -231,12 +232,12 @@ impl ArrayLike for Labels {
         Datatype::VariableString { padding: Padding::NullTerminated, charset, size: 16 }
     }
 
-    fn store(&self, range: Range<usize>, _: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
+    fn store(&self, range: Range<usize>, to: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
         for label in self.0.get(range).unwrap_or_default() {
-            out.extend(match label {
-                None => NIL,
-                Some(label) => heap.keep(label.len() as u32, label.as_bytes())?,
-            });
+            match label {
+                None => out.resize(out.len() + to.size() as usize, 0),
+                Some(label) => out.extend_from_slice(&heap.keep(label.len() as u32, label.as_bytes())?),
+            }
         }
         Ok(())
     }

@@ -7,10 +7,10 @@
 use super::scales::Scales;
 use super::tree::{NodeId, Tree};
 use crate::bytes::{self, Address, Widths};
-use crate::data::element::KeepHeap;
+use crate::data::element::{HeapElement, KeepHeap};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::libver::LibVer;
-use crate::format::message::datatype::ReferenceKind;
+use crate::format::message::datatype::{Datatype, ReferenceKind};
 use crate::format::object_header;
 use crate::format::reference::{self, Outgoing, Reference};
 use crate::format::superblock::NodeRanks;
@@ -104,6 +104,14 @@ fn failed_before(kind: ErrorKind, message: &str) -> Error {
 }
 
 impl Open {
+    /// A datatype as this file has it, whose addresses may be narrow.
+    pub(crate) fn datatype(&self, datatype: Datatype) -> Result<Datatype> {
+        match self.space.widths() {
+            Widths::EIGHT => Ok(datatype),
+            w => datatype.in_widths(w),
+        }
+    }
+
     /// Where an object's header will be. Asked for before the header is written, it gets a place at once, for a first
     /// chunk that only leads on: so references, and links that lead back to where they come from, never have to wait.
     pub(super) fn address_of(&mut self, id: NodeId) -> Result<Address> {
@@ -143,26 +151,19 @@ impl KeepHeap for Open {
     fn keep_reference(&mut self, to: &Reference, kind: ReferenceKind) -> Result<Vec<u8>> {
         self.check_reference(to)?;
         let rank = self.rank_of(to).unwrap_or(0) as u32;
-        match reference::encode(to, kind, rank, self.libver)? {
+        let w = self.space.widths();
+        match reference::encode(to, kind, rank, self.libver, w)? {
             Outgoing::Whole(bytes) => Ok(bytes),
             Outgoing::InHeap(mut front, data) => {
                 let id = self.heap.keep(&mut self.space, &data)?;
-                front.extend(bytes::encode(&id, Widths::EIGHT, "global heap reference")?);
+                front.extend(bytes::encode(&id, w, "global heap reference")?);
                 Ok(front)
             }
         }
     }
 
-    fn keep(&mut self, count: u32, data: &[u8]) -> Result<[u8; 16]> {
+    fn keep(&mut self, count: u32, data: &[u8]) -> Result<HeapElement> {
         let id = self.heap.keep(&mut self.space, data)?;
-        let id = bytes::encode(&id, Widths::EIGHT, "global heap reference")?;
-        let mut element = [0; 16];
-        let (length, reference) = element.split_at_mut(4);
-        length.copy_from_slice(&count.to_le_bytes());
-        if reference.len() != id.len() {
-            return Err(Error::damaged("a heap reference of another width"));
-        }
-        reference.copy_from_slice(&id);
-        Ok(element)
+        HeapElement::new(count, &bytes::encode(&id, self.space.widths(), "global heap reference")?)
     }
 }

@@ -44,6 +44,11 @@ impl Widths {
     pub(crate) fn length(self) -> usize {
         self.length as usize
     }
+
+    /// The greatest address that there can be: all ones are none.
+    pub(crate) fn most_address(self) -> u64 {
+        1u64.checked_shl(8 * u32::from(self.offset)).map_or(u64::MAX - 1, |n| n - 2)
+    }
 }
 
 /// A place in the file, counted from its base address. An undefined address is `Option::None`, never all ones.
@@ -207,7 +212,8 @@ fn write_uint<W: Write + Seek>(writer: &mut W, value: Option<u64>, width: usize)
         None => bytes.fill(0xff),
         Some(v) => {
             if width < 8 && v >> (8 * width) != 0 {
-                return Err(malformed(at, "a value too large for the width of its field"));
+                let message = format!("{v} does not fit the {width} bytes of its field");
+                return Err(binrw::Error::Custom { pos: at, err: Box::new(Error::limit(message)) });
             }
             bytes[..8].copy_from_slice(&v.to_le_bytes());
         }

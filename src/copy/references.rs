@@ -4,7 +4,7 @@ use super::CopyOptions;
 use super::tree::{self, Source, Step};
 use crate::builder::{ArrayLike, CopiedElements, GroupMut};
 use crate::bytes::Address;
-use crate::data::element::KeepHeap;
+use crate::data::element::{HeapElement, KeepHeap};
 use crate::error::{ErrorKind, Result};
 use crate::format::message::datatype::{Datatype, ReferenceKind};
 use crate::format::reference::Reference;
@@ -176,8 +176,8 @@ impl<'a> Translator<'a> {
 struct Nowhere;
 
 impl KeepHeap for Nowhere {
-    fn keep(&mut self, _: u32, _: &[u8]) -> Result<[u8; 16]> {
-        Ok([0; 16])
+    fn keep(&mut self, _: u32, _: &[u8]) -> Result<HeapElement> {
+        Ok(HeapElement::NOTHING)
     }
 
     fn keep_reference(&mut self, _: &Reference, kind: ReferenceKind) -> Result<Vec<u8>> {

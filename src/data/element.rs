@@ -128,11 +128,41 @@ pub trait Element: Sized + Clone + Send + Sync {
     }
 }
 
+/// An element whose data are kept in a heap: their number, and where they are, as wide as the file's addresses.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapElement {
+    bytes: [u8; 16],
+    size: u8,
+}
+
+impl HeapElement {
+    /// One of which there is nothing.
+    pub(crate) const NOTHING: HeapElement = HeapElement { bytes: [0; 16], size: 16 };
+
+    /// `count` elements behind `reference`, which has at most 12 bytes.
+    pub(crate) fn new(count: u32, reference: &[u8]) -> Result<HeapElement> {
+        let mut element = HeapElement { bytes: [0; 16], size: 4 + reference.len() as u8 };
+        let wide = || Error::unsupported("heap references of more than 12 bytes");
+        element.bytes[..4].copy_from_slice(&count.to_le_bytes());
+        element.bytes.get_mut(4..4 + reference.len()).ok_or_else(wide)?.copy_from_slice(reference);
+        Ok(element)
+    }
+}
+
+impl std::ops::Deref for HeapElement {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.size)]
+    }
+}
+
 /// What [`Element::to_stored`] keeps variable-length data in; nothing for users.
 #[doc(hidden)]
 pub trait KeepHeap {
     /// Keeps `data` (`count` elements) and returns the element that stands for them.
-    fn keep(&mut self, count: u32, data: &[u8]) -> Result<[u8; 16]>;
+    fn keep(&mut self, count: u32, data: &[u8]) -> Result<HeapElement>;
 
     /// Returns the element of a reference datatype of kind `kind` that leads to `to`.
     fn keep_reference(&mut self, to: &Reference, kind: ReferenceKind) -> Result<Vec<u8>>;
@@ -337,12 +367,12 @@ impl Element for Vec<u8> {
     }
 
     fn to_stored(values: &[Self], datatype: &Datatype, heap: &mut dyn KeepHeap, out: &mut Vec<u8>) -> Result<()> {
-        if *datatype != Self::datatype() {
+        if !matches!(datatype, Datatype::Sequence { base, .. } if **base == Datatype::integer(1, false)) {
             return Err(cannot_store(datatype, "bytes"));
         }
         for value in values {
             let count = u32::try_from(value.len()).map_err(|_| Error::limit("an element of more than 4 GiB"))?;
-            out.extend(heap.keep(count, value)?);
+            out.extend_from_slice(&heap.keep(count, value)?);
         }
         Ok(())
     }
@@ -442,7 +472,7 @@ pub(crate) fn push_string(value: &str, datatype: &Datatype, heap: &mut dyn KeepH
     match *datatype {
         Datatype::VariableString { .. } => {
             let count = u32::try_from(value.len()).map_err(|_| Error::limit("a string of more than 4 GiB"))?;
-            out.extend(heap.keep(count, value.as_bytes())?);
+            out.extend_from_slice(&heap.keep(count, value.as_bytes())?);
             Ok(())
         }
         Datatype::FixedString { size, padding, charset } => {
@@ -484,7 +514,7 @@ pub(super) mod tests {
     }
 
     impl KeepHeap for NoHeap {
-        fn keep(&mut self, _: u32, _: &[u8]) -> Result<[u8; 16]> {
+        fn keep(&mut self, _: u32, _: &[u8]) -> Result<HeapElement> {
             Err(Error::damaged("no heap here"))
         }
 

@@ -1,6 +1,5 @@
 //! Values in memory: which Rust types elements can be read as and written from, and how stored numbers become them.
 
-pub(crate) mod axis;
 pub(crate) mod compound;
 pub(crate) mod convert;
 pub(crate) mod element;
@@ -8,6 +7,7 @@ mod flat;
 pub(crate) mod float;
 pub(crate) mod gather;
 pub(crate) mod number;
+pub(crate) mod ordinals;
 pub(crate) mod region;
 pub(crate) mod selection;
 pub(crate) mod soft_float;

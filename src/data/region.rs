@@ -3,7 +3,7 @@
 //! Most are products: an independent choice of indices in every dimension. What is not, is a tree of spans: those of the
 //! first dimension lead to those of the second, and so on. Selected elements are numbered in row-major order.
 
-use super::axis::Axis;
+use super::ordinals::Ordinals;
 use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -16,7 +16,7 @@ const MOST_STEPS: u64 = 1 << 26;
 /// Selected elements of an array.
 #[derive(Clone, Debug)]
 pub(crate) enum Region {
-    Product(Vec<Axis>),
+    Product(Vec<Ordinals>),
     /// A tree, and the box around it.
     Tree(Arc<Level>, Vec<Range<u64>>),
 }
@@ -43,12 +43,12 @@ struct Span {
 impl Region {
     /// Everything in an array of this shape.
     pub(crate) fn all(shape: &[u64]) -> Region {
-        Region::Product(shape.iter().map(|&n| Axis::run(0, n)).collect())
+        Region::Product(shape.iter().map(|&n| Ordinals::run(0, n)).collect())
     }
 
     /// Nothing.
     pub(crate) fn none() -> Region {
-        Region::Product(vec![Axis::run(0, 0)])
+        Region::Product(vec![Ordinals::run(0, 0)])
     }
 
     /// The union of boxes of `rank` dimensions.
@@ -83,7 +83,7 @@ impl Region {
             return None;
         }
         match self {
-            Region::Product(axes) => Some(axes.iter().map(Axis::bounds).collect()),
+            Region::Product(axes) => Some(axes.iter().map(Ordinals::bounds).collect()),
             Region::Tree(_, bounds) => Some(bounds.clone()),
         }
     }
@@ -110,7 +110,7 @@ fn too_irregular() -> Error {
 }
 
 /// The boxes as a product, if together they are one: each combination of their spans once.
-fn as_product(rank: usize, boxes: &[Vec<Range<u64>>]) -> Option<Vec<Axis>> {
+fn as_product(rank: usize, boxes: &[Vec<Range<u64>>]) -> Option<Vec<Ordinals>> {
     let mut axes = Vec::with_capacity(rank);
     let mut combinations = 1usize;
     for d in 0..rank {
@@ -120,7 +120,7 @@ fn as_product(rank: usize, boxes: &[Vec<Range<u64>>]) -> Option<Vec<Axis>> {
         if overlap || combinations > boxes.len() {
             return None;
         }
-        axes.push(Axis::spans(spans.into_iter().map(|(start, end)| start..end)));
+        axes.push(Ordinals::spans(spans.into_iter().map(|(start, end)| start..end)));
     }
     let different: BTreeSet<Vec<u64>> = boxes.iter().map(|b| b.iter().map(|r| r.start).collect()).collect();
     (different.len() == boxes.len() && combinations == boxes.len()).then_some(axes)

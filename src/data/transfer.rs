@@ -1,7 +1,7 @@
 //! From the selected elements of one array to those of another, in order: which boxes of the source are read, and where
 //! their elements go. Boxes are as large as it pays and no larger than the memory for them.
 
-use super::axis::Axis;
+use super::ordinals::Ordinals;
 use super::region::Region;
 use super::selection::Bounds;
 use crate::bytes::zeroed;
@@ -94,10 +94,10 @@ impl Transfer<'_> {
     }
 
     /// Both are products of the same numbers of indices: every dimension for itself.
-    fn run_lanes(&mut self, target: &[Axis], source: &[Axis]) -> Result<()> {
+    fn run_lanes(&mut self, target: &[Ordinals], source: &[Ordinals]) -> Result<()> {
         let strides = self.strides();
         let mut base = 0;
-        let mut around: Vec<Range<u64>> = source.iter().map(Axis::bounds).collect();
+        let mut around: Vec<Range<u64>> = source.iter().map(Ordinals::bounds).collect();
         let mut dims = (0..source.len()).filter(|&d| source[d].len() != 1);
         let mut lanes = Vec::new();
         for ((axis, range), &stride) in target.iter().zip(&self.part.0).zip(&strides) {
@@ -224,12 +224,12 @@ impl Transfer<'_> {
 }
 
 /// How many indices are selected in the dimensions that have more than one.
-fn counts(axes: &[Axis]) -> impl Iterator<Item = u64> {
-    axes.iter().map(Axis::len).filter(|&n| n != 1)
+fn counts(axes: &[Ordinals]) -> impl Iterator<Item = u64> {
+    axes.iter().map(Ordinals::len).filter(|&n| n != 1)
 }
 
 /// The indices with the same ordinals, as runs that both have.
-fn pair(target: &Axis, source: &Axis, ordinals: Range<u64>, start: u64) -> Vec<Run> {
+fn pair(target: &Ordinals, source: &Ordinals, ordinals: Range<u64>, start: u64) -> Vec<Run> {
     let mut runs = Vec::new();
     let mut ordinal = ordinals.start;
     while ordinal < ordinals.end {

@@ -110,7 +110,7 @@ impl<T: Element> Element for VarLen<T> {
             T::to_stored(&value.0, base, heap, &mut bytes)?;
             let count =
                 u32::try_from(value.0.len()).map_err(|_| Error::limit("a sequence of more than 2^32 elements"))?;
-            out.extend(heap.keep(count, &bytes)?);
+            out.extend_from_slice(&heap.keep(count, &bytes)?);
         }
         Ok(())
     }

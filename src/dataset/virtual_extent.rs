@@ -2,7 +2,7 @@
 //! from source to source.
 
 use super::virtual_data::{Name, Part};
-use crate::data::axis::Axis;
+use crate::data::ordinals::Ordinals;
 use crate::data::region::Region;
 use crate::error::{Error, Result};
 use crate::format::selection::{StoredSelection, Strided};
@@ -83,13 +83,13 @@ pub(super) fn growing(mapping: &Mapping, name: Name, dims: (usize, usize), shape
     // As many as the source has; they reach from the first to behind the last.
     let n = taken.len();
     let placed = match (blocks(&to[target], u64::MAX), n) {
-        (_, 0) => Axis::run(0, 0),
+        (_, 0) => Ordinals::run(0, 0),
         (all, n) if all.len() >= n => blocks(&to[target], all.index(n - 1) + 1),
         _ => return Err(wrong("a source that is larger than its place can become")),
     };
     let reach = placed.bounds().end;
-    let axes = |all: &[Strided], grown: usize, axis: Axis| {
-        let mut axes: Vec<Axis> = all.iter().map(|b| blocks(b, u64::MAX)).collect();
+    let axes = |all: &[Strided], grown: usize, axis: Ordinals| {
+        let mut axes: Vec<Ordinals> = all.iter().map(|b| blocks(b, u64::MAX)).collect();
         axes[grown] = axis;
         Region::Product(axes)
     };
@@ -130,8 +130,8 @@ fn region(selection: &StoredSelection) -> Result<Region> {
     }
 }
 
-fn blocks(b: &Strided, end: u64) -> Axis {
-    Axis::blocks(b.start, b.stride, b.count, b.block, end)
+fn blocks(b: &Strided, end: u64) -> Ordinals {
+    Ordinals::blocks(b.start, b.stride, b.count, b.block, end)
 }
 
 fn regular(selection: &StoredSelection) -> &[Strided] {

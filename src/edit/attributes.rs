@@ -55,9 +55,9 @@ impl Attributes {
     }
 
     /// The committed datatypes that they use.
-    pub(super) fn committed_types(&self) -> Result<Vec<Address>> {
+    pub(super) fn committed_types(&self, w: Widths) -> Result<Vec<Address>> {
         let own = self.list.iter().filter(|a| a.flags & SHARED == 0);
-        own.filter_map(|a| committed(&a.body).transpose()).collect()
+        own.filter_map(|a| committed(&a.body, w).transpose()).collect()
     }
 
     /// Puts in an encoded message, in place of that of the same name.
@@ -101,7 +101,8 @@ impl Attributes {
         let count = self.list.len();
         let large = self.list.iter().any(|a| a.body.len() > MOST_BODY);
         let many = count > usize::from(most) || (self.was_dense && count >= usize::from(least).max(1));
-        let dense = header.version > 1 && (large || many);
+        // A heap's blocks are larger than two bytes can say.
+        let dense = header.version > 1 && header.w.length > 2 && (large || many);
         if dense != self.was_dense && self.list.iter().any(|a| a.flags & SHARED != 0) {
             let message = "moving attributes between header and heap that are kept among the file's shared messages";
             return Err(Error::unsupported(message));
@@ -119,7 +120,7 @@ impl Attributes {
                 (info.heap, info.name_index) = (Some(dense.heap), Some(dense.name_index));
                 info.order_index = dense.order_index;
             }
-            header.set(kind::ATTRIBUTE_INFO, UNSHARED, bytes::encode(&*info, Widths::EIGHT, "attribute info")?);
+            header.set(kind::ATTRIBUTE_INFO, UNSHARED, bytes::encode(&*info, header.w, "attribute info")?);
         }
         let tracked = header.tracks_order();
         if !dense {
@@ -155,7 +156,7 @@ pub(super) fn missing(name: &[u8]) -> Error {
 }
 
 fn info(header: &Header) -> Result<Option<AttributeInfo>> {
-    let decode = |m: &Message| bytes::decode::<AttributeInfo>(&m.body, Widths::EIGHT, "attribute info");
+    let decode = |m: &Message| bytes::decode::<AttributeInfo>(&m.body, header.w, "attribute info");
     header.find(kind::ATTRIBUTE_INFO).map(|m| Ok(decode(m)?.0)).transpose()
 }
 
@@ -183,8 +184,8 @@ fn renamed(body: &[u8], to: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// The committed datatype that an attribute uses.
-pub(super) fn committed(body: &[u8]) -> Result<Option<Address>> {
-    Ok(match Attribute::decode(body, Widths::EIGHT)?.datatype {
+pub(super) fn committed(body: &[u8], w: Widths) -> Result<Option<Address>> {
+    Ok(match Attribute::decode(body, w)?.datatype {
         Held::Shared(Shared::Committed(address)) => Some(address),
         _ => None,
     })
@@ -192,7 +193,7 @@ pub(super) fn committed(body: &[u8]) -> Result<Option<Address>> {
 
 /// Encodes an attribute in the form of the file; its variable-length data go to the heap.
 pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, open: &mut Open) -> Result<Vec<u8>> {
-    let (shape, datatype) = (value.shape(), value.element_datatype());
+    let (shape, datatype) = (value.shape(), open.datatype(value.element_datatype())?);
     let shown = Name(name.to_vec());
     let elements = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d));
     let size = elements.and_then(|n| n.checked_mul(datatype.size()));
@@ -219,5 +220,5 @@ pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, open: &mut Open) -> Res
         }),
         data,
     };
-    attribute.encode(Widths::EIGHT, open.libver)
+    attribute.encode(open.space.widths(), open.libver)
 }

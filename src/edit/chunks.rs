@@ -33,6 +33,8 @@ pub(super) struct Chunks {
     open: BTreeMap<Vec<u64>, Vec<u8>>,
     /// Chunks that were encoded, and have no place yet.
     ready: Vec<(Vec<u64>, Vec<u8>, u32)>,
+    /// Chunks that lie outside by now.
+    cut_off: Vec<ChunkRecord>,
     changed: bool,
 }
 
@@ -73,6 +75,7 @@ impl Chunks {
             stored,
             open: BTreeMap::new(),
             ready: Vec::new(),
+            cut_off: Vec::new(),
             changed: false,
         })
     }
@@ -179,13 +182,16 @@ impl Chunks {
 
     /// Gives the encoded chunks their places, where that need not wait for all of them.
     ///
-    /// A chunk that was written since the last commit, and is written again, gives its room back: nobody has seen it.
-    pub(super) fn settle(&mut self, space: &mut Space, since: u64) -> Result<()> {
+    /// What stood there before gives its room back.
+    pub(super) fn settle(&mut self, space: &mut Space) -> Result<()> {
         if self.layout.index == ChunkIndex::Implicit {
             return Ok(());
         }
+        for old in std::mem::take(&mut self.cut_off) {
+            space.free(old.address, old.size);
+        }
         for (position, bytes, mask) in std::mem::take(&mut self.ready) {
-            if let Some(old) = self.stored.get(&position).filter(|old| old.address.get() >= since) {
+            if let Some(old) = self.stored.get(&position) {
                 space.free(old.address, old.size);
             }
             let address = space.append_reusing(&bytes)?;
@@ -203,7 +209,7 @@ impl Chunks {
         let known: BTreeSet<Vec<u64>> = self.stored.keys().chain(ready).chain(self.open.keys()).cloned().collect();
         for position in known {
             if position.iter().zip(&self.grid.counts).any(|(p, n)| p >= n) {
-                self.stored.remove(&position);
+                self.cut_off.extend(self.stored.remove(&position));
                 self.open.remove(&position);
                 self.ready.retain(|(p, ..)| *p != position);
                 continue;
@@ -253,7 +259,7 @@ impl Chunks {
         if self.layout.index == ChunkIndex::Implicit {
             return self.store_in_order(space, source);
         }
-        self.settle(space, u64::MAX)?;
+        self.settle(space)?;
         let (mut chunks, mut offsets) = (Vec::with_capacity(self.stored.len()), Vec::with_capacity(self.stored.len()));
         for (number, (position, record)) in self.stored.iter().enumerate() {
             let size = u32::try_from(record.size).map_err(|_| Error::limit("a stored chunk of more than 4 GiB"))?;

@@ -6,7 +6,7 @@
 
 use super::chunks::{self, Chunks};
 use super::header::Header;
-use crate::bytes::{Address, Widths, zeroed};
+use crate::bytes::{Address, zeroed};
 use crate::data::selection::Selection;
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
@@ -21,8 +21,6 @@ use crate::object::ObjectHeader;
 use crate::object::raw_data::RawData;
 use crate::object::runs::fill_run;
 use std::collections::BTreeMap;
-
-const W: Widths = Widths::EIGHT;
 
 /// More bytes than these are not patched where they are.
 const MOST_PATCHED: usize = 1 << 20;
@@ -56,7 +54,7 @@ impl Data {
     pub(super) fn load(reader: &Reader, address: Address, ranks: NodeRanks) -> Result<Data> {
         let header = ObjectHeader::load(reader, address)?;
         let (datatype, _) = header.datatype(reader)?;
-        let dataspace = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, W))?;
+        let dataspace = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
         let (dataspace, _) = dataspace.ok_or_else(|| Error::mismatch("not a dataset"))?;
         if header.find(kind::EXTERNAL_FILES).is_some() {
             return Err(Error::unsupported("writing elements that are in external files"));
@@ -152,10 +150,10 @@ impl Data {
         Ok(())
     }
 
-    /// Writes the chunks that are ready, so that they need no memory. New space begins at the address `since`.
-    pub(super) fn settle(&mut self, space: &mut Space, since: u64) -> Result<()> {
+    /// Writes the chunks that are ready, so that they need no memory.
+    pub(super) fn settle(&mut self, space: &mut Space) -> Result<()> {
         match &mut self.form {
-            Form::Chunked(chunks) => chunks.settle(space, since),
+            Form::Chunked(chunks) => chunks.settle(space),
             _ => Ok(()),
         }
     }
@@ -187,10 +185,10 @@ impl Data {
             }
         };
         if layout != self.raw.layout {
-            header.set(kind::LAYOUT, 0, layout.encode(W)?);
+            header.set(kind::LAYOUT, 0, layout.encode(header.w)?);
         }
         if matches!(self.form, Form::Chunked(_)) {
-            header.set(kind::DATASPACE, 0, self.dataspace.encode(W, libver)?);
+            header.set(kind::DATASPACE, 0, self.dataspace.encode(header.w, libver)?);
         }
         Ok(patches)
     }

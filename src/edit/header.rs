@@ -31,6 +31,8 @@ pub(super) struct Message {
 pub(super) struct Header {
     pub(super) address: Address,
     pub(super) version: u8,
+    /// How wide addresses and lengths are in this file.
+    pub(super) w: Widths,
     /// The first chunk as it is stored: prefix, messages, and in version 2 the checksum.
     old: Vec<u8>,
     /// Version 1: how many hard links lead here; version 2 has a message for it.
@@ -74,7 +76,7 @@ impl Header {
             return Err(Error::unsupported("changing a version 1 header that is no multiple of 8 bytes long"));
         }
         let old_count = prefix.reference_count.unwrap_or(1);
-        Ok(Header { address, version, old, old_count, start, end, flags, phase_change, messages })
+        Ok(Header { address, version, w: reader.widths(), old, old_count, start, end, flags, phase_change, messages })
     }
 
     /// Whether attributes remember in which order they were made.
@@ -140,7 +142,9 @@ impl Header {
         if messages.iter().map(Vec::len).sum::<usize>() <= room {
             first = messages.concat();
         } else {
-            let continuation = self.envelope_size() + Widths::EIGHT.offset() + Widths::EIGHT.length();
+            let leads_on = self.w.offset() + self.w.length();
+            let padded = if self.version == 1 { leads_on.next_multiple_of(8) } else { leads_on };
+            let continuation = self.envelope_size() + padded;
             let room = room.checked_sub(continuation).ok_or_else(|| {
                 Error::unsupported("enlarging an object header without room for a link to its continuation")
                     .at(self.address.get())
@@ -151,7 +155,7 @@ impl Header {
             }
             let second = self.continuation(second);
             let (address, length) = (place(&second)?, second.len() as u64);
-            let body = bytes::encode(&Continuation { address, length }, Widths::EIGHT, "continuation message")?;
+            let body = bytes::encode(&Continuation { address, length }, self.w, "continuation message")?;
             first.extend(self.enveloped(&Message { kind: kind::CONTINUATION, flags: 0, order: 0, body })?);
             count += 1;
         }

@@ -3,7 +3,7 @@
 use super::dense::{self, Item};
 use super::header::{Header, MOST_BODY, Message};
 use super::symbols::{Replaced, Symbols};
-use crate::bytes::{self, Widths};
+use crate::bytes;
 use crate::error::{Error, Result};
 use crate::format::message::datatype::Name;
 use crate::format::message::kind;
@@ -14,8 +14,6 @@ use crate::index::space::Space;
 use crate::io::Reader;
 use crate::object::{ObjectHeader, links};
 use std::collections::BTreeMap;
-
-const W: Widths = Widths::EIGHT;
 
 /// When links move out of the header and back, if the group does not say: the most that stay in, the least that stay out.
 const PHASE_CHANGE: [u16; 2] = [8, 6];
@@ -52,8 +50,8 @@ impl Links {
             }
             _ => {
                 let body = header.find(kind::LINK_INFO).ok_or_else(|| Error::mismatch("not a group"))?;
-                let (info, _) = bytes::decode::<LinkInfo>(&body.body, W, "link info")?;
-                let entry = |m: Vec<u8>| Ok(Entry { link: Link::decode(&m, W)?, message: Some(m) });
+                let (info, _) = bytes::decode::<LinkInfo>(&body.body, header.w, "link info")?;
+                let entry = |m: Vec<u8>| Ok(Entry { link: Link::decode(&m, header.w)?, message: Some(m) });
                 let all = links::stored(&loaded, reader)?.into_iter().map(entry);
                 Links::new(Form::Messages { info }, all)?
             }
@@ -126,13 +124,13 @@ impl Links {
         };
         let mut messages = Vec::with_capacity(self.by_name.len());
         for entry in self.by_name.values() {
-            messages.push(entry.message.clone().map_or_else(|| entry.link.encode(W), Ok)?);
+            messages.push(entry.message.clone().map_or_else(|| entry.link.encode(header.w), Ok)?);
         }
         let [most, least] = phase_change(header)?;
         let count = messages.len();
-        let dense = count > usize::from(most)
-            || (info.heap.is_some() && count >= usize::from(least).max(1))
-            || messages.iter().any(|m| m.len() > MOST_BODY);
+        let many = count > usize::from(most) || (info.heap.is_some() && count >= usize::from(least).max(1));
+        // A heap's blocks are larger than two bytes can say.
+        let dense = header.w.length > 2 && (many || messages.iter().any(|m| m.len() > MOST_BODY));
         header.remove(kind::LINK);
         let mut info = LinkInfo {
             heap: None,
@@ -146,7 +144,7 @@ impl Links {
             (info.heap, info.name_index) = (Some(dense.heap), Some(dense.name_index));
             info.order_index = dense.order_index;
         }
-        header.set(kind::LINK_INFO, 0, bytes::encode(&info, W, "link info")?);
+        header.set(kind::LINK_INFO, 0, bytes::encode(&info, header.w, "link info")?);
         if !dense {
             let message = |body| Message { kind: kind::LINK, flags: 0, order: 0, body };
             header.messages.extend(messages.into_iter().map(message));

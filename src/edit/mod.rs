@@ -10,6 +10,7 @@ mod data;
 mod dense;
 mod elements;
 mod header;
+mod ledger;
 mod limits;
 mod links;
 mod own_fill;
@@ -28,6 +29,7 @@ use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::group::Object;
 use crate::io::{Device, Durability, FileDevice, Locking};
+use ledger::Ledger;
 use std::path::Path;
 use std::sync::Arc;
 use work::Work;
@@ -79,6 +81,10 @@ impl EditOptions {
 /// A file that is edited in place. What is changed is seen by nobody before [`commit`](FileEdit::commit); dropped before
 /// that, the file is as it was.
 ///
+/// What this editor wrote itself, and replaced in a later commit, is room for the commits after the next one, as soon as no
+/// [`File`](FileEdit::file) of an earlier state is left. What was in the file when it was opened keeps its place until the
+/// file is repacked, replaced or not: so who has it open before that goes on reading it.
+///
 /// ```
 /// # fn main() -> h5manager::Result<()> {
 /// # let folder = tempfile::tempdir()?;
@@ -114,7 +120,7 @@ impl File {
     ///
     /// # Errors
     /// As [`File::open`]; `Conflict` if another program has the file open, or says so; `Unsupported` for files that are
-    /// split over several, whose addresses are not 8 bytes wide, or that hold an image of libhdf5's metadata cache.
+    /// split over several, whose addresses are wider than 8 bytes, or that hold an image of libhdf5's metadata cache.
     pub fn edit(path: impl AsRef<Path>) -> Result<FileEdit> {
         Self::edit_with(path, EditOptions::new())
     }
@@ -134,7 +140,7 @@ impl File {
     /// # Errors
     /// As [`edit`](File::edit).
     pub fn edit_on(device: Arc<dyn Device>, options: EditOptions) -> Result<FileEdit> {
-        let work = Work::begin(&device, &options)?;
+        let work = Work::begin(&device, &options, Ledger::default())?;
         Ok(FileEdit { device, options, number: 0, phase: Phase::Open(Box::new(work)) })
     }
 }
@@ -265,8 +271,8 @@ impl FileEdit {
         self.work()?.link(path.as_ref(), Target::External { file, path: inside }).on(&shown(&path))
     }
 
-    /// Removes a link, and the object with it if nothing else leads there. The room that it took is not used again
-    /// before the file is repacked.
+    /// Removes a link, and the object with it if nothing else leads there. The room that it took before this editor
+    /// opened the file is not used again before the file is repacked.
     ///
     /// # Errors
     /// `NotFound` without the link, `Invalid` for the root group.
@@ -332,7 +338,7 @@ impl FileEdit {
             return Ok(());
         }
         let done = work.commit(&*device, number, options.durability);
-        let begun = done.and_then(|()| Work::begin(&device, &options));
+        let begun = done.and_then(|ledger| Work::begin(&device, &options, ledger));
         match begun {
             Ok(work) => {
                 (self.number, self.phase) = (number, Phase::Open(Box::new(work)));

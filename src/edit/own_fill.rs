@@ -2,7 +2,7 @@
 
 use crate::builder::{ArrayLike, Open};
 use crate::bytes::Address;
-use crate::data::element::KeepHeap;
+use crate::data::element::{HeapElement, KeepHeap};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::file::File;
@@ -39,7 +39,7 @@ impl OwnFill {
 struct AsBefore<'a>(&'a mut Open);
 
 impl KeepHeap for AsBefore<'_> {
-    fn keep(&mut self, count: u32, data: &[u8]) -> Result<[u8; 16]> {
+    fn keep(&mut self, count: u32, data: &[u8]) -> Result<HeapElement> {
         self.0.keep(count, data)
     }
 

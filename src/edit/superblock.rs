@@ -1,8 +1,11 @@
 //! The superblock of an edited file: all that changes is where the file ends.
 
-use crate::bytes::{self, Address};
+use crate::bytes::{self, Address, Widths};
 use crate::error::{Error, Result};
+use crate::format::superblock::Superblock;
 use crate::io::{Patch, Source};
+
+const CHECKSUM: usize = 4;
 
 /// A superblock as it is stored.
 pub(super) struct Stored {
@@ -10,50 +13,55 @@ pub(super) struct Stored {
     pub(super) position: u64,
     pub(super) bytes: Vec<u8>,
     version: u8,
+    w: Widths,
 }
 
 impl Stored {
     /// Reads it again, known to be there and to be right.
-    pub(super) fn read(source: &dyn Source, position: u64, version: u8) -> Result<Stored> {
+    pub(super) fn read(source: &dyn Source, superblock: &Superblock) -> Result<Stored> {
+        let Superblock { base: position, version, widths: w, .. } = *superblock;
+        // Four addresses, and before version 2 the root's entry.
         let size = match version {
-            0 => 96,
-            1 => 100,
-            2 | 3 => 48,
+            0 | 1 => Self::addresses_at(version) + 5 * w.offset() + w.length() + 24,
+            2 | 3 => Self::addresses_at(version) + 4 * w.offset() + CHECKSUM,
             _ => return Err(Error::unsupported(format!("editing files with a superblock of version {version}"))),
         };
         let mut bytes = vec![0; size];
         source.read_at(position, &mut bytes)?;
-        Ok(Stored { position, bytes, version })
+        Ok(Stored { position, bytes, version, w })
     }
 
-    /// Where the address of the end stands; the base address stands 16 bytes before that.
-    fn end_at(&self) -> usize {
-        match self.version {
-            0 => 40,
-            1 => 44,
-            _ => 28,
+    /// Where the addresses begin, with that of the base.
+    fn addresses_at(version: u8) -> usize {
+        match version {
+            0 => 24,
+            1 => 28,
+            _ => 12,
         }
     }
 
-    fn number(&self, at: usize) -> u64 {
-        self.bytes.get(at..).and_then(|b| b.first_chunk::<8>()).map_or(0, |b| u64::from_le_bytes(*b))
+    /// The first of the addresses is that of the base, the third that of the end.
+    fn number(&self, which: usize) -> u64 {
+        let field = self.bytes.get(Self::addresses_at(self.version) + which * self.w.offset()..);
+        field.and_then(|f| bytes::uint(f.get(..self.w.offset())?)?).unwrap_or(0)
     }
 
     /// The end of the file, as an address: counted from the superblock.
     pub(super) fn end(&self) -> u64 {
-        self.number(self.end_at()).wrapping_sub(self.number(self.end_at() - 16))
+        self.number(2).wrapping_sub(self.number(0))
     }
 
     /// The same superblock with another end.
-    pub(super) fn with_end(&self, end: u64) -> Vec<u8> {
+    pub(super) fn with_end(&self, end: u64) -> Result<Vec<u8>> {
         let mut out = self.bytes.clone();
-        let end = self.number(self.end_at() - 16).wrapping_add(end);
-        out[self.end_at()..self.end_at() + 8].copy_from_slice(&end.to_le_bytes());
+        let end = bytes::encode(&Address(self.number(0).wrapping_add(end)), self.w, "superblock")?;
+        let at = Self::addresses_at(self.version) + 2 * self.w.offset();
+        out[at..at + end.len()].copy_from_slice(&end);
         if self.version >= 2 {
-            out.truncate(44);
+            out.truncate(out.len() - CHECKSUM);
             bytes::seal(&mut out);
         }
-        out
+        Ok(out)
     }
 
     /// What makes `new` of the `old` bytes at an address, if they differ: from the first byte that does to the last.

@@ -17,11 +17,10 @@ use crate::index::space::{METADATA, Space};
 use crate::io::Reader;
 use std::collections::HashMap;
 
-const W: Widths = Widths::EIGHT;
-
 /// An old-style group as it is stored.
 pub(super) struct Symbols {
     table: SymbolTable,
+    w: Widths,
     ranks: NodeRanks,
     names: Vec<u8>,
     entries: HashMap<Vec<u8>, SymbolTableEntry>,
@@ -32,18 +31,18 @@ pub(super) type Replaced = (Address, Vec<u8>, Vec<u8>);
 
 impl Symbols {
     pub(super) fn load(reader: &Reader, table: SymbolTable, ranks: NodeRanks) -> Result<Symbols> {
-        let at = table.heap;
-        let heap = LocalHeap::decode(&reader.metadata(at, LocalHeap::size(W))?, W).at(at.get())?;
+        let (at, w) = (table.heap, reader.widths());
+        let heap = LocalHeap::decode(&reader.metadata(at, LocalHeap::size(w))?, w).at(at.get())?;
         let names = reader.metadata(heap.data, heap.data_size).in_structure("local heap").at(at.get())?.to_vec();
         let mut entries = HashMap::new();
         for leaf in Entries::<NameKey>::new(reader, table.btree, (), ranks.group_internal) {
             let (_, at) = leaf?;
-            let bytes = reader.metadata_up_to(at, leaf_size(W, ranks.group_leaf))?;
-            for entry in decode_node(&bytes, W, ranks.group_leaf).at(at.get())? {
+            let bytes = reader.metadata_up_to(at, leaf_size(w, ranks.group_leaf))?;
+            for entry in decode_node(&bytes, w, ranks.group_leaf).at(at.get())? {
                 entries.insert(string_at(&names, entry.name_offset)?.to_vec(), entry);
             }
         }
-        Ok(Symbols { table, ranks, names, entries })
+        Ok(Symbols { table, w, ranks, names, entries })
     }
 
     /// Writes the group with these links, sorted by name, in place of its own; returns what becomes of its old bytes, in
@@ -63,7 +62,7 @@ impl Symbols {
             let old = reader.metadata(at, new.len() as u64)?.to_vec();
             Ok::<_, Error>((at, old, new))
         };
-        Ok([replaced(self.table.heap, heap.encode(W)?)?, replaced(self.table.btree, root)?])
+        Ok([replaced(self.table.heap, heap.encode(self.w)?)?, replaced(self.table.btree, root)?])
     }
 
     fn leads_there(&self, entry: &SymbolTableEntry, target: &Target) -> bool {
@@ -83,7 +82,7 @@ impl Symbols {
         // Each child with the greatest name in it.
         let mut level: Vec<(Address, u64)> = Vec::new();
         for leaf in even(entries, most) {
-            let at = space.append(&encode_node(leaf, W, self.ranks.group_leaf)?, METADATA)?;
+            let at = space.append(&encode_node(leaf, self.w, self.ranks.group_leaf)?, METADATA)?;
             level.push((at, leaf.last().map_or(0, |e| e.name_offset)));
         }
         let most = 2 * usize::from(self.ranks.group_internal);
@@ -103,7 +102,7 @@ impl Symbols {
         below: &[(Address, u64)],
         most: usize,
     ) -> Result<Vec<(Address, u64)>> {
-        let size = node_size::<NameKey>((), W, self.ranks.group_internal);
+        let size = node_size::<NameKey>((), self.w, self.ranks.group_internal);
         let nodes: Vec<&[(Address, u64)]> = even(below, most).collect();
         let start = space.allocate(size * nodes.len() as u64, METADATA)?;
         let mut done: Vec<(Address, u64)> = Vec::with_capacity(nodes.len());
@@ -135,7 +134,7 @@ impl Symbols {
             keys: std::iter::once(NameKey(first)).chain(children.iter().map(|c| NameKey(c.1))).collect(),
             children: children.iter().map(|c| c.0).collect(),
         };
-        node.encode((), W, self.ranks.group_internal)
+        node.encode((), self.w, self.ranks.group_internal)
     }
 }
 

@@ -5,12 +5,13 @@ use super::attributes::{self, Attributes, missing};
 use super::data::{Data, Stored};
 use super::elements::{count, write};
 use super::header::Header;
+use super::ledger::{Ledger, Part};
 use super::limits::{self, FileSpace};
 use super::links::Links;
 use super::own_fill::OwnFill;
 use super::superblock;
 use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
-use crate::bytes::{Address, Limits, Widths};
+use crate::bytes::{Address, Limits};
 use crate::copy::{self, CopyOptions};
 use crate::data::selection::{Bounds, Select, Selection};
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) struct Work {
@@ -37,6 +39,8 @@ pub(super) struct Work {
     objects: BTreeMap<Address, Edited>,
     /// Whether new objects were made.
     built: bool,
+    /// Whose the room is that this editor has written.
+    ledger: Ledger,
 }
 
 /// The longest name, as for new files.
@@ -69,24 +73,24 @@ enum Turn {
 
 impl Work {
     /// Opens the file, after finishing what an earlier editor left unfinished.
-    pub(super) fn begin(device: &Arc<dyn Device>, options: &EditOptions) -> Result<Work> {
+    pub(super) fn begin(device: &Arc<dyn Device>, options: &EditOptions, mut ledger: Ledger) -> Result<Work> {
         let source: Arc<dyn Source> = device.clone();
         let open = || File::from_source(source.clone(), options.limits.clone());
         let file = open()?;
         io::finish(&**device, file.inner.superblock.base)?;
         let file = open()?;
         let file_space = limits::check(&file, options)?;
-        let superblock =
-            superblock::Stored::read(&**device, file.inner.superblock.base, file.inner.superblock.version)?;
+        let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
-        let space = Space::new(tail.clone(), superblock.end()).in_pages(page);
+        let space = Space::new(tail.clone(), superblock.end()).in_pages(page).with_widths(file.inner.superblock.widths);
+        let space = space.reusing(ledger.begin(superblock.end()));
         let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
         session.with(|open| {
             open.ranks = file.inner.superblock.ranks;
             Ok(())
         })?;
-        Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new(), built: false })
+        Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new(), built: false, ledger })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -280,11 +284,11 @@ impl Work {
             let is_group = edited.header.find(kind::SYMBOL_TABLE).or(edited.header.find(kind::LINK_INFO)).is_some();
             let datatype = edited.header.find(kind::DATATYPE).filter(|m| m.flags & 2 != 0).map(|m| m.body.clone());
             if let Some(body) = datatype
-                && let (Shared::Committed(at), _) = Shared::decode(&body, Widths::EIGHT)?
+                && let (Shared::Committed(at), _) = Shared::decode(&body, reader.widths())?
             {
                 self.let_go(at, reader)?;
             }
-            let types = self.attributes(address, reader)?.0.committed_types()?;
+            let types = self.attributes(address, reader)?.0.committed_types(reader.widths())?;
             types.into_iter().try_for_each(|at| self.let_go(at, reader))?;
             if is_group {
                 let hard = |t: &Target| if let Target::Hard(at) = t { Some(*at) } else { None };
@@ -335,7 +339,10 @@ impl Work {
 
     /// An attribute is gone: if it used a committed datatype, that has one user less.
     fn let_go_of_type(&mut self, attribute: Option<Vec<u8>>) -> Result<()> {
-        match attribute.map(|body| attributes::committed(&body)).transpose()?.flatten() {
+        let w = self.file.inner.superblock.widths;
+        let Some(body) = attribute else { return Ok(()) };
+        self.ledger.drop_attribute(&body, w)?;
+        match attributes::committed(&body, w)? {
             Some(address) => self.let_go(address, &self.file.reader()),
             None => Ok(()),
         }
@@ -349,7 +356,7 @@ impl Work {
     ) -> Result<R> {
         let reader = self.file.reader();
         let address = self.resolve(path, &reader)?;
-        let (ranks, since) = (self.file.inner.superblock.ranks, self.superblock.end());
+        let ranks = self.file.inner.superblock.ranks;
         let (session, base) = (self.session.clone(), self.superblock.position);
         let flush = || session.with(|open| open.space.flush());
         let file = self.file.clone();
@@ -363,7 +370,7 @@ impl Work {
         let fresh: Option<&dyn Fn() -> Result<Vec<u8>>> = if fill.is_some() { Some(&fresh) } else { None };
         let source = Stored { source: &**reader.source(), base, flush: &flush, fresh };
         let done = work(data, &session, &source)?;
-        session.with(|open| data.settle(&mut open.space, since))?;
+        session.with(|open| data.settle(&mut open.space))?;
         Ok(done)
     }
 
@@ -404,26 +411,36 @@ impl Work {
         }
     }
 
-    /// Makes all changes.
-    pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<()> {
+    /// Makes all changes; returns what is known of the room then.
+    pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<Ledger> {
         let mut open = self.close()?;
+        let closed = open.heap.take_closed();
+        self.ledger.settle_heap(&mut open.space, closed);
         let mut patches = self.patches(&mut open)?;
         patches.sort_by_key(|(turn, _)| *turn);
         let mut all = Vec::from_iter(self.file_space(&mut open.space)?);
         all.extend(patches.into_iter().map(|(_, patch)| patch));
         let end = open.space.end();
+        let reuse = open.space.take_reuse();
         open.space.into_store()?;
-        let superblock = Patch { position: self.superblock.position, bytes: self.superblock.with_end(end) };
-        let new = self.superblock.position + self.superblock.end()..self.superblock.position + end;
+        let superblock = Patch { position: self.superblock.position, bytes: self.superblock.with_end(end)? };
+        let position = self.superblock.position;
+        let range = |(at, length): (u64, u64)| position + at..position + at + length;
+        let mut new: Vec<Range<u64>> = reuse.taken.iter().map(range).collect();
+        new.push(position + self.superblock.end()..position + end);
+        let end = position + end;
         let commit =
-            Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, new, durability };
+            Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, end, new, durability };
         commit.make(device).map_err(|(happened, e)| {
             let state = match happened {
                 false => "the file is as it was",
                 true => "open the file again to see whether the commit has happened",
             };
             Error::new(e.kind(), format!("{}; {state}", e.message())).because(e)
-        })
+        })?;
+        let mut ledger = std::mem::take(&mut self.ledger);
+        ledger.end(reuse, &self.file);
+        Ok(ledger)
     }
 
     /// Writes the new objects, and adds their links to the groups that they were made in.
@@ -485,26 +502,34 @@ impl Work {
     fn patches(&mut self, open: &mut Open) -> Result<Vec<(Turn, Patch)>> {
         let reader = self.file.reader();
         let mut patches = Vec::new();
-        for edited in self.objects.values_mut().filter(|e| !e.gone) {
+        let ledger = &mut self.ledger;
+        for (&at, edited) in &mut self.objects {
+            if edited.gone {
+                ledger.release(&mut open.space, at);
+                continue;
+            }
             let turn = edited.turn();
             let Edited { header, attributes, links, data, .. } = edited;
             if let Some(attributes) = attributes {
-                attributes.store(header, &mut open.space)?;
+                ledger.replace(&mut open.space, at, Part::Attributes, |space| attributes.store(header, space))?;
             }
             if let Some(data) = data {
                 // What waits to be written may be read again.
                 open.space.flush()?;
                 let (source, base) = (&**reader.source(), self.superblock.position);
                 let source = Stored { source, base, flush: &|| Ok(()), fresh: None };
-                patches.extend(
-                    data.store(header, (&mut open.space, open.libver), &source)?.into_iter().map(|p| (turn, p)),
-                );
+                let libver = open.libver;
+                let store = |space: &mut Space| data.store(header, (space, libver), &source);
+                let old = ledger.replace(&mut open.space, at, Part::Data, store)?;
+                patches.extend(old.into_iter().map(|p| (turn, p)));
             }
             let mut replaced = Vec::new();
             if let Some(links) = links.as_mut().filter(|l| l.added || l.removed) {
-                replaced = links.store(&reader, header, &mut open.space)?;
+                let store = |space: &mut Space| links.store(&reader, header, space);
+                replaced = ledger.replace(&mut open.space, at, Part::Links, store)?;
             }
-            replaced.push((header.address, header.stored().to_vec(), header.encode(&mut open.space)?));
+            let first = ledger.replace(&mut open.space, at, Part::Header, |space| header.encode(space))?;
+            replaced.push((header.address, header.stored().to_vec(), first));
             let patch = |(at, old, new): (Address, Vec<u8>, Vec<u8>)| self.superblock.patch(at, &old, &new);
             patches.extend(replaced.into_iter().filter_map(patch).map(|p| (turn, p)));
         }
@@ -513,7 +538,7 @@ impl Work {
 
     /// What the file says of its free space: nothing any more, for a library that trusts what it said before would cut
     /// the file where it ended then.
-    fn file_space(&self, space: &mut Space) -> Result<Option<Patch>> {
+    fn file_space(&mut self, space: &mut Space) -> Result<Option<Patch>> {
         let (Some(at), Some(info)) = (self.file.inner.superblock.extension, self.file_space) else {
             return Ok(None);
         };
@@ -524,7 +549,9 @@ impl Work {
         let mut header = Header::load(&self.file.reader(), at)?;
         // Where the file ends is known when the header has its room, and the header says where the file ends.
         let mut place = None;
-        header.encode_with(&mut |chunk| Ok(*place.insert(space.allocate(chunk.len() as u64, METADATA)?)))?;
+        self.ledger.replace(space, at, Part::Header, |space| {
+            header.encode_with(&mut |chunk| Ok(*place.insert(space.allocate(chunk.len() as u64, METADATA)?)))
+        })?;
         info.fill_page(space)?;
         let end = space.end();
         if let Some(message) = header.messages.iter_mut().find(|m| m.kind == kind::FILE_SPACE_INFO) {

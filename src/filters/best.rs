@@ -4,7 +4,7 @@
 /// variable that cost half. Whatever `work` calls must be inlined into it.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 #[inline(always)]
-pub(super) fn with_best_instructions<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn with_best_instructions<R>(work: impl FnOnce() -> R) -> R {
     match fearless_simd::Level::new().as_avx2() {
         Some(avx2) => fearless_simd::Simd::vectorize(avx2, work),
         None => work(),
@@ -14,6 +14,6 @@ pub(super) fn with_best_instructions<R>(work: impl FnOnce() -> R) -> R {
 /// Does what `work` does.
 #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
 #[inline(always)]
-pub(super) fn with_best_instructions<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn with_best_instructions<R>(work: impl FnOnce() -> R) -> R {
     work()
 }

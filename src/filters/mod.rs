@@ -8,7 +8,7 @@
 
 #[cfg(test)]
 mod against_libhdf5;
-mod best;
+pub(crate) mod best;
 mod bit_planes;
 mod bits;
 mod bitshuffle;

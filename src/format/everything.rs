@@ -73,9 +73,11 @@ fn references(data: &[u8]) {
     };
     for (kind, flags) in [(2, 0), (2, 1), (3, 0), (3, 1), (4, 0), (4, 1)] {
         let decode = |b: &[u8]| Blob::Standard { kind, flags, size: b.len() as u32 }.decode(b, W);
-        round_trip(data, decode, |r| stored(reference::encode(r, ReferenceKind::Standard, rank(r), LibVer::LATEST)?));
+        round_trip(data, decode, |r| {
+            stored(reference::encode(r, ReferenceKind::Standard, rank(r), LibVer::LATEST, W)?)
+        });
     }
-    let region = |r: &Reference| stored(reference::encode(r, ReferenceKind::Region, rank(r), LibVer::LATEST)?);
+    let region = |r: &Reference| stored(reference::encode(r, ReferenceKind::Region, rank(r), LibVer::LATEST, W)?);
     round_trip(data, |b| Blob::Region.decode(b, W), region);
     for kind in [ReferenceKind::Object, ReferenceKind::Region, ReferenceKind::Standard] {
         let _ = reference::decode_element(kind, data, W);

@@ -228,6 +228,12 @@ impl FractalHeap {
         self.filtered_root.is_some()
     }
 
+    /// Whether IDs have room for where a huge object is: then no number leads there.
+    pub(crate) fn ids_lead_to_huge(&self) -> bool {
+        let more = if self.is_filtered() { 4 + self.w.length() } else { 0 };
+        self.id_length().saturating_sub(1) >= self.w.offset() + self.w.length() + more
+    }
+
     /// The kind of the records that the index of huge objects has, where IDs are too short for an address.
     pub(crate) fn huge_kind(&self) -> u8 {
         if self.is_filtered() { 2 } else { 1 }
@@ -263,8 +269,7 @@ impl FractalHeap {
                 Ok(HeapObject::Managed { offset: id.offset, length: id.length })
             }
             1 => {
-                let more = if self.is_filtered() { 4 + self.w.length() } else { 0 };
-                if self.id_length().saturating_sub(1) >= self.w.offset() + self.w.length() + more {
+                if self.ids_lead_to_huge() {
                     let (huge, _) = bytes::decode::<HugeFields>(rest, (self.w, self.is_filtered()), ID)?;
                     return Ok(HeapObject::HugeAt(huge.resolved(ID)?));
                 }

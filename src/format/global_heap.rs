@@ -92,16 +92,22 @@ fn decode_object(bytes: &[u8], w: Widths) -> Result<(u16, u64)> {
 pub(crate) struct Collection {
     bytes: Vec<u8>,
     count: u16,
+    w: Widths,
 }
 
 impl Collection {
-    pub(crate) fn new() -> Collection {
-        Collection { bytes: vec![0; header_size(Widths::EIGHT) as usize], count: 0 }
+    pub(crate) fn new(w: Widths) -> Collection {
+        Collection { bytes: vec![0; header_size(w) as usize], count: 0, w }
     }
 
     /// Bytes so far, and with one more object of `data` bytes.
     pub(crate) fn size_with(&self, data: usize) -> u64 {
-        (self.bytes.len() + data).next_multiple_of(8) as u64 + object_header_size(Widths::EIGHT)
+        (self.bytes.len() + data).next_multiple_of(8) as u64 + object_header_size(self.w)
+    }
+
+    /// How many there are.
+    pub(crate) fn objects(&self) -> u32 {
+        self.count.into()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -110,11 +116,12 @@ impl Collection {
 
     /// Adds an object and returns its index; the caller has asked [`is_full`](Collection::is_full).
     pub(crate) fn push(&mut self, data: &[u8]) -> Result<u32> {
-        let w = Widths::EIGHT;
+        let w = self.w;
         self.count =
             self.count.checked_add(1).ok_or_else(|| Error::limit("65,535 objects in one global heap collection"))?;
         let header = ObjectHeader { index: self.count, reference_count: 0, reserved: 0, size: data.len() as u64 };
         self.bytes.extend(bytes::encode(&header, w, STRUCTURE)?);
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
         self.bytes.extend_from_slice(data);
         self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
         Ok(self.count.into())
@@ -122,7 +129,7 @@ impl Collection {
 
     /// The whole collection of at least `size` bytes, its free space at the end declared.
     pub(crate) fn encode(mut self, size: u64) -> Result<Vec<u8>> {
-        let w = Widths::EIGHT;
+        let w = self.w;
         let used = self.bytes.len() as u64;
         let size = used.max(size).max(MIN_SIZE);
         if size - used >= object_header_size(w) {
@@ -169,7 +176,7 @@ mod tests {
 
     #[test]
     fn objects_come_back_empty_ones_too() {
-        let mut c = Collection::new();
+        let mut c = Collection::new(Widths::EIGHT);
         for data in [&b"one"[..], b"", b"three..."] {
             c.push(data).unwrap();
         }
@@ -199,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_object_may_not_run_past_its_collection() {
-        let mut c = Collection::new();
+        let mut c = Collection::new(Widths::EIGHT);
         c.push(b"data").unwrap();
         let mut bytes = c.encode(0).unwrap();
         bytes[24..32].copy_from_slice(&u64::MAX.to_le_bytes());

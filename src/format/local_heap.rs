@@ -25,8 +25,9 @@ pub(crate) struct LocalHeap {
 }
 
 impl LocalHeap {
+    /// Bytes of the header, padded to 8.
     pub(crate) fn size(w: Widths) -> u64 {
-        (8 + 2 * w.length() + w.offset()) as u64
+        (8 + 2 * w.length() + w.offset()).next_multiple_of(8) as u64
     }
 
     /// A heap without free blocks.
@@ -35,7 +36,9 @@ impl LocalHeap {
     }
 
     pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
-        bytes::encode(self, w, STRUCTURE)
+        let mut header = bytes::encode(self, w, STRUCTURE)?;
+        header.resize(Self::size(w) as usize, 0);
+        Ok(header)
     }
 
     pub(crate) fn decode(bytes: &[u8], w: Widths) -> Result<LocalHeap> {
@@ -52,7 +55,7 @@ impl LocalHeap {
             free_list: Length(Some(NO_FREE_BLOCK)),
             data: at.plus(Self::size(w))?,
         };
-        Ok([&bytes::encode(&header, w, STRUCTURE)?, segment].concat())
+        Ok([&header.encode(w)?, segment].concat())
     }
 }
 

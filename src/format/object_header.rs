@@ -335,7 +335,7 @@ pub(crate) struct Divided {
 /// Divides an encoded header of one chunk in two: a first chunk of [`STUB`] bytes, which may have had its place before
 /// anything was known of the object, and a second one with the messages. `place` gives the second its address, by its
 /// number of bytes.
-pub(crate) fn divide(header: &[u8], place: impl FnOnce(u64) -> Result<Address>) -> Result<Divided> {
+pub(crate) fn divide(header: &[u8], w: Widths, place: impl FnOnce(u64) -> Result<Address>) -> Result<Divided> {
     let short = || Error::damaged("ends too early").in_structure(STRUCTURE);
     let prefix = Prefix::decode(header)?;
     let range = prefix.messages.start as usize..prefix.messages.end as usize;
@@ -350,7 +350,10 @@ pub(crate) fn divide(header: &[u8], place: impl FnOnce(u64) -> Result<Address>) 
     };
     let at = place(second.len() as u64)?;
     let leads_on = Continuation { address: at, length: second.len() as u64 };
-    let leads_on = bytes::encode(&leads_on, Widths::EIGHT, STRUCTURE)?;
+    let mut leads_on = bytes::encode(&leads_on, w, STRUCTURE)?;
+    if prefix.version == 1 {
+        leads_on.resize(leads_on.len().next_multiple_of(8), 0);
+    }
     let first = if prefix.version == 1 { stub_v1(header, &leads_on)? } else { stub_v2(header, &prefix, &leads_on)? };
     Ok(Divided { first, at, second })
 }
@@ -520,13 +523,13 @@ mod tests {
         let expected = vec![(1, vec![7; 40]), (3, b"abcdefgh".to_vec())];
         for phase_change in [None, Some([9, 0])] {
             let whole = encode(&messages, phase_change).unwrap();
-            let divided = divide(&whole, |_| Ok(Address(0x1000))).unwrap();
+            let divided = divide(&whole, Widths::EIGHT, |_| Ok(Address(0x1000))).unwrap();
             assert_eq!(both_chunks(&divided), expected);
         }
         let mut old = vec![1, 0, 2, 0, 5, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0];
         old.extend([[1, 0, 40, 0, 0, 0, 0, 0].to_vec(), vec![7; 40]].concat());
         old.extend([[3, 0, 8, 0, 0, 0, 0, 0].to_vec(), b"abcdefgh".to_vec()].concat());
-        let divided = divide(&old, |_| Ok(Address(0x1000))).unwrap();
+        let divided = divide(&old, Widths::EIGHT, |_| Ok(Address(0x1000))).unwrap();
         assert_eq!(both_chunks(&divided), expected);
         assert_eq!(Prefix::decode(&divided.first).unwrap().reference_count, Some(5));
     }
@@ -538,7 +541,7 @@ mod tests {
         let mut whole = bytes::encode(&prefix, (), STRUCTURE).unwrap();
         whole.extend([3, 0, 0, 0, 7, 0]);
         bytes::seal(&mut whole);
-        let divided = divide(&whole, |_| Ok(Address(0x1000))).unwrap();
+        let divided = divide(&whole, Widths::EIGHT, |_| Ok(Address(0x1000))).unwrap();
         assert_eq!(both_chunks(&divided), [(3, vec![])]);
         assert_eq!(Prefix::decode(&divided.first).unwrap().times, Some([1; 4]));
     }

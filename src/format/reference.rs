@@ -249,8 +249,7 @@ pub(crate) enum Outgoing {
 }
 
 /// Encodes a reference as an element of the kind `kind`. `rank` is the dataset's, for regions.
-pub(crate) fn encode(to: &Reference, kind: ReferenceKind, rank: u32, libver: LibVer) -> Result<Outgoing> {
-    let w = Widths::EIGHT;
+pub(crate) fn encode(to: &Reference, kind: ReferenceKind, rank: u32, libver: LibVer, w: Widths) -> Result<Outgoing> {
     let size = kind.size(w) as usize;
     match (kind, to) {
         (_, Reference::Null) => Ok(Outgoing::Whole(vec![0; size])),
@@ -258,23 +257,23 @@ pub(crate) fn encode(to: &Reference, kind: ReferenceKind, rank: u32, libver: Lib
             Ok(Outgoing::Whole(bytes::encode(&Address(*address), w, STRUCTURE)?))
         }
         (ReferenceKind::Region, Reference::Region { address, selection, file: None }) => {
-            Ok(Outgoing::InHeap(Vec::new(), encode_region(*address, selection, libver)?))
+            Ok(Outgoing::InHeap(Vec::new(), encode_region(*address, selection, libver, w)?))
         }
-        (ReferenceKind::Standard, _) => encode_standard(to, rank, libver),
+        (ReferenceKind::Standard, _) => encode_standard(to, rank, libver, w),
         _ => Err(Error::mismatch(format!("{to}: elements of {} cannot lead there", kind.noun()))),
     }
 }
 
 /// Encodes the global heap object behind an old region reference.
-fn encode_region(address: u64, selection: &StoredSelection, libver: LibVer) -> Result<Vec<u8>> {
-    let mut bytes = bytes::encode(&Address(address), Widths::EIGHT, STRUCTURE)?;
+fn encode_region(address: u64, selection: &StoredSelection, libver: LibVer, w: Widths) -> Result<Vec<u8>> {
+    let mut bytes = bytes::encode(&Address(address), w, STRUCTURE)?;
     bytes.extend(selection::encode(selection, libver)?);
     Ok(bytes)
 }
 
 /// Encodes a reference of the kind of HDF5 1.12: all but an object of the same file lies in the global heap.
-fn encode_standard(to: &Reference, rank: u32, libver: LibVer) -> Result<Outgoing> {
-    let ([kind, flags], body) = encode_body(to, rank, libver)?;
+fn encode_standard(to: &Reference, rank: u32, libver: LibVer, w: Widths) -> Result<Outgoing> {
+    let ([kind, flags], body) = encode_body(to, rank, libver, w)?;
     if (kind, flags) != (OBJECT, 0) {
         let size =
             u32::try_from(body.len()).map_err(|_| Error::limit("a reference of 4 GiB").in_structure(STRUCTURE))?;
@@ -282,14 +281,14 @@ fn encode_standard(to: &Reference, rank: u32, libver: LibVer) -> Result<Outgoing
         return Ok(Outgoing::InHeap(front, body));
     }
     let mut element = [&[kind, flags][..], &body].concat();
-    element.resize(ReferenceKind::Standard.size(Widths::EIGHT) as usize, 0);
+    element.resize(ReferenceKind::Standard.size(w) as usize, 0);
     Ok(Outgoing::Whole(element))
 }
 
 /// The two bytes of the element, and the rest.
-fn encode_body(to: &Reference, rank: u32, libver: LibVer) -> Result<([u8; 2], Vec<u8>)> {
+fn encode_body(to: &Reference, rank: u32, libver: LibVer, w: Widths) -> Result<([u8; 2], Vec<u8>)> {
     let text = |name: &Name| Text { bytes: name.0.clone() };
-    let token = Token { size: Widths::EIGHT.offset, address: Address(to.address().unwrap_or(0)) };
+    let token = Token { size: w.offset, address: Address(to.address().unwrap_or(0)) };
     let mut body = Body { token, file: to.file().map(text), region: None, attribute: None };
     let kind = match to {
         Reference::Region { selection, .. } => {
@@ -339,7 +338,7 @@ mod tests {
         assert_eq!(element(ReferenceKind::Region, &[0; 12]), Element::Whole(Reference::Null));
 
         let selection = StoredSelection::Points { rank: 1, coordinates: vec![4, 2] };
-        let blob = encode_region(0x320, &selection, LibVer::V18).unwrap();
+        let blob = encode_region(0x320, &selection, LibVer::V18, W).unwrap();
         let expected = Reference::Region { address: 0x320, selection, file: None };
         assert_eq!(Blob::Region.decode(&blob, W).unwrap(), expected);
         for cut in 0..blob.len() {
@@ -382,7 +381,7 @@ mod tests {
                 Reference::Region { address: 0x320, selection: selection.clone(), file: file.clone() },
                 Reference::Attribute { address: 0x320, name: "unit".into(), file: file.clone() },
             ] {
-                let ([kind, flags], bytes) = encode_body(&reference, 1, LibVer::V112).unwrap();
+                let ([kind, flags], bytes) = encode_body(&reference, 1, LibVer::V112, W).unwrap();
                 let size = bytes.len() as u32;
                 assert_eq!(Blob::Standard { kind, flags, size }.decode(&bytes, W).unwrap(), reference);
                 for cut in 0..bytes.len() {

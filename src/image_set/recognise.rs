@@ -12,8 +12,9 @@ const LARGEST: u64 = 1 << 16;
 /// No image file has fewer bytes.
 const SMALLEST_FILE: u64 = 40;
 
-const IMAGE_NAMES: [&str; 12] =
-    ["images", "imgs", "image", "img", "x", "data", "pictures", "photos", "frames", "pixels", "faces", "features"];
+/// Names that say images, and such as are also given to everything else.
+const IMAGE_NAMES: [&str; 9] = ["images", "imgs", "image", "img", "pictures", "photos", "frames", "pixels", "faces"];
+const OTHER_NAMES: [&str; 3] = ["x", "data", "features"];
 const LABEL_NAMES: [&str; 9] =
     ["labels", "label", "y", "targets", "target", "classes", "class", "categories", "category"];
 const FILE_NAMES: [&str; 12] =
@@ -63,7 +64,10 @@ pub(crate) struct Pictures {
     pub(crate) chunk_rows: u64,
     /// Values are positions in a palette.
     pub(crate) indexed: bool,
-    /// How sure it is.
+    /// It says of itself that it is pictures, by attributes, name, bytes, or a shape that little else has; another one might
+    /// as well be a field over time.
+    pub(crate) sure: bool,
+    /// How likely it is.
     pub(crate) score: i32,
 }
 
@@ -89,9 +93,24 @@ impl Labels {
 /// The datasets that hold pictures, the most likely first. `is_encoded` looks at the first byte string of a dataset.
 pub(crate) fn pictures(facts: &[Facts], mut is_encoded: impl FnMut(&Facts) -> bool) -> Vec<Pictures> {
     let own = facts.iter().filter(|f| !f.path.contains(BESIDE));
-    let mut found: Vec<Pictures> = own.filter_map(|f| candidate(f, &mut is_encoded)).collect();
+    let is_meant = |f: &Facts, p: &Pictures| {
+        let is_field = matches!(f.element, Element::Float(_)) && f.shape.len() == 3;
+        !is_field || p.sure || has_companions(facts, p)
+    };
+    let of = |f| candidate(f, &mut is_encoded).filter(|p| is_meant(f, p));
+    let mut found: Vec<Pictures> = own.filter_map(of).collect();
     found.sort_by(|a, b| b.score.cmp(&a.score).then(b.rows.cmp(&a.rows)));
     found
+}
+
+/// Whether something beside it is about its rows: file names, or labels that are no coordinates.
+pub(crate) fn has_companions(facts: &[Facts], pictures: &Pictures) -> bool {
+    let is_label = |labels: &Labels| {
+        let found = facts.iter().find(|f| f.path == labels.path());
+        found.is_some_and(|f| f.shape.len() > 1 || !matches!(f.element, Element::Float(_)))
+    };
+    let labels = labels(facts, pictures);
+    labels.as_ref().is_some_and(is_label) || names(facts, pictures, labels.as_ref()).is_some()
 }
 
 fn candidate(facts: &Facts, is_encoded: &mut impl FnMut(&Facts) -> bool) -> Option<Pictures> {
@@ -116,6 +135,9 @@ fn candidate(facts: &Facts, is_encoded: &mut impl FnMut(&Facts) -> bool) -> Opti
     if class == "IMAGE" {
         found.score += 8;
     }
+    let is_colourful = facts.shape.len() == 4 && found.channels >= 3 && facts.element == Element::Unsigned(2);
+    found.sure |= class == "IMAGE" || is_bytes || is_colourful || has_name(facts.name(), &IMAGE_NAMES);
+    found.sure |= facts.shape.len() == 4 && has_name(facts.name(), &OTHER_NAMES);
     // Of other values than bytes: a lone height × width × 3 is as often a table of points, 3 × 3 × n × m a kernel of
     // a network, and what is very long or small a table of numbers.
     let is_kernel = found.order == Order::Planes && found.rows == u64::from(found.channels);
@@ -133,7 +155,7 @@ fn encoded(facts: &Facts, is_encoded: &mut impl FnMut(&Facts) -> bool) -> Option
         (Element::Unsigned(1), &[rows, _]) => (true, rows),
         _ => return None,
     };
-    is_encoded(facts).then(|| Pictures { stacked, rows, score: 6, ..blank(facts, Order::Encoded) })
+    is_encoded(facts).then(|| Pictures { stacked, rows, score: 6, sure: true, ..blank(facts, Order::Encoded) })
 }
 
 fn blank(facts: &Facts, order: Order) -> Pictures {
@@ -150,6 +172,7 @@ fn blank(facts: &Facts, order: Order) -> Pictures {
         chunk_rows: facts.chunk_rows.max(1),
         bytes: facts.element == Element::Unsigned(1) || order == Order::Encoded,
         indexed: image.subclass == "IMAGE_INDEXED",
+        sure: false,
         score: 0,
     }
 }
@@ -177,7 +200,7 @@ fn by_shape(facts: &Facts) -> Option<Pictures> {
         && large(height)
         && large(width)
     {
-        let found = Pictures { score: 5, ..blank(facts, order) };
+        let found = Pictures { score: 5, sure: true, ..blank(facts, order) };
         return sized(found, height, width, channels, facts.shape.first().copied().unwrap_or(1));
     }
     let (rows, order, height, width, channels, score) = match *facts.shape.as_slice() {
@@ -227,7 +250,11 @@ fn sized(found: Pictures, height: u64, width: u64, channels: u64, rows: u64) -> 
 }
 
 fn name_score(name: &str) -> i32 {
-    if words(name).iter().any(|w| IMAGE_NAMES.contains(&w.as_str())) { 4 } else { 0 }
+    if has_name(name, &IMAGE_NAMES) || has_name(name, &OTHER_NAMES) { 4 } else { 0 }
+}
+
+fn has_name(name: &str, usual: &[&str]) -> bool {
+    words(name).iter().any(|word| usual.contains(&word.as_str()))
 }
 
 /// `X_train` → `x`; `train_set_x_orig` → `x`: the words of a name that say what is in it, in lower case.
@@ -384,6 +411,28 @@ mod tests {
     }
 
     #[test]
+    fn a_field_of_floats_is_pictures_only_if_something_says_so() {
+        let field = |path: &str| dataset(path, &[50, 28, 28], Element::Float(4));
+        let found = |facts: &[Facts]| !pictures(facts, |_| false).is_empty();
+        for plain in ["/temperature", "/data", "/x", "/entry/data/data"] {
+            assert!(!found(&[field(plain)]), "{plain}");
+        }
+        assert!(found(&[field("/images")]) && found(&[field("/train_images")]) && found(&[field("/frames")]));
+        assert!(found(&[with_class(field("/field"), "", "")]));
+        assert!(found(&[field("/x"), dataset("/y", &[50], I64)]));
+        assert!(found(&[field("/data"), dataset("/filenames", &[50], Element::Text)]));
+        // Coordinates are no labels.
+        assert!(!found(&[field("/density"), dataset("/y", &[50], Element::Float(8))]));
+        // What little but pictures looks like is taken for such, but not surely.
+        let sure = |facts: Facts| only(facts).map(|p| p.sure);
+        assert_eq!(sure(dataset("/velocity", &[50, 64, 64, 3], Element::Float(4))), Some(false));
+        assert_eq!(sure(dataset("/x", &[50, 64, 64, 3], Element::Float(4))), Some(true));
+        assert_eq!(sure(dataset("/counts", &[50, 64, 64], Element::Unsigned(2))), Some(false));
+        assert_eq!(sure(dataset("/frames", &[50, 64, 64], Element::Unsigned(2))), Some(true));
+        assert_eq!(sure(dataset("/anything", &[50, 64, 64], U8)), Some(true));
+    }
+
+    #[test]
     fn the_image_attributes_decide_about_interlace_and_rank() {
         let grey = only(with_class(dataset("/a", &[20, 30], U8), "IMAGE_GRAYSCALE", "")).unwrap();
         assert_eq!((grey.stacked, grey.height, grey.width, grey.channels), (false, 20, 30, 1));
@@ -398,7 +447,7 @@ mod tests {
     #[test]
     fn a_usual_name_wins_and_the_larger_part_comes_first() {
         let facts = [
-            dataset("/depth", &[209, 64, 64], Element::Float(4)),
+            dataset("/depth", &[209, 64, 64], Element::Unsigned(2)),
             dataset("/test_set_x", &[50, 64, 64, 3], U8),
             dataset("/train_set_x", &[209, 64, 64, 3], U8),
         ];

@@ -11,15 +11,15 @@ use crate::format::fixed_array::{self as fixed, set_bit};
 use crate::format::message::layout::ExtensibleArrayParameters;
 use std::ops::Range;
 
-const W: Widths = Widths::EIGHT;
 const CHECKSUM: u64 = 4;
 
 /// The elements of an array that are set.
 pub(crate) struct Elements<'a> {
     /// 0: chunks without filters, 1: with.
     pub(crate) client: u8,
-    /// Bytes of an element.
+    /// Bytes of an element, and of the address that it begins with.
     pub(crate) size: usize,
+    pub(crate) address_size: usize,
     /// Their indices, ascending.
     pub(crate) indices: &'a [u64],
     /// Appends the element with this place in `indices`.
@@ -53,8 +53,8 @@ impl Elements<'_> {
 
     fn unset(&self, count: u64, out: &mut Vec<u8>) {
         for _ in 0..count {
-            out.extend([0xff; 8]);
-            out.resize(out.len() + self.size - 8, 0);
+            out.resize(out.len() + self.address_size, 0xff);
+            out.resize(out.len() + self.size - self.address_size, 0);
         }
     }
 
@@ -82,18 +82,19 @@ impl Elements<'_> {
 
 /// Writes the fixed array of `count` elements, and returns where its header is.
 pub(crate) fn fixed(space: &mut Space, elements: &Elements<'_>, count: u64) -> Result<Address> {
+    let w = space.widths();
     let mut header = fixed::Header::new(elements.client, elements.size as u8, count);
-    let at = space.allocate(fixed::Header::size(W), METADATA)?;
+    let at = space.allocate(fixed::Header::size(w), METADATA)?;
     if elements.indices.is_empty() {
-        space.write(at, &header.encode(W)?)?;
+        space.write(at, &header.encode(w)?)?;
         return Ok(at);
     }
     let (pages, all) = (header.pages(), 0..count);
     let bitmap = pages.div_ceil(8);
-    let prefix = fixed::block_prefix_size(W) + bitmap;
+    let prefix = fixed::block_prefix_size(w) + bitmap;
     let block = space.allocate(prefix + elements.block_size(count, pages), METADATA)?;
     header.block = Some(block);
-    space.write(at, &header.encode(W)?)?;
+    space.write(at, &header.encode(w)?)?;
     let mut contents = vec![0; bitmap as usize];
     if pages == 0 {
         contents = elements.bytes(&all);
@@ -101,7 +102,7 @@ pub(crate) fn fixed(space: &mut Space, elements: &Elements<'_>, count: u64) -> R
         let written = elements.write_pages(space, block.plus(prefix + CHECKSUM)?, &all, header.page())?;
         written.into_iter().for_each(|page| set_bit(&mut contents, page));
     }
-    space.write(block, &fixed::encode_block(&contents, elements.client, at, W)?)?;
+    space.write(block, &fixed::encode_block(&contents, elements.client, at, w)?)?;
     Ok(at)
 }
 
@@ -112,14 +113,15 @@ pub(crate) fn extensible(
     parameters: &ExtensibleArrayParameters,
 ) -> Result<Address> {
     let header = extensible::Header::new(elements.client, elements.size as u8, parameters);
-    let at = space.allocate(extensible::Header::size(W), METADATA)?;
+    let w = space.widths();
+    let at = space.allocate(extensible::Header::size(w), METADATA)?;
     let mut building = Extensible { space, elements, header, at, statistics: [0; 6] };
     if !elements.indices.is_empty() {
         building.index_block()?;
     }
     let Extensible { mut header, statistics, .. } = building;
     header.set_statistics(statistics);
-    space.write(at, &header.encode(W)?)?;
+    space.write(at, &header.encode(w)?)?;
     Ok(at)
 }
 
@@ -138,7 +140,9 @@ impl Extensible<'_> {
         let first = 0..u64::from(self.header.index_elements);
         let mut contents = self.elements.bytes(&first);
         let pointers = self.header.index_pointers() + self.header.super_pointers();
-        let size = self.header.prefix_size(Block::Index, W) + contents.len() as u64 + 8 * pointers + CHECKSUM;
+        let w = self.space.widths();
+        let room = u64::from(w.offset) * pointers;
+        let size = self.header.prefix_size(Block::Index, w) + contents.len() as u64 + room + CHECKSUM;
         let block = self.space.allocate(size, METADATA)?;
         self.header.index_block = Some(block);
         (self.statistics[4], self.statistics[5]) = (used, first.end);
@@ -155,16 +159,16 @@ impl Extensible<'_> {
                     // its place in the array.
                     let said = offset + (blocks_before + i) * count;
                     let address = self.data_block(range, said)?.map(|(at, _)| at);
-                    contents.extend(pointer(address));
+                    contents.extend(pointer(address, w));
                 }
             } else {
                 let address = if self.elements.any(&(start..end)) { Some(self.super_block(u, offset)?) } else { None };
-                contents.extend(pointer(address));
+                contents.extend(pointer(address, w));
             }
             offset = offset.saturating_add(blocks.saturating_mul(count));
             blocks_before += blocks;
         }
-        self.space.write(block, &self.header.encode_block(Block::Index, self.at, 0, &contents, W)?)
+        self.space.write(block, &self.header.encode_block(Block::Index, self.at, 0, &contents, w)?)
     }
 
     /// Super block `u`, whose first element is the one at `offset` behind those of the index block.
@@ -172,20 +176,22 @@ impl Extensible<'_> {
         let (blocks, count) = (extensible::data_blocks(u), self.header.block_elements(u));
         let pages = self.header.pages(count);
         let mut bitmap = vec![0; (blocks * pages.div_ceil(8)) as usize];
-        let size = self.header.prefix_size(Block::Super, W) + bitmap.len() as u64 + 8 * blocks + CHECKSUM;
+        let w = self.space.widths();
+        let room = u64::from(w.offset) * blocks;
+        let size = self.header.prefix_size(Block::Super, w) + bitmap.len() as u64 + room + CHECKSUM;
         let at = self.space.allocate(size, METADATA)?;
         self.statistics[0] += 1;
         self.statistics[1] += size;
         let start = u64::from(self.header.index_elements) + offset;
-        let mut pointers = Vec::with_capacity(8 * blocks as usize);
+        let mut pointers = Vec::with_capacity(room as usize);
         for i in 0..blocks {
             let block = self.data_block(start + i * count..start + (i + 1) * count, offset + i * count)?;
             let (address, written) = block.map_or((None, Vec::new()), |(at, written)| (Some(at), written));
-            pointers.extend(pointer(address));
+            pointers.extend(pointer(address, w));
             written.into_iter().for_each(|page| set_bit(&mut bitmap, i * pages + page));
         }
         bitmap.extend(pointers);
-        self.space.write(at, &self.header.encode_block(Block::Super, self.at, offset, &bitmap, W)?)?;
+        self.space.write(at, &self.header.encode_block(Block::Super, self.at, offset, &bitmap, w)?)?;
         Ok(at)
     }
 
@@ -196,7 +202,8 @@ impl Extensible<'_> {
         }
         let count = range.end - range.start;
         let pages = self.header.pages(count);
-        let prefix = self.header.prefix_size(Block::Data, W);
+        let w = self.space.widths();
+        let prefix = self.header.prefix_size(Block::Data, w);
         let size = prefix + self.elements.block_size(count, pages);
         let at = self.space.allocate(size, METADATA)?;
         self.statistics[2] += 1;
@@ -209,13 +216,14 @@ impl Extensible<'_> {
             let first = at.plus(prefix + CHECKSUM)?;
             written = self.elements.write_pages(self.space, first, &range, self.header.page())?;
         }
-        self.space.write(at, &self.header.encode_block(Block::Data, self.at, offset, &contents, W)?)?;
+        self.space.write(at, &self.header.encode_block(Block::Data, self.at, offset, &contents, w)?)?;
         Ok(Some((at, written)))
     }
 }
 
-fn pointer(address: Option<Address>) -> [u8; 8] {
-    address.map_or([0xff; 8], |a| a.get().to_le_bytes())
+/// An address as a block lists it: it was allocated, so it fits.
+fn pointer(address: Option<Address>, w: Widths) -> impl Iterator<Item = u8> {
+    address.map_or([0xff; 8], |a| a.get().to_le_bytes()).into_iter().take(w.offset())
 }
 
 #[cfg(test)]
@@ -233,7 +241,7 @@ mod tests {
             out.extend(indices[place].to_le_bytes());
             out.extend([1, 2, 3, 4, 5, 6, 7]);
         };
-        let elements = Elements { client: 1, size: 15, indices, encode: &encode };
+        let elements = Elements { client: 1, size: 15, address_size: 8, indices, encode: &encode };
         let at = match count {
             Some(count) => fixed(&mut space, &elements, count),
             None => extensible(&mut space, &elements, &ExtensibleArrayParameters::USUAL),

@@ -2,7 +2,7 @@
 //! node but the last of its level is full.
 
 use super::space::{METADATA, Space};
-use crate::bytes::{Address, Widths};
+use crate::bytes::Address;
 use crate::error::Result;
 use crate::format::btree1::{ChunkKey, Node, node_size};
 use crate::format::superblock::NodeRanks;
@@ -68,7 +68,7 @@ fn write_level(
     entries: impl ExactSizeIterator<Item = Entry>,
     end: &ChunkKey,
 ) -> Result<Vec<Entry>> {
-    let (w, rank) = (Widths::EIGHT, NodeRanks::DEFAULT.chunk);
+    let (w, rank) = (space.widths(), NodeRanks::DEFAULT.chunk);
     let coordinates = end.offset.len();
     let size = node_size::<ChunkKey>(coordinates, w, rank);
     let most = 2 * usize::from(rank);
@@ -102,6 +102,7 @@ fn write_level(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::Widths;
     use crate::io::MemoryStore;
     use std::sync::Arc;
 

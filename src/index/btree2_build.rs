@@ -1,11 +1,9 @@
 //! Building a version 2 B-tree of sorted records: every node gets its even share of them.
 
 use super::space::{METADATA, Space};
-use crate::bytes::{Address, Widths};
+use crate::bytes::Address;
 use crate::error::Result;
 use crate::format::btree2::{Child, Header, Levels, NODE_SIZE, encode_node};
-
-const W: Widths = Widths::EIGHT;
 
 /// Writes the tree of `records`, all of `record_size` bytes and in the tree's order, and returns where its header is.
 pub(crate) fn build(space: &mut Space, kind: u8, record_size: u16, records: &[Vec<u8>]) -> Result<Address> {
@@ -20,14 +18,15 @@ pub(crate) fn build_in(
     record_size: u16,
     records: &[Vec<u8>],
 ) -> Result<Address> {
-    let mut header = Header::new(kind, node_size, record_size, records.len() as u64, W)?;
-    let levels = Levels::new(&header, W)?;
+    let w = space.widths();
+    let mut header = Header::new(kind, node_size, record_size, records.len() as u64, w)?;
+    let levels = Levels::new(&header, w)?;
     if !records.is_empty() {
         let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
         let root = subtree(space, kind, header.depth.into(), &records, &levels)?;
         (header.root, header.root_records) = (Some(root.address), root.records);
     }
-    space.append(&header.encode(W)?, METADATA)
+    space.append(&header.encode(w)?, METADATA)
 }
 
 /// Writes the node of `level` that holds `records`, after the nodes below it.
@@ -50,7 +49,7 @@ fn subtree(space: &mut Space, kind: u8, level: usize, records: &[&[u8]], levels:
             }
         }
     }
-    let node = encode_node(kind, level, &own, &children, levels, W)?;
+    let node = encode_node(kind, level, &own, &children, levels, space.widths())?;
     let address = space.append(&node, METADATA)?;
     Ok(Child::new(address, own.len() as u16, records.len() as u64))
 }
@@ -58,6 +57,9 @@ fn subtree(space: &mut Space, kind: u8, level: usize, records: &[&[u8]], levels:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::Widths;
+
+    const W: Widths = Widths::EIGHT;
     use crate::format::btree2::decode_node;
     use crate::io::MemoryStore;
     use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::arrays_build::{self, Elements};
 use super::btree1_build::{self, PlacedChunk};
 use super::btree2_build;
 use super::space::Space;
-use crate::bytes::Address;
+use crate::bytes::{Address, Widths};
 use crate::error::{Error, Result};
 use crate::format::btree2::CHUNK_NODE_SIZE;
 use crate::format::fixed_array::PAGE_BITS;
@@ -117,7 +117,7 @@ pub(crate) fn build_as(
     };
     let position =
         |c: &PlacedChunk| -> Vec<u64> { offset(c.number).iter().zip(facts.chunk).map(|(o, c)| o / c).collect() };
-    let record = Record::new(facts, &layout)?;
+    let record = Record::new(facts, &layout, space.widths())?;
     layout.address = match &mut layout.index {
         ChunkIndex::BTree1 => btree1_build::build(space, chunks, facts.chunk, facts.element_size, offset)?,
         ChunkIndex::Single { .. } | ChunkIndex::Implicit if chunks.is_empty() => None,
@@ -148,22 +148,23 @@ pub(crate) fn build_as(
 /// What stands in an index for a chunk: its address, and with filters its size and its mask.
 struct Record {
     filtered: bool,
+    w: Widths,
     size_width: usize,
 }
 
 impl Record {
-    fn new(facts: &Facts<'_>, layout: &Chunked) -> Result<Record> {
+    fn new(facts: &Facts<'_>, layout: &Chunked, w: Widths) -> Result<Record> {
         let size_width = if layout.wide_sizes {
-            8
+            w.length()
         } else {
             // One byte more than the size of a whole chunk needs.
             (1 + (layout.chunk_bytes()?.max(1).ilog2() as usize + 8) / 8).min(8)
         };
-        Ok(Record { filtered: facts.filtered, size_width })
+        Ok(Record { filtered: facts.filtered, w, size_width })
     }
 
     fn bytes(&self) -> usize {
-        8 + if self.filtered { self.size_width + 4 } else { 0 }
+        self.w.offset() + if self.filtered { self.size_width + 4 } else { 0 }
     }
 
     fn check(&self, chunks: &[PlacedChunk]) -> Result<()> {
@@ -175,7 +176,7 @@ impl Record {
     }
 
     fn encode(&self, chunk: &PlacedChunk, out: &mut Vec<u8>) {
-        out.extend(chunk.address.get().to_le_bytes());
+        out.extend(chunk.address.get().to_le_bytes().into_iter().take(self.w.offset()));
         if self.filtered {
             out.extend(u64::from(chunk.size).to_le_bytes().into_iter().take(self.size_width));
             out.extend(chunk.mask.to_le_bytes());
@@ -201,7 +202,8 @@ impl Record {
             }
         };
         let client = u8::from(self.filtered);
-        write(&Elements { client, size: self.bytes(), indices: &indices, encode: &encode })
+        let address_size = self.w.offset();
+        write(&Elements { client, size: self.bytes(), address_size, indices: &indices, encode: &encode })
     }
 
     /// Writes the chunks as a version 2 B-tree: behind each record stands its position.

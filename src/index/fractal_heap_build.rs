@@ -3,19 +3,21 @@
 
 use super::btree2_build;
 use super::space::{METADATA, Space};
-use crate::bytes::{Address, Widths};
+use crate::bytes::Address;
 use crate::error::Result;
 use crate::format::fractal_heap::{Content, Form, FractalHeap, MAX_MANAGED};
 use std::collections::BTreeMap;
 
-/// The B-tree of objects with a place of their own: address, length, and number of each.
+/// The B-trees of objects with a place of their own: address, length and number of each; and without a number, where
+/// IDs have room for address and length.
 const HUGE_TREE: u8 = 1;
-const HUGE_RECORD: u16 = 24;
+const HUGE_TREE_DIRECT: u8 = 3;
 
 /// Writes a heap of `objects`; returns where its header is, and the ID of each object.
 pub(crate) fn build(space: &mut Space, form: Form, objects: &[Vec<u8>]) -> Result<(Address, Vec<Vec<u8>>)> {
-    let address = space.allocate(FractalHeap::header_size(Widths::EIGHT), METADATA)?;
-    let heap = FractalHeap::new(form, address);
+    let w = space.widths();
+    let address = space.allocate(FractalHeap::header_size(w), METADATA)?;
+    let heap = FractalHeap::new(form, address, w);
     let mut builder = Builder {
         space,
         current: heap.direct_at(0)?,
@@ -64,12 +66,12 @@ impl Builder<'_> {
 
     fn add_huge(&mut self, object: &[u8]) -> Result<Vec<u8>> {
         let address = self.space.append(object, METADATA)?;
-        let key = self.huge.len() as u64 + 1;
-        let record = [address.get(), object.len() as u64, key];
-        self.huge.push(record.iter().flat_map(|n| n.to_le_bytes()).collect());
         self.content.huge.0 += 1;
         self.content.huge.1 += object.len() as u64;
-        Ok(self.heap.encode_huge_id(key))
+        let key = self.content.huge.0;
+        let (id, record) = self.heap.encode_huge(address, object.len() as u64, key)?;
+        self.huge.push(record);
+        Ok(id)
     }
 
     fn finish_block(&mut self) -> Result<()> {
@@ -100,7 +102,10 @@ impl Builder<'_> {
             }
         };
         if !self.huge.is_empty() {
-            let index = btree2_build::build(self.space, HUGE_TREE, HUGE_RECORD, &self.huge)?;
+            // By number, or by address: both ascend.
+            let kind = if self.heap.ids_lead_to_huge() { HUGE_TREE_DIRECT } else { HUGE_TREE };
+            let size = self.huge.first().map_or(0, Vec::len) as u16;
+            let index = btree2_build::build(self.space, kind, size, &self.huge)?;
             self.content.huge_index = Some(index);
         }
         let header = self.heap.encode(&self.content)?;

@@ -5,6 +5,7 @@
 //! order in which objects are kept decides everything, so the same data make the same bytes.
 
 use super::space::{METADATA, Space};
+use crate::bytes::Address;
 use crate::error::Result;
 use crate::format::global_heap::{Collection, HeapId, MIN_SIZE};
 
@@ -18,6 +19,15 @@ const LARGE: usize = 16 << 10;
 pub(crate) struct HeapWriter {
     open: Option<Open>,
     next_size: u64,
+    closed: Vec<Closed>,
+}
+
+/// A collection that is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Closed {
+    pub(crate) at: Address,
+    pub(crate) bytes: u64,
+    pub(crate) objects: u32,
 }
 
 struct Open {
@@ -28,26 +38,27 @@ struct Open {
 
 impl HeapWriter {
     pub(crate) fn new() -> HeapWriter {
-        HeapWriter { open: None, next_size: MIN_SIZE }
+        HeapWriter { open: None, next_size: MIN_SIZE, closed: Vec::new() }
     }
 
     /// Keeps one object; the same bytes kept twice are two objects.
     pub(crate) fn keep(&mut self, space: &mut Space, data: &[u8]) -> Result<HeapId> {
         if data.len() > LARGE {
-            let mut alone = Open::new(space, Collection::new().size_with(data.len()))?;
+            let size = Collection::new(space.widths()).size_with(data.len());
+            let mut alone = Open::new(space, size)?;
             let id = alone.push(data)?;
-            alone.close(space)?;
+            self.closed.extend(alone.close(space)?);
             return Ok(id);
         }
         let open = match self.open.take() {
             Some(open) if open.has_room(data.len()) => open,
             full => {
                 if let Some(full) = full {
-                    full.close(space)?;
+                    self.closed.extend(full.close(space)?);
                 }
                 let size = self.next_size;
-                self.next_size = (2 * size).min(MAX_SHARED);
-                Open::new(space, size.max(Collection::new().size_with(data.len())))?
+                self.next_size = (2 * size).min(most_shared(space));
+                Open::new(space, size.max(Collection::new(space.widths()).size_with(data.len())))?
             }
         };
         self.open.insert(open).push(data)
@@ -55,18 +66,32 @@ impl HeapWriter {
 
     /// Writes the collection that was still open.
     pub(crate) fn flush(&mut self, space: &mut Space) -> Result<()> {
-        match self.open.take() {
-            Some(open) => open.close(space),
-            None => Ok(()),
+        if let Some(open) = self.open.take() {
+            self.closed.extend(open.close(space)?);
         }
+        Ok(())
     }
+
+    /// The collections that were written.
+    pub(crate) fn take_closed(&mut self) -> Vec<Closed> {
+        std::mem::take(&mut self.closed)
+    }
+}
+
+/// The largest shared collection: its size must fit a length of the file.
+fn most_shared(space: &Space) -> u64 {
+    if space.widths().length > 2 { MAX_SHARED } else { MAX_SHARED / 2 }
 }
 
 impl Open {
     fn new(space: &mut Space, size: u64) -> Result<Open> {
         let size = size.max(MIN_SIZE);
         let address = space.allocate(size, METADATA)?;
-        Ok(Open { id: HeapId { collection: Some(address), index: 0 }, size, collection: Collection::new() })
+        Ok(Open {
+            id: HeapId { collection: Some(address), index: 0 },
+            size,
+            collection: Collection::new(space.widths()),
+        })
     }
 
     fn has_room(&self, data: usize) -> bool {
@@ -78,12 +103,12 @@ impl Open {
         Ok(HeapId { index, ..self.id })
     }
 
-    fn close(self, space: &mut Space) -> Result<()> {
+    fn close(self, space: &mut Space) -> Result<Option<Closed>> {
+        let objects = self.collection.objects();
         let bytes = self.collection.encode(self.size)?;
-        match self.id.collection {
-            Some(address) => space.write(address, &bytes),
-            None => Ok(()),
-        }
+        let Some(at) = self.id.collection else { return Ok(None) };
+        space.write(at, &bytes)?;
+        Ok(Some(Closed { at, bytes: bytes.len() as u64, objects }))
     }
 }
 

@@ -11,5 +11,6 @@ pub(crate) mod fractal_heap;
 pub(crate) mod fractal_heap_build;
 pub(crate) mod global_heap;
 pub(crate) mod heap_writer;
+pub(crate) mod reuse;
 pub(crate) mod space;
 pub(crate) mod symbol_table_build;

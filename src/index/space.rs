@@ -1,13 +1,13 @@
-//! Room in a new file: handed out from its end, and written in large pieces. Only chunks that are written anew give
-//! theirs back, for other chunks.
+//! Room in a file that is written: handed out from its end, and written in large pieces. Chunks that are written anew give
+//! theirs back, for other chunks; in a file that is edited, room that nobody needs any more is used first.
 //!
 //! What is written right behind what was written before waits in memory until there is enough of it for one write.
 //! Anything else goes to its place at once. Gaps that nobody writes are zeros.
 
-use crate::bytes::Address;
+use super::reuse::{Ranges, Reuse};
+use crate::bytes::{Address, Widths};
 use crate::error::{Error, Result};
 use crate::io::Store;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where metadata begins: at multiples of this.
@@ -25,14 +25,18 @@ pub(crate) struct Space {
     /// Where address 0 is in the store.
     base: u64,
     end: u64,
+    /// How wide addresses and lengths are in this file.
+    widths: Widths,
     /// The size of the pages that room is handed out in, if it is: what is smaller stays within one, what is larger
     /// begins with one.
     page: Option<u64>,
     /// Written, but still here; it belongs at `waiting_at`.
     waiting: Vec<u8>,
     waiting_at: u64,
-    /// Room that was given back: lengths by position. Neighbours are one.
-    holes: BTreeMap<u64, u64>,
+    /// Room that was given back and that nobody has seen.
+    holes: Ranges,
+    /// Of a file that is edited.
+    reuse: Option<Box<Reuse>>,
     broken: bool,
 }
 
@@ -43,10 +47,12 @@ impl Space {
             store,
             base: 0,
             end: reserved,
+            widths: Widths::EIGHT,
             page: None,
             waiting: Vec::new(),
             waiting_at: reserved,
-            holes: BTreeMap::new(),
+            holes: Ranges::default(),
+            reuse: None,
             broken: false,
         }
     }
@@ -61,9 +67,41 @@ impl Space {
         self.base
     }
 
+    /// The same space, of a file whose addresses and lengths have other widths.
+    pub(crate) fn with_widths(self, widths: Widths) -> Space {
+        Space { widths, ..self }
+    }
+
+    /// How wide addresses and lengths are in this file.
+    pub(crate) fn widths(&self) -> Widths {
+        self.widths
+    }
+
     /// The same space, handed out in pages.
     pub(crate) fn in_pages(self, page: Option<u64>) -> Space {
         Space { page, ..self }
+    }
+
+    /// The same space, of a file that is edited.
+    pub(crate) fn reusing(self, reuse: Reuse) -> Space {
+        Space { reuse: Some(Box::new(reuse)), ..self }
+    }
+
+    /// What became of the room of an edited file; what was given back of what nobody has seen is spare.
+    pub(crate) fn take_reuse(&mut self) -> Reuse {
+        let mut reuse = self.reuse.take().map(|r| *r).unwrap_or_default();
+        reuse.spare.extend(std::mem::take(&mut self.holes));
+        reuse
+    }
+
+    /// Does something, and tells which room was handed out for it; that of chunks is not counted.
+    pub(crate) fn owned<R>(&mut self, work: impl FnOnce(&mut Space) -> Result<R>) -> Result<(R, Vec<(u64, u64)>)> {
+        if let Some(reuse) = &mut self.reuse {
+            reuse.handed_out = Some(Vec::new());
+        }
+        let done = work(self);
+        let handed_out = self.reuse.as_mut().and_then(|r| r.handed_out.take());
+        Ok((done?, handed_out.unwrap_or_default()))
     }
 
     /// Whether a write failed: the file is then not what it should be, and never will.
@@ -78,6 +116,30 @@ impl Space {
 
     /// Hands out `bytes` bytes at a multiple of `alignment`.
     pub(crate) fn allocate(&mut self, bytes: u64, alignment: u64) -> Result<Address> {
+        // What of it nobody writes must be zeros.
+        let small = usize::try_from(bytes).is_ok_and(|n| n < LARGE);
+        if let Some(at) = small.then(|| self.reused(bytes, alignment)).flatten() {
+            self.put(at.get(), &vec![0; bytes as usize])?;
+            return Ok(self.noted(at, bytes));
+        }
+        let at = self.at_the_end(bytes, alignment)?;
+        Ok(self.noted(at, bytes))
+    }
+
+    /// Room that nobody needs any more.
+    fn reused(&mut self, bytes: u64, alignment: u64) -> Option<Address> {
+        self.reuse.as_mut()?.take(bytes, alignment, self.page).map(Address)
+    }
+
+    /// Remembers what was handed out.
+    fn noted(&mut self, at: Address, bytes: u64) -> Address {
+        if let Some(handed_out) = self.reuse.as_mut().and_then(|r| r.handed_out.as_mut()) {
+            handed_out.push((at.get(), bytes));
+        }
+        at
+    }
+
+    fn at_the_end(&mut self, bytes: u64, alignment: u64) -> Result<Address> {
         let full = || Error::limit(format!("{bytes} more bytes in a file of {}", self.end));
         let mut start = self.end.checked_next_multiple_of(alignment);
         if let (Some(page), Some(s)) = (self.page, start)
@@ -90,13 +152,33 @@ impl Space {
         let (Some(start), Some(end)) = (start, end.filter(|&e| e <= i64::MAX as u64)) else {
             return Err(full());
         };
+        if end - self.base > self.widths.most_address() {
+            let message = format!(
+                "{bytes} more bytes in a file of {} whose addresses have {} bytes",
+                self.end, self.widths.offset
+            );
+            return Err(Error::limit(message));
+        }
         self.end = end - self.base;
         Ok(Address(start))
     }
 
     /// Allocates room for `bytes` and writes them.
     pub(crate) fn append(&mut self, bytes: &[u8], alignment: u64) -> Result<Address> {
-        let at = self.allocate(bytes.len() as u64, alignment)?;
+        let wanted = bytes.len() as u64;
+        let at = self.reused(wanted, alignment).map_or_else(|| self.at_the_end(wanted, alignment), Ok)?;
+        self.write(at, bytes)?;
+        Ok(self.noted(at, wanted))
+    }
+
+    /// As [`append`](Space::append), for chunks: in room that was given back, where some is large enough.
+    pub(crate) fn append_reusing(&mut self, bytes: &[u8]) -> Result<Address> {
+        let wanted = bytes.len() as u64;
+        let hole = if wanted > 0 { self.holes.take(wanted, |position, _| Some(position)).map(Address) } else { None };
+        let at = match hole.or_else(|| self.reused(wanted, 1)) {
+            Some(at) => at,
+            None => self.at_the_end(wanted, 1)?,
+        };
         self.write(at, bytes)?;
         Ok(at)
     }
@@ -105,7 +187,7 @@ impl Space {
     pub(crate) fn append_from(&mut self, file: &std::fs::File, from: u64, length: u64) -> Result<Option<Address>> {
         self.flush()?;
         let end = self.end;
-        let at = self.allocate(length, 1)?;
+        let at = self.at_the_end(length, 1)?;
         let copied = self.store.copy_at(self.base + at.get(), file, from, length);
         self.broken |= copied.is_err();
         if !copied? {
@@ -113,38 +195,19 @@ impl Space {
             return Ok(None);
         }
         self.waiting_at = at.get() + length;
-        Ok(Some(at))
+        Ok(Some(self.noted(at, length)))
     }
 
-    /// As [`append`](Space::append), but in room that was given back, where some is large enough.
-    pub(crate) fn append_reusing(&mut self, bytes: &[u8]) -> Result<Address> {
-        let wanted = bytes.len() as u64;
-        let best = self.holes.iter().filter(|(_, n)| **n >= wanted).min_by_key(|(_, n)| **n);
-        let Some((&position, &length)) = best.filter(|_| wanted > 0) else {
-            return self.append(bytes, 1);
-        };
-        self.holes.remove(&position);
-        if length > wanted {
-            self.holes.insert(position + wanted, length - wanted);
-        }
-        self.write(Address(position), bytes)?;
-        Ok(Address(position))
-    }
-
-    /// Takes room back.
+    /// Takes room back. What readers of the last commit need is used again when they are gone; what was there before the
+    /// file was edited, never.
     pub(crate) fn free(&mut self, at: Address, length: u64) {
-        let (mut position, mut length) = (at.get(), length);
-        if let Some((&before, &n)) = self.holes.range(..position).next_back()
-            && before + n == position
-        {
-            self.holes.remove(&before);
-            (position, length) = (before, length + n);
-        }
-        if let Some(n) = self.holes.remove(&(position + length)) {
-            length += n;
-        }
-        if length > 0 {
-            self.holes.insert(position, length);
+        match &mut self.reuse {
+            Some(reuse) if !reuse.is_new(at) => {
+                if at.get() >= reuse.ours {
+                    reuse.retired.add(at.get(), length);
+                }
+            }
+            _ => self.holes.add(at.get(), length),
         }
     }
 

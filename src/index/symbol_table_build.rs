@@ -2,7 +2,7 @@
 //! version 1 B-tree. All links are known by then, so every node but the last of its level is full.
 
 use super::space::{METADATA, Space};
-use crate::bytes::{Address, Widths};
+use crate::bytes::Address;
 use crate::error::{Error, Result};
 use crate::format::btree1::{NameKey, Node, node_size};
 use crate::format::local_heap::{LocalHeap, push_string};
@@ -10,7 +10,6 @@ use crate::format::message::small::SymbolTable;
 use crate::format::superblock::NodeRanks;
 use crate::format::symbol_table::{self, SymbolTableEntry};
 
-const W: Widths = Widths::EIGHT;
 const RANKS: NodeRanks = NodeRanks::DEFAULT;
 
 /// A link of the group.
@@ -68,8 +67,9 @@ fn entry(names: &mut Vec<u8>, link: &NamedTarget<'_>) -> Result<SymbolTableEntry
 
 /// Writes the heap: its header, and the segment right behind.
 fn write_names(space: &mut Space, names: &[u8]) -> Result<Address> {
-    let at = space.allocate(LocalHeap::size(W) + names.len() as u64, METADATA)?;
-    space.write(at, &LocalHeap::encode_full(names, at, W)?)?;
+    let w = space.widths();
+    let at = space.allocate(LocalHeap::size(w) + names.len() as u64, METADATA)?;
+    space.write(at, &LocalHeap::encode_full(names, at, w)?)?;
     Ok(at)
 }
 
@@ -78,7 +78,7 @@ fn write_entries(space: &mut Space, entries: &[SymbolTableEntry]) -> Result<Vec<
     let most = 2 * usize::from(RANKS.group_leaf);
     let mut nodes = Vec::with_capacity(entries.len().div_ceil(most));
     for entries in entries.chunks(most) {
-        let address = space.append(&symbol_table::encode_node(entries, W, RANKS.group_leaf)?, METADATA)?;
+        let address = space.append(&symbol_table::encode_node(entries, space.widths(), RANKS.group_leaf)?, METADATA)?;
         nodes.extend(entries.last().map(|last| Below { last: NameKey(last.name_offset), address }));
     }
     Ok(nodes)
@@ -86,7 +86,8 @@ fn write_entries(space: &mut Space, entries: &[SymbolTableEntry]) -> Result<Vec<
 
 /// Writes the B-tree's nodes of one level side by side: at least one, which is empty where there is nothing below.
 fn write_level(space: &mut Space, level: u8, below: &[Below]) -> Result<Vec<Below>> {
-    let size = node_size::<NameKey>((), W, RANKS.group_internal);
+    let w = space.widths();
+    let size = node_size::<NameKey>((), w, RANKS.group_internal);
     let most = 2 * usize::from(RANKS.group_internal);
     let count = below.len().div_ceil(most).max(1);
     let first = space.allocate(count as u64 * size, METADATA)?;
@@ -107,7 +108,7 @@ fn write_level(space: &mut Space, level: u8, below: &[Below]) -> Result<Vec<Belo
             children: children.iter().map(|c| c.address).collect(),
         };
         let address = place(number)?;
-        space.write(address, &node.encode((), W, RANKS.group_internal)?)?;
+        space.write(address, &node.encode((), w, RANKS.group_internal)?)?;
         nodes.push(Below { last, address });
     }
     Ok(nodes)
@@ -116,6 +117,9 @@ fn write_level(space: &mut Space, level: u8, below: &[Below]) -> Result<Vec<Belo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::Widths;
+
+    const W: Widths = Widths::EIGHT;
     use crate::format::local_heap::string_at;
     use crate::io::MemoryStore;
     use std::sync::Arc;

@@ -60,8 +60,10 @@ pub(crate) struct Commit<'a> {
     pub(crate) old_superblock: &'a [u8],
     /// Other old bytes that change, in the order in which that is to happen.
     pub(crate) patches: Vec<Patch>,
-    /// The positions of the old end and of the new one: what is between them is new.
-    pub(crate) new: Range<u64>,
+    /// Where the file ends afterwards.
+    pub(crate) end: u64,
+    /// The positions of everything new, before and behind the old end.
+    pub(crate) new: Vec<Range<u64>>,
     pub(crate) durability: Durability,
 }
 
@@ -77,8 +79,8 @@ impl Commit<'_> {
         // The end first: what the other patches lead to must lie in the file.
         let mut patches = vec![self.superblock.clone()];
         patches.append(&mut self.patches);
-        if device.size().map_err(before)? < self.new.end {
-            device.resize(self.new.end).map_err(before)?;
+        if device.size().map_err(before)? < self.end {
+            device.resize(self.end).map_err(before)?;
         }
         if self.durability == Durability::None {
             return patches.iter().try_for_each(|p| device.write_at(p.position, &p.bytes)).map_err(|e| (true, e));
@@ -88,7 +90,7 @@ impl Commit<'_> {
             sync(strict).map_err(before)?;
         }
         let record = redo.encode();
-        let at = self.new.end.next_multiple_of(8);
+        let at = self.end.next_multiple_of(8);
         let size = at + record.len() as u64;
         // The record is found from the end of the file.
         if device.size().map_err(before)? > size {
@@ -99,26 +101,27 @@ impl Commit<'_> {
         sync(strict).map_err(after)?;
         apply(device, &patches, strict).map_err(after)?;
         // The record has done its work; one that stays is harmless.
-        let _ = device.resize(self.new.end);
+        let _ = device.resize(self.end);
         Ok(())
     }
 
     fn record(&self, device: &dyn Device, patches: &[Patch]) -> Result<Redo> {
         redo::check_size(patches.iter().map(|p| p.bytes.len() as u64).sum())?;
         let start = self.superblock.position;
-        let size = self.new.end - self.new.start;
+        let size: u64 = self.new.iter().map(|new| new.end - new.start).sum();
         let mut extents = Vec::new();
-        if size <= MOST_VOUCHED {
+        for Range { start: position, end } in self.new.iter().filter(|_| size <= MOST_VOUCHED) {
+            let size = end - position;
             let mut new = zeroed(size)?;
-            Source::read_at(device, self.new.start, &mut new)?;
-            extents.push(Extent { position: self.new.start, size, hash: redo::hash(&new) });
+            Source::read_at(device, *position, &mut new)?;
+            extents.push(Extent { position: *position, size, hash: redo::hash(&new) });
         }
         let mut redo = Redo {
             number: self.number,
             superblock: start..start + self.superblock.bytes.len() as u64,
             old_hash: redo::hash(self.old_superblock),
             new_hash: redo::hash(&self.superblock.bytes),
-            end: self.new.end,
+            end: self.end,
             extents,
             pieces: Vec::new(),
         };

@@ -43,15 +43,12 @@ pub(crate) fn all<T>(
 ) -> Result<Vec<Result<T>>> {
     let mut found = Vec::with_capacity(header.all(kind::ATTRIBUTE).count());
     found.extend(header.all(kind::ATTRIBUTE).map(|body| make(from_message(reader, body))));
-    if let Some((heap, index)) = dense_place(header, reader)? {
-        let mut objects = fractal_heap::Objects::open(reader, heap)?;
-        let tree = open_index(reader, index)?;
-        let mut records: Vec<Result<Vec<u8>>> = tree.records().collect();
+    if let Some(mut dense) = Dense::open(header, reader)? {
+        let mut records: Vec<Result<Vec<u8>>> = dense.records.by_ref().collect();
         // In the order in which the heap has them, for its blocks to be read one after the other: the index is sorted by a
         // hash. A record begins with the ID: flags, then the offset, least byte first.
         records.sort_by_cached_key(|r| r.as_ref().ok().map(|r| r.iter().take(8).rev().copied().collect::<Vec<u8>>()));
-        let mut resolved = |record: Result<Vec<u8>>| from_heap(reader, header, &mut objects, &record?);
-        found.extend(records.into_iter().map(|record| make(resolved(record))));
+        found.extend(records.into_iter().map(|record| make(dense.heap.attribute(&record?))));
     }
     // Errors first.
     let order = |a: &Result<T>, b: &Result<T>| match (a, b) {
@@ -65,6 +62,15 @@ pub(crate) fn all<T>(
     Ok(found)
 }
 
+/// All attributes in the order in which they happen to be stored: those in a heap are read as they are asked for.
+pub(crate) fn unordered(
+    header: &ObjectHeader,
+    reader: &Reader,
+) -> Result<impl Iterator<Item = Result<Resolved>> + use<>> {
+    let compact: Vec<_> = header.all(kind::ATTRIBUTE).map(|body| from_message(reader, body)).collect();
+    Ok(compact.into_iter().chain(Dense::open(header, reader)?.into_iter().flatten()))
+}
+
 /// The attribute of this name, if there is one.
 pub(crate) fn find(header: &ObjectHeader, reader: &Reader, name: &[u8]) -> Result<Option<Resolved>> {
     for body in header.all(kind::ATTRIBUTE) {
@@ -76,18 +82,18 @@ pub(crate) fn find(header: &ObjectHeader, reader: &Reader, name: &[u8]) -> Resul
     let Some((heap, index)) = dense_place(header, reader)? else {
         return Ok(None);
     };
-    let mut objects = fractal_heap::Objects::open(reader, heap)?;
+    let mut heap = Heap::open(header, reader, heap)?;
     let tree = open_index(reader, index)?;
     let hash = lookup3(name, 0);
     // Names of equal hash are ordered by their bytes.
     let found = tree.find(&mut |record| {
         let stored = record.last_chunk::<4>().map_or(0, |h| u32::from_le_bytes(*h));
         match stored.cmp(&hash) {
-            std::cmp::Ordering::Equal => Ok(from_heap(reader, header, &mut objects, record)?.name.0[..].cmp(name)),
+            std::cmp::Ordering::Equal => Ok(heap.attribute(record)?.name.0[..].cmp(name)),
             other => Ok(other),
         }
     })?;
-    found.map(|record| from_heap(reader, header, &mut objects, &record)).transpose()
+    found.map(|record| heap.attribute(&record)).transpose()
 }
 
 /// An attribute as it is stored.
@@ -155,22 +161,58 @@ fn open_index(reader: &Reader, at: Address) -> Result<btree2::Tree> {
     Ok(tree)
 }
 
-fn from_heap(
-    reader: &Reader,
-    header: &ObjectHeader,
-    objects: &mut fractal_heap::Objects,
-    record: &[u8],
-) -> Result<Resolved> {
-    let Some((id, [flags, order @ ..])) = record.split_first_chunk::<8>() else {
-        return Err(Error::damaged("ends before its last field").in_structure("version 2 B-tree record"));
-    };
-    // A shared attribute stands in another heap than the object's own.
-    let body = match flags & 2 {
-        0 => objects.get(id)?,
-        _ => in_shared_heap(reader, kind::ATTRIBUTE, id)?,
-    };
-    let order = order.first_chunk::<4>().map(|o| u32::from_le_bytes(*o)).filter(|_| tracks_order(header));
-    resolve(reader, Attribute::decode(&body, reader.widths())?, order)
+/// The attributes that an object keeps in a heap, in the order of their names' hashes.
+pub(crate) struct Dense {
+    heap: Heap,
+    records: btree2::Records,
+}
+
+impl Dense {
+    /// `None` where there are none.
+    fn open(header: &ObjectHeader, reader: &Reader) -> Result<Option<Dense>> {
+        let Some((heap, index)) = dense_place(header, reader)? else {
+            return Ok(None);
+        };
+        let (heap, records) = (Heap::open(header, reader, heap)?, open_index(reader, index)?.records());
+        Ok(Some(Dense { heap, records }))
+    }
+}
+
+impl Iterator for Dense {
+    type Item = Result<Resolved>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let record = self.records.next()?;
+        Some(record.and_then(|record| self.heap.attribute(&record)))
+    }
+}
+
+/// The heap that they are in.
+struct Heap {
+    reader: Reader,
+    objects: fractal_heap::Objects,
+    tracks_order: bool,
+}
+
+impl Heap {
+    fn open(header: &ObjectHeader, reader: &Reader, at: Address) -> Result<Heap> {
+        let objects = fractal_heap::Objects::open(reader, at)?;
+        Ok(Heap { reader: reader.clone(), objects, tracks_order: tracks_order(header) })
+    }
+
+    /// The attribute that a record of the index names.
+    fn attribute(&mut self, record: &[u8]) -> Result<Resolved> {
+        let Some((id, [flags, order @ ..])) = record.split_first_chunk::<8>() else {
+            return Err(Error::damaged("ends before its last field").in_structure("version 2 B-tree record"));
+        };
+        // A shared attribute stands in another heap than the object's own.
+        let body = match flags & 2 {
+            0 => self.objects.get(id)?,
+            _ => in_shared_heap(&self.reader, kind::ATTRIBUTE, id)?,
+        };
+        let order = order.first_chunk::<4>().map(|o| u32::from_le_bytes(*o)).filter(|_| self.tracks_order);
+        resolve(&self.reader, Attribute::decode(&body, self.reader.widths())?, order)
+    }
 }
 
 fn from_message(reader: &Reader, body: super::header::Body<'_>) -> Result<Resolved> {

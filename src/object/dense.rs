@@ -1,7 +1,7 @@
 //! Links and attributes that are too many or too large for an object header: messages in a fractal heap, found by name
 //! through a version 2 B-tree.
 
-use crate::bytes::{Address, Widths, lookup3};
+use crate::bytes::{Address, lookup3};
 use crate::error::Result;
 use crate::format::fractal_heap::Form;
 use crate::format::message::link::Link;
@@ -33,7 +33,7 @@ pub(crate) struct Dense {
 
 /// Writes a group's links, with an index of their creation order if all of them have one.
 pub(crate) fn links(space: &mut Space, links: &[Link]) -> Result<Dense> {
-    let messages = links.iter().map(|l| l.encode(Widths::EIGHT)).collect::<Result<Vec<_>>>()?;
+    let messages = links.iter().map(|l| l.encode(space.widths())).collect::<Result<Vec<_>>>()?;
     let (heap, ids) = fractal_heap_build::build(space, Form::LINKS, &messages)?;
     let names = links.iter().map(|l| &l.name.0[..]);
     let records = by_hash(names, &ids, |hash, id| [&hash[..], id].concat());

@@ -21,6 +21,7 @@ fn image_set(set: &ImageSet) -> Value {
         "path": set.path(), "kind": if paths.is_some() { "gallery" } else { "stack" }, "count": set.rows(),
         "order": first.map_or("hwc", |p| order(p.order)), "width": width, "height": height,
         "channels": first.map_or(0, |p| p.channels), "chunkRows": first.map_or(1, |p| p.chunk_rows),
+        "sure": paths.is_some() || set.labels.is_some() || set.names.is_some() || first.is_some_and(|p| p.sure),
         "whiteIsZero": first.is_some_and(|p| p.white_is_zero),
     });
     if let Some(all) = paths {

@@ -9,7 +9,7 @@ use super::object::{attribute_info, object_info, storage_info};
 use super::overview::overview;
 use super::request::{Request, wrong};
 use super::search::hits;
-use super::value::failure;
+use super::value::{PathOf, failure};
 use super::{explain, read};
 use crate::error::{Error, Result};
 use crate::image_set::hdf5::Hdf5;
@@ -238,29 +238,29 @@ impl Open {
         match op {
             "object" => {
                 let object = self.object(path)?;
-                let is_first = object.file().is_first();
-                if is_first {
+                let place = object.file().place();
+                if place.is_none() {
                     self.met(object.address(), path);
                 }
-                return Ok(object_info(&object, path, &|address| self.path_of(is_first, address)));
+                return Ok(object_info(&object, path, self.path_of(place.as_deref())));
             }
             "attribute" => {
                 let name = request.text("name")?;
                 let object = self.object(path)?;
                 let attribute = object.attribute(name)?;
                 let attribute = attribute.ok_or_else(|| Error::not_found(format!("no attribute {name}")).on(path))?;
-                let is_first = object.file().is_first();
-                return Ok(attribute_info(&attribute, usize::MAX, &|address| self.path_of(is_first, address)));
+                let place = object.file().place();
+                return Ok(attribute_info(&attribute, usize::MAX, self.path_of(place.as_deref())));
             }
             _ => {}
         }
         let dataset = self.dataset(path)?;
-        let is_first = dataset.node().file.is_first();
-        let path_of = |address| self.path_of(is_first, address);
+        let place = dataset.node().file.place();
+        let path_of = self.path_of(place.as_deref());
         let done = match op {
             "storage" => storage_info(&dataset),
-            "read" => read::read(&dataset, request, buffers, &path_of),
-            "rows" => read::rows(&dataset, request, buffers, &path_of),
+            "read" => read::read(&dataset, request, buffers, path_of),
+            "rows" => read::rows(&dataset, request, buffers, path_of),
             "image" => read::image(&dataset, request, buffers),
             "overview" => overview(&dataset, request, buffers),
             "chunkMap" => {
@@ -292,9 +292,9 @@ impl Open {
         Ok(dataset)
     }
 
-    /// The path of the object at an address, if it was met; addresses of other files say nothing about this one.
-    fn path_of(&self, is_first: bool, address: u64) -> Option<String> {
-        self.paths.get(&address).filter(|_| is_first).cloned()
+    /// The paths of what references lead to, where they are in this file or in another one at `place`.
+    fn path_of<'a>(&'a self, place: Option<&'a str>) -> PathOf<'a> {
+        place.map_or(PathOf::Here(&self.paths), PathOf::Elsewhere)
     }
 
     fn met(&mut self, address: u64, path: &str) {

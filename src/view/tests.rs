@@ -331,6 +331,8 @@ fn scattered() -> Asking {
     });
     let linked = made(|out| {
         out.build("group/data").write([5u8, 6, 7]).unwrap();
+        let to = out.reference("group/data").unwrap();
+        out.build("group/reference").write([to]).unwrap();
         out.root().link_external("group/back", "../a.h5", "/own").unwrap();
         out.root().link_external("group/next", "deep.h5", "/x").unwrap();
     });
@@ -377,6 +379,10 @@ fn an_object_of_another_file_is_explained_by_that_file() {
     let (told, _) = file.done(json!({"op": "explain", "path": "/linked/data"}));
     assert_eq!(told["faults"], json!([]));
     assert!(told["pieces"].as_array().unwrap().iter().any(|p| p["length"] == 3 && p["isData"] == true), "{told}");
+    // A reference there leads to an object of that file, not to what is at that address here.
+    let (values, _) = file.done(json!({"op": "read", "path": "/linked/reference"}));
+    let reference = &values["array"][0];
+    assert_eq!((&reference["file"], reference.get("path")), (&json!("sub/linked.h5"), None), "{values}");
     // Its address leads nowhere here, whatever was listed there.
     let (resolved, _) = file.done(json!({"op": "resolve", "address": object["address"]}));
     assert_ne!(resolved["path"], "/linked/data");

@@ -5,10 +5,26 @@ use crate::datatype::Datatype;
 use crate::error::{Error, ErrorKind};
 use crate::{Reference, Value as Element};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// What an object is called, for a reference that has only its address.
-pub(super) type PathOf<'a> = &'a dyn Fn(u64) -> Option<String>;
+#[derive(Clone, Copy)]
+pub(super) enum PathOf<'a> {
+    /// The paths of those that were met, by the addresses of their headers.
+    Here(&'a HashMap<u64, String>),
+    /// Addresses are those of another file, at this place.
+    Elsewhere(&'a str),
+}
+
+impl PathOf<'_> {
+    fn of(self, address: u64) -> Option<String> {
+        match self {
+            PathOf::Here(paths) => paths.get(&address).cloned(),
+            PathOf::Elsewhere(_) => None,
+        }
+    }
+}
 
 /// A value of this datatype.
 pub(super) fn value(element: &Element, datatype: &Datatype, path_of: PathOf<'_>) -> Value {
@@ -61,10 +77,10 @@ fn reference(element: &Element, to: &Reference, path_of: PathOf<'_>) -> Value {
         Reference::Object { .. } => "object",
     };
     map.insert("reference".into(), kind.into());
-    map.insert("text".into(), element.with_paths(path_of).to_string().into());
+    map.insert("text".into(), element.with_paths(&|address| path_of.of(address)).to_string().into());
     if let Some(address) = to.address() {
         map.insert("address".into(), address.into());
-        if let Some(path) = path_of(address).filter(|_| to.file().is_none()) {
+        if let Some(path) = path_of.of(address).filter(|_| to.file().is_none()) {
             map.insert("path".into(), path.into());
         }
     }
@@ -73,6 +89,8 @@ fn reference(element: &Element, to: &Reference, path_of: PathOf<'_>) -> Value {
     }
     if let Some(file) = to.file() {
         map.insert("file".into(), file.to_text().into());
+    } else if let PathOf::Elsewhere(file) = path_of {
+        map.insert("file".into(), file.into());
     }
     Value::Object(map)
 }

@@ -299,6 +299,11 @@ fn shares_have_all_classes_in_proportion_and_each_image_once() {
     desk.good(&["convert", "photos", "-o", "whole"]);
     assert_eq!(all, desk.names("whole.h5"));
     assert_eq!(split("b", &["--seed", "5"]), parts);
+    let seeded = ["convert", "photos", "-o", "b", "--split", "0.7,0.2,0.1", "--seed", "5"];
+    assert!(!desk.bad(&seeded, &["b_train.h5 exists", "--overwrite"]).err.contains("was stopped"));
+    fs::remove_file(desk.path("b_val.h5")).unwrap();
+    desk.bad(&seeded, &["b_train.h5 exists", "a run that was stopped", "--overwrite"]);
+    assert_eq!(split("b", &["--seed", "5", "--overwrite"]), parts);
     assert_ne!(split("c", &["--seed", "6"]), parts);
     desk.bad(&["convert", "photos", "-o", "d", "--split", "0.7,0.2"], &["add up to 0.9,", "not to 1"]);
     desk.bad(&["convert", "photos/dog", "-o", "d", "--split", "0.99,0.01"], &["d_test.h5", "too few"]);

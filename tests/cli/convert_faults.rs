@@ -158,3 +158,19 @@ fn a_name_that_is_not_utf8_is_skipped_by_name_and_never_stored_as_another() {
         desk.bad(&["convert", "set", "-o", "no", "--store", store, "--on-error", "stop"], &["UTF-8"]);
     }
 }
+
+#[test]
+fn an_output_in_the_folder_itself_is_never_one_of_its_files() {
+    let desk = Desk::new();
+    desk.many("set/cat", 3, 8);
+    let usual = ["convert", "set", "-o", "set/all.h5", "--store", "files"];
+    desk.good(&usual);
+    desk.good(&["convert", "set", "-o", "set/all.h5", "--append"]);
+    assert_eq!(desk.names("set/all.h5").len(), 3);
+    desk.put("set/all.h5.journal", "of another run");
+    desk.good(&[&usual[..], &["--overwrite"]].concat());
+    assert_eq!(desk.names("set/all.h5").len(), 3);
+    // Another one is a file as any other.
+    desk.good(&["convert", "set", "-o", "other", "--store", "files"]);
+    assert_eq!(desk.names("other.h5").len(), 4);
+}

@@ -65,6 +65,9 @@ pub(crate) fn all() -> Vec<Workload> {
     all.push(w("ours: attributes of two objects", own, &[many_objects]));
     all.push(w("ours: five commits", own, &[text, text, text, text, text]));
     all.push(w("user block and rubbish behind", behind, &[text, many_objects]));
+    // What the first commits wrote is used again by the later ones.
+    all.push(w("new: room used again", new, &[rewrite as Change; 4]));
+    all.push(w("old: room used again", old, &[rewrite as Change; 4]));
     all
 }
 
@@ -99,6 +102,23 @@ fn many_objects(edit: &mut FileEdit) -> Result<()> {
         edit.set_attribute(path, "count", [3u16; 40])?;
     }
     edit.rename("b", "a/b")
+}
+
+/// Writes chunks, links and attributes anew that earlier calls wrote.
+fn rewrite(edit: &mut FileEdit) -> Result<()> {
+    let n = edit.file()?.root()?.attribute("round")?.map_or(Ok(0), |a| a.read_one::<i32>())? + 1;
+    edit.set_attribute("/", "round", n)?;
+    for path in ["filtered", "growing"] {
+        let dataset = edit.file()?.dataset(path)?;
+        let first = h5manager::Selection::points([vec![0; dataset.shape().len()]]);
+        match dataset.datatype().size() {
+            1 => edit.write(path, first, [n as i8])?,
+            2 => edit.write(path, first, [n as i16])?,
+            _ => edit.write(path, first, [n])?,
+        }
+    }
+    (0..12).try_for_each(|i| edit.set_attribute("group", format!("n{i}"), [n; 30]))?;
+    edit.link_soft(format!("group/round{n}"), "/plain")
 }
 
 /// Sets an attribute to something longer each time.

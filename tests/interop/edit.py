@@ -67,6 +67,16 @@ def make(folder):
             libver = "latest" if low == "latest" else (low, "latest")
             with h5py.File(folder / f"{low}_{int(track)}.h5", "w", libver=libver, track_order=track) as f:
                 fill(f, track)
+    # Addresses and lengths of other widths. With lengths below 8 bytes libhdf5 cannot open its own extensible arrays.
+    bounds = {"earliest": h5py.h5f.LIBVER_EARLIEST, "v108": h5py.h5f.LIBVER_V18, "latest": h5py.h5f.LIBVER_LATEST}
+    for low, *sizes in [("earliest", 4, 4), ("v108", 4, 4), ("earliest", 8, 4), ("latest", 4, 8), ("v108", 8, 4)]:
+        made, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+        made.set_sizes(*sizes)
+        access.set_libver_bounds(bounds[low], h5py.h5f.LIBVER_LATEST)
+        access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+        name = str(folder / f"{low}_{sizes[0]}_{sizes[1]}.h5").encode()
+        with h5py.File(h5py.h5f.create(name, h5py.h5f.ACC_TRUNC, made, access)) as f:
+            fill(f, low == "latest")
     with h5py.File(folder / "userblock.h5", "w", userblock_size=1024) as f:
         fill(f, False)
     for strategy, persist in [("fsm", 0), ("fsm", 1), ("page", 0), ("page", 1), ("aggregate", 0), ("none", 0)]:
@@ -147,6 +157,9 @@ def main(folder, program):
         check(path, before)
         with h5py.File(edited, "r") as f:
             walk(f)
+        # What libhdf5 made of the copy that it extended.
+        done = subprocess.run([program, "check", path], stdout=subprocess.PIPE)
+        assert done.returncode == 0, (path, done.stdout.decode()[:3000])
 
 
 main(pathlib.Path(sys.argv[1]), sys.argv[2])

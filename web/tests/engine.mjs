@@ -5,10 +5,11 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { openFile } from '../package/dist/index.js';
 import { serve } from './serve.mjs';
 
@@ -98,6 +99,23 @@ test('the example of the README', async () => {
   const code = /```js\n([^]*?)```/.exec(readme)[1].replace("'h5manager-wasm'", JSON.stringify(new URL('../package/dist/index.js', import.meta.url).href));
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', code], { cwd: folder, encoding: 'utf8' });
   assert.match(said, /Float32Array\(20\)/);
+});
+
+test('its types are found as node looks for them', () => {
+  const modules = join(folder, 'typed/node_modules');
+  mkdirSync(modules, { recursive: true });
+  symlinkSync(fileURLToPath(new URL('../package', import.meta.url)), join(modules, 'h5manager-wasm'));
+  writeFileSync(join(folder, 'typed/package.json'), '{"type": "module"}');
+  const code = `import { EngineError, openFile, type Values } from 'h5manager-wasm';
+    const file = await openFile('run42.h5');
+    const values: Values = await file.read('/grid/t', [null, 3, [0, 10, 2]]);
+    const name: string = (await file.list('/')).children[0]!.name + file.file.name + values.shape.length + EngineError.name;
+    // @ts-expect-error a path is a text
+    await file.read(3); void name;`;
+  writeFileSync(join(folder, 'typed/use.ts'), code);
+  const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom', 'use.ts'];
+  execFileSync(process.execPath, [tsc, ...options], { cwd: join(folder, 'typed'), encoding: 'utf8', stdio: ['ignore', 'inherit', 'inherit'] });
 });
 
 test('values of every class', async () => {

@@ -38,7 +38,7 @@ function everyFilter(manifest) {
       const registry = readFileSync(new URL('../../src/filters/registry.rs', import.meta.url), 'utf8');
       const arms = /fn included[^]*?\n}/.exec(registry)[0].matchAll(/^ {8}([\w| ]+) => Arc::new/gm);
       const ids = [...arms].flatMap(([, ids]) => ids.split('|').map((id) => (id.trim() === 'LZF' ? 32000 : Number(id))));
-      assert.ok(ids.length > 20 && ids.every(Number.isFinite), ids.join());
+      assert.ok(ids.length >= 20 && ids.every(Number.isFinite), ids.join());
       const seen = new Set(Object.values(manifest).flatMap((objects) => Object.values(objects).flatMap((object) => object.filters ?? [])));
       assert.deepEqual([1, 2, 3, ...ids].filter((id) => !seen.has(id)), []);
     },

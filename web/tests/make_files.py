@@ -592,6 +592,18 @@ def huge(f):
     f.create_dataset("long", (10_000_000_000,), dtype="i2", chunks=(100_000,))[5] = 5
 
 
+@file("giant")
+def giant(f):
+    """100 GB by its size, of which almost nothing is on disk."""
+    create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    create.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    create.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    d = h5py.h5d.create(f.id, b"field", h5py.h5t.IEEE_F64LE, h5py.h5s.create_simple((125_000, 100_000)), create)
+    h5py.Dataset(d)[62_500, 50_000:50_004] = [1, 2, 3, 4]
+    for i in range(50):
+        f[f"group/d{i}"] = i
+
+
 @file("hostile")
 def hostile(f):
     f["<script>window.hacked=1"] = numbers(3)
@@ -670,7 +682,7 @@ def main():
     for make in MAKERS:
         path = make(folder)
         # Visited by stories of their own.
-        if path.name in ("damaged.h5", "leads_on.h5"):
+        if path.name in ("damaged.h5", "leads_on.h5", "giant.h5"):
             manifest[path.name] = {}
             continue
         manifest[path.name] = describe(path)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { currentView, openPage, settled, watch } from './drive.mjs';
+import { currentView, openPage, settled, visit, watch } from './drive.mjs';
 import { visualize } from './program.mjs';
 
 export function serverTests({ binary, folder }) {
@@ -63,6 +63,25 @@ export function serverTests({ binary, folder }) {
         }
         assert.equal(await status(pathname, { Host: `evil.example:${port}` }), 403);
         assert.equal(await status(`${pathname}files/shapes.h5`, { Origin: 'http://evil.example' }), 403);
+      }),
+    ],
+    [
+      'program: 100 GB open in a few requests',
+      served('giant.h5', '', async (page, program) => {
+        await openPage(page, program.url);
+        await settled(page, '/');
+        assert.equal(await page.textContent('.file-size'), '100 GB');
+        const read = () => page.$eval('.traffic', (t) => [Number(t.dataset.requests), Number(t.dataset.bytes)]);
+        await page.waitForFunction(() => Number(document.querySelector('.traffic').dataset.requests) > 0);
+        assert.ok((await read())[0] <= 6, `${await read()}`);
+        await visit(page, '/field');
+        assert.equal(await currentView(page), 'heatmap');
+        await visit(page, '/field', 'table', { row: '62500' });
+        // A window of the table is a request for each row, which are 800 kB apart.
+        await page.waitForTimeout(200);
+        const [requests, bytes] = await read();
+        assert.ok(requests < 200, `${requests} requests`);
+        assert.ok(bytes < 100e6, `${bytes} bytes`);
       }),
     ],
     [

@@ -260,6 +260,23 @@ export function stories(world) {
       },
     ],
     [
+      'the Rust line is of a form that compiles', // tests/select.rs runs these
+      async (page) => {
+        const open = (name) => `h5manager::File::open("${name}")?`;
+        for (const [name, hash, line] of [
+          ['shapes.h5', '#/cube?view=table&at=3,y,x', `let values: Vec<f64> = ${open('shapes.h5')}.dataset("/cube")?.select((3, .., ..))?.read()?;`],
+          ['shapes.h5', '#/scalar', `let values: Vec<f64> = ${open('shapes.h5')}.dataset("/scalar")?.read()?;`],
+          ['strings.h5', '#/utf8', `let values: Vec<String> = ${open('strings.h5')}.dataset("/utf8")?.read()?;`],
+          ['compounds.h5', '#/rows', `let values: Vec<h5manager::Value> = ${open('compounds.h5')}.dataset("/rows")?.select(..)?.values()?;`],
+        ]) {
+          await openPage(page, file(name, hash));
+          await settled(page);
+          await page.click('.export-button');
+          assert.equal(await page.locator('.menu code').last().textContent(), line);
+        }
+      },
+    ],
+    [
       'a file is dropped and never requested',
       async (page) => {
         const own = await serve({ page: world.dist, files: folder });
@@ -530,6 +547,80 @@ export function stories(world) {
         await settled(page, '/cube');
         await page.click('[aria-label=Inspector]');
         await page.waitForSelector('.inspector');
+      },
+    ],
+    [
+      'nothing jumps while a file opens',
+      async (page) => {
+        await page.addInitScript(() => {
+          window.moved = 0;
+          const add = (list) => list.getEntries().forEach((entry) => (window.moved += entry.hadRecentInput ? 0 : entry.value));
+          new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true });
+        });
+        for (const place of ['images.h5', 'jpegs.h5', 'run.h5#/atmosphere/t2m', 'compounds.h5#/rows', 'shapes.h5#/line']) {
+          const [name, hash = ''] = place.split('#');
+          await openPage(page, file(name, hash && `#${hash}`));
+          await settled(page);
+          const moved = await page.evaluate(() => window.moved);
+          assert.ok(moved < 0.05, `${place}: ${moved}`);
+        }
+      },
+    ],
+    [
+      'roles for screen readers',
+      async (page) => {
+        await openPage(page, file('scan.nxs', '#/entry/data/counts'));
+        await settled(page, '/entry/data/counts');
+        await page.getByRole('treeitem', { name: 'counts', selected: true }).waitFor();
+        await page.getByRole('treeitem', { name: 'entry', expanded: true, level: 1 }).waitFor();
+        await page.getByRole('tab', { name: 'Line', selected: true }).waitFor();
+        await page.getByRole('tabpanel', { name: 'Line' }).waitFor();
+        await page.getByRole('img', { name: 'Curve of /entry/data/counts' }).waitFor();
+        await page.getByRole('complementary', { name: 'Inspector' }).waitFor();
+        await openPage(page, file('images.h5'));
+        await settled(page, '/images');
+        await page.getByRole('option', { name: '0 · airplane · airplane/0000.png' }).waitFor();
+        await page.getByRole('group', { name: 'Classes' }).getByRole('button', { name: 'cat' }).waitFor();
+        await openPage(page, file('compounds.h5', '#/rows'));
+        await settled(page, '/rows');
+        assert.ok((await page.getByRole('columnheader').count()) >= 5);
+        // Each control has a name.
+        const nameless = await page.$$eval('button, input, select', (all) =>
+          all.filter((e) => e.checkVisibility() && !(e.ariaLabel || e.textContent.trim() || e.labels?.length || e.title || e.placeholder)).map((e) => e.outerHTML),
+        );
+        assert.deepEqual(nameless, []);
+      },
+    ],
+    [
+      'the engine alone reads in the browser, too',
+      async (page) => {
+        const own = await serve({ page: join(world.dist, '..', 'package', 'dist'), files: folder });
+        await page.goto(`${own.url}index.js`);
+        const seen = await page.evaluate(async () => {
+          const { openFile } = await import('/index.js');
+          const file = await openFile(new URL('/files/shapes.h5', location.href));
+          const { children } = await file.list('/');
+          const { array, shape } = await file.read('/cube', [3, null, [0, 30, 10]]);
+          return { names: children.map((child) => child.name), array: [...array.slice(0, 4)], type: array.constructor.name, shape };
+        });
+        assert.ok(seen.names.includes('cube') && seen.names.includes('line'));
+        assert.deepEqual([seen.array, seen.type, seen.shape], [[1800, 1810, 1820, 1830], 'Float64Array', [20, 3]]);
+        assert.equal(own.seen.whole, 0);
+        await own.close();
+      },
+    ],
+    [
+      'a field of floats opens as a heat map, and is no set of images',
+      async (page) => {
+        await openPage(page, file('run.h5', '#/atmosphere/t2m'));
+        await settled(page, '/atmosphere/t2m');
+        assert.equal(await currentView(page), 'heatmap');
+        // Its axes are coordinates, where it has scales.
+        await page.waitForSelector('.plot-box canvas[data-axes="latitude (degrees), longitude (degrees)"]');
+        assert.deepEqual(await page.$$eval('.views [data-view=gallery]', (all) => all.length), 0);
+        await openPage(page, file('floats01.h5'));
+        await settled(page, '/images');
+        assert.equal(await currentView(page), 'gallery');
       },
     ],
     [

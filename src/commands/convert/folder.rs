@@ -1,7 +1,7 @@
 //! A folder of images → one .h5 file, or one for each part: the passes one after the other.
 
 use super::append::{self, Existing};
-use super::journal::{Draft, State};
+use super::journal::{self, Draft, State};
 use super::keys::Scheme;
 use super::options::{Keys, SampleDepth, Split};
 use super::parts::{self, Part};
@@ -33,6 +33,8 @@ pub(super) fn convert(options: &Convert, output: &Path, progress: &dyn Progress)
 
     progress.start("scanning", None);
     let mut listing = scan::scan(&options.input, progress)?;
+    let outputs = options.split.outputs(&options.input, output);
+    listing.leave_out(&outputs.iter().flat_map(|output| journal::files_of(output)).collect::<Vec<_>>());
     progress.finish();
     let mut survey = survey(options, &mut listing, progress)?;
     let table = options.labels_csv.as_deref().map(Table::read).transpose()?;
@@ -234,9 +236,8 @@ fn divide(
         let name = output::printable(&empty.output);
         return Err(Error::invalid(format!("--split leaves no image for {name}; there are too few")));
     }
-    for part in parts.iter().filter(|part| part.name.is_some()) {
-        output::check(&part.output, options.overwrite)?;
-    }
+    let named = parts.iter().filter(|part| part.name.is_some());
+    parts::check(&named.map(|part| part.output.as_path()).collect::<Vec<_>>(), options.overwrite)?;
     Ok(parts)
 }
 

@@ -185,6 +185,13 @@ impl Drop for Draft {
     }
 }
 
+/// The files that a conversion to `target` writes.
+pub(super) fn files_of(target: &Path) -> [PathBuf; 3] {
+    let target = output::real(target);
+    let (part, journal) = (beside(&target, "part"), beside(&target, "journal"));
+    [target, part, journal]
+}
+
 /// `set.h5.part`; a name that would be longer than file systems allow is cut.
 fn beside(target: &Path, suffix: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();

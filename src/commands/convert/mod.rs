@@ -308,9 +308,8 @@ impl Convert {
             Err(e) => return Err(Error::from(e).on(input)),
         }
         if !self.append {
-            for output in self.split.outputs(&self.input, output) {
-                output::check(&output, self.overwrite)?;
-            }
+            let outputs = self.split.outputs(&self.input, output);
+            parts::check(&outputs.iter().map(PathBuf::as_path).collect::<Vec<_>>(), self.overwrite)?;
         }
         if let Some(report) = &self.report {
             output::check(report, self.overwrite)?;

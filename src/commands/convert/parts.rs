@@ -2,6 +2,8 @@
 
 use super::options::{Shard, Split};
 use super::scan::{Entry, Listing};
+use crate::commands::output;
+use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -103,6 +105,18 @@ fn named(output: &Path, part: &str) -> PathBuf {
     let name = output.file_name().unwrap_or_default().to_string_lossy();
     let (stem, suffix) = name.rsplit_once('.').unwrap_or((&name, "h5"));
     output.with_file_name(format!("{stem}_{part}.{suffix}"))
+}
+
+/// Refuses places that are taken. Where some are and others are not, an earlier run may have been stopped.
+pub(super) fn check(outputs: &[&Path], overwrite: bool) -> Result<()> {
+    let Some(error) = outputs.iter().find_map(|output| output::check(output, overwrite).err()) else {
+        return Ok(());
+    };
+    if outputs.iter().all(|output| output.exists()) || !outputs.iter().any(|output| output.is_file()) {
+        return Err(error);
+    }
+    let message = format!("{}; of a run that was stopped --overwrite makes the rest, and this again", error.message());
+    Err(Error::new(error.kind(), message))
 }
 
 impl Split {

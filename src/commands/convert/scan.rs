@@ -46,6 +46,17 @@ pub(super) struct Entry {
 }
 
 impl Listing {
+    /// Takes these files out, wherever they are in it.
+    pub(super) fn leave_out(&mut self, paths: &[PathBuf]) {
+        let paths: Vec<PathBuf> = paths.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+        let mut files = std::mem::take(&mut self.files);
+        files.retain(|entry| {
+            let called_so = |path: &&PathBuf| path.file_name() == Some(&*entry.name);
+            !paths.iter().filter(called_so).any(|path| fs::canonicalize(self.path(entry)).is_ok_and(|p| p == *path))
+        });
+        self.files = files;
+    }
+
     pub(super) fn folder(&self, entry: &Entry) -> Option<&Folder> {
         self.folders.get(entry.folder as usize)
     }

@@ -219,7 +219,8 @@ fn look_at(path: &Path, name: &str, how: &How<'_>) -> Result<Option<(Vec<Header>
         Recognised::Image(format) => vec![picture::header(reader, format)?],
         Recognised::Refused(what) => return Err(Error::new(ErrorKind::Mismatch, what)),
         Recognised::Unsupported(what) => {
-            return Err(Error::new(ErrorKind::Unsupported, format!("{what}, which is not supported")));
+            let message = format!("{what}, which is not supported: make a PNG of it, or keep it with --store bytes");
+            return Err(Error::new(ErrorKind::Unsupported, message));
         }
         Recognised::Other => return Ok(None),
     };

@@ -4,7 +4,7 @@ use super::classes;
 use super::inputs::Shelf;
 use super::plan::Joined;
 use crate::builder::Step;
-use crate::compound::KeepHeap;
+use crate::compound::{HeapElement, KeepHeap};
 use crate::datatype::{Datatype, Name, ReferenceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{ArrayLike, CopiedElements, Dataset, Part, Reference, Select};
@@ -134,11 +134,11 @@ impl Content {
 }
 
 impl KeepHeap for Content {
-    fn keep(&mut self, count: u32, data: &[u8]) -> Result<[u8; 16]> {
+    fn keep(&mut self, count: u32, data: &[u8]) -> Result<HeapElement> {
         self.heap.update(count.to_le_bytes());
         self.heap.update((data.len() as u64).to_le_bytes());
         self.heap.update(data);
-        Ok([0; 16])
+        Ok(HeapElement::NOTHING)
     }
 
     fn keep_reference(&mut self, to: &Reference, kind: ReferenceKind) -> Result<Vec<u8>> {

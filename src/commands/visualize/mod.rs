@@ -193,7 +193,10 @@ impl Command for Visualize {
         #[cfg(feature = "viewer")]
         if let Some(serving) = self.serving(&path, inside.as_deref(), progress) {
             // Says what is wrong with the file here, not in the browser.
-            self.opening.open(&path)?;
+            let opened = self.opening.open(&path)?;
+            if let Some(inside) = &inside {
+                opened.object(inside).map_err(|e| e.on(inside))?;
+            }
             return serving.run(out, progress);
         }
         match &self.export {

@@ -35,7 +35,7 @@ fn both(target: (&Region, &[u64]), source: (&Region, &[u64]), part: &Bounds, chu
     let mut out = vec![0; 2 * part.len() as usize];
     let mut read = |what: &Bounds, into: &mut [u8]| {
         assert!(what.0.iter().zip(s_shape).all(|(r, n)| r.end <= *n && r.start < r.end), "{what:?}");
-        let all = Region::Product(what.0.iter().map(|r| Axis::run(r.start, r.end - r.start)).collect());
+        let all = Region::Product(what.0.iter().map(|r| Ordinals::run(r.start, r.end - r.start)).collect());
         let values = elements(&all, s_shape);
         assert_eq!(into.len(), 2 * values.len());
         into.chunks_mut(2).zip(values).for_each(|(b, at)| b.copy_from_slice(&value(&at).to_le_bytes()));
@@ -45,12 +45,12 @@ fn both(target: (&Region, &[u64]), source: (&Region, &[u64]), part: &Bounds, chu
     (out.chunks(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect(), wanted)
 }
 
-fn axis(n: u64) -> impl Strategy<Value = Axis> {
+fn axis(n: u64) -> impl Strategy<Value = Ordinals> {
     let regular = (0..n, 1..4u64, 0..3u64)
-        .prop_map(move |(start, block, gap)| Axis::blocks(start, block + gap, None, Some(block), n));
+        .prop_map(move |(start, block, gap)| Ordinals::blocks(start, block + gap, None, Some(block), n));
     let spans = proptest::collection::btree_set(0..n, 1..n as usize)
-        .prop_map(|set| Axis::spans(set.into_iter().map(|i| i..i + 1)));
-    prop_oneof![regular, spans, (0..n).prop_map(move |s| Axis::run(s, n - s))]
+        .prop_map(|set| Ordinals::spans(set.into_iter().map(|i| i..i + 1)));
+    prop_oneof![regular, spans, (0..n).prop_map(move |s| Ordinals::run(s, n - s))]
 }
 
 fn product(shape: [u64; 3]) -> impl Strategy<Value = Region> {
@@ -88,12 +88,12 @@ proptest! {
         ]);
         // The same number of elements in other shapes: a line with gaps, and the same product behind another dimension.
         let n = target.len();
-        let line = Region::Product(vec![Axis::blocks(3, 3 + stride, Some(n.div_ceil(3)), Some(3), 3 + n / 3 * (3 + stride) + n % 3)]);
+        let line = Region::Product(vec![Ordinals::blocks(3, 3 + stride, Some(n.div_ceil(3)), Some(3), 3 + n / 3 * (3 + stride) + n % 3)]);
         prop_assert_eq!(line.len(), n);
         let (got, wanted) = both((&target, &T), (&line, &[3 + (n + 3) * 3]), &part, &chunk[..1]);
         prop_assert_eq!(got, wanted);
         if let Region::Product(axes) = &target {
-            let same: Vec<Axis> = [Axis::run(1, 1)].into_iter().chain(axes.iter().map(|a| Axis::blocks(1, stride + 1, Some(a.len()), Some(1), u64::MAX))).collect();
+            let same: Vec<Ordinals> = [Ordinals::run(1, 1)].into_iter().chain(axes.iter().map(|a| Ordinals::blocks(1, stride + 1, Some(a.len()), Some(1), u64::MAX))).collect();
             let shape = [2, 30, 30, 30];
             let (got, wanted) = both((&target, &T), (&Region::Product(same), &shape), &part, &[1, chunk[0], chunk[1], chunk[2]]);
             prop_assert_eq!(got, wanted);
@@ -103,7 +103,7 @@ proptest! {
 
 #[test]
 fn a_slab_is_read_straight_into_its_place() {
-    let target = Region::Product(vec![Axis::run(3, 1), Axis::run(0, 4), Axis::run(0, 5)]);
+    let target = Region::Product(vec![Ordinals::run(3, 1), Ordinals::run(0, 4), Ordinals::run(0, 5)]);
     let source = Region::all(&[4, 5]);
     let part = Bounds(vec![2..6, 0..4, 0..5]);
     let mut out = vec![0u8; 80];

@@ -1,6 +1,6 @@
 //! A fractal heap that is written at once, and its blocks.
 
-use super::{BlockPrefix, DIRECT, Fields, FractalHeap, HEADER, ID, INDIRECT, ManagedId};
+use super::{BlockPrefix, DIRECT, Fields, FractalHeap, HEADER, HugeFields, ID, INDIRECT, ManagedId};
 use crate::bytes::{self, Address, Length, Widths, lookup3};
 use crate::error::{Error, Result};
 
@@ -38,7 +38,7 @@ pub(crate) struct Content {
 
 impl FractalHeap {
     /// A heap to be written, whose header will be at `address`.
-    pub(crate) fn new(form: Form, address: Address) -> FractalHeap {
+    pub(crate) fn new(form: Form, address: Address, w: Widths) -> FractalHeap {
         let fields = Fields {
             version: 0,
             id_length: form.id_length,
@@ -58,7 +58,7 @@ impl FractalHeap {
             root: None,
             root_rows: 0,
         };
-        FractalHeap { fields, filters: Vec::new(), filtered_root: None, address, w: Widths::EIGHT }
+        FractalHeap { fields, filters: Vec::new(), filtered_root: None, address, w }
     }
 
     /// The direct block that holds `offset`: where it begins, and its size.
@@ -151,7 +151,7 @@ impl FractalHeap {
         let mut out = self.prefix(b"FHIB", start, INDIRECT)?;
         for child in children {
             let child = Length(child.map(Address::get));
-            out.extend(bytes::encode(&child, self.w, INDIRECT)?);
+            out.extend(bytes::encode(&child, Widths { length: self.w.offset, ..self.w }, INDIRECT)?);
         }
         bytes::seal(&mut out);
         Ok(out)
@@ -167,12 +167,20 @@ impl FractalHeap {
         Ok(out)
     }
 
-    /// The ID of an object with a place of its own.
-    pub(crate) fn encode_huge_id(&self, key: u64) -> Vec<u8> {
-        let mut out = vec![1 << 4];
-        out.extend(key.to_le_bytes());
-        out.resize(self.id_length(), 0);
-        out
+    /// The ID of an object with a place of its own, and its record in the B-tree of those.
+    pub(crate) fn encode_huge(&self, address: Address, size: u64, key: u64) -> Result<(Vec<u8>, Vec<u8>)> {
+        let fields = HugeFields { address, stored: size, mask: None, size: None };
+        let fields = bytes::encode(&fields, (self.w, false), ID)?;
+        let mut id = vec![1 << 4];
+        let record = if self.ids_lead_to_huge() {
+            id.extend_from_slice(&fields);
+            fields
+        } else {
+            id.extend(key.to_le_bytes());
+            [fields, bytes::encode(&Length(Some(key)), self.w, ID)?].concat()
+        };
+        id.resize(self.id_length(), 0);
+        Ok((id, record))
     }
 }
 
@@ -183,7 +191,7 @@ mod tests {
 
     #[test]
     fn blocks_follow_each_other_through_all_levels_of_the_table() {
-        let heap = FractalHeap::new(Form::LINKS, Address(48));
+        let heap = FractalHeap::new(Form::LINKS, Address(48), Widths::EIGHT);
         let (mut at, mut blocks) = (0, 0);
         while at < 3 << 20 {
             let (start, size) = heap.direct_at(at).unwrap();
@@ -199,10 +207,12 @@ mod tests {
     #[test]
     fn ids_and_blocks_are_read_back() {
         for form in [Form::LINKS, Form::ATTRIBUTES] {
-            let heap = FractalHeap::new(form, Address(4096));
+            let heap = FractalHeap::new(form, Address(4096), Widths::EIGHT);
             let id = heap.encode_managed_id(0x1234, 77).unwrap();
             assert_eq!(heap.decode_id(&id).unwrap(), HeapObject::Managed { offset: 0x1234, length: 77 });
-            let huge = heap.decode_id(&heap.encode_huge_id(9)).unwrap();
+            let (id, record) = heap.encode_huge(Address(0x800), 5000, 9).unwrap();
+            let huge = heap.decode_id(&id).unwrap();
+            assert_eq!(heap.decode_huge(&record).unwrap().0, 9);
             assert_eq!(huge, HeapObject::Huge { key: 9 });
             let block = heap.encode_direct(512, 512, b"objects").unwrap();
             heap.check_direct(&block, 512).unwrap();
@@ -217,7 +227,7 @@ mod tests {
     /// The statistics that libhdf5 wrote for groups of soft links, counted there by hand.
     #[test]
     fn statistics_are_those_of_libhdf5() {
-        let heap = FractalHeap::new(Form::LINKS, Address(48));
+        let heap = FractalHeap::new(Form::LINKS, Address(48), Widths::EIGHT);
         let content = |rows, allocated, iterator, managed| Content {
             root: Some((Address(600), rows)),
             managed,

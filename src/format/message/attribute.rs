@@ -85,7 +85,7 @@ impl Attribute {
         };
         let (flags, datatype) = match &self.datatype {
             Held::Here(datatype) => (0, datatype::encode(datatype, libver)?),
-            Held::Shared(Shared::Committed(at)) => (1, Shared::encode_committed(*at)),
+            Held::Shared(Shared::Committed(at)) => (1, Shared::encode_committed(*at, w)?),
             Held::Shared(Shared::Heap(_)) => {
                 return Err(Error::unsupported("writing attributes with datatypes in the heap of shared messages"));
             }

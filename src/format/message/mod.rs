@@ -53,10 +53,12 @@ pub(crate) enum Shared {
 
 impl Shared {
     /// Encodes a body that leads to a committed datatype, as every libhdf5 does.
-    pub(crate) fn encode_committed(at: crate::bytes::Address) -> Vec<u8> {
+    pub(crate) fn encode_committed(at: crate::bytes::Address, w: crate::bytes::Widths) -> crate::Result<Vec<u8>> {
         const VERSION: u8 = 2;
         const COMMITTED: u8 = 2;
-        [&[VERSION, COMMITTED][..], &at.get().to_le_bytes()].concat()
+        let mut body = vec![VERSION, COMMITTED];
+        body.extend(crate::bytes::encode(&at, w, "shared message")?);
+        Ok(body)
     }
 
     /// Decodes the body of a message whose envelope has the "shared" bit set; tells how many bytes it took.

@@ -1,6 +1,6 @@
 //! The attributes of a new object with a version 2 header: in the header, or in a heap.
 
-use super::{Common, UNSHARED, W, message};
+use super::{Common, UNSHARED, message};
 use crate::bytes;
 use crate::error::Result;
 use crate::format::message::kind;
@@ -38,7 +38,7 @@ pub(super) fn push(space: &mut Space, messages: &mut Vec<Outgoing>, common: &Com
         (info.heap, info.name_index) = (Some(dense.heap), Some(dense.name_index));
         info.order_index = dense.order_index;
     }
-    messages.push(message(kind::ATTRIBUTE_INFO, UNSHARED, bytes::encode(&info, W, "attribute info")?));
+    messages.push(message(kind::ATTRIBUTE_INFO, UNSHARED, bytes::encode(&info, space.widths(), "attribute info")?));
     if dense {
         return Ok(None);
     }

@@ -1,6 +1,6 @@
 //! The header of a new group, and its links: messages of the header, in a heap, or in the old way a symbol table.
 
-use super::{CONSTANT, Common, W, encode, message};
+use super::{CONSTANT, Common, encode, message};
 use crate::bytes::{self, Address};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
@@ -47,7 +47,7 @@ pub(crate) fn encode_group(
 ) -> Result<EncodedGroup> {
     if libver == LibVer::Earliest && group.can_be_old() {
         let table = symbol_table_build::build(space, &group.named_targets()?)?;
-        let body = bytes::encode(&table, W, "symbol table")?;
+        let body = bytes::encode(&table, space.widths(), "symbol table")?;
         let header = encode(space, libver, vec![message(kind::SYMBOL_TABLE, 0, body)], common)?;
         return Ok(EncodedGroup { header, table: Some(table) });
     }
@@ -83,7 +83,7 @@ impl GroupLinks<'_> {
         let mut compact = Vec::new();
         if links.len() <= most.into() && links.iter().all(|l| l.name.0.len() < MOST_BYTES) {
             for link in links {
-                compact.push(message(kind::LINK, 0, link.encode(W)?));
+                compact.push(message(kind::LINK, 0, link.encode(space.widths())?));
             }
         } else {
             let dense = dense::links(space, links)?;
@@ -93,7 +93,7 @@ impl GroupLinks<'_> {
         let flags = u8::from(self.phase_change.is_some());
         let group_info = GroupInfo { flags, phase_change: self.phase_change, ..GroupInfo::default() };
         let mut messages = vec![
-            message(kind::LINK_INFO, 0, bytes::encode(&info, W, "link info")?),
+            message(kind::LINK_INFO, 0, bytes::encode(&info, space.widths(), "link info")?),
             message(kind::GROUP_INFO, CONSTANT, bytes::encode(&group_info, (), "group info")?),
         ];
         messages.extend(compact);

@@ -5,7 +5,7 @@ mod group;
 
 pub(crate) use group::{GroupLinks, encode_group};
 
-use crate::bytes::{self, Address, Widths};
+use crate::bytes::{self, Address};
 use crate::error::Result;
 use crate::format::libver::LibVer;
 use crate::format::message::dataspace::Dataspace;
@@ -30,8 +30,6 @@ const UNSHARED: u8 = 4;
 
 /// The fewest bytes of messages, as with libhdf5: room for one that leads on, when more comes.
 const LEAST_BYTES: usize = 32;
-
-const W: Widths = Widths::EIGHT;
 
 /// What every object has.
 pub(crate) struct Common<'a> {
@@ -75,10 +73,10 @@ pub(crate) fn encode_dataset(
     let old = libver == LibVer::Earliest;
     let fill = if old { dataset.fill.encode_v2()? } else { dataset.fill.encode()? };
     let mut messages = vec![
-        message(kind::DATASPACE, 0, dataset.dataspace.encode(W, libver)?),
+        message(kind::DATASPACE, 0, dataset.dataspace.encode(space.widths(), libver)?),
         match dataset.committed {
             None => message(kind::DATATYPE, CONSTANT, datatype::encode(dataset.datatype, libver)?),
-            Some(at) => message(kind::DATATYPE, CONSTANT | SHARED, Shared::encode_committed(at)),
+            Some(at) => message(kind::DATATYPE, CONSTANT | SHARED, Shared::encode_committed(at, space.widths())?),
         },
         message(kind::FILL_VALUE, CONSTANT, fill),
     ];
@@ -91,9 +89,9 @@ pub(crate) fn encode_dataset(
         messages.push(message(kind::FILTER_PIPELINE, CONSTANT, encode(dataset.filters)?));
     }
     if let Some(files) = dataset.external {
-        messages.push(message(kind::EXTERNAL_FILES, 0, files.encode(W)?));
+        messages.push(message(kind::EXTERNAL_FILES, 0, files.encode(space.widths())?));
     }
-    messages.push(message(kind::LAYOUT, 0, dataset.layout.encode(W)?));
+    messages.push(message(kind::LAYOUT, 0, dataset.layout.encode(space.widths())?));
     encode(space, libver, messages, common)
 }
 

@@ -50,7 +50,7 @@ export function ObjectPage({ inspecting, onInspect, onTree, pending }: Props) {
         <p className="summary">{object.state === 'done' ? <Summary object={object.value} /> : ' '}</p>
         <ViewTabs views={views} current={current} />
       </div>
-      {object.state === 'done' && object.value.dataset?.layout === 'virtual' && <NotThere />}
+      {object.state === 'done' && object.value.dataset?.layout === 'virtual' && <NotThere path={object.value.path} />}
       <div className="view" data-view={current} data-ready={object.state === 'done'} role="tabpanel" aria-label={current && VIEW_LABELS[current]}>
         <Fence resetKey={`${path} ${current}`}>
           {path === undefined ? (
@@ -69,10 +69,11 @@ export function ObjectPage({ inspecting, onInspect, onTree, pending }: Props) {
 }
 
 /** Below a virtual dataset: its sources that are not there, whose elements are the fill value. */
-function NotThere() {
+function NotThere({ path }: { path: string }) {
   const { engine, source } = useFile();
-  const [names, setNames] = useState(engine.stats.notThere ?? []);
-  useEffect(() => engine.onStats((stats) => setNames(stats.notThere ?? [])), [engine]);
+  const [all, setAll] = useState(engine.stats.notThere);
+  useEffect(() => engine.onStats((stats) => setAll(stats.notThere)), [engine]);
+  const names = all?.[path] ?? [];
   if (names.length === 0) return null;
   const where = source.kind === 'url' ? 'put them beside the file' : 'drop them together with the file';
   return (

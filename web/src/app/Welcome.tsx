@@ -40,7 +40,7 @@ function Opener({ title }: { title: string }) {
         <Icon name="open" size={36} />
         <strong>Drop a file here</strong>
         <span>or click to choose one: .h5 .hdf5 .nc .nxs .mat .keras …</span>
-        <span className="faint">one that leads to others (external links, virtual datasets): all of them together</span>
+        <span className="faint">several at once, if one leads to the others</span>
       </button>
       <input
         ref={input}

@@ -1,9 +1,8 @@
 // An open file: the tree on the left, the object in the middle, what is known about it on the right.
 
 import { useEffect, useMemo, useRef, useState } from 'react';
-import type { Engine, FileInfo, ImageSet, ObjectInfo, Source } from '../engine/types';
+import type { Engine, FileInfo, ObjectInfo, Source } from '../engine/types';
 import { Inspector } from '../inspector/Inspector';
-import { isClearlyImages } from '../model/objectViews';
 import { SearchResults } from '../tree/Search';
 import { Tree } from '../tree/Tree';
 import { Icon } from '../ui/icons';
@@ -55,20 +54,14 @@ function Rooms({ context, looking }: { context: OpenFile; looking: boolean }) {
   // The inspector is open beside plots and tables; images need the room themselves. Whoever pressed its button decides.
   const [wanted, setWanted] = useState<boolean>();
   const set = imageSets.find((one) => one.path === path);
-  const isSheet = view === undefined ? set !== undefined && isClearlyImages(set, object.value?.dataset?.type) : view === 'gallery' || view === 'statistics';
+  const isSheet = view === undefined ? set?.sure === true : view === 'gallery' || view === 'statistics';
   const inspecting = wanted ?? (WIDE.matches && !pending && !(set && isSheet));
 
   // Nobody has to click: a file with images opens as their contact sheet, any other at its root.
   useEffect(() => {
     if (path !== undefined || looking) return;
-    let stale = false;
-    void firstPath(engine, imageSets).then((first) => {
-      if (!stale) goTo(first);
-    });
-    return () => {
-      stale = true;
-    };
-  }, [engine, path, looking, imageSets]);
+    goTo(imageSets.find((one) => one.sure)?.path ?? '/');
+  }, [path, looking, imageSets]);
 
   const setsByPath = useMemo(() => new Map(imageSets.map((one) => [one.path, one])), [imageSets]);
   const closeDrawer = () => setDrawer(false);
@@ -115,15 +108,6 @@ function Rooms({ context, looking }: { context: OpenFile; looking: boolean }) {
       <Keys onSearch={() => searchBox.current?.focus()} onInspect={() => setWanted(!inspecting)} />
     </div>
   );
-}
-
-/** What a file is opened at. */
-async function firstPath(engine: Engine, sets: ImageSet[]): Promise<string> {
-  const [set] = sets;
-  if (!set) return '/';
-  if (isClearlyImages(set, undefined)) return set.path;
-  const object = await engine.object(set.path).catch(() => undefined);
-  return isClearlyImages(set, object?.dataset?.type) ? set.path : '/';
 }
 
 /** Whether an object could turn out to be a set of images. */

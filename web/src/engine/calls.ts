@@ -1,6 +1,6 @@
 // The calls of the contract as requests to the module, where that is all there is to them.
 
-import type { Core } from './core';
+import type { Core } from './core.js';
 import type {
   AttributeInfo,
   ChunkMap,
@@ -16,8 +16,8 @@ import type {
   Selection,
   StorageInfo,
   Values,
-} from './types';
-import { imageStatistics, type Progress } from './statistics';
+} from './types.js';
+import { imageStatistics, type Progress } from './statistics.js';
 
 /** What goes on while a call is under way. */
 export interface Running {

@@ -9,8 +9,8 @@ import {
   type SearchHit,
   type Source,
   type Stats,
-} from './types';
-import { type FromWorker, type ToWorker, fromPlain } from './wire';
+} from './types.js';
+import { type FromWorker, type ToWorker, fromPlain } from './wire.js';
 
 interface Waiting {
   done(value: unknown): void;

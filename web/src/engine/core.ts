@@ -1,10 +1,10 @@
 // The engine where it runs: an instance of the module, the file's bytes, and requests that wait for those.
 
-import { Files, type Finder, amongBytes, amongDropped, besideUrl } from './files';
-import { Instance, type Request } from './module';
-import { type ByteSource, type Counter, bytesSource, fileSource } from './sources';
-import { EngineError, type FileInfo, type Source } from './types';
-import { UrlSource } from './urlSource';
+import { Files, type Finder, amongBytes, amongDropped, besideUrl } from './files.js';
+import { Instance, type Request } from './module.js';
+import { type ByteSource, type Counter, bytesSource, fileSource } from './sources.js';
+import { EngineError, type FileInfo, type Source } from './types.js';
+import { UrlSource } from './urlSource.js';
 
 /** A request that needs bytes more often than this goes in circles. */
 const MOST_ROUNDS = 10_000;
@@ -30,13 +30,12 @@ export class Core {
     return this.opened?.files.size ?? 0;
   }
 
-  /** Other files that were looked for and are not there. */
-  get notThere(): readonly string[] {
-    return this.opened?.files.notThere ?? [];
-  }
+  /** Other files that objects lead to and that are not there, by the objects' paths. */
+  notThere: Readonly<Record<string, readonly string[]>> = {};
 
   async open(from: Source, signal?: AbortSignal): Promise<FileInfo> {
     this.opened = undefined;
+    this.notThere = {};
     Object.assign(this.counter, { requests: 0, bytes: 0, waiting: 0 });
     const [source, find] = await this.sourceOf(from, signal);
     return this.openSource(source, nameOf(from), find, signal);
@@ -86,15 +85,29 @@ export class Core {
       for (let round = 0; round < MOST_ROUNDS; round++) {
         if (signal?.aborted) throw new EngineError('cancelled', 'cancelled');
         const before = this.counter.requests;
+        opened.files.missed.clear();
         const answer = opened.instance.call(request);
         if (this.counter.requests !== before) this.told();
-        if ('done' in answer) return answer.done;
+        if ('done' in answer) {
+          this.note(request, opened.files);
+          return answer.done;
+        }
         await opened.files.bring(answer.missing, signal);
       }
       throw new EngineError('limit', 'this needs bytes of the file over and over');
     } finally {
       release();
     }
+  }
+
+  /** Which files an object leads to that are not there: its elements of them are the fill value. */
+  private note({ path }: Request, { missed }: Files): void {
+    if (missed.size === 0 || typeof path !== 'string') return;
+    const known = this.notThere[path] ?? [];
+    const names = [...new Set([...known, ...missed])].slice(0, 20);
+    if (names.length === known.length || Object.keys(this.notThere).length >= 1000) return;
+    this.notThere = { ...this.notThere, [path]: names };
+    this.told();
   }
 
   /** A new instance in the place of one that is lost, with the same file open. */

@@ -1,9 +1,9 @@
 // The file that is open and the others that it leads to, as the engine's module asks for them: by their numbers.
 
-import type { ByteSource, Counter } from './sources';
-import { fileSource, bytesSource } from './sources';
-import { EngineError } from './types';
-import { UrlSource } from './urlSource';
+import type { ByteSource, Counter } from './sources.js';
+import { fileSource, bytesSource } from './sources.js';
+import { EngineError } from './types.js';
+import { UrlSource } from './urlSource.js';
 
 /** What looking for another file came to: its bytes, that there is none, or why it cannot be had and what to do. */
 export type Looked = ByteSource | undefined | EngineError;
@@ -37,8 +37,8 @@ export class Files {
   private readonly known = new Map<string, number | EngineError | undefined>();
   /** What requests that are under way hold. */
   private readonly holds = new Set<(() => void)[]>();
-  /** Files that were looked for and are not there. */
-  readonly notThere: string[] = [];
+  /** Files that were asked for since this was emptied and are not there. */
+  readonly missed = new Set<string>();
   /** Why the last one that was asked for cannot be had. */
   reason = '';
 
@@ -66,7 +66,10 @@ export class Files {
     const key = keyOf(place, isRaw);
     if (!this.known.has(key)) return UNKNOWN;
     const found = this.known.get(key);
-    if (found === undefined) return NONE;
+    if (found === undefined) {
+      if (this.missed.size < MOST_TOLD) this.missed.add(place);
+      return NONE;
+    }
     if (typeof found === 'number') return found;
     this.reason = found.message;
     return found.kind === 'not-found' ? NOT_THERE : DENIED;
@@ -108,7 +111,6 @@ export class Files {
     if (this.known.has(key)) return; // meanwhile
     if (found === undefined || found instanceof EngineError) {
       this.known.set(key, found);
-      if (this.notThere.length < MOST_TOLD) this.notThere.push(place);
     } else {
       this.known.set(key, this.sources.push(found) - 1);
       for (const releases of this.holds) releases.push(found.hold());

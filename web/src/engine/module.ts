@@ -1,7 +1,7 @@
 // The engine's module (web/ABI.md): requests in, replies out, values in their JavaScript form.
 
-import type { Files, Wanted } from './files';
-import { EngineError, type ErrorKind, type NumericArray } from './types';
+import type { Files, Wanted } from './files.js';
+import { EngineError, type ErrorKind, type NumericArray } from './types.js';
 
 interface Exports {
   memory: WebAssembly.Memory;

@@ -1,12 +1,12 @@
 // h5manager-wasm: the engine without the page, on the thread that calls it, in node and in the browser.
 
-import { type Running, calls } from './calls';
-import { Core } from './core';
-import type { Finder } from './files';
-import { SyncSource } from './sources';
-import { EngineError, type FileInfo, type Source } from './types';
+import { type Running, calls } from './calls.js';
+import { Core } from './core.js';
+import type { Finder } from './files.js';
+import { SyncSource } from './sources.js';
+import { EngineError, type FileInfo, type Source } from './types.js';
 
-export * from './types';
+export * from './types.js';
 
 export interface OpenOptions {
   signal?: AbortSignal;

@@ -1,6 +1,6 @@
 // Where the bytes of a file come from, as the engine's module asks for them: at once, or not here yet.
 
-import { EngineError } from './types';
+import { EngineError } from './types.js';
 
 /** A file's bytes. `read` and `has` are called by the module and answer at once; `fetch` brings what they lacked. */
 export interface ByteSource {

@@ -1,7 +1,7 @@
 // Numbers over a whole image set: what people paste into training code, and what is wrong with the images.
 
-import type { Core } from './core';
-import { EngineError, type EncodedImage, type ErrorKind, type ImageSet, type ImageStatistics, type NumericArray, type Values } from './types';
+import type { Core } from './core.js';
+import { EngineError, type EncodedImage, type ErrorKind, type ImageSet, type ImageStatistics, type NumericArray, type Values } from './types.js';
 
 export type Progress = { done: number; total: number };
 

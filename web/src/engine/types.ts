@@ -316,6 +316,8 @@ export interface ImageSet {
   /** Values are indices into `palette` (r, g, b, r, g, b, …). */
   palette?: number[];
   whiteIsZero?: boolean;
+  /** Surely meant as images; else it might as well be a field over time, and is shown as one first. */
+  sure: boolean;
   labels?: { path: string; form: 'numbers' | 'texts' | 'one-hot' };
   /** By label number. */
   classNames?: string[];
@@ -383,8 +385,8 @@ export interface Stats {
   /** Requests that are under way. */
   waiting: number;
   size: number;
-  /** Other files that were looked for and are not there. */
-  notThere?: readonly string[];
+  /** By the paths of objects: other files that they lead to and that are not there, so that elements are the fill value. */
+  notThere?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface CallOptions {

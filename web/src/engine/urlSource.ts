@@ -2,8 +2,8 @@
 //
 // `cache: 'no-store'`: with its cache on, Chromium asks for the parts of one URL one after the other.
 
-import type { ByteSource, Counter } from './sources';
-import { EngineError } from './types';
+import type { ByteSource, Counter } from './sources.js';
+import { EngineError } from './types.js';
 
 const BLOCK = 64 << 10;
 /** Blocks that are kept when nobody needs them. */

@@ -1,6 +1,6 @@
 // What client and worker tell each other.
 
-import { EngineError, type ErrorKind, type Source, type Stats } from './types';
+import { EngineError, type ErrorKind, type Source, type Stats } from './types.js';
 
 export type ToWorker =
   | { kind: 'call'; id: number; name: string; arguments: unknown[] }

@@ -1,9 +1,9 @@
 // The worker: runs what the client asks for on a Core.
 
-import { type Running, calls } from './calls';
-import { Core } from './core';
-import { EngineError } from './types';
-import { type FromWorker, type ToWorker, plain } from './wire';
+import { type Running, calls } from './calls.js';
+import { Core } from './core.js';
+import { EngineError } from './types.js';
+import { type FromWorker, type ToWorker, plain } from './wire.js';
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const running = new Map<number, AbortController>();

@@ -45,14 +45,15 @@ export function rustLine({ file, path, type, selection }: Shown): string {
     return step && step !== 1 ? `h5manager::every(${start}..${stop}, ${step})` : `${start}..${stop}`;
   });
   const whole = parts.every((part) => part === '..');
-  const select = whole ? '' : `.select((${parts.join(', ')}${parts.length === 1 ? ',' : ''}))?`;
-  return `let values: ${rustType(type, selection.length === 0)} = ${open}.dataset(${rustQuoted(path)})?${select}.read()?;`;
+  const element = rustElement(type);
+  const isValue = element === VALUE;
+  const what = whole ? '..' : `(${parts.join(', ')}${parts.length === 1 ? ',' : ''})`;
+  const select = whole && !isValue ? '' : `.select(${what})?`;
+  return `let values: Vec<${element}> = ${open}.dataset(${rustQuoted(path)})?${select}.${isValue ? 'values' : 'read'}()?;`;
 }
 
-function rustType(type: TypeInfo, scalar: boolean): string {
-  const element = rustElement(type);
-  return scalar ? element : `Vec<${element}>`;
-}
+/** What elements of any type are read as. */
+const VALUE = 'h5manager::Value';
 
 function rustElement(type: TypeInfo): string {
   switch (type.class) {
@@ -67,6 +68,6 @@ function rustElement(type: TypeInfo): string {
     case 'enum':
       return rustElement(type.base);
     default:
-      return 'h5manager::Value';
+      return VALUE;
   }
 }

@@ -1,6 +1,6 @@
 // An image set as a contact sheet: captions, classes, order; one image large, or two side by side.
 
-import { useEffect, useMemo, useReducer, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState, type KeyboardEvent } from 'react';
 import { note, usePlace } from '../app/address';
 import { useFile } from '../app/context';
 import { isTyping } from '../app/Keys';
@@ -21,6 +21,7 @@ import { paintSheet } from './sheet';
 import './gallery.css';
 
 type Order = 'index' | 'backwards' | 'class' | 'name' | 'shuffled';
+const NO_LABELS: Labels = { of: new Int32Array(), names: [], counts: [] };
 const SIZES = [40, 56, 72, 96, 128, 176, 240];
 
 export function Gallery({ set }: ViewProps) {
@@ -32,7 +33,8 @@ function Sheet({ set }: { set: ImageSet }) {
   const { more } = usePlace();
   const source = useMemo(() => new ImageSource(engine, set), [engine, set]);
   const names = useMemo(() => new Names(engine, set), [engine, set]);
-  const labels = useAsync((signal) => readLabels(engine, set, signal), [engine, set]).value;
+  const reading = useAsync((signal) => readLabels(engine, set, signal), [engine, set]);
+  const labels = reading.value;
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const [size, setSize] = useState(() => firstSize(set));
   const [stretched, setStretched] = useState(false);
@@ -49,7 +51,8 @@ function Sheet({ set }: { set: ImageSet }) {
   const fitting = Math.max(1, Math.floor((rows.width - 4) / (size + 12)));
   // What is left over goes between the columns.
   const pitch = order.length < columns ? size + 12 : Math.floor((rows.width - 4) / columns);
-  useEffect(() => setColumns(fitting), [fitting]);
+  // Before anything is painted: nothing moves.
+  useLayoutEffect(() => setColumns(fitting), [fitting]);
 
   const from = Math.min(order.length, rows.first * columns);
   const to = Math.min(order.length, rows.last * columns);
@@ -136,6 +139,8 @@ function Sheet({ set }: { set: ImageSet }) {
 
   return (
     <div className="gallery" data-count={order.length} data-labels={labels ? labels.names.length : 0}>
+      {/* The classes have their place before they are here. */}
+      {set.labels && reading.state === 'waiting' && <Classes labels={NO_LABELS} total={set.count} chosen={-1} />}
       {labels && labels.names.length > 0 && <Classes labels={labels} total={set.count} chosen={chosen} />}
       <div className="sheet">
         <div className="toolbar">
@@ -180,7 +185,7 @@ function Sheet({ set }: { set: ImageSet }) {
           onKeyDown={key}
         >
           <div style={{ height: rows.height + 8, position: 'relative' }} role="presentation">
-            {visible.map((row, i) => {
+            {(rows.width === 0 ? [] : visible).map((row, i) => {
               const at = from + i;
               const style = {
                 top: 6 + rows.topOf(Math.floor(at / columns)),

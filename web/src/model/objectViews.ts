@@ -32,12 +32,6 @@ export function viewsOf(object: ObjectInfo, set: ImageSet | undefined): ViewName
   return object.dataset ? datasetViews(object, object.dataset, set) : [];
 }
 
-/** Whether a set is surely meant as images; else it might as well be a field over time, and is shown as one first. */
-export function isClearlyImages(set: ImageSet, type: TypeInfo | undefined): boolean {
-  if (set.kind === 'gallery' || set.order === 'encoded' || set.labels || set.names || set.channels >= 3) return true;
-  return type?.class === 'integer' && type.size === 1 && !type.signed;
-}
-
 function datasetViews(object: ObjectInfo, dataset: DatasetInfo, set: ImageSet | undefined): ViewName[] {
   const { shape, type } = dataset;
   if (shape === null) return ['value'];
@@ -45,7 +39,7 @@ function datasetViews(object: ObjectInfo, dataset: DatasetInfo, set: ImageSet | 
   // A set of one is a picture.
   const isOne = set?.kind === 'gallery' && set.count === 1;
   const images: ViewName[] = !set ? [] : isOne ? ['image'] : ['gallery', 'statistics'];
-  const imagesFirst = set !== undefined && isClearlyImages(set, type);
+  const imagesFirst = set?.sure === true;
   if (imagesFirst) views.push(...images);
   if (shape.length === 0 || (shape.length === 1 && shape[0] === 1 && !isNumeric(type))) return [...views, 'value'];
   if (shape.includes(0)) return [...views, 'table'];

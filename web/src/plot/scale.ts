@@ -38,6 +38,44 @@ export function niceTicks([low, high]: Domain, wanted: number): number[] {
   return ticks;
 }
 
+/**
+ * Round coordinates on an axis of indices: the place of a coordinate is that of the index where it stands, or would stand.
+ * Nothing where coordinates do not rise or fall throughout.
+ */
+export function coordinateScale(values: ArrayLike<number | bigint>, [low, high]: Domain): Scale | undefined {
+  const last = values.length - 1;
+  if (last < 1 || !isMonotonic(values)) return undefined;
+  const rises = Number(values[last]) > Number(values[0]);
+  const at = (index: number) => Number(values[Math.max(0, Math.min(last, Math.round(index)))]);
+  const place = (value: number) => {
+    let [a, b] = [0, last];
+    while (b - a > 1) {
+      const middle = (a + b) >> 1;
+      if (Number(values[middle]) <= value === rises) a = middle;
+      else b = middle;
+    }
+    const [from, to] = [Number(values[a]), Number(values[b])];
+    return (a + (value - from) / (to - from) - low) / (high - low || 1);
+  };
+  const ends = [at(Math.ceil(low)), at(Math.floor(high))].sort((x, y) => x - y) as Domain;
+  return { place, ticks: (wanted) => niceTicks(ends, wanted) };
+}
+
+const monotonic = new WeakMap<object, boolean>();
+
+function isMonotonic(values: ArrayLike<number | bigint>): boolean {
+  const known = monotonic.get(values);
+  if (known !== undefined) return known;
+  const rises = values[1] > values[0];
+  let is = true;
+  for (let i = 1; is && i < values.length; i++) {
+    // NaN is neither.
+    is = (rises ? values[i] > values[i - 1] : values[i] < values[i - 1]) && Number.isFinite(Number(values[i]));
+  }
+  monotonic.set(values, is);
+  return is;
+}
+
 function decades(from: number, to: number): number[] {
   const step = Math.max(1, Math.ceil((to - from) / 8));
   const ticks: number[] = [];

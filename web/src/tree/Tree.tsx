@@ -4,7 +4,6 @@ import { useEffect, useMemo, useRef, useState, useSyncExternalStore, type Keyboa
 import { goTo, usePlace } from '../app/address';
 import { count, shapeText } from '../app/text';
 import type { Child, Engine, ImageSet } from '../engine/types';
-import { isClearlyImages } from '../model/objectViews';
 import { Icon, type IconName } from '../ui/icons';
 import { useRows } from '../ui/useRows';
 import { canOpen, TreeModel, type Row } from './model';
@@ -198,7 +197,7 @@ export function iconOf(child: Pick<Child, 'kind' | 'shape' | 'type'>, set?: Imag
     case 'link':
       return 'link';
     case 'dataset':
-      if (set && (child.type === 'uint8' || isClearlyImages(set, undefined))) return 'images';
+      if (set?.sure) return 'images';
       if (child.type?.startsWith('{')) return 'table';
       if (child.type?.includes('string')) return 'text';
       return child.shape && child.shape.length > 0 ? 'array' : 'scalar';

@@ -16,7 +16,7 @@ import { paintOffScreen, useCanvas } from '../plot/useCanvas';
 import { Failure } from '../ui/Notice';
 import { useAsync } from '../ui/useAsync';
 import { Slicer } from './Slicer';
-import { coordinateText, unitOf, useAxes } from './useAxes';
+import { axisOf, coordinateText, unitOf, useAxes } from './useAxes';
 import { formatWindow, parseWindow, useSlice } from './useSlice';
 
 /** `[rows, columns]`, each from and to. */
@@ -60,7 +60,6 @@ export function HeatMap({ object }: ViewProps) {
   const [under, setUnder] = useState<{ row: number; column: number; value: number }>();
   const [box, setBox] = useState<[number, number, number, number]>();
 
-  const label = (axis: number) => axes[axis]?.name ?? `dimension ${axis}`;
   const place = (width: number, height: number, title: boolean): Area => {
     const area = areaOf(width, height, { bar: true, title });
     const ratio = (window[1][1] - window[1][0]) / (window[0][1] - window[0][0]);
@@ -70,8 +69,8 @@ export function HeatMap({ object }: ViewProps) {
     clear(c, width, height, ink);
     const area = place(width, height, title !== undefined);
     if (image && samples) paintImage(c, area, image, samples.window, window);
-    const edge = ([from, to]: [number, number]): Domain => [from - 0.5, to - 0.5];
-    paintAxes(c, area, { domain: edge(window[1]), label: label(slice.x) }, { domain: edge(window[0]), label: label(y), downward: true }, ink, title);
+    const axis = (of: number, [from, to]: [number, number]) => axisOf(axes[of], [from - 0.5, to - 0.5], `dimension ${of}`);
+    paintAxes(c, area, axis(slice.x, window[1]), { ...axis(y, window[0]), downward: true }, ink, title);
     paintColorBar(c, area, domain, scale, table, ink, options.raw && packing ? undefined : unitOf(object));
     return area;
   };
@@ -83,6 +82,7 @@ export function HeatMap({ object }: ViewProps) {
       c.lineWidth = 1.5;
       c.strokeRect(Math.min(box[0], box[2]), Math.min(box[1], box[3]), Math.abs(box[2] - box[0]), Math.abs(box[3] - box[1]));
     }
+    canvas.dataset.axes = [y, slice.x].map((of) => axisOf(axes[of], [0, 1], `dimension ${of}`).label).join(', ');
     canvas.dataset.area = [area.x, area.y, area.width, area.height].map(Math.round).join(',');
   });
   useOfferPicture(() => {

@@ -16,7 +16,7 @@ import { Failure } from '../ui/Notice';
 import { useAsync } from '../ui/useAsync';
 import { RawButton, zoomed } from './HeatMap';
 import { Slicer } from './Slicer';
-import { coordinateText, unitOf, useAxes } from './useAxes';
+import { axisOf, coordinateText, unitOf, useAxes } from './useAxes';
 import { formatWindow, parseWindow, useSlice } from './useSlice';
 
 const WHOLE = 1_000_000;
@@ -56,7 +56,7 @@ export function Line({ object }: ViewProps) {
   const paint = (c: CanvasRenderingContext2D, width: number, height: number, ink: Ink, title?: string) => {
     clear(c, width, height, ink);
     const area = areaOf(width, height, { title: title !== undefined });
-    const x = { domain: xDomain, label: axes[slice.x]?.name ?? (shape.length > 1 ? `dimension ${slice.x}` : 'index'), grid: true };
+    const x = { ...axisOf(axes[slice.x], xDomain, shape.length > 1 ? `dimension ${slice.x}` : 'index'), grid: true };
     paintAxes(c, area, x, { domain, scale, label: unit, grid: true }, ink, title);
     if (curve) paintCurve(c, area, curve.xs, curve.ys, xDomain, scale, ink);
     return area;

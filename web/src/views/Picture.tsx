@@ -24,6 +24,7 @@ export function Picture({ object, set: known }: ViewProps) {
       channels: shape.length === 2 ? 1 : planes ? shape[0] : shape[2],
       description: object.path,
       chunkRows: 1,
+      sure: true,
     };
     return new ImageSource(engine, set);
   }, [engine, object, known]);

@@ -11,7 +11,7 @@ import { firstSlice } from '../model/slice';
 import { Notice } from '../ui/Notice';
 import { isTyping } from '../app/Keys';
 import { useRows } from '../ui/useRows';
-import { Blocks } from './blocks';
+import { Blocks, rowsAtOnce } from './blocks';
 import { Slicer } from './Slicer';
 import { useAxes } from './useAxes';
 import { useSlice } from './useSlice';
@@ -43,7 +43,7 @@ export function Table({ object }: ViewProps) {
   const [version, redraw] = useReducer((n: number) => n + 1, 0);
   const key = `${slice.index.join()} ${slice.x} ${slice.y}`;
   const blocks = useMemo(
-    () => new Blocks(engine, object.path, slice, rowCount, slice.y === undefined ? 1 : shape[slice.x], redraw),
+    () => new Blocks(engine, object.path, slice, rowCount, slice.y === undefined ? 1 : shape[slice.x], redraw, rowsAtOnce(object.dataset!, slice)),
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [engine, object.path, key],
   );

@@ -1,9 +1,12 @@
 // Blocks of a table that were read, and those that are on the way.
 
-import type { Engine, Values } from '../engine/types';
+import type { DatasetInfo, Engine, Values } from '../engine/types';
 import { isTransposed, selectionOf, type Slice } from '../model/slice';
 
 const ROWS = 200;
+/** Of rows so long that each costs a request of its own. */
+const FAR_ROWS = 40;
+const FAR = 64 << 10;
 const COLUMNS = 50;
 const KEPT = 60;
 
@@ -16,6 +19,13 @@ export interface Block {
   rows: number;
 }
 
+/** How many rows are read at once, for what fits on the screen costs some requests whatever it is. */
+export function rowsAtOnce({ layout, shape, type }: DatasetInfo, { y, x }: Slice): number {
+  if (layout === 'chunked' || !shape || y === undefined) return ROWS;
+  const apart = shape.slice(y + 1).reduce((all, n) => all * n, type.size);
+  return y < x && apart >= FAR ? FAR_ROWS : ROWS;
+}
+
 export class Blocks {
   private blocks = new Map<string, Block>();
 
@@ -26,19 +36,20 @@ export class Blocks {
     private readonly rows: number,
     private readonly columns: number,
     private readonly changed: () => void,
+    private readonly atOnce = ROWS,
   ) {}
 
   /** The block with a cell in it and the cell's place there; asked for if it is not here. */
   at(row: number, column: number): { block: Block; place: number } {
-    const r = Math.floor(row / ROWS);
+    const r = Math.floor(row / this.atOnce);
     const c = Math.floor(column / COLUMNS);
     const key = `${r} ${c}`;
     let block = this.blocks.get(key);
     if (!block) {
       block = {
-        row: r * ROWS,
+        row: r * this.atOnce,
         column: c * COLUMNS,
-        rows: Math.min(ROWS, this.rows - r * ROWS),
+        rows: Math.min(this.atOnce, this.rows - r * this.atOnce),
         columns: Math.min(COLUMNS, this.columns - c * COLUMNS),
       };
       this.blocks.set(key, block);

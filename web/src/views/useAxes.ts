@@ -4,6 +4,8 @@ import { useFile } from '../app/context';
 import type { Engine, ObjectInfo, Value } from '../engine/types';
 import { pathOf } from '../model/pathOf';
 import { isReference, shortNumber } from '../model/valueText';
+import type { Axis } from '../plot/paint';
+import { coordinateScale, type Domain } from '../plot/scale';
 import { useAsync } from '../ui/useAsync';
 
 export interface Dimension {
@@ -34,7 +36,8 @@ export function useAxes(object: ObjectInfo): Dimension[] {
 
 async function readScale(engine: Engine, list: Value, length: number): Promise<Dimension> {
   const first = Array.isArray(list) ? list[0] : list;
-  if (!isReference(first)) return {};
+  // In another file addresses mean something else.
+  if (!isReference(first) || first.file !== undefined) return {};
   const path = first.path ?? (first.address === undefined ? undefined : await pathOf(engine, first.address));
   if (path === undefined) return {};
   const name = path.split('/').pop();
@@ -54,6 +57,13 @@ function attribute(object: ObjectInfo, name: string): Value | undefined {
 export function unitOf(object: ObjectInfo): string | undefined {
   const unit = attribute(object, 'units') ?? attribute(object, 'unit');
   return typeof unit === 'string' && unit !== '' ? unit : undefined;
+}
+
+/** A dimension as an axis: round coordinates with their unit where the dimension has them, else indices. */
+export function axisOf(axis: Dimension | undefined, domain: Domain, otherwise: string): Axis {
+  const scale = axis?.values && coordinateScale(axis.values, domain);
+  if (scale) return { domain, scale, label: axis.unit ? `${axis.name} (${axis.unit})` : axis.name };
+  return { domain, label: axis?.name ? `${axis.name} (index)` : otherwise };
 }
 
 /** ` latitude 45 degrees,`: the coordinate at an index, if there is one. */

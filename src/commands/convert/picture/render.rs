@@ -35,7 +35,7 @@ pub enum Layout {
 /// At which size a JPEG is decoded that will be much smaller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum JpegSize {
-    /// A half, a quarter or an eighth, at least twice what it will be: in half the time, and hardly to be told apart
+    /// A half, a quarter or an eighth of its own, but at least twice that asked for: faster, and hardly to be told apart
     #[default]
     Fast,
     /// All of it

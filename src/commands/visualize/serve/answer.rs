@@ -69,13 +69,14 @@ impl Site {
 
     /// Answers a request; whether the connection can go on.
     pub(super) fn answer(&self, request: &Request, out: &mut impl Write) -> std::io::Result<bool> {
+        // Who is refused here may be anybody, and holds no connection.
         if let Err(status) = self.check(request) {
-            return refuse(status, out).map(|()| true);
+            return refuse_and_close(status, out).map(|()| false);
         }
         let path = request.path.strip_prefix('/').unwrap_or_default();
         let (token, place) = path.split_once('/').map_or((path, None), |(token, place)| (token, Some(place)));
         if !is_same(token, &self.token) {
-            return refuse(404, out).map(|()| true);
+            return refuse_and_close(404, out).map(|()| false);
         }
         let Some(place) = place else {
             return redirect(&format!("/{}/", self.token), out).map(|()| true);
@@ -251,7 +252,16 @@ fn refuse_because(error: &Error, out: &mut impl Write) -> std::io::Result<()> {
 }
 
 /// Says no.
-pub(super) fn refuse(status: Status, out: &mut impl Write) -> std::io::Result<()> {
+fn refuse(status: Status, out: &mut impl Write) -> std::io::Result<()> {
+    refuse_with(status, "", out)
+}
+
+/// Says no, and that nothing more is answered here.
+pub(super) fn refuse_and_close(status: Status, out: &mut impl Write) -> std::io::Result<()> {
+    refuse_with(status, "Connection: close\r\n", out)
+}
+
+fn refuse_with(status: Status, also: &str, out: &mut impl Write) -> std::io::Result<()> {
     let reason = match status {
         403 => "Forbidden",
         404 => "Not Found",
@@ -263,7 +273,7 @@ pub(super) fn refuse(status: Status, out: &mut impl Write) -> std::io::Result<()
         _ => "Bad Request",
     };
     write!(out, "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n", reason.len() + 1)?;
-    write!(out, "{ALWAYS}\r\n{reason}\n")?;
+    write!(out, "{also}{ALWAYS}\r\n{reason}\n")?;
     out.flush()
 }
 

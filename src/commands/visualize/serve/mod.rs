@@ -127,8 +127,9 @@ fn converse(stream: &TcpStream, site: &Site) -> std::io::Result<()> {
     let patient = Patient::new(stream);
     let mut reader = BufReader::new(&patient);
     let mut writer = &patient;
+    let mut is_known = false;
     loop {
-        patient.wait_for_request();
+        patient.wait_for_request(is_known);
         let read = request::read(&mut reader)?;
         let Some(request) = read else {
             return Ok(());
@@ -136,13 +137,14 @@ fn converse(stream: &TcpStream, site: &Site) -> std::io::Result<()> {
         let goes_on = match request {
             Ok(request) => site.answer(&request, &mut writer)? && request.keeps_alive(),
             Err(status) => {
-                answer::refuse(status, &mut writer)?;
+                answer::refuse_and_close(status, &mut writer)?;
                 false
             }
         };
         if !goes_on {
             return Ok(());
         }
+        is_known = true;
     }
 }
 

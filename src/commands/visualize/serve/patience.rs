@@ -5,9 +5,9 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// How long a connection may be silent between requests.
+/// How long a connection may be silent between requests, once it has shown the token.
 const IDLE: Duration = Duration::from_secs(60);
-/// How long a request may be on its way, from its first byte to its last.
+/// How long a request may be on its way, from its first byte to its last; and how long the first one is waited for.
 const HEAD: Duration = Duration::from_secs(10);
 /// How long the other side may take for a piece of an answer.
 const PIECE: Duration = Duration::from_secs(60);
@@ -26,13 +26,13 @@ pub(super) struct Patient<'a> {
 
 impl<'a> Patient<'a> {
     pub(super) fn new(stream: &'a TcpStream) -> Patient<'a> {
-        Patient { stream, deadline: Cell::new(Instant::now() + IDLE), begun: Cell::new(false) }
+        Patient { stream, deadline: Cell::new(Instant::now() + HEAD), begun: Cell::new(false) }
     }
 
-    /// From here on a new request is waited for.
-    pub(super) fn wait_for_request(&self) {
+    /// From here on a new request is waited for; longer from who is known.
+    pub(super) fn wait_for_request(&self, is_known: bool) {
         self.begun.set(false);
-        self.deadline.set(Instant::now() + IDLE);
+        self.deadline.set(Instant::now() + if is_known { IDLE } else { HEAD });
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
         patient.deadline.set(Instant::now());
         slow.write_all(b"T").unwrap();
         assert_eq!((&patient).read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::TimedOut);
-        patient.wait_for_request();
+        patient.wait_for_request(false);
         assert_eq!((&patient).read(&mut [0; 9]).unwrap(), 1);
     }
 }

@@ -206,6 +206,19 @@ fn too_many_connections_are_closed_and_the_next_ones_served() {
 }
 
 #[test]
+fn connections_stay_open_for_who_has_the_token_alone() {
+    let served = Served::with(External::OwnFolder);
+    let host = format!("Host: {}\r\n\r\n", served.address);
+    let answers = |path: &str| {
+        let one = format!("GET {path} HTTP/1.1\r\n{host}");
+        served.say(one.repeat(3).as_bytes()).matches("HTTP/1.1 ").count()
+    };
+    assert_eq!(answers("/t0ken/files/run.h5"), 3);
+    assert_eq!(answers("/t0ken/files/none.h5"), 3);
+    assert_eq!(answers("/other/files/run.h5"), 1);
+}
+
+#[test]
 fn a_file_that_has_become_shorter_ends_the_connection() {
     let served = Served::with(External::OwnFolder);
     let file = FileSource::open(served.path("inner/run.h5")).unwrap();

@@ -6,14 +6,24 @@
 
 use super::huffman::{Bits, Table, Wanted};
 use super::inverse::Cosines;
+use crate::filters::best::with_best_instructions;
 
 /// Decodes `bytes` at `eighths` (1, 2 or 4) of the size of the picture, rounded up, into `pixels`, grey or RGB.
 pub(super) fn decode(bytes: &[u8], eighths: usize, pixels: &mut Vec<u8>) -> Option<(u32, u32)> {
     let frame = Frame::of(bytes)?;
     match eighths {
-        4 => frame.decode::<4, 8>(pixels),
-        2 => frame.decode::<2, 4>(pixels),
-        1 => frame.decode::<1, 2>(pixels),
+        4 => with_best_instructions(
+            #[inline(always)]
+            || frame.decode::<4, 8>(pixels),
+        ),
+        2 => with_best_instructions(
+            #[inline(always)]
+            || frame.decode::<2, 4>(pixels),
+        ),
+        1 => with_best_instructions(
+            #[inline(always)]
+            || frame.decode::<1, 2>(pixels),
+        ),
         _ => None,
     }
 }
@@ -142,6 +152,7 @@ impl<'a> Frame<'a> {
     }
 
     /// `N` samples of each block of brightness a side; `D` is twice that.
+    #[inline(always)]
     fn decode<const N: usize, const D: usize>(&self, pixels: &mut Vec<u8>) -> Option<(u32, u32)> {
         let unit = self.components.first()?.blocks;
         let (across, down) = (self.width.div_ceil(8 * unit.0), self.height.div_ceil(8 * unit.1));
@@ -236,6 +247,7 @@ struct Coder<'a> {
     samples: (usize, usize),
 }
 
+#[inline(always)]
 fn grey_row(samples: &[f32], row: &mut [u8]) {
     for (pixel, &sample) in row.iter_mut().zip(samples) {
         *pixel = rounded(sample + 128.0);
@@ -243,6 +255,7 @@ fn grey_row(samples: &[f32], row: &mut [u8]) {
 }
 
 /// JFIF's colours: ITU-R 601 over the whole range.
+#[inline(always)]
 fn rgb_row([y, cb, cr]: [&[f32]; 3], row: &mut [u8]) {
     // Several at a time, each colour for all of them, which the compiler makes vectors of.
     const AT_ONCE: usize = 16;

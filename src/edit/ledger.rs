@@ -1,0 +1,242 @@
+//! Which room of an edited file is whose, so that what earlier commits wrote and later ones replaced is used again.
+//!
+//! Only room that this editor wrote itself counts: what was in the file when it was opened stays as it is, for readers
+//! that had it open before. Of the rest, what a commit replaces is needed by who reads the state before it. So it waits
+//! until one more commit is made, and until no [`File`] of that state, or of one before it, is left in this program.
+//! Other programs are kept out by the lock; one that reads without a lock sees what it opened until the commit after the
+//! next.
+//!
+//! What is remembered is lost with the editor: a file that is opened anew grows first.
+
+use crate::bytes::{Address, Widths};
+use crate::error::Result;
+use crate::file::File;
+use crate::format::global_heap::HeapId;
+use crate::format::message::attribute::{Attribute, Held};
+use crate::format::message::datatype::Datatype;
+use crate::index::heap_writer::Closed;
+use crate::index::reuse::{Ranges, Reuse};
+use crate::index::space::Space;
+use crate::open_files::OpenFiles;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Weak};
+
+/// What of an object a piece of room holds; all of it is written together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    Header,
+    Attributes,
+    Links,
+    /// The elements, but for chunks, which their index knows.
+    Data,
+}
+
+/// Pieces of room: where they are, and their bytes.
+type Pieces = Vec<(u64, u64)>;
+
+/// The room of a file that is edited.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// Where the file ended when it was opened; nothing before that.
+    ours: Option<u64>,
+    owned: HashMap<(Address, Part), Pieces>,
+    /// Collections of the global heap: bytes, and how many of their objects are used.
+    heap: BTreeMap<u64, (u64, u32)>,
+    /// Objects of the heap that a change does without, by their collections.
+    dropped: Vec<u64>,
+    /// What each of the last commits has replaced, with who may read the state before it: the oldest first.
+    waiting: VecDeque<(Weak<OpenFiles>, Ranges)>,
+    spare: Ranges,
+}
+
+impl Ledger {
+    /// The room for the changes of one commit to a file that ends at `end`.
+    pub(super) fn begin(&mut self, end: u64) -> Reuse {
+        let ours = *self.ours.get_or_insert(end);
+        Reuse { ours, since: end, spare: std::mem::take(&mut self.spare), ..Reuse::default() }
+    }
+
+    /// Lets `write` write a part of an object anew; what it was gives its room back.
+    pub(super) fn replace<R>(
+        &mut self,
+        space: &mut Space,
+        object: Address,
+        part: Part,
+        write: impl FnOnce(&mut Space) -> Result<R>,
+    ) -> Result<R> {
+        let (done, pieces) = space.owned(write)?;
+        let old = match (pieces.is_empty(), part) {
+            // Elements may be patched where they are, or not at all.
+            (true, Part::Data) => None,
+            (true, _) => self.owned.remove(&(object, part)),
+            (false, _) => self.owned.insert((object, part), pieces),
+        };
+        for (at, length) in old.into_iter().flatten() {
+            space.free(Address(at), length);
+        }
+        Ok(done)
+    }
+
+    /// An object is gone, with all its parts.
+    pub(super) fn release(&mut self, space: &mut Space, object: Address) {
+        for part in [Part::Header, Part::Attributes, Part::Links, Part::Data] {
+            for (at, length) in self.owned.remove(&(object, part)).into_iter().flatten() {
+                space.free(Address(at), length);
+            }
+        }
+    }
+
+    /// An attribute is gone: so is what it has in the heap. What that leads to in turn, and committed datatypes, are
+    /// left alone.
+    pub(super) fn drop_attribute(&mut self, message: &[u8], w: Widths) -> Result<()> {
+        let attribute = Attribute::decode(message, w)?;
+        let Held::Here(datatype) = &attribute.datatype else { return Ok(()) };
+        let size = (datatype.size() as usize).max(1);
+        attribute.data.chunks_exact(size).try_for_each(|element| self.drop_element(datatype, element, w))
+    }
+
+    fn drop_element(&mut self, datatype: &Datatype, element: &[u8], w: Widths) -> Result<()> {
+        match datatype {
+            Datatype::VariableString { .. } | Datatype::Sequence { .. } => {
+                let reference = element.get(4..).unwrap_or_default();
+                self.dropped.extend(HeapId::decode(reference, w)?.collection.map(Address::get));
+                Ok(())
+            }
+            Datatype::Array { base, .. } => {
+                let size = (base.size() as usize).max(1);
+                element.chunks_exact(size).try_for_each(|e| self.drop_element(base, e, w))
+            }
+            Datatype::Compound { members, .. } => members.iter().try_for_each(|m| {
+                let (start, size) = (m.offset as usize, m.datatype.size() as usize);
+                let field = element.get(start..start + size).unwrap_or_default();
+                self.drop_element(&m.datatype, field, w)
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes in the collections of the heap that were written; those of which nothing is used any more give their room
+    /// back.
+    pub(super) fn settle_heap(&mut self, space: &mut Space, closed: Vec<Closed>) {
+        self.heap.extend(closed.into_iter().map(|c| (c.at.get(), (c.bytes, c.objects))));
+        for at in std::mem::take(&mut self.dropped) {
+            // What was there before the file was opened is not known here.
+            let Some((bytes, used)) = self.heap.get_mut(&at) else { continue };
+            *used = used.saturating_sub(1);
+            if *used == 0 {
+                space.free(Address(at), *bytes);
+                self.heap.remove(&at);
+            }
+        }
+    }
+
+    /// A commit is made: `file` shows the state before it.
+    pub(super) fn end(&mut self, reuse: Reuse, file: &File) {
+        self.spare.extend(reuse.spare);
+        // One commit has passed for what waits already.
+        while let Some((_, ranges)) = self.waiting.pop_front_if(|(readers, _)| readers.strong_count() == 0) {
+            self.spare.extend(ranges);
+        }
+        self.waiting.push_back((Arc::downgrade(&file.open_files), reuse.retired));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::io::{MemoryStore, Source};
+    use crate::{EditOptions, File, FileEdit, FileMut, Result};
+    use std::sync::Arc;
+
+    /// A file with everything that [`rewrite`] changes.
+    fn made() -> MemoryStore {
+        let store = MemoryStore::default();
+        let mut file = FileMut::on_store(store.clone());
+        let data = file.build("data").element::<i32>().shape([64]).chunks([16]).deflate(1).fill_value(-1);
+        data.create().unwrap().set_attribute("unit", "m").unwrap();
+        file.create_group("group").unwrap();
+        file.commit().unwrap();
+        store
+    }
+
+    fn edit(store: &MemoryStore) -> FileEdit {
+        File::edit_on(Arc::new(store.clone()), EditOptions::new()).unwrap()
+    }
+
+    /// Changes what needs room of every kind: attributes in the header, in the heap and dense, links, chunks.
+    fn rewrite(edit: &mut FileEdit, round: i32) -> Result<()> {
+        edit.set_attribute("data", "text", format!("round {round:06}"))?;
+        edit.set_attribute("data", "numbers", [round; 100])?;
+        (0..20).try_for_each(|i| edit.set_attribute("group", format!("n{i:02}"), [round; 20]))?;
+        edit.write("data", .., (0..64).map(|i| i * round).collect::<Vec<i32>>())?;
+        edit.link_soft(format!("group/link{round:06}"), "/data")?;
+        if round > 20 {
+            edit.remove(format!("group/link{:06}", round - 20))?;
+        }
+        edit.commit()
+    }
+
+    fn check(store: &MemoryStore, round: i32) {
+        let file = File::from_bytes(store.bytes()).unwrap();
+        let data = file.dataset("data").unwrap();
+        assert!(data.read::<Vec<i32>>().unwrap().iter().zip(0..).all(|(v, i)| *v == i * round));
+        let text: String = data.attribute("text").unwrap().unwrap().read_one().unwrap();
+        assert_eq!(text, format!("round {round:06}"));
+        let group = file.group("group").unwrap();
+        assert_eq!(group.attribute("n07").unwrap().unwrap().read::<Vec<i32>>().unwrap(), [round; 20]);
+        assert_eq!(group.links().unwrap().count(), round.min(20) as usize);
+    }
+
+    #[test]
+    fn a_thousand_rewrites_do_not_grow_the_file() {
+        let store = made();
+        let mut edit = edit(&store);
+        let mut sizes = Vec::new();
+        for round in 1..=1000 {
+            rewrite(&mut edit, round).unwrap();
+            if round % 50 == 0 {
+                check(&store, round);
+            }
+            sizes.push(store.size().unwrap());
+        }
+        assert!(sizes[999] <= sizes[99], "{:?}", sizes.iter().step_by(50).collect::<Vec<_>>());
+        assert!(sizes[999] < 8 * sizes[0], "{} {}", sizes[0], sizes[999]);
+    }
+
+    #[test]
+    fn who_reads_an_earlier_state_goes_on_reading_it() {
+        let store = made();
+        let mut edit = edit(&store);
+        for round in 1..=5 {
+            rewrite(&mut edit, round).unwrap();
+        }
+        let old = edit.file().unwrap().dataset("data").unwrap();
+        for round in 6..=40 {
+            rewrite(&mut edit, round).unwrap();
+            assert!(old.read::<Vec<i32>>().unwrap().iter().zip(0..).all(|(v, i)| *v == i * 5), "{round}");
+        }
+        drop(old);
+        // The next commit finds that nobody reads it any more, and those after it use the room.
+        rewrite(&mut edit, 41).unwrap();
+        let grown = store.size().unwrap();
+        for round in 42..=80 {
+            rewrite(&mut edit, round).unwrap();
+        }
+        check(&store, 80);
+        assert!(store.size().unwrap() <= grown, "{} {grown}", store.size().unwrap());
+    }
+
+    #[test]
+    fn what_was_there_when_the_file_was_opened_is_not_written_over() {
+        let store = made();
+        rewrite(&mut edit(&store), 3).unwrap();
+        // Rounds below 20 take no link away.
+        let other = File::from_source(Arc::new(store.clone()), Default::default()).unwrap().dataset("data").unwrap();
+        let mut edit = edit(&store);
+        for round in 4..=20 {
+            rewrite(&mut edit, round).unwrap();
+        }
+        assert!(other.read::<Vec<i32>>().unwrap().iter().zip(0..).all(|(v, i)| *v == i * 3));
+        let group = File::from_bytes(store.bytes()).unwrap().group("group").unwrap();
+        assert_eq!(group.links().unwrap().count(), 18);
+    }
+}
