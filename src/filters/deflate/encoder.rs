@@ -117,8 +117,9 @@ impl Run<'_> {
             let end = if input.len() - at < part + part / 2 { input.len() } else { at + part };
             let sampled = Prices::sampled(&input[at..end]);
             let least = sampled.least();
-            // Texts and records repeat themselves; elsewhere the nearest candidates are nearly as good as any.
-            let tries = if (4..6).contains(&least) { effort.tries } else { effort.tries.min(effort.tries_in_noise) };
+            // Texts and records repeat themselves; in noise, and where nearly all is the same, the nearest candidates are nearly
+            // as good as any.
+            let tries = if (4..16).contains(&least) { effort.tries } else { effort.tries.min(effort.tries_in_noise) };
             let (hash, effort) = (Hash::of(least), Effort { tries, ..effort });
             let prices = if at == 0 { sampled } else { Prices::after(&self.block.part) };
             let part = Part { input, clock: *self.clock, end, effort, prices, hash };

@@ -94,9 +94,9 @@ impl Part<'_> {
         let Part { input, end, effort, .. } = *self;
         // There must be a word ahead.
         let last = end.min(input.len().saturating_sub(8));
-        let (mut first, mut misses) = (at, 0);
+        let (mut first, mut misses, mut recent) = (at, 0, 0);
         while at < last {
-            let mut found = self.find(matcher, at);
+            let mut found = self.find(matcher, at, recent);
             if found.saved <= 0 {
                 misses += 1;
                 at += 1 + (misses >> effort.skip);
@@ -104,13 +104,14 @@ impl Part<'_> {
             }
             misses = 0;
             while found.length < effort.lazy && at + 1 < last {
-                let next = self.find(matcher, at + 1);
+                let next = self.find(matcher, at + 1, recent);
                 if next.saved <= found.saved {
                     break;
                 }
                 (found, at) = (next, at + 1);
             }
             let Match { length, distance, .. } = found;
+            recent = distance;
             let literals = (at - first) as u32;
             sequences.push(Sequence { literals, length: length as u16, distance: distance as u16 });
             self.note(matcher, at, length);
@@ -124,14 +125,14 @@ impl Part<'_> {
         at
     }
 
-    /// The best match at a position.
+    /// The best match at a position. The distance of the match before, `recent`, is tried first: what has a period has it
+    /// for long, and nearer places look like it for a while.
     #[inline(always)]
-    fn find<M: Matcher>(&self, matcher: &mut M, at: usize) -> Match {
+    fn find<M: Matcher>(&self, matcher: &mut M, at: usize, recent: u32) -> Match {
         let (here, time) = (word(self.input, at), self.clock.time(at));
         let most = LONGEST.min(self.input.len() - at);
         let mut best = Match::default();
-        let mut tries = self.effort.tries;
-        matcher.find(self.hash, here, time, |distance| {
+        let mut look = |distance: u32| {
             let before = at - distance as usize;
             let differ = word(self.input, before) ^ here;
             let mut length = (differ.trailing_zeros() / 8) as usize;
@@ -142,8 +143,16 @@ impl Part<'_> {
             if saved > best.saved && length >= SHORTEST {
                 best = Match { length, distance, saved };
             }
+            length
+        };
+        if recent > 0 && self.effort.thorough && look(recent) >= self.effort.enough {
+            matcher.insert(self.hash, here, time);
+            return best;
+        }
+        let mut tries = self.effort.tries;
+        matcher.find(self.hash, here, time, |distance| {
             tries -= 1;
-            tries > 0 && length < self.effort.enough
+            look(distance) < self.effort.enough && tries > 0
         });
         best
     }
