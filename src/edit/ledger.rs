@@ -134,7 +134,9 @@ impl Ledger {
     pub(super) fn end(&mut self, reuse: Reuse, file: &File) {
         self.spare.extend(reuse.spare);
         // One commit has passed for what waits already.
-        while let Some((_, ranges)) = self.waiting.pop_front_if(|(readers, _)| readers.strong_count() == 0) {
+        while self.waiting.front().is_some_and(|(readers, _)| readers.strong_count() == 0)
+            && let Some((_, ranges)) = self.waiting.pop_front()
+        {
             self.spare.extend(ranges);
         }
         self.waiting.push_back((Arc::downgrade(&file.open_files), reuse.retired));
