@@ -225,7 +225,7 @@ mod tests {
     fn the_system_copies_to_any_place_and_tells_a_source_that_ends() {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("source");
-        let bytes: Vec<u8> = (0..100_000u32).map(|n| ((n * n) >> 8) as u8).collect();
+        let bytes: Vec<u8> = (0..100_000u32).map(|n| (n.wrapping_mul(n) >> 8) as u8).collect();
         std::fs::write(&source, &bytes).unwrap();
         let source = std::fs::File::open(source).unwrap();
         let target = folder.path().join("target");

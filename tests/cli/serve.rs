@@ -127,7 +127,7 @@ fn a_file_that_changed_has_another_tag() {
 #[test]
 fn who_does_not_belong_here_gets_nothing() {
     let desk = desk();
-    let served = Served::start(&desk, &["my run.h5"]);
+    let served = Served::start(&desk, &["--external", "deny", "my run.h5"]);
     let file = "/{token}/files/my%20run.h5";
     assert_eq!(served.get(file, "Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n").status, 200);
     for path in [
@@ -135,16 +135,17 @@ fn who_does_not_belong_here_gets_nothing() {
         "/files/my%20run.h5",
         "/00000000000000000000000000000000/",
         "/{token}x/",
-        "/{token}/files/other.h5",
-        "/{token}/files/",
-        "/{token}/files/../other.h5",
-        "/{token}/files/..%2fother.h5",
-        "/{token}/files/.%2fmy%20run.h5",
         "/{token}/assets/../../Cargo.toml",
         "/{token}/assets/",
         "//{token}/",
     ] {
         assert_eq!(served.get(path, "").status, 404, "{path}");
+    }
+    for name in ["other.h5", "", "../other.h5", "..%2fother.h5", ".%2fother.h5", "/etc/passwd", "%2fetc%2fpasswd"] {
+        for folder in ["files", "raw"] {
+            let answer = served.get(&format!("/{{token}}/{folder}/{name}"), "");
+            assert!(matches!(answer.status, 403 | 404), "{folder}/{name}: {}", answer.status);
+        }
     }
     for header in [
         "Origin: http://evil.example\r\n",
@@ -171,6 +172,20 @@ fn who_does_not_belong_here_gets_nothing() {
     }
     // And it still serves.
     assert_eq!(served.get(file, "").status, 200);
+}
+
+#[test]
+fn other_files_come_from_the_folder_of_the_first_alone() {
+    let desk = desk();
+    std::fs::create_dir(desk.path("inner")).expect("a folder");
+    std::fs::rename(desk.path("my run.h5"), desk.path("inner/my run.h5")).expect("moved");
+    write(&desk.path("inner/beside.h5"), 10);
+    let served = Served::start(&desk, &["inner/my run.h5"]);
+    assert_eq!(served.get("/{token}/files/beside.h5", "").status, 200);
+    for name in ["other.h5", "../other.h5", "..%2fother.h5", "%2fetc%2fpasswd"] {
+        let answer = served.get(&format!("/{{token}}/files/{name}"), "");
+        assert!(matches!(answer.status, 403 | 404), "{name}: {}", answer.status);
+    }
 }
 
 #[test]
