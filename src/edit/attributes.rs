@@ -49,9 +49,9 @@ impl Attributes {
         Ok(Attributes { list, was_dense, next_order })
     }
 
-    /// The message of the attribute of this name.
+    /// The message of the attribute of this name, unless it stands among the file's shared messages.
     pub(super) fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        self.list.iter().find(|a| a.name == name).map(|a| &a.body[..])
+        self.list.iter().find(|a| a.name == name && a.flags & SHARED == 0).map(|a| &a.body[..])
     }
 
     /// The committed datatypes that they use.
@@ -75,10 +75,12 @@ impl Attributes {
         Ok(())
     }
 
-    /// Takes one away, and returns its message.
-    pub(super) fn remove(&mut self, name: &[u8]) -> Option<Vec<u8>> {
-        let at = self.list.iter().position(|a| a.name == name)?;
-        Some(self.list.remove(at).body)
+    /// Takes one away, and returns its message, as [`get`](Self::get); whether it was there.
+    pub(super) fn remove(&mut self, name: &[u8]) -> (Option<Vec<u8>>, bool) {
+        let message = self.get(name).map(<[u8]>::to_vec);
+        let there = self.list.len();
+        self.list.retain(|a| a.name != name);
+        (message, self.list.len() < there)
     }
 
     /// Gives one another name.

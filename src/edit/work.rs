@@ -320,8 +320,11 @@ impl Work {
 
     pub(super) fn remove_attribute(&mut self, path: &[u8], name: &[u8]) -> Result<()> {
         let (attributes, _) = self.with_attributes(path)?;
-        let old = attributes.remove(name).ok_or_else(|| missing(name))?;
-        self.let_go_of_type(Some(old))
+        let (old, was_there) = attributes.remove(name);
+        if !was_there {
+            return Err(missing(name));
+        }
+        self.let_go_of_type(old)
     }
 
     /// Where the header of the object at a path is, for references that this file gets.

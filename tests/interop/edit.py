@@ -3,6 +3,7 @@
 usage: edit.py FOLDER PROGRAM
 """
 
+import ctypes
 import pathlib
 import shutil
 import subprocess
@@ -138,7 +139,38 @@ def h5dump(path):
     return subprocess.run(["h5dump", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).returncode == 0
 
 
+def shared(folder, program):
+    """Attributes that stand among the shared messages of the file are replaced and removed."""
+    library = ctypes.CDLL(next(pathlib.Path(h5py.__file__).parent.parent.glob("h5py.libs/libhdf5-*")))
+    made, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    attributes = 1 << 12
+    assert library.H5Pset_shared_mesg_nindexes(ctypes.c_int64(made.id), 1) >= 0
+    assert library.H5Pset_shared_mesg_index(ctypes.c_int64(made.id), 0, attributes, 8) >= 0
+    access.set_libver_bounds(h5py.h5f.LIBVER_V18, h5py.h5f.LIBVER_LATEST)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    path = folder / "shared.h5"
+    with h5py.File(h5py.h5f.create(str(path).encode(), h5py.h5f.ACC_TRUNC, made, access)) as f:
+        for i in range(4):
+            f[f"d{i}"] = np.arange(10.0)
+            f[f"d{i}"].attrs.update({"unit": "kelvin, as all of them", "n": np.arange(5), "own": i})
+    script = "set-attr /d0 unit metres\nset-attr /d1 n 7\nrm-attr /d2 unit\nset-attr /d3 fresh 1.5\n"
+    subprocess.run([program, "edit", path, "--script", "-"], input=script.encode(), check=True, stdout=subprocess.DEVNULL)
+    with h5py.File(path, "r+") as f:
+        found = [{name: str(value) for name, value in f[f"d{i}"].attrs.items()} for i in range(4)]
+        all_of_them = {"unit": "kelvin, as all of them", "n": "[0 1 2 3 4]"}
+        assert found[0] == {**all_of_them, "unit": "metres", "own": "0"}, found
+        assert found[1] == {**all_of_them, "n": "7", "own": "1"}, found
+        assert found[2] == {"n": "[0 1 2 3 4]", "own": "2"}, found
+        assert found[3] == {**all_of_them, "own": "3", "fresh": "1.5"}, found
+        f["d0"].attrs["unit"] = f["d2"].attrs["unit"] = "kelvin, as all of them"
+        del f["d3"].attrs["unit"]
+    done = subprocess.run([program, "check", path], stdout=subprocess.PIPE)
+    assert done.returncode == 0, done.stdout.decode()[:3000]
+
+
 def main(folder, program):
+    shared(folder, program)
+    (folder / "shared.h5").unlink()
     make(folder)
     (folder / "script").write_text(SCRIPT)
     for path in sorted(folder.glob("*.h5")):
