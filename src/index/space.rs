@@ -33,6 +33,8 @@ pub(crate) struct Space {
     /// Written, but still here; it belongs at `waiting_at`.
     waiting: Vec<u8>,
     waiting_at: u64,
+    /// Behind it nothing was ever written.
+    written_to: u64,
     /// Room that was given back and that nobody has seen.
     holes: Ranges,
     /// Of a file that is edited.
@@ -51,6 +53,7 @@ impl Space {
             page: None,
             waiting: Vec::new(),
             waiting_at: reserved,
+            written_to: 0,
             holes: Ranges::default(),
             reuse: None,
             broken: false,
@@ -195,6 +198,7 @@ impl Space {
             return Ok(None);
         }
         self.waiting_at = at.get() + length;
+        self.written_to = self.written_to.max(self.waiting_at);
         Ok(Some(self.noted(at, length)))
     }
 
@@ -228,7 +232,9 @@ impl Space {
             self.flush()?;
             waiting_end = self.waiting_at;
         }
-        let gap = position.checked_sub(waiting_end).filter(|&g| g < METADATA);
+        // A gap may be one that somebody has filled.
+        let fits = |gap: &u64| *gap == 0 || (*gap < METADATA && self.written_to <= waiting_end);
+        let gap = position.checked_sub(waiting_end).filter(fits);
         if gap.is_none() {
             if position + (bytes.len() as u64) < self.end {
                 // Not the end of the file, so the next piece will hardly follow it.
@@ -268,6 +274,7 @@ impl Space {
     fn put(&mut self, position: u64, bytes: &[u8]) -> Result<()> {
         let written = self.store.write_at(self.base + position, bytes);
         self.broken |= written.is_err();
+        self.written_to = self.written_to.max(position + bytes.len() as u64);
         written
     }
 
@@ -302,6 +309,19 @@ mod tests {
         fn sync(&self) -> Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_gap_that_was_filled_before_is_not_filled_with_zeros() {
+        let store = MemoryStore::default();
+        let mut space = Space::new(Arc::new(store.clone()), 0);
+        let at = space.allocate(100, METADATA).unwrap();
+        space.write(at.plus(16).unwrap(), &[7, 7]).unwrap();
+        space.write(at, &[1; 14]).unwrap();
+        space.write(at.plus(20).unwrap(), &[2, 2]).unwrap();
+        space.flush().unwrap();
+        let expected = [&[1; 14][..], &[0, 0, 7, 7, 0, 0, 2, 2]].concat();
+        assert_eq!(store.bytes()[..22], expected);
     }
 
     #[test]
