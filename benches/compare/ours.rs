@@ -2,6 +2,9 @@
 //! that all competitors must agree on, and its seconds of CPU time. See benches/compare/README.md.
 #![allow(clippy::print_stdout)]
 
+mod clock;
+
+use clock::cpu;
 use h5manager::{File, OpenOptions, Result, Visited, compound};
 use std::time::{Duration, Instant};
 
@@ -46,17 +49,6 @@ impl Mark {
     fn since(self) -> Took {
         Took { wall: self.wall.elapsed(), cpu: cpu().saturating_sub(self.cpu) }
     }
-}
-
-#[cfg(target_os = "linux")]
-fn cpu() -> Duration {
-    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn cpu() -> Duration {
-    Duration::ZERO
 }
 
 /// Times one row; the checksum is made outside of the time.

@@ -2,8 +2,11 @@
 //! CPU time. What is written is synced, and has its name, before the clock stops. See benches/compare/README.md.
 #![allow(clippy::print_stdout)]
 
+mod clock;
+
+use clock::cpu;
 use h5manager::{CreateOptions, Error, ErrorKind, File, Result, WithShape};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Planes of the field, and images.
 const PLANE: [u64; 2] = [1024, 1024];
@@ -86,16 +89,4 @@ fn append(out: &str) -> Result<()> {
     }
     drop(dataset);
     file.commit()
-}
-
-/// Of all threads; zero where the system does not tell.
-#[cfg(target_os = "linux")]
-fn cpu() -> Duration {
-    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn cpu() -> Duration {
-    Duration::ZERO
 }
