@@ -35,7 +35,6 @@ mod plot_view;
 #[cfg(feature = "viewer")]
 mod serve;
 mod sheet;
-mod sixel;
 mod source;
 mod svg;
 mod table;
