@@ -268,6 +268,23 @@ def leads_on(folder):
     return folder / "leads_on.h5"
 
 
+@maker
+def parts(folder):
+    """Files that are split over several: a family, and metadata and raw data apart."""
+    (folder / "parts").mkdir(exist_ok=True)
+
+    def fill(f):
+        f["before"] = np.arange(5) * 3
+        f.create_dataset("field", data=numbers(300, 200), chunks=(100, 100), compression="gzip")
+        f["plain"] = numbers(40, 500)
+
+    with h5py.File(folder / "parts/fam%d.h5", "w", driver="family", memb_size=60_000) as f:
+        fill(f)
+    with h5py.File(folder / "parts/apart", "w", driver="split", meta_ext=b"-m.h5", raw_ext=b"-r.h5") as f:
+        fill(f)
+    return folder / "parts/fam0.h5"
+
+
 # Every filter of the engine has a file of its own, filter_NAME.h5 ---------------------------------------------------------
 
 
@@ -682,6 +699,8 @@ def main():
     for make in MAKERS:
         path = make(folder)
         # Visited by stories of their own.
+        if path.name == "fam0.h5":
+            continue
         if path.name in ("damaged.h5", "leads_on.h5", "giant.h5"):
             manifest[path.name] = {}
             continue
