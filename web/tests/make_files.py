@@ -135,6 +135,18 @@ def shapes(f):
     f["ones"] = np.ones((4, 4))
 
 
+@file("limits")
+def limits(f):
+    """Values at the ends of what numbers can be; near 2^64 a float has room for each 2048th whole number alone."""
+    f["largest"] = np.uint64(2**64 - 1) - np.arange(32, dtype="u8") * np.uint64(64)
+    f["largest matrix"] = np.uint64(2**64 - 1) - np.arange(32, dtype="u8").reshape(4, 8) * np.uint64(64)
+    f["lowest"] = np.array([-(2**63), -(2**63) + 1, -(2**63) + 5000])
+    f["wide"] = np.array([0, -1.7e308, 1.7e308])
+    f["narrow"] = np.array([0, 5e-324, 1e-323, 2e-323])
+    f["infinite"] = np.array([1, np.inf, -np.inf, np.nan])
+    f["wide matrix"] = np.array([[0, -1.7e308, 1.7e308], [np.nan, np.inf, 1]])
+
+
 @file("attributes")
 def attributes(f):
     a = f.attrs
