@@ -102,10 +102,7 @@ impl OpenOptions {
         let place = Neighbours::of(path, &self.external).map_err(in_file)?;
         let open = |source| File::new(source, self.limits.clone(), self.map, place.clone());
         let opened = match open(source) {
-            Err(e) if is_perhaps_a_part(&e) => {
-                let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-                members::join(path).and_then(|whole| whole.map_or_else(|| Err(perhaps_lacking(e, name)), open))
-            }
+            Err(e) if is_perhaps_a_part(&e) => members::join(path, e).and_then(open),
             done => done,
         };
         opened.map_err(in_file)
@@ -115,16 +112,6 @@ impl OpenOptions {
 /// Whether a file that cannot be opened may be a part of a whole that is split over several.
 fn is_perhaps_a_part(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unsupported)
-}
-
-/// The error of one that is no part of a whole that is there, with what it lacks to be a part.
-fn perhaps_lacking(error: Error, name: &str) -> Error {
-    match members::lacking(name).filter(|_| error.message() == start::NO_SIGNATURE) {
-        Some(first) => {
-            Error::damaged(format!("{}; if it is a part of a split file, {first} is missing", error.message()))
-        }
-        None => error,
-    }
 }
 
 impl File {
@@ -163,10 +150,7 @@ impl File {
         let place = Neighbours::hosted(name, host.clone());
         let open = |source| Self::new(source, limits.clone(), false, Some(place.clone()));
         match open(source.clone()) {
-            Err(e) if is_perhaps_a_part(&e) => {
-                let whole = members::join_hosted(name, &source, &*host)?;
-                whole.map_or_else(|| Err(perhaps_lacking(e, name)), open)
-            }
+            Err(e) if is_perhaps_a_part(&e) => members::join_hosted(name, &source, &*host, e).and_then(open),
             done => done,
         }
     }

@@ -3,7 +3,7 @@
 //! Other files are only ever opened in the folder of the one that was named, under names that follow from its own: of a
 //! family another number, of a file split by use another short ending. A file cannot name another folder here.
 
-use super::start::read_drivers;
+use super::start::{NO_SIGNATURE, read_drivers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::drivers::{Drivers, MultiMember};
 use crate::format::superblock::SIGNATURE;
@@ -14,14 +14,16 @@ use std::sync::Arc;
 /// The most files of a family: all are open at once.
 const MOST_MEMBERS: u64 = 1000;
 
-/// The whole that the file at `path` is a part of; `None` if it is whole, or its parts are not there.
+/// The whole that the file at `path` is a part of, which cannot be opened alone because of `error`. `path` may be that of
+/// any member.
 ///
-/// `path` may be that of any member.
-pub(crate) fn join(path: &Path) -> Result<Option<Arc<dyn Source>>> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
-        return Ok(None);
-    };
-    Folder::on_disk(folder).join(name)
+/// # Errors
+/// `error` if the file is whole or its parts are not there; else what is wrong with the parts, or which is missing.
+pub(crate) fn join(path: &Path, error: Error) -> Result<Arc<dyn Source>> {
+    match (path.parent(), path.file_name().and_then(|n| n.to_str())) {
+        (Some(folder), Some(name)) => Folder::on_disk(folder).join(name, error),
+        _ => Err(error),
+    }
 }
 
 /// The same of a file that is called `name` where its host has it, and that `source` holds the bytes of.
@@ -29,18 +31,19 @@ pub(crate) fn join_hosted(
     name: &str,
     source: &Arc<dyn Source>,
     host: &dyn OtherFiles,
-) -> Result<Option<Arc<dyn Source>>> {
-    Folder::hosted(name, source, host).join(name)
+    error: Error,
+) -> Result<Arc<dyn Source>> {
+    Folder::hosted(name, source, host).join(name, error)
 }
 
-/// What a file lacks that is called `name` and does not begin as HDF5 files do, if it is a part of one.
-pub(crate) fn lacking(name: &str) -> Option<String> {
-    let number = name.rfind('.').filter(|dot| matches!(&name[*dot..], ".h5" | ".hdf5"))?;
+/// The first part of the file that one called `name` may be a part of, where it is not the first itself.
+fn first_part_of(name: &str) -> Option<String> {
+    let end = name.rfind('.').filter(|dot| matches!(&name[*dot..], ".h5" | ".hdf5"))?;
     if let Some(stem) = endings(name).next() {
         return Some(format!("{stem}-m.h5")).filter(|first| first != name);
     }
     let patterns = Pattern::all(name);
-    let pattern = patterns.iter().find(|p| p.before.len() + p.digits <= number)?;
+    let pattern = patterns.iter().find(|p| p.before.len() + p.digits <= end)?;
     Some(pattern.member(0)).filter(|first| first != name)
 }
 
@@ -117,12 +120,19 @@ impl<'a> Folder<'a> {
         (self.opener)(name)
     }
 
-    fn join(&self, name: &str) -> Result<Option<Arc<dyn Source>>> {
-        let Some(whole) = self.whole(name)? else {
-            return Ok(None);
-        };
-        let members = whole.into_iter().map(|(_, start, source)| (start, source)).collect();
-        Ok(Some(Arc::new(JoinedSource::new(members)?)))
+    fn join(&self, name: &str, error: Error) -> Result<Arc<dyn Source>> {
+        if let Some(whole) = self.whole(name)? {
+            let members = whole.into_iter().map(|(_, start, source)| (start, source)).collect();
+            return Ok(Arc::new(JoinedSource::new(members)?));
+        }
+        if error.message() == NO_SIGNATURE
+            && let Some(first) = first_part_of(name)
+            && self.open(&first)?.is_none()
+        {
+            let message = format!("{NO_SIGNATURE}; if it is a part of a split file, {first} is missing");
+            return Err(Error::damaged(message));
+        }
+        Err(error)
     }
 
     /// All members of what the file called `name` is one of; `None` if it is whole.
@@ -306,10 +316,10 @@ mod tests {
 
     #[test]
     fn what_has_no_signature_may_be_a_member_without_its_first() {
-        assert_eq!(lacking("run7.h5").unwrap(), "run0.h5");
-        assert_eq!(lacking("a-r.h5").unwrap(), "a-m.h5");
+        assert_eq!(first_part_of("run7.h5").unwrap(), "run0.h5");
+        assert_eq!(first_part_of("a-r.h5").unwrap(), "a-m.h5");
         for none in ["run0.h5", "run.h5", "IMG_1234.jpg", "a-m.h5", "h5", "12"] {
-            assert_eq!(lacking(none), None, "{none}");
+            assert_eq!(first_part_of(none), None, "{none}");
         }
     }
 
@@ -362,16 +372,17 @@ mod tests {
         let cut = &whole[..whole.len() - 8];
         std::fs::write(folder.path().join("run0.h5"), cut).unwrap();
         std::fs::write(folder.path().join("run1.h5"), cut).unwrap();
-        assert!(join(&folder.path().join("run0.h5")).unwrap().is_none());
-        assert!(join(&folder.path().join("run1.h5")).unwrap().is_none());
+        let alone = |name: &str| join(&folder.path().join(name), Error::damaged(NO_SIGNATURE)).err().unwrap();
+        // What is there is not called missing.
+        assert_eq!([alone("run0.h5").message(), alone("run1.h5").message()], [NO_SIGNATURE; 2]);
         // The same bytes, cut in two, are one.
         std::fs::write(folder.path().join("run0.h5"), &whole[..40]).unwrap();
-        assert!(join(&folder.path().join("run0.h5")).unwrap().is_none());
+        assert_eq!(alone("run0.h5").message(), NO_SIGNATURE);
         let half = 50;
         std::fs::write(folder.path().join("run0.h5"), &whole[..half]).unwrap();
         std::fs::write(folder.path().join("run1.h5"), &whole[half..]).unwrap();
         for member in ["run0.h5", "run1.h5"] {
-            let joined = join(&folder.path().join(member)).unwrap().unwrap();
+            let joined = join(&folder.path().join(member), Error::damaged(NO_SIGNATURE)).unwrap();
             assert_eq!(joined.size().unwrap(), whole.len() as u64);
         }
     }
