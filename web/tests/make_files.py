@@ -619,6 +619,7 @@ def huge(f):
     d[0:500, 0:500] = numbers(500, 500)
     d[250_000:250_500, 25_000:25_500] = 9
     f.create_dataset("long", (10_000_000_000,), dtype="i2", chunks=(100_000,))[5] = 5
+    f.create_dataset("widest", (1000, 2**33), dtype="i4", chunks=(100, 1000))[0, 0:9] = 7
 
 
 @file("giant")

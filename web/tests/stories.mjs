@@ -618,6 +618,23 @@ export function stories(world) {
       },
     ],
     [
+      'the table of a matrix with more columns than a page can be wide is scrolled to its last one',
+      async (page) => {
+        const bad = watch(page, server.origin);
+        await openPage(page, file('huge.h5', '#/widest?view=table'));
+        await settled(page, '/widest');
+        assert.equal(await page.textContent('.grid-row[aria-rowindex="1"] .cell'), '7');
+        await page.evaluate(() => document.querySelector('.grid-box').scrollTo(1e9, 0));
+        await page.waitForSelector(`.head-cell:text-is("${2 ** 33 - 1}")`);
+        const { head, cell } = await page.evaluate(() => ({
+          head: [...document.querySelectorAll('.head-cell')].at(-1).getBoundingClientRect().right,
+          cell: document.querySelector('.grid-box').getBoundingClientRect().right,
+        }));
+        assert.ok(Math.abs(head - cell) < 30, `${head} ${cell}`);
+        assert.deepEqual(bad, []);
+      },
+    ],
+    [
       'the package of the page, unpacked on a static server, opens a file by its URL',
       async (page) => {
         const own = await serve({ page: join(packed('..'), 'dist'), mount: '/node_modules/@h5manager/viewer/dist/', files: folder });
