@@ -138,4 +138,7 @@ pub(crate) fn check_deflate(data: &[u8], level: u32) {
     let status = decompress.decompress(&first, &mut back, flate2::FlushDecompress::Finish);
     assert!(matches!(status, Ok(flate2::Status::StreamEnd)) && decompress.total_in() == first.len() as u64);
     assert!(decompress.total_out() == data.len() as u64 && back == data);
+    back.fill(0xaa);
+    let whole = Inflated { written: data.len(), whole: true };
+    assert!(inflate::Inflater::default().inflate(&first, &mut back) == Ok(whole) && back == data);
 }
