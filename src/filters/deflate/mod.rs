@@ -1,11 +1,13 @@
 //! Deflate (filter 1): one zlib stream a chunk.
 
+mod batch;
 mod bits;
 mod block;
 mod encoder;
 mod huffman;
 mod matcher;
 mod parse;
+mod prices;
 #[cfg(test)]
 mod tests;
 
