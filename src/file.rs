@@ -94,25 +94,29 @@ impl OpenOptions {
     /// As [`File::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<File> {
         let path = path.as_ref();
+        let first = members::first_of(path);
+        let path = first.as_deref().unwrap_or(path);
         let source: Arc<dyn Source> =
             if self.map { Arc::new(MapSource::open(path)?) } else { Arc::new(FileSource::open(path)?) };
         let in_file = |e: Error| e.on(path.display().to_string());
         let place = Neighbours::of(path, &self.external).map_err(in_file)?;
         let open = |source| File::new(source, self.limits.clone(), self.map, place.clone());
         let opened = match open(source) {
-            // It may be a part of a whole that is split over several files.
-            Err(e) if matches!(e.kind(), ErrorKind::Damaged | ErrorKind::Unsupported) => {
-                members::join(path).and_then(|whole| whole.map_or(Err(e), open))
-            }
+            Err(e) if is_perhaps_a_part(&e) => members::join(path, e).and_then(open),
             done => done,
         };
         opened.map_err(in_file)
     }
 }
 
+/// Whether a file that cannot be opened may be a part of a whole that is split over several.
+fn is_perhaps_a_part(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unsupported)
+}
+
 impl File {
-    /// Opens a file for reading. Where a file is split over several, any one of them may be named: the others are looked
-    /// for beside it.
+    /// Opens a file for reading. Where a file is split over several, any one of them may be named, or a family's pattern
+    /// (`run%d.h5`): the others are looked for beside it.
     ///
     /// # Errors
     /// `NotFound` or `Io` if it cannot be read; `Damaged` if it is no HDF5 file or shorter than it says; `Unsupported`
@@ -137,13 +141,18 @@ impl File {
         Self::new(source, limits, false, None)
     }
 
-    /// The same for one whose host has the files that it leads to; `name` is what it is called there, and what other
-    /// files' names count from.
+    /// The same for one whose host has the files that it leads to, or the others that it is split over; `name` is what it
+    /// is called there, and what other files' names count from.
     ///
     /// # Errors
     /// As [`File::open`].
     pub fn from_host(source: Arc<dyn Source>, limits: Limits, name: &str, host: Arc<dyn OtherFiles>) -> Result<File> {
-        Self::new(source, limits, false, Some(Neighbours::hosted(name, host)))
+        let place = Neighbours::hosted(name, host.clone());
+        let open = |source| Self::new(source, limits.clone(), false, Some(place.clone()));
+        match open(source.clone()) {
+            Err(e) if is_perhaps_a_part(&e) => members::join_hosted(name, &source, &*host, e).and_then(open),
+            done => done,
+        }
     }
 
     /// Whether everything began with this file: no other one led to it.

@@ -162,6 +162,7 @@ fn read_everything(file: &File) {
             let _ = attribute.values(100);
         }
         if let Object::Dataset(dataset) = object {
+            let _ = (dataset.stored_size(), dataset.fill_value());
             if dataset.len() < 1 << 16 {
                 let _ = dataset.select(..).and_then(|all| all.values());
             }

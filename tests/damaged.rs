@@ -79,6 +79,28 @@ fn findings_of_the_fuzzers_stay_mended() {
     }
 }
 
+/// A shape that the layout knows nothing of: more bytes than can be counted are an error, not a small number.
+#[test]
+fn a_damaged_shape_has_no_size() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("good.h5");
+    let options = h5manager::CreateOptions::new().libver(h5manager::LibVer::Earliest);
+    let mut out = h5manager::File::create_with(&path, options).expect("created");
+    out.build("numbers").write(vec![0.5f64; 7_777]).expect("written");
+    out.commit().expect("committed");
+    let mut bytes = std::fs::read(&path).expect("read");
+    let stored = 7_777u64.to_le_bytes();
+    let places: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(&stored)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + 8].copy_from_slice(&(1u64 << 61).to_le_bytes());
+    }
+    let dataset = h5manager::File::from_bytes(bytes).and_then(|file| file.dataset("numbers")).expect("it opens");
+    assert_eq!(dataset.shape(), [1 << 61]);
+    let error = dataset.stored_size().expect_err("2^64 bytes");
+    assert!(error.to_string().contains("more than 2^64 bytes of data"), "{error}");
+}
+
 /// Every prefix of a good file, and every single byte turned over: an error or an answer, never a panic.
 #[test]
 fn no_cut_and_no_flipped_byte_brings_the_reader_down() {

@@ -119,6 +119,7 @@ fn write_datatypes(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
     for id in open.tree.ids() {
         let node = open.tree.node(id)?;
         if let Kind::Committed(datatype) = &node.kind {
+            open.space.watch();
             let header = store::encode_datatype(&mut open.space, open.libver, datatype, &node.common(open.time))?;
             addresses.insert(id, place(open, id, &header)?);
         }
@@ -133,6 +134,7 @@ fn write_elsewhere(open: &mut Open, addresses: &mut Addresses) -> Result<()> {
         if let Kind::Elsewhere(dataset) = &node.kind {
             let committed = node.committed.and_then(|datatype| addresses.get(&datatype).copied());
             let header = DatasetHeader { committed, ..dataset.header() };
+            open.space.watch();
             let header = store::encode_dataset(&mut open.space, open.libver, &header, &node.common(open.time))?;
             addresses.insert(id, place(open, id, &header)?);
         }
@@ -144,31 +146,40 @@ fn write_datasets(open: &mut Open, datasets: &Datasets, addresses: &mut Addresse
     let (libver, time) = (open.libver, open.time);
     let mut layouts = Vec::with_capacity(datasets.len());
     for (_, dataset) in datasets {
-        layouts.push(unused(dataset)?.index(&mut open.space)?);
+        layouts.push(open.space.owned(|space| unused(dataset)?.index(space))?);
     }
-    for ((id, dataset), layout) in datasets.iter().zip(layouts) {
+    for ((id, dataset), (layout, index)) in datasets.iter().zip(layouts) {
         let dataset = unused(dataset)?;
         let node = open.tree.node(*id)?;
         let (common, committed) = (node.common(time), node.committed.and_then(|d| addresses.get(&d).copied()));
+        open.space.watch();
         let header = dataset.header(&layout, |d| {
             let header = DatasetHeader { committed, ..*d };
             store::encode_dataset(&mut open.space, libver, &header, &common)
         });
         let header = header.on(&dataset.plan().path)?;
-        addresses.insert(*id, place(open, *id, &header)?);
+        let at = place(open, *id, &header)?;
+        addresses.insert(*id, at);
+        open.made.push((at, index));
     }
     Ok(())
 }
 
 /// Writes an object's header: behind everything else, or where somebody was told that it would be.
 fn place(open: &mut Open, id: NodeId, header: &[u8]) -> Result<Address> {
-    let Some(early) = open.tree.early(id)? else {
-        return open.space.append(header, METADATA);
+    let at = match open.tree.early(id)? {
+        None => open.space.append(header, METADATA)?,
+        Some(early) => {
+            let w = open.space.widths();
+            let divided = object_header::divide(header, w, |bytes| open.space.allocate(bytes, METADATA))?;
+            open.space.write(divided.at, &divided.second)?;
+            open.space.write(early, &divided.first)?;
+            early
+        }
     };
-    let divided = object_header::divide(header, open.space.widths(), |bytes| open.space.allocate(bytes, METADATA))?;
-    open.space.write(divided.at, &divided.second)?;
-    open.space.write(early, &divided.first)?;
-    Ok(early)
+    let room = open.space.watched();
+    open.made.push((at, room));
+    Ok(at)
 }
 
 /// Writes the groups, each behind those below it, but those that are left out; returns where the links of old-style groups
@@ -193,6 +204,7 @@ fn write_groups(
         let node = open.tree.node(id)?;
         let (track_order, phase_change) = (node.track_order, node.phase_change);
         let group = GroupLinks { links: &links, track_order, phase_change, tables: &tables };
+        open.space.watch();
         let group = store::encode_group(&mut open.space, open.libver, &group, &node.common(open.time))?;
         let at = place(open, id, &group.header)?;
         addresses.insert(id, at);

@@ -41,6 +41,8 @@ pub(crate) struct Open {
     /// How many entries nodes of version 1 B-trees have in this file. New files say nothing, and have the usual numbers.
     pub(crate) ranks: NodeRanks,
     pub(super) scales: Scales,
+    /// In an edited file: the objects that were made, and what room each took, but for their elements.
+    pub(crate) made: Vec<(Address, Vec<(u64, u64)>)>,
 }
 
 impl Session {
@@ -50,7 +52,7 @@ impl Session {
             tree.track_order_of_all();
         }
         let (heap, ranks, scales) = (HeapWriter::new(), NodeRanks::DEFAULT, Scales::default());
-        let open = Open { space, heap, tree, libver, time, ranks, scales };
+        let open = Open { space, heap, tree, libver, time, ranks, scales, made: Vec::new() };
         Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 

@@ -1,7 +1,7 @@
 //! The chunks of an edited dataset: those that change are kept decoded until there are many, or the commit comes.
 
 use super::data::Stored;
-use crate::bytes::zeroed;
+use crate::bytes::{Address, zeroed};
 use crate::error::{Error, Result};
 use crate::filters::{Pipeline, Scratch};
 use crate::format::message::layout::{ChunkIndex, Chunked};
@@ -198,6 +198,14 @@ impl Chunks {
             self.stored.insert(position, ChunkRecord { address, size: bytes.len() as u64, mask });
         }
         Ok(())
+    }
+
+    /// Where chunks are stored; of those that stand in one piece, not if that is `known`.
+    pub(super) fn pieces(&self, known: bool) -> Vec<(Address, u64)> {
+        if known && self.layout.index == ChunkIndex::Implicit {
+            return Vec::new();
+        }
+        self.stored.values().chain(&self.cut_off).map(|record| (record.address, record.size)).collect()
     }
 
     pub(super) fn resize(&mut self, dims: &[u64], source: &Stored<'_>) -> Result<()> {

@@ -150,6 +150,18 @@ impl Data {
         Ok(())
     }
 
+    /// Where the elements are: chunks, and, where nobody `knows` them, those in one piece.
+    pub(super) fn pieces(&self, known: bool) -> Vec<(Address, u64)> {
+        match &self.form {
+            Form::Chunked(chunks) => chunks.pieces(known),
+            Form::Contiguous { address: Some(at), .. } if !known => {
+                let total = self.dataspace.len().checked_mul(self.datatype.size());
+                total.map(|length| (*at, length)).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Writes the chunks that are ready, so that they need no memory.
     pub(super) fn settle(&mut self, space: &mut Space) -> Result<()> {
         match &mut self.form {

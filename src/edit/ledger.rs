@@ -29,10 +29,12 @@ pub(super) enum Part {
     Links,
     /// The elements, but for chunks, which their index knows.
     Data,
+    /// What the builder wrote of it, when it was new: all but the elements.
+    Made,
 }
 
 /// Pieces of room: where they are, and their bytes.
-type Pieces = Vec<(u64, u64)>;
+pub(super) type Pieces = Vec<(u64, u64)>;
 
 /// The room of a file that is edited.
 #[derive(Default)]
@@ -77,9 +79,26 @@ impl Ledger {
         Ok(done)
     }
 
-    /// An object is gone, with all its parts.
-    pub(super) fn release(&mut self, space: &mut Space, object: Address) {
-        for part in [Part::Header, Part::Attributes, Part::Links, Part::Data] {
+    /// Takes in what new objects have taken.
+    pub(super) fn made(&mut self, objects: Vec<(Address, Pieces)>) {
+        for (object, pieces) in objects.into_iter().filter(|(_, pieces)| !pieces.is_empty()) {
+            self.owned.entry((object, Part::Made)).or_default().extend(pieces);
+        }
+    }
+
+    /// An object is gone, with all its parts. Its elements are, too: `elements` says where they are, given whether the
+    /// ledger knows those in one piece.
+    pub(super) fn release(
+        &mut self,
+        space: &mut Space,
+        object: Address,
+        elements: impl FnOnce(bool) -> Vec<(Address, u64)>,
+    ) {
+        if space.has_earlier() {
+            let known = self.owned.contains_key(&(object, Part::Data));
+            elements(known).into_iter().for_each(|(at, length)| space.free(at, length));
+        }
+        for part in [Part::Header, Part::Attributes, Part::Links, Part::Data, Part::Made] {
             for (at, length) in self.owned.remove(&(object, part)).into_iter().flatten() {
                 space.free(Address(at), length);
             }
@@ -225,6 +244,34 @@ mod tests {
         }
         check(&store, 80);
         assert!(store.size().unwrap() <= grown, "{} {grown}", store.size().unwrap());
+    }
+
+    #[test]
+    fn objects_that_come_and_go_do_not_grow_the_file() {
+        let store = made();
+        let mut edit = edit(&store);
+        let mut sizes = Vec::new();
+        for round in 0..40 {
+            let values: Vec<i32> = (0..1_024).map(|i| i * (round + 1)).collect();
+            edit.build(format!("run{round}/chunks")).unwrap().chunks([64]).shuffle().deflate(1).write(&values).unwrap();
+            edit.build(format!("run{round}/plain")).unwrap().write(&values).unwrap();
+            edit.commit().unwrap();
+            // In new space and an index that the ledger knows.
+            edit.write(format!("run{round}/chunks"), .., &values[..]).unwrap();
+            edit.write(format!("run{round}/plain"), .., &values[..]).unwrap();
+            edit.commit().unwrap();
+            if round >= 3 {
+                edit.remove(format!("run{}", round - 3)).unwrap();
+            }
+            edit.commit().unwrap();
+            let file = File::from_bytes(store.bytes()).unwrap();
+            for (name, kept) in (0..=round).rev().take(3).flat_map(|r| ["chunks", "plain"].map(|n| (n, r))) {
+                let read: Vec<i32> = file.dataset(&format!("run{kept}/{name}")).unwrap().read().unwrap();
+                assert!(read.iter().zip(0..).all(|(v, i)| *v == i * (kept + 1)), "{round} {kept} {name}");
+            }
+            sizes.push(store.size().unwrap());
+        }
+        assert!(sizes[39] < 2 * sizes[4], "{:?}", sizes.iter().step_by(5).collect::<Vec<_>>());
     }
 
     #[test]

@@ -417,6 +417,7 @@ impl Work {
     /// Makes all changes; returns what is known of the room then.
     pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<Ledger> {
         let mut open = self.close()?;
+        self.ledger.made(std::mem::take(&mut open.made));
         let closed = open.heap.take_closed();
         self.ledger.settle_heap(&mut open.space, closed);
         let mut patches = self.patches(&mut open)?;
@@ -508,7 +509,13 @@ impl Work {
         let ledger = &mut self.ledger;
         for (&at, edited) in &mut self.objects {
             if edited.gone {
-                ledger.release(&mut open.space, at);
+                let ranks = self.file.inner.superblock.ranks;
+                // What cannot be read keeps its room.
+                let data = edited.data.take();
+                ledger.release(&mut open.space, at, |known| {
+                    let data = data.or_else(|| Data::load(&reader, at, ranks).ok().map(Box::new));
+                    data.map_or(Vec::new(), |data| data.pieces(known))
+                });
                 continue;
             }
             let turn = edited.turn();

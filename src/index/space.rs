@@ -99,12 +99,27 @@ impl Space {
 
     /// Does something, and tells which room was handed out for it; that of chunks is not counted.
     pub(crate) fn owned<R>(&mut self, work: impl FnOnce(&mut Space) -> Result<R>) -> Result<(R, Vec<(u64, u64)>)> {
+        self.watch();
+        let done = work(self);
+        let handed_out = self.watched();
+        Ok((done?, handed_out))
+    }
+
+    /// From now on it is noted which room of an edited file is handed out, but for chunks.
+    pub(crate) fn watch(&mut self) {
         if let Some(reuse) = &mut self.reuse {
             reuse.handed_out = Some(Vec::new());
         }
-        let done = work(self);
-        let handed_out = self.reuse.as_mut().and_then(|r| r.handed_out.take());
-        Ok((done?, handed_out.unwrap_or_default()))
+    }
+
+    /// What was noted.
+    pub(crate) fn watched(&mut self) -> Vec<(u64, u64)> {
+        self.reuse.as_mut().and_then(|r| r.handed_out.take()).unwrap_or_default()
+    }
+
+    /// Whether earlier commits of this editor have written anything.
+    pub(crate) fn has_earlier(&self) -> bool {
+        self.reuse.as_ref().is_some_and(|r| r.since > r.ours)
     }
 
     /// Whether a write failed: the file is then not what it should be, and never will.

@@ -1,7 +1,7 @@
 //! Several files as one source: the members of a family, or of a file that was split by what its bytes are for.
 
 use super::{Source, too_short};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -56,6 +56,27 @@ impl Source for JoinedSource {
         Ok(())
     }
 
+    fn wants_plan(&self) -> bool {
+        self.members.iter().any(|m| m.source.wants_plan())
+    }
+
+    fn announce(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let mut missing = Vec::new();
+        for Member { place, source } in &self.members {
+            let part = |r: &Range<u64>| r.start.max(place.start)..r.end.min(place.end);
+            let within = |r: Range<u64>| r.start - place.start..r.end - place.start;
+            let parts: Vec<_> = ranges.iter().map(part).filter(|r| !r.is_empty()).map(within).collect();
+            match source.announce(&parts) {
+                // Each is told, so that all of it can be fetched together.
+                Err(e) if e.kind() == ErrorKind::Missing => {
+                    missing.extend(e.missing_ranges().iter().map(|r| r.start + place.start..r.end + place.start));
+                }
+                done => done?,
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(Error::missing(missing)) }
+    }
+
     fn gaps(&self) -> Vec<Range<u64>> {
         let before = self.members.iter().scan(0, |last, m| Some(std::mem::replace(last, m.place.end)..m.place.start));
         before.filter(|gap| !gap.is_empty()).collect()
@@ -89,6 +110,36 @@ mod tests {
         }
         assert!(source.read_at(10, &mut [0; 2]).is_err());
         assert!(source.read_at(u64::MAX, &mut [0; 2]).is_err());
+    }
+
+    /// Has nothing yet.
+    struct Empty;
+
+    impl Source for Empty {
+        fn size(&self) -> Result<u64> {
+            Ok(10)
+        }
+
+        fn read_at(&self, _: u64, _: &mut [u8]) -> Result<()> {
+            Err(Error::missing(Vec::new()))
+        }
+
+        fn wants_plan(&self) -> bool {
+            true
+        }
+
+        fn announce(&self, ranges: &[Range<u64>]) -> Result<()> {
+            Err(Error::missing(ranges.to_vec()))
+        }
+    }
+
+    #[test]
+    fn all_members_are_told_what_will_be_read_of_them() {
+        let source = JoinedSource::new(vec![(0, Arc::new(Empty) as _), (10, Arc::new(Empty) as _)]).unwrap();
+        assert!(source.wants_plan() && !joined(&[(0, b"a")]).unwrap().wants_plan());
+        let missing = source.announce(&[2..4, 8..13, 19..25]).unwrap_err();
+        assert_eq!(missing.missing_ranges(), [2..4, 8..10, 10..13, 19..20]);
+        assert!(joined(&[(0, b"abc")]).unwrap().announce(std::slice::from_ref(&(0..3))).is_ok());
     }
 
     #[test]

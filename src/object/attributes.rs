@@ -230,7 +230,7 @@ fn resolve(reader: &Reader, attribute: Attribute, order: Option<u32>) -> Result<
     let w = reader.widths();
     let (datatype, committed) = match datatype {
         Held::Here(datatype) => (datatype, None),
-        Held::Shared(shared) => follow(reader, kind::DATATYPE, &shared, |b| Ok(datatype::decode(b)?.0))?,
+        Held::Shared(shared) => follow(reader, kind::DATATYPE, &shared, |b| datatype::decode_in(b, w))?,
     };
     let dataspace = match dataspace {
         Held::Here(dataspace) => dataspace,

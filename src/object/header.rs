@@ -167,7 +167,7 @@ impl ObjectHeader {
 
     /// The datatype, and the address of the committed datatype it comes from.
     pub(crate) fn datatype(&self, reader: &Reader) -> Result<(Datatype, Option<Address>)> {
-        let found = self.resolved(reader, kind::DATATYPE, |b| Ok(datatype::decode(b)?.0))?;
+        let found = self.resolved(reader, kind::DATATYPE, |b| datatype::decode_in(b, reader.widths()))?;
         found.ok_or_else(|| Error::damaged("no datatype").in_structure(STRUCTURE).at(self.address.get()))
     }
 

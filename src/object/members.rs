@@ -3,43 +3,68 @@
 //! Other files are only ever opened in the folder of the one that was named, under names that follow from its own: of a
 //! family another number, of a file split by use another short ending. A file cannot name another folder here.
 
-use super::start::read_drivers;
-use crate::error::{Error, Result};
+use super::start::{NO_SIGNATURE, read_drivers};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::drivers::{Drivers, MultiMember};
 use crate::format::superblock::SIGNATURE;
-use crate::io::{FileSource, JoinedSource, Source};
+use crate::io::{FileSource, JoinedSource, OtherFiles, Source};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The most files of a family: all are open at once.
 const MOST_MEMBERS: u64 = 1000;
 
-/// The whole that the file at `path` is a part of; `None` if it is whole, or its parts are not there.
+/// The whole that the file at `path` is a part of, which cannot be opened alone because of `error`. `path` may be that of
+/// any member.
 ///
-/// `path` may be that of any member.
-pub(crate) fn join(path: &Path) -> Result<Option<Arc<dyn Source>>> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
-        return Ok(None);
-    };
-    let folder = Folder(folder);
-    // The file itself, if it is the one with the superblock, or one that should have it.
-    let mut firsts = vec![name.to_owned()];
-    firsts.extend(Pattern::all(name).iter().map(|p| p.member(0)));
-    firsts.extend(endings(name).flat_map(|stem| ["-m.h5", "-s.h5"].map(|e| format!("{stem}{e}"))));
-    for first in firsts {
-        if let Some(source) = folder.open(&first)?
-            && let Ok((drivers, end)) = read_drivers(source.clone())
-        {
-            let names = folder.names(&first, source.clone(), drivers, end)?;
-            let whole = names.iter().any(|(n, ..)| n == name) && names.len() > 1;
-            if !whole {
-                continue;
-            }
-            let members = names.into_iter().map(|(_, start, source)| (start, source)).collect();
-            return Ok(Some(Arc::new(JoinedSource::new(members)?)));
-        }
+/// # Errors
+/// `error` if the file is whole or its parts are not there; else what is wrong with the parts, or which is missing.
+pub(crate) fn join(path: &Path, error: Error) -> Result<Arc<dyn Source>> {
+    match (path.parent(), path.file_name().and_then(|n| n.to_str())) {
+        (Some(folder), Some(name)) => Folder::on_disk(folder).join(name, error),
+        _ => Err(error),
     }
-    Ok(None)
+}
+
+/// The same of a file that is called `name` where its host has it, and that `source` holds the bytes of.
+pub(crate) fn join_hosted(
+    name: &str,
+    source: &Arc<dyn Source>,
+    host: &dyn OtherFiles,
+    error: Error,
+) -> Result<Arc<dyn Source>> {
+    Folder::hosted(name, source, host).join(name, error)
+}
+
+/// The first part of the file that one called `name` may be a part of, where it is not the first itself.
+fn first_part_of(name: &str) -> Option<String> {
+    let end = name.rfind('.').filter(|dot| matches!(&name[*dot..], ".h5" | ".hdf5"))?;
+    if let Some(stem) = endings(name).next() {
+        return Some(format!("{stem}-m.h5")).filter(|first| first != name);
+    }
+    let patterns = Pattern::all(name);
+    let pattern = patterns.iter().find(|p| p.before.len() + p.digits <= end)?;
+    Some(pattern.member(0)).filter(|first| first != name)
+}
+
+/// The part called `name` of the whole that the file at `path` is a part of, too.
+#[cfg(feature = "viewer")]
+pub(crate) fn part(path: &Path, name: &str) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let whole = Folder::on_disk(folder).whole(path.file_name()?.to_str()?).ok()??;
+    whole.iter().any(|(n, ..)| n == name).then(|| folder.join(name))
+}
+
+/// The first member of a family that is named by its pattern, as libhdf5's driver wants it: `run%d.h5`, `run%05d.h5`.
+///
+/// `None` where the path is no pattern, or that of a file.
+pub(crate) fn first_of(path: &Path) -> Option<PathBuf> {
+    let (before, rest) = path.file_name()?.to_str()?.split_once('%')?;
+    let (width, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+    let behind = behind.strip_prefix('d').filter(|b| !b.contains('%'))?;
+    let digits = if width.is_empty() { 0 } else { width.parse().ok().filter(|n| *n <= 20)? };
+    let number = if width.starts_with('0') { format!("{:0digits$}", 0) } else { format!("{:digits$}", 0) };
+    (!path.exists()).then(|| path.with_file_name(format!("{before}{number}{behind}")))
 }
 
 /// What the name of a member may be short of an ending like `-r.h5`.
@@ -51,19 +76,86 @@ fn endings(name: &str) -> impl Iterator<Item = &str> {
 /// The name of a member, where it begins, and its bytes.
 type Named = (String, u64, Arc<dyn Source>);
 
-/// The folder in which all members stand.
-struct Folder<'a>(&'a Path);
+/// How a file of a name is had.
+type Opener<'a> = dyn Fn(&str) -> Result<Option<Arc<dyn Source>>> + 'a;
 
-impl Folder<'_> {
-    /// A regular file of this name; `None` if there is none that really stands here.
+/// Where all members stand.
+struct Folder<'a> {
+    opener: Box<Opener<'a>>,
+    /// Whether files must be looked for, and are better asked for together.
+    is_far: bool,
+}
+
+impl<'a> Folder<'a> {
+    /// Regular files that really stand in this folder.
+    fn on_disk(folder: &'a Path) -> Folder<'a> {
+        let opener = move |name: &str| {
+            let path = folder.join(name);
+            let real = |path: &Path| std::fs::canonicalize(path).ok();
+            let here = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
+            if !path.is_file() || real(&path).and_then(|p| p.parent().map(Path::to_owned)) != real(&here) {
+                return Ok(None);
+            }
+            Ok(Some(Arc::new(FileSource::open(path)?) as Arc<dyn Source>))
+        };
+        Folder { opener: Box::new(opener), is_far: false }
+    }
+
+    /// Those that the host of the file called `first` has beside it.
+    fn hosted(first: &'a str, source: &'a Arc<dyn Source>, host: &'a dyn OtherFiles) -> Folder<'a> {
+        let opener = move |name: &str| {
+            if name == first {
+                return Ok(Some(source.clone()));
+            }
+            match host.file(name, false) {
+                // Which file is missing is said where it is known for what.
+                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Denied) => Ok(None),
+                done => done,
+            }
+        };
+        Folder { opener: Box::new(opener), is_far: true }
+    }
+
     fn open(&self, name: &str) -> Result<Option<Arc<dyn Source>>> {
-        let path = self.0.join(name);
-        let real = |path: &Path| std::fs::canonicalize(path).ok();
-        let here = if self.0.as_os_str().is_empty() { PathBuf::from(".") } else { self.0.to_owned() };
-        if !path.is_file() || real(&path).and_then(|p| p.parent().map(Path::to_owned)) != real(&here) {
-            return Ok(None);
+        (self.opener)(name)
+    }
+
+    fn join(&self, name: &str, error: Error) -> Result<Arc<dyn Source>> {
+        if let Some(whole) = self.whole(name)? {
+            let members = whole.into_iter().map(|(_, start, source)| (start, source)).collect();
+            return Ok(Arc::new(JoinedSource::new(members)?));
         }
-        Ok(Some(Arc::new(FileSource::open(path)?)))
+        if error.message() == NO_SIGNATURE
+            && let Some(first) = first_part_of(name)
+            && self.open(&first)?.is_none()
+        {
+            let message = format!("{NO_SIGNATURE}; if it is a part of a split file, {first} is missing");
+            return Err(Error::damaged(message));
+        }
+        Err(error)
+    }
+
+    /// All members of what the file called `name` is one of; `None` if it is whole.
+    fn whole(&self, name: &str) -> Result<Option<Vec<Named>>> {
+        // The file itself, if it is the one with the superblock, or one that should have it.
+        let mut firsts = vec![name.to_owned()];
+        firsts.extend(Pattern::all(name).iter().map(|p| p.member(0)));
+        firsts.extend(endings(name).flat_map(|stem| ["-m.h5", "-s.h5"].map(|e| format!("{stem}{e}"))));
+        for first in firsts {
+            let Some(source) = self.open(&first)? else {
+                continue;
+            };
+            let (drivers, end) = match read_drivers(source.clone()) {
+                Err(e) if e.kind() == ErrorKind::Missing => return Err(e),
+                Err(_) => continue,
+                Ok(found) => found,
+            };
+            let names = self.names(&first, source, drivers, end)?;
+            if names.iter().any(|(n, ..)| n == name) && names.len() > 1 {
+                return Ok(Some(names));
+            }
+        }
+        Ok(None)
     }
 
     /// All members of the whole whose first is `first`, itself included.
@@ -88,6 +180,8 @@ impl Folder<'_> {
         if number > MOST_MEMBERS {
             return Err(Error::limit(format!("a family of {number} files, {MOST_MEMBERS} are possible")));
         }
+        // Of the way to see a number in the name by which most are found: how many, and the first that is not.
+        let mut lacking: Option<(usize, String)> = None;
         for pattern in Pattern::all(first).into_iter().filter(|p| p.member(0) == first) {
             let mut found = vec![(first.to_owned(), 0, source.clone())];
             while let Some((_, _, last)) = found.last()
@@ -98,6 +192,9 @@ impl Folder<'_> {
                 let Some(next) = self.open(&name)? else {
                     break;
                 };
+                if found.len() == 1 {
+                    self.ask_for(&pattern, number)?;
+                }
                 // Files that only look like a family, as run0.h5 and run1.h5, begin with a signature each.
                 if !told && (!full || begins_with_signature(&*next)?) {
                     break;
@@ -111,12 +208,30 @@ impl Folder<'_> {
             if found.len() as u64 == number {
                 return Ok(found);
             }
-            if told && found.len() > 1 {
-                let (n, next) = (found.len(), pattern.member(found.len() as u64));
-                return Err(Error::not_found(format!("a family of {number} files of which {n} are here, {next} not")));
+            let missing = (found.len(), pattern.member(found.len() as u64));
+            if (told || missing.0 > 1) && lacking.as_ref().is_none_or(|(most, _)| missing.0 > *most) {
+                lacking = Some(missing);
             }
         }
-        Ok(Vec::new())
+        match lacking {
+            Some((_, next)) => {
+                Err(Error::not_found(format!("it is one of a family of {number} files, of which {next} is missing")))
+            }
+            None if told && number > 1 => Err(Error::not_found(format!(
+                "it is the first of a family of {number} files, and its name has no number to find the others by"
+            ))),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Looks for all members at once, where each would have to be waited for.
+    fn ask_for(&self, pattern: &Pattern<'_>, number: u64) -> Result<()> {
+        let mut failure = Ok(());
+        for n in (2..number).filter(|_| self.is_far) {
+            // Each is asked for, whatever became of the others.
+            failure = failure.and(self.open(&pattern.member(n)).map(drop));
+        }
+        failure
     }
 
     /// The members of a file that is split by use: the name of the whole is what the first one's ending leaves.
@@ -136,7 +251,9 @@ impl Folder<'_> {
                 Some(source) => found.push((name, member.start, source)),
                 // A member that nothing is in need not be there.
                 None if member.used == 0 => {}
-                None => return Err(Error::not_found(format!("the file is split, and its part {name} is not here"))),
+                None => {
+                    return Err(Error::not_found(format!("it is a part of a split file, of which {name} is missing")));
+                }
             }
         }
         Ok(found)
@@ -198,6 +315,29 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_signature_may_be_a_member_without_its_first() {
+        assert_eq!(first_part_of("run7.h5").unwrap(), "run0.h5");
+        assert_eq!(first_part_of("a-r.h5").unwrap(), "a-m.h5");
+        for none in ["run0.h5", "run.h5", "IMG_1234.jpg", "a-m.h5", "h5", "12"] {
+            assert_eq!(first_part_of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_family_is_named_by_its_pattern_where_no_file_is_called_so() {
+        let first = |name: &str| first_of(Path::new(name)).map(|p| p.to_str().unwrap().to_owned());
+        assert_eq!(first("a/run%d.h5").unwrap(), "a/run0.h5");
+        assert_eq!(first("run%05d.h5").unwrap(), "run00000.h5");
+        assert_eq!(first("run%3d.h5").unwrap(), "run  0.h5");
+        for wrong in ["run.h5", "%", "50%.h5", "run%s.h5", "%d%d.h5", "%99d.h5", "run%d/a.h5"] {
+            assert_eq!(first(wrong), None, "{wrong}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a%d.h5"), "x").unwrap();
+        assert_eq!(first_of(&folder.path().join("a%d.h5")), None);
+    }
+
+    #[test]
     fn endings_lead_nowhere_else() {
         assert_eq!(ending(b"%s-m.h5"), Some("-m.h5"));
         assert_eq!(ending(b"%s.raw"), Some(".raw"));
@@ -232,16 +372,17 @@ mod tests {
         let cut = &whole[..whole.len() - 8];
         std::fs::write(folder.path().join("run0.h5"), cut).unwrap();
         std::fs::write(folder.path().join("run1.h5"), cut).unwrap();
-        assert!(join(&folder.path().join("run0.h5")).unwrap().is_none());
-        assert!(join(&folder.path().join("run1.h5")).unwrap().is_none());
+        let alone = |name: &str| join(&folder.path().join(name), Error::damaged(NO_SIGNATURE)).err().unwrap();
+        // What is there is not called missing.
+        assert_eq!([alone("run0.h5").message(), alone("run1.h5").message()], [NO_SIGNATURE; 2]);
         // The same bytes, cut in two, are one.
         std::fs::write(folder.path().join("run0.h5"), &whole[..40]).unwrap();
-        assert!(join(&folder.path().join("run0.h5")).unwrap().is_none());
+        assert_eq!(alone("run0.h5").message(), NO_SIGNATURE);
         let half = 50;
         std::fs::write(folder.path().join("run0.h5"), &whole[..half]).unwrap();
         std::fs::write(folder.path().join("run1.h5"), &whole[half..]).unwrap();
         for member in ["run0.h5", "run1.h5"] {
-            let joined = join(&folder.path().join(member)).unwrap().unwrap();
+            let joined = join(&folder.path().join(member), Error::damaged(NO_SIGNATURE)).unwrap();
             assert_eq!(joined.size().unwrap(), whole.len() as u64);
         }
     }

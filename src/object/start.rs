@@ -11,6 +11,9 @@ use crate::format::superblock::{MAX_SIZE, SIGNATURE, Superblock};
 use crate::io::{self, Neighbours, PatchedSource, Reader, SharedMessages, Source};
 use std::sync::Arc;
 
+/// What is said of a file that is none of HDF5, or not the first of several.
+pub(crate) const NO_SIGNATURE: &str = "not an HDF5 file: its signature is nowhere";
+
 /// The most bytes of a metadata cache image.
 const MOST_IMAGE_BYTES: u64 = 1 << 30;
 
@@ -95,7 +98,7 @@ fn find_superblock(reader: &Reader) -> Result<(Superblock, u64)> {
         }
     }
     let empty = reader.size() == 0;
-    Err(Error::damaged(if empty { "the file is empty" } else { "not an HDF5 file: its signature is nowhere" }))
+    Err(Error::damaged(if empty { "the file is empty" } else { NO_SIGNATURE }))
 }
 
 /// Reads what the first file of several says of the others: how the whole is split, and where it ends.

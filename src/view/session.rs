@@ -115,6 +115,8 @@ pub struct Session {
 
 struct Open {
     file: File,
+    /// The bytes of the file: of all its parts, where it is split.
+    source: Arc<dyn Source>,
     absent: Absent,
     datasets: HashMap<String, Dataset>,
     /// The group that was listed last.
@@ -166,16 +168,18 @@ impl Session {
             self.open = None;
             let name = request.text("name")?;
             let file = File::from_host(self.source.clone(), limits(), name, self.others.clone())?;
+            let opened = file.inner.reader.source();
+            let source = if opened.is_joined() { opened.clone() } else { self.source.clone() };
             let info = json!({
-                "name": name, "size": self.source.size()?,
+                "name": name, "size": source.size()?,
                 "superblockVersion": file.superblock_version(), "userBlock": file.user_block_size(),
             });
             // What is noted as missing by this question is not wanted.
             let wanted = self.absent.take();
-            let is_here = self.source.announce(std::slice::from_ref(&(0..self.source.size()?))).is_ok();
+            let is_here = source.announce(std::slice::from_ref(&(0..source.size()?))).is_ok();
             self.absent.take();
             *self.absent.lock() = wanted;
-            self.open = Some(Open::new(file, self.absent.clone(), is_here));
+            self.open = Some(Open::new(file, source, self.absent.clone(), is_here));
             return Ok(info);
         }
         let open = self.open.as_mut().ok_or_else(|| Error::invalid("no file is open"))?;
@@ -184,7 +188,7 @@ impl Session {
             let object = open.object(path)?;
             let limit = request.number("limit")?.unwrap_or(PIECES);
             let other = (!object.file().is_first()).then(|| object.file().inner.reader.source().clone());
-            return explain::explain(other.as_ref().unwrap_or(&self.source), limits(), path, object.address(), limit);
+            return explain::explain(other.as_ref().unwrap_or(&open.source), limits(), path, object.address(), limit);
         }
         open.run(op, request, buffers)
     }
@@ -203,9 +207,18 @@ fn limits() -> Limits {
 }
 
 impl Open {
-    fn new(file: File, absent: Absent, is_here: bool) -> Open {
+    fn new(file: File, source: Arc<dyn Source>, absent: Absent, is_here: bool) -> Open {
         let pictures = if is_here { Hdf5::new(file.clone()) } else { Hdf5::within(file.clone(), FAR_LINKS) };
-        Open { file, absent, pictures, datasets: HashMap::new(), links: None, paths: HashMap::new(), search: None }
+        Open {
+            file,
+            source,
+            absent,
+            pictures,
+            datasets: HashMap::new(),
+            links: None,
+            paths: HashMap::new(),
+            search: None,
+        }
     }
 
     /// After a request that missed something: what it learnt may not be whole.

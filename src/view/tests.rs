@@ -94,15 +94,19 @@ impl Asking {
 
     /// The same with other files in its folder.
     fn among(bytes: Vec<u8>, others: Vec<(&'static str, Vec<u8>)>) -> Asking {
+        let mut asking = Asking::unopened(bytes, others);
+        asking.done(json!({"op": "open", "name": "a.h5"}));
+        asking
+    }
+
+    fn unopened(bytes: Vec<u8>, others: Vec<(&'static str, Vec<u8>)>) -> Asking {
         let absent = Absent::default();
         let far = |file, bytes| Arc::new(Far { file, bytes, here: Mutex::default(), absent: absent.clone() });
         let source = far(0, bytes);
         let files = others.into_iter().zip(1..).map(|((name, bytes), number)| (name, far(number, bytes))).collect();
         let folder = Arc::new(FarFolder { files, known: Mutex::default(), absent: absent.clone() });
         let session = Session::new(source.clone(), folder.clone(), absent.clone());
-        let mut asking = Asking { session, source, folder, rounds: 0 };
-        asking.done(json!({"op": "open", "name": "a.h5"}));
-        asking
+        Asking { session, source, folder, rounds: 0 }
     }
 
     fn ask(&mut self, request: &Value) -> Reply {
@@ -353,6 +357,31 @@ fn other_files_are_fetched_when_something_leads_to_them() {
     assert_eq!(read("/linked/data"), Buffer::U8(vec![5, 6, 7]));
     assert_eq!(read("/linked/next"), Buffer::F64(vec![1.5]));
     assert_eq!(read("/linked/back"), Buffer::I32(vec![1, 2]));
+}
+
+#[test]
+fn the_parts_of_a_split_file_are_looked_for_and_joined() {
+    let whole = sample();
+    let parts: Vec<Vec<u8>> = whole.chunks(whole.len().div_ceil(4)).map(<[u8]>::to_vec).collect();
+    let open = json!({"op": "open", "name": "run1.h5"});
+    let of = |n: usize| parts[n].clone();
+    let mut file = Asking::unopened(of(1), vec![("run0.h5", of(0)), ("run2.h5", of(2)), ("run3.h5", of(3))]);
+    let (info, _) = file.done(open.clone());
+    assert_eq!((&info["size"], &info["name"]), (&json!(whole.len()), &json!("run1.h5")));
+    let mut read = |path: &str| file.done(json!({"op": "read", "path": path})).1.remove(0);
+    assert_eq!(read("/wide"), Buffer::U64(vec![u64::MAX, 1]));
+    assert_eq!(read("/grid/matrix"), Buffer::I32((0..2000 * 300).collect()));
+    assert!(file.rounds <= 12, "{}", file.rounds);
+    let (where_it_lies, _) = file.done(json!({"op": "explain", "path": "/grid/line"}));
+    assert!(where_it_lies["pieces"].as_array().is_some_and(|p| !p.is_empty()), "{where_it_lies}");
+    // The first is not there, and then another one.
+    let failed = Asking::unopened(of(1), Vec::new()).failed(open.clone());
+    assert!(failed["message"].as_str().unwrap().contains("run0.h5 is missing"), "{failed}");
+    let failed = Asking::unopened(of(1), vec![("run0.h5", of(0)), ("run2.h5", of(2))]).failed(open);
+    assert!(
+        failed["message"].as_str().unwrap().contains("a family of 4 files, of which run3.h5 is missing"),
+        "{failed}"
+    );
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn a_damaged_branch_is_shown_and_the_view_goes_on() {
 #[test]
 fn pixels_are_sent_the_way_that_was_asked_for() {
     for (way, mark) in
-        [("kitty", "\x1b_Ga=T,f=100,"), ("iterm", "\x1b]1337;File=inline=1;"), ("sixel", "\x1bP0;1q\"1;1;")]
+        [("kitty", "\x1b_Ga=T,f=100,"), ("iterm", "\x1b]1337;File=inline=1;"), ("sixel", "\x1bP9;1;0q\"1;1;")]
     {
         // A terminal of its own: the one before may still be closing.
         let desk = desk();

@@ -3,7 +3,7 @@
     make_references.py FOLDER
 
 For each file `NAME.h5` there is a `NAME.json`: a map from datasets of references, and `/@attribute`, to a list with one entry
-for each element: `null`, or a map with `path` and, for regions, `values` (the selected elements in libhdf5's order),
+for each element, those of sequences one behind the other: `null`, or a map with `path` and, for regions, `values` (the selected elements in libhdf5's order),
 `count` and `bounds`; for attributes `name`; `file` for what is in another file.
 """
 import ctypes as C
@@ -37,6 +37,13 @@ LIB.H5Rdestroy.argtypes = [C.c_void_p]
 LIB.H5Dcreate2.argtypes, LIB.H5Dcreate2.restype = [HID, C.c_char_p] + [HID] * 5, HID
 LIB.H5Dwrite.argtypes = [HID, HID, HID, HID, HID, C.c_void_p]
 LIB.H5Dclose.argtypes = [HID]
+LIB.H5Tvlen_create.argtypes, LIB.H5Tvlen_create.restype = [HID], HID
+
+
+class HvlT(C.Structure):
+    """A sequence in memory."""
+
+    _fields_ = [("length", C.c_size_t), ("elements", C.c_void_p)]
 
 
 def checked(result):
@@ -145,9 +152,18 @@ def new_kind(f, other, regions, expected):
     dataset = checked(LIB.H5Dcreate2(f.id.id, b"references", kind, space.id, 0, 0, 0))
     checked(LIB.H5Dwrite(dataset, kind, 0, 0, 0, references))
     checked(LIB.H5Dclose(dataset))
+    expected["/references"] = entries + [None]
+
+    # In sequences libhdf5 says another size than they have.
+    sequences = (HvlT * 2)(HvlT(5, C.addressof(references)), HvlT(count - 5, C.addressof(references) + 5 * 64))
+    sequence = checked(LIB.H5Tvlen_create(kind))
+    space = h5py.h5s.create_simple((2,))
+    dataset = checked(LIB.H5Dcreate2(f.id.id, b"sequences", sequence, space.id, 0, 0, 0))
+    checked(LIB.H5Dwrite(dataset, sequence, 0, 0, 0, sequences))
+    checked(LIB.H5Dclose(dataset))
+    expected["/sequences"] = entries + [None]
     for place in places[: count - 1]:
         checked(LIB.H5Rdestroy(place))
-    expected["/references"] = entries + [None]
 
 
 def main():

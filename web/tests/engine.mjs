@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -48,6 +48,8 @@ with h5py.File(at('huge.h5'), 'w', libver='latest') as f:
     p.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY); p.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     h5py.h5d.create(f.id, b'sparse', h5py.h5t.IEEE_F64LE, s, p)
     for i in range(50): f['group/d%d' % i] = i
+# One file in pieces.
+with h5py.File(at('fam%d.h5'), 'w', driver='family', memb_size=5000) as f: f['x'] = np.arange(4000)
 # Files that lead to one another, and out.
 os.makedirs(at('set/sub')); os.makedirs(at('set/out'))
 with h5py.File(at('outside.h5'), 'w') as f: f['x'] = [1]
@@ -187,6 +189,21 @@ test('other files are read where the file leads to them, from a disk, a server o
   assert.deepEqual(near.seen.paths.filter((p) => p.includes('outside') && !p.startsWith('/files/set/')), []);
   const alone = await openFile(bytes);
   assert.equal((await list(alone, '/')).find((c) => c.name === 'linked').error.kind, 'not-found');
+});
+
+test('a family is one file, by whichever of its members it is opened', async () => {
+  const family = readdirSync(folder).filter((name) => /^fam\d+\.h5$/.test(name));
+  assert.ok(family.length > 5, family.join());
+  const others = Object.fromEntries(family.map((name) => [name, new Uint8Array(readFileSync(path(name)))]));
+  const ways = [path('fam0.h5'), path('fam3.h5'), `${near.origin}/files/fam2.h5`, { kind: 'bytes', bytes: others['fam1.h5'], name: 'fam1.h5', others }];
+  for (const from of ways) {
+    const file = await openFile(from);
+    const { array } = await file.read('/x');
+    assert.deepEqual([array.length, Number(array[3999])], [4000, 3999]);
+    assert.ok(file.file.size > 32_000, `${file.file.size}`);
+  }
+  delete others['fam2.h5'];
+  await assert.rejects(openFile({ kind: 'bytes', bytes: others['fam1.h5'], name: 'fam1.h5', others }), { kind: 'not-found', message: /fam2\.h5 is missing/ });
 });
 
 test('servers that do something wrong are told apart', async () => {

@@ -135,6 +135,18 @@ def shapes(f):
     f["ones"] = np.ones((4, 4))
 
 
+@file("limits")
+def limits(f):
+    """Values at the ends of what numbers can be; near 2^64 a float has room for each 2048th whole number alone."""
+    f["largest"] = np.uint64(2**64 - 1) - np.arange(32, dtype="u8") * np.uint64(64)
+    f["largest matrix"] = np.uint64(2**64 - 1) - np.arange(32, dtype="u8").reshape(4, 8) * np.uint64(64)
+    f["lowest"] = np.array([-(2**63), -(2**63) + 1, -(2**63) + 5000])
+    f["wide"] = np.array([0, -1.7e308, 1.7e308])
+    f["narrow"] = np.array([0, 5e-324, 1e-323, 2e-323])
+    f["infinite"] = np.array([1, np.inf, -np.inf, np.nan])
+    f["wide matrix"] = np.array([[0, -1.7e308, 1.7e308], [np.nan, np.inf, 1]])
+
+
 @file("attributes")
 def attributes(f):
     a = f.attrs
@@ -266,6 +278,23 @@ def leads_on(folder):
         f["absolute"] = h5py.ExternalLink("/etc/passwd", "/x")
         f.create_dataset("raw gone", (3,), "u1", external=[("others/none.bin", 0, 3)])
     return folder / "leads_on.h5"
+
+
+@maker
+def parts(folder):
+    """Files that are split over several: a family, and metadata and raw data apart."""
+    (folder / "parts").mkdir(exist_ok=True)
+
+    def fill(f):
+        f["before"] = np.arange(5) * 3
+        f.create_dataset("field", data=numbers(300, 200), chunks=(100, 100), compression="gzip")
+        f["plain"] = numbers(40, 500)
+
+    with h5py.File(folder / "parts/fam%d.h5", "w", driver="family", memb_size=60_000) as f:
+        fill(f)
+    with h5py.File(folder / "parts/apart", "w", driver="split", meta_ext=b"-m.h5", raw_ext=b"-r.h5") as f:
+        fill(f)
+    return folder / "parts/fam0.h5"
 
 
 # Every filter of the engine has a file of its own, filter_NAME.h5 ---------------------------------------------------------
@@ -590,6 +619,7 @@ def huge(f):
     d[0:500, 0:500] = numbers(500, 500)
     d[250_000:250_500, 25_000:25_500] = 9
     f.create_dataset("long", (10_000_000_000,), dtype="i2", chunks=(100_000,))[5] = 5
+    f.create_dataset("widest", (1000, 2**33), dtype="i4", chunks=(100, 1000))[0, 0:9] = 7
 
 
 @file("giant")
@@ -682,6 +712,8 @@ def main():
     for make in MAKERS:
         path = make(folder)
         # Visited by stories of their own.
+        if path.name == "fam0.h5":
+            continue
         if path.name in ("damaged.h5", "leads_on.h5", "giant.h5"):
             manifest[path.name] = {}
             continue

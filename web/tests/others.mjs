@@ -1,7 +1,7 @@
 // A file that leads to others: by external links, a virtual dataset, raw data. From a server, dropped, from the program.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { drop, failure, openPage, visit, watch } from './drive.mjs';
 import { visualize } from './program.mjs';
@@ -42,6 +42,16 @@ async function leadsNowhere(page, advice) {
   }
   await visit(page, '/own', 'table');
   assert.equal(await cell(page, 4), '3');
+}
+
+/** All of a file that is split over several is there. */
+async function isWhole(page) {
+  await visit(page, '/before', 'table');
+  assert.equal(await cell(page, 5), '12');
+  await visit(page, '/field', 'table', { row: 299 });
+  assert.equal(await cell(page, 300), '59800');
+  await visit(page, '/plain', 'table', { row: 39 });
+  assert.equal(await cell(page, 40), '19500');
 }
 
 export function otherFileTests({ server, dist, folder, binary }) {
@@ -87,6 +97,52 @@ export function otherFileTests({ server, dist, folder, binary }) {
         assert.match(await page.textContent('.view'), /others\/part0\.h5.*drop it together/);
         await visit(page, '/own', 'table');
         assert.equal(await cell(page, 4), '3');
+      },
+    ],
+    [
+      'a file that is split over several opens from a server by any of its parts',
+      async (page) => {
+        for (const name of ['fam0.h5', 'fam2.h5', 'apart-m.h5', 'apart-r.h5']) {
+          const bad = watch(page, server.origin);
+          await openPage(page, `${server.url}?file=${server.origin}/files/parts/${name}#/`);
+          assert.equal(await page.textContent('.file-name'), name);
+          await isWhole(page);
+          assert.deepEqual(bad, []);
+        }
+      },
+    ],
+    [
+      'the parts of a split file that are dropped together are one file, in whatever order',
+      async (page) => {
+        const family = readdirSync(join(folder, 'parts')).filter((name) => name.startsWith('fam'));
+        assert.ok(family.length >= 3, family.join());
+        for (const parts of [family.toReversed(), ['apart-r.h5', 'apart-m.h5']]) {
+          await page.goto(server.url);
+          await drop(page, folder, ...parts.map((name) => `parts/${name}`));
+          await page.waitForSelector('.object[data-state=done]');
+          await isWhole(page);
+        }
+        // One is not among them.
+        await page.goto(server.url);
+        await drop(page, folder, ...family.filter((name) => name !== 'fam1.h5').map((name) => `parts/${name}`));
+        assert.match(await page.textContent('.failure'), /family of \d+ files, of which fam1\.h5 is missing/);
+        await page.goto(server.url);
+        await drop(page, folder, 'parts/fam1.h5');
+        assert.match(await page.textContent('.failure'), /part of a split file, fam0\.h5 is missing/);
+        await page.goto(server.url);
+        await drop(page, folder, 'parts/apart-m.h5');
+        assert.match(await page.textContent('.failure'), /split file, of which apart-r\.h5 is missing/);
+        assert.match(await page.textContent('.failure'), /Drop all files/);
+      },
+    ],
+    [
+      'what is dropped first need not be the file itself',
+      async (page) => {
+        await page.goto(server.url);
+        await drop(page, folder, 'others/raw.bin', 'leads_on.h5');
+        await page.waitForFunction(() => document.querySelector('.file-name')?.textContent === 'leads_on.h5');
+        await visit(page, '/raw', 'table');
+        assert.equal(await cell(page, 2), '506');
       },
     ],
   ];
@@ -149,6 +205,46 @@ export function otherFileTests({ server, dist, folder, binary }) {
           assert.doesNotMatch(await failure(page), /--external|not there/);
         } finally {
           await wider.stop();
+        }
+      },
+    ],
+    [
+      'program: a split file is named by its pattern or by any part, whatever may be read besides',
+      async (page) => {
+        for (const [name, ...options] of [['fam%d.h5'], ['fam1.h5', '--external', 'deny'], ['apart-m.h5', '--external', 'deny']]) {
+          const program = await visualize(binary, join(folder, 'parts', name), ...options);
+          try {
+            const bad = watch(page, program.origin);
+            await openPage(page, program.url);
+            await isWhole(page);
+            assert.deepEqual(bad, []);
+          } finally {
+            await program.stop();
+          }
+        }
+      },
+    ],
+    [
+      'program: another file that comes, or changes, is noticed while the page is open',
+      async (page) => {
+        const coming = join(folder, 'coming');
+        rmSync(coming, { recursive: true, force: true });
+        mkdirSync(join(coming, 'others'), { recursive: true });
+        const bring = (name) => copyFileSync(join(folder, name), join(coming, name));
+        bring('leads_on.h5');
+        const program = await visualize(binary, join(coming, 'leads_on.h5'));
+        try {
+          await openPage(page, program.url);
+          await visit(page, '/virtual', 'table');
+          assert.equal(await cell(page, 1), '-1');
+          bring('others/part0.h5');
+          await page.click('.changed', { timeout: 12000 });
+          await page.waitForFunction(() => document.querySelector('.grid-row[aria-rowindex="1"] .cell')?.textContent === '100');
+          assert.equal(await page.locator('.changed').count(), 0);
+          utimesSync(join(coming, 'others/part0.h5'), new Date(), new Date(Date.now() + 5000));
+          await page.waitForSelector('.changed', { timeout: 12000 });
+        } finally {
+          await program.stop();
         }
       },
     ],

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentView, drop, exported as save, failure, openPage, settled, visit, watch } from './drive.mjs';
 import { serve } from './serve.mjs';
@@ -12,6 +12,14 @@ export function stories(world) {
   const file = (name, hash = '') => `${server.url}?file=${server.origin}/files/${name}${hash}`;
   const py = (code, ...args) => execFileSync(python, ['-c', code, ...args], { encoding: 'utf8' }).trim();
   const exported = (page, label) => save(page, folder, label);
+  /** What npm would publish of a folder, unpacked. */
+  const packed = (from) => {
+    const to = mkdtempSync(join(folder, 'pack'));
+    const options = { cwd: join(world.dist, from), encoding: 'utf8' };
+    const name = execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', to], options).trim().split('\n').pop();
+    execFileSync('tar', ['-xzf', name], { cwd: to });
+    return join(to, 'package');
+  };
 
   return [
     [
@@ -605,6 +613,54 @@ export function stories(world) {
         });
         assert.ok(seen.names.includes('cube') && seen.names.includes('line'));
         assert.deepEqual([seen.array, seen.type, seen.shape], [[1800, 1810, 1820, 1830], 'Float64Array', [20, 3]]);
+        assert.equal(own.seen.whole, 0);
+        await own.close();
+      },
+    ],
+    [
+      'the table of a matrix with more columns than a page can be wide is scrolled to its last one',
+      async (page) => {
+        const bad = watch(page, server.origin);
+        await openPage(page, file('huge.h5', '#/widest?view=table'));
+        await settled(page, '/widest');
+        assert.equal(await page.textContent('.grid-row[aria-rowindex="1"] .cell'), '7');
+        await page.evaluate(() => document.querySelector('.grid-box').scrollTo(1e9, 0));
+        await page.waitForSelector(`.head-cell:text-is("${2 ** 33 - 1}")`);
+        const { head, cell } = await page.evaluate(() => ({
+          head: [...document.querySelectorAll('.head-cell')].at(-1).getBoundingClientRect().right,
+          cell: document.querySelector('.grid-box').getBoundingClientRect().right,
+        }));
+        assert.ok(Math.abs(head - cell) < 30, `${head} ${cell}`);
+        assert.deepEqual(bad, []);
+      },
+    ],
+    [
+      'the package of the page, unpacked on a static server, opens a file by its URL',
+      async (page) => {
+        const own = await serve({ page: join(packed('..'), 'dist'), mount: '/node_modules/@h5manager/viewer/dist/', files: folder });
+        const bad = watch(page, own.origin);
+        await openPage(page, `${own.url}?file=/files/images.h5`);
+        await settled(page, '/images');
+        assert.equal((await page.textContent('.sheet-count')).trim(), '300 images');
+        assert.deepEqual(bad, []);
+        assert.deepEqual([own.seen.whole, own.seen.other], [0, []]);
+        await own.close();
+      },
+    ],
+    [
+      "the package of the engine, unpacked: its README's example in the browser",
+      async (page) => {
+        const unpacked = packed('../package');
+        py('import h5py,sys,numpy as np; h5py.File(sys.argv[1],"w")["grid/t"] = np.arange(200,dtype="f4").reshape(4,5,10)', join(folder, 'run42.h5'));
+        const own = await serve({ page: unpacked, files: folder });
+        const said = [];
+        page.on('console', (message) => said.push(message.text()));
+        await page.goto(`${own.url}dist/index.js`);
+        const code = /```js\n([^]*?)```/.exec(readFileSync(join(unpacked, 'README.md'), 'utf8'))[1];
+        const here = code.replace("import { openFile } from 'h5manager-wasm'", "const { openFile } = await import('/dist/index.js')");
+        assert.notEqual(here, code);
+        await page.evaluate(`(async () => { ${here.replace("'run42.h5'", "'/files/run42.h5'")} })()`);
+        assert.match(said.join('\n'), /grid group[^]*Float32Array\(20\)/);
         assert.equal(own.seen.whole, 0);
         await own.close();
       },

@@ -42,6 +42,9 @@ use std::path::{Path, PathBuf};
 use target::{Making, Target};
 use wishes::Wishes;
 
+const JOINED: &str = "What is joined";
+const ORDER: &str = "Order, duplicates, origin";
+
 /// Joins .h5 files: datasets that have one row for each sample are put one behind the other, the rest is kept once.
 ///
 /// Class names are united and labels renumbered; types widen where nothing is lost; references, dimension scales and
@@ -66,37 +69,37 @@ pub struct Merge {
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     mode: Mode,
     /// The dimension along which datasets are joined: its number, or the name of its dimension scale
-    #[arg(long, default_value = "0", value_name = "N|NAME")]
+    #[arg(help_heading = JOINED, long, default_value = "0", value_name = "N|NAME")]
     axis: Axis,
     /// Datasets, or groups of them, that are joined although they have other numbers of rows than the rest
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    #[arg(help_heading = JOINED, long, value_name = "PATH", value_delimiter = ',')]
     concat: Vec<String>,
     /// Datasets, or groups of them, that are not joined although they have as many rows
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    #[arg(help_heading = JOINED, long, value_name = "PATH", value_delimiter = ',')]
     keep: Vec<String>,
     /// Which one is kept of datasets that are not joined and differ [default: none, they are a conflict]
-    #[arg(long = "static", value_enum, value_name = "WHICH")]
+    #[arg(help_heading = JOINED, long = "static", value_enum, value_name = "WHICH")]
     statics: Option<Static>,
     /// What is done with a dataset that a file lacks or has in another shape
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    #[arg(help_heading = JOINED, long, value_enum, default_value_t, value_name = "WHAT")]
     missing: Missing,
     /// Which attribute is kept where files differ [default: first; units and the like are a conflict]
-    #[arg(long, value_enum, value_name = "WHICH")]
+    #[arg(help_heading = JOINED, long, value_enum, value_name = "WHICH")]
     attrs: Option<OnAttributes>,
     /// Put the rows in a random order
-    #[arg(long)]
+    #[arg(help_heading = ORDER, long)]
     shuffle: bool,
     /// The seed of that order: the same one makes the same file
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "shuffle")]
+    #[arg(help_heading = ORDER, long, value_name = "N", default_value_t = 0, requires = "shuffle")]
     seed: u64,
     /// Keep equal rows once: those that agree in all datasets that are joined
-    #[arg(long)]
+    #[arg(help_heading = ORDER, long)]
     dedupe: bool,
     /// Keep rows once that agree in these datasets
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    #[arg(help_heading = ORDER, long, value_name = "PATH", value_delimiter = ',')]
     dedupe_by: Vec<String>,
     /// Add /source_file and /source_row: of which file each row is, and which row of it
-    #[arg(long)]
+    #[arg(help_heading = ORDER, long)]
     provenance: bool,
     /// Read the result and all files again and compare them, before the result gets its name
     #[arg(long)]
@@ -118,13 +121,16 @@ pub struct Merge {
 const EXAMPLES: &str = "\
 Examples:
   h5manager merge a.h5 b.h5 --output all
+      the rows of a.h5, then those of b.h5, in all.h5
   h5manager merge --inputs tmp/hotdog_64.h5,tmp/nothotdog_64.h5 --output tmp/merged
   h5manager merge 'shards/*.h5' --output train.h5 --dry-run
       what would be copied as it is, what encoded anew, and how large the result would be
   h5manager merge 'shards/*.h5' --output train.h5 --mode virtual
       a file of a few KiB that leads to the rows of all shards, wherever the folder is moved
   h5manager merge 'shards/*.h5' --output train.h5 --shuffle --seed 7 --dedupe-by images --provenance
-  h5manager merge 'run_*.nc' --output all.h5 --axis time --verify";
+      in random order, equal images once; of which file and row each is
+  h5manager merge 'run_*.nc' --output all.h5 --axis time --verify
+      netCDF-4 files along their time; all is read again before all.h5 gets its name";
 
 impl Command for Merge {
     fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {

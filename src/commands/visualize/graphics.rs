@@ -1,10 +1,13 @@
 //! Real pixels on a terminal: which of the three ways it understands, and pictures in it.
 //!
-//! kitty's and iTerm2's protocols carry PNG; sixel has its own small encoder in [`super::sixel`].
+//! kitty's and iTerm2's protocols carry PNG in an escape sequence of one line each. They are written here, as the crates
+//! that know them (viuer, ratatui-image, rasteroid) write to the screen on their own, or want to lay it out: here pictures
+//! stand among the cells of a painter of ours, and all of it goes out at once. Sixels are encoded by `icy_sixel`.
 
 use super::cells::Area;
 use super::picture::Picture;
-use super::{png, sixel};
+use super::png;
+use base64::Engine;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -203,7 +206,7 @@ pub(super) fn show(placed: &Placed, protocol: Protocol) -> String {
     let mut bytes = format!("\x1b[{};{}H", area.y + 1, area.x + 1);
     match protocol {
         Protocol::Blocks => return String::new(),
-        Protocol::Sixel => bytes.push_str(&sixel::encode(picture)),
+        Protocol::Sixel => bytes.push_str(&sixels(picture)),
         Protocol::Kitty => {
             let data = png(picture).map(|png| base64(&png)).unwrap_or_default();
             let mut pieces = data.as_bytes().chunks(PIECE).peekable();
@@ -227,19 +230,19 @@ pub(super) fn show(placed: &Placed, protocol: Protocol) -> String {
     bytes
 }
 
+/// A picture as sixels, in the 256 colours that terminals have room for; nothing where it has no pixels.
+fn sixels(picture: &Picture) -> String {
+    // Colours that are means of those in the picture: the usual ones put specks into areas of one colour.
+    let quantize_method = icy_sixel::QuantizeMethod::kmeans();
+    let options = icy_sixel::EncodeOptions { quantize_method, ..Default::default() };
+    let rgba = picture.rgb().as_chunks::<3>().0.iter().flat_map(|&[r, g, b]| [r, g, b, 255]).collect();
+    let image = icy_sixel::SixelImage::try_from_rgba(rgba, picture.width as usize, picture.height as usize);
+    image.and_then(|image| image.encode_with(&options)).unwrap_or_default()
+}
+
 /// Bytes in letters, by RFC 4648.
 pub(super) fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for i in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * i) & 63) as usize];
-            text.push(if i <= three.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 #[cfg(test)]
@@ -273,10 +276,35 @@ mod tests {
         assert!(is_whole(b"\x1b[6;18;9t\x1b[?62;4c") && !is_whole(b"\x1b[6;18;9t\x1b[?62;4"));
     }
 
+    /// How far what a terminal shows of a picture is from it: at most, and on average.
+    fn difference(picture: &Picture) -> (u8, f64) {
+        let shown = icy_sixel::SixelImage::decode(sixels(picture).as_bytes()).unwrap();
+        // The decoder may count what is left of the last six rows.
+        assert_eq!(
+            (shown.width, shown.height.div_ceil(6)),
+            (picture.width as usize, picture.height.div_ceil(6) as usize)
+        );
+        let pairs = picture.rgb().as_chunks::<3>().0.iter().zip(shown.pixels.as_chunks::<4>().0);
+        let all: Vec<u8> = pairs.flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| a.abs_diff(*b))).collect();
+        (*all.iter().max().unwrap(), all.iter().copied().map(f64::from).sum::<f64>() / all.len() as f64)
+    }
+
     #[test]
-    fn base64_is_that_of_the_rfc() {
-        let of = |text: &str| base64(text.as_bytes());
-        assert_eq!(["", "f", "fo", "foo", "foobar"].map(of), ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYmFy"]);
+    fn sixels_show_the_picture() {
+        let mut few = Picture::plain(30, 20, [255, 255, 255]);
+        let mut many = Picture::plain(64, 64, [0; 3]);
+        for i in 0..64 * 64u32 {
+            many.set(i % 64, i / 64, [(i % 64 * 4) as u8, (i / 64 * 4) as u8, 128]);
+            if i < 200 {
+                few.set(i % 30, i / 30, [(i % 200) as u8, (200 - i) as u8, 0]);
+            }
+        }
+        assert!(difference(&few).0 <= 16, "{:?}", difference(&few));
+        assert!(difference(&many).1 <= 6.0, "{:?}", difference(&many));
+        let mut two = Picture::plain(5, 7, [255, 0, 0]);
+        two.set(0, 0, [0, 0, 255]);
+        assert_eq!(difference(&two).0, 0);
+        assert_eq!(sixels(&Picture::plain(0, 0, [0; 3])), "");
     }
 
     #[test]

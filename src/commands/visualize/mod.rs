@@ -35,7 +35,6 @@ mod plot_view;
 #[cfg(feature = "viewer")]
 mod serve;
 mod sheet;
-mod sixel;
 mod source;
 mod svg;
 mod table;
@@ -53,6 +52,7 @@ use super::image_set::{find::find, hdf5::Hdf5};
 use super::ls::{self, split_path};
 use super::{Command, Outcome, Progress, open::Opening};
 use crate::error::{Error, Result};
+use crate::object::members;
 use cells::Depth;
 use export::{check_output, publish};
 use image::ImageEncoder;
@@ -190,6 +190,8 @@ impl Command for Visualize {
             check_output(sheet, self.overwrite)?;
         }
         let (path, inside) = split_path(&self.file);
+        // A family that is named by its pattern goes by the name of its first file.
+        let path = members::first_of(&path).unwrap_or(path);
         #[cfg(feature = "viewer")]
         if let Some(serving) = self.serving(&path, inside.as_deref(), progress) {
             // Says what is wrong with the file here, not in the browser.

@@ -2,8 +2,9 @@
 //! how it is written with the fewest bits.
 
 use super::bits::Writer;
-use super::huffman::{BIT, Code, DISTANCES, LITLENS, codes, entropy, entropy_among, lengths};
+use super::huffman::{BIT, Code, DISTANCES, LITLENS, codes, entropy, lengths};
 use crate::filters::best::with_best_instructions;
+use std::hint::select_unpredictable;
 
 pub(super) const SHORTEST: usize = 3;
 pub(super) const LONGEST: usize = 258;
@@ -63,6 +64,15 @@ fn extra_bits_of_distance(symbol: usize) -> u32 {
     (symbol as u32 / 2).saturating_sub(1)
 }
 
+/// The next three bytes, or zeros where there are fewer.
+#[inline(always)]
+fn three(bytes: &[u8]) -> [u8; 3] {
+    match bytes.first_chunk() {
+        Some(three) => *three,
+        None => std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0)),
+    }
+}
+
 /// How often each symbol occurs.
 #[derive(Clone)]
 pub(super) struct Counts {
@@ -84,14 +94,15 @@ impl Counts {
         let (mut four, mut at) = ([[0u32; 256]; 4], 0);
         for s in sequences {
             let literals = &input[at..at + s.literals as usize];
-            let (fours, rest) = literals.as_chunks::<4>();
+            let (fours, few) = literals.as_chunks::<4>();
             for bytes in fours {
                 for (table, byte) in four.iter_mut().zip(bytes) {
                     table[usize::from(*byte)] += 1;
                 }
             }
-            for byte in rest {
-                four[0][usize::from(*byte)] += 1;
+            // Up to three more, without a branch: how many they are cannot be foretold.
+            for ((i, table), byte) in four.iter_mut().enumerate().zip(three(&input[at + 4 * fours.len()..])) {
+                table[usize::from(byte)] += u32::from(i < few.len());
             }
             at += literals.len() + usize::from(s.length);
             if s.length > 0 {
@@ -106,14 +117,9 @@ impl Counts {
         counts
     }
 
-    /// What a literal cost, and a match without extra bits, in parts of a bit.
-    pub(super) fn costs(&self) -> (u32, u32) {
-        let (literals, lengths) = self.litlens.split_at(END);
-        let (n, m) = (literals.iter().sum::<u32>(), lengths.iter().sum::<u32>());
-        let each =
-            |counts: &[u32], of: u32| entropy_among(counts, n + m).checked_div(of.into()).map(|bits| bits as u32);
-        let distance = entropy(&self.distances).checked_div(m.into()).map_or(4 * BIT, |bits| bits as u32);
-        (each(literals, n).unwrap_or(8 * BIT), each(lengths, m).unwrap_or(8 * BIT) + distance)
+    /// Of literals, lengths, distances.
+    pub(super) fn kinds(&self) -> (&[u32], &[u32], &[u32; DISTANCES]) {
+        (&self.litlens[..END], &self.litlens[END + 1..], &self.distances)
     }
 
     fn add(&mut self, other: &Counts) {
@@ -395,12 +401,16 @@ impl Codes {
                 writer.put(bits, count);
                 writer.flush();
             }
-            for byte in few {
-                self.put(self.literals[usize::from(*byte)], &mut writer);
+            // As above: whatever is behind the few is put as no bits.
+            let (mut bits, mut count) = (0, 0);
+            for (i, byte) in three(&rest[4 * fours.len()..]).into_iter().enumerate() {
+                let entry = self.literals[usize::from(byte)];
+                let entry = select_unpredictable(i < few.len(), entry, 0);
+                bits |= u64::from(entry & ((1 << COUNT_AT) - 1)) << count;
+                count += entry >> COUNT_AT;
             }
-            if !few.is_empty() {
-                writer.flush();
-            }
+            writer.put(bits, count);
+            writer.flush();
             rest = behind.get(usize::from(s.length)..).unwrap_or_default();
             if let Some(&entry) = usize::from(s.length).checked_sub(SHORTEST).and_then(|n| self.lengths.get(n)) {
                 self.put(entry, &mut writer);

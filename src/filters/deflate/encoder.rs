@@ -1,54 +1,44 @@
 //! From bytes to a zlib stream.
 
+use super::batch;
 use super::bits::Writer;
-use super::block::{Block, write_stored};
-use super::matcher::{Chains, Clock, Hash, Latest, Matcher};
-use super::parse::{Effort, Part, Prices};
+use super::block::{Block, Sequence, write_stored};
+use super::huffman::{BIT, entropy};
+use super::matcher::{Chains, Hash, Matcher, Near};
+use super::parse::{Effort, Part};
+use super::prices::{Prices, sample};
 use crate::filters::best::with_best_instructions;
 
 /// Makes zlib streams of one level; keeps its tables from one to the next.
 pub(super) struct Encoder {
     level: u32,
-    tables: Tables,
     effort: Effort,
-    clock: Clock,
+    near: Near,
+    /// From level 2 on.
+    chains: Option<Chains>,
     block: Block,
     writer: Writer,
-}
-
-enum Tables {
-    None,
-    Latest(Latest),
-    Chains(Chains),
 }
 
 impl Encoder {
     /// For levels 0 to 9.
     pub(super) fn new(level: u32) -> Encoder {
-        let (tables, effort) = match level {
-            0 => (Tables::None, Effort { tries: 0, tries_in_noise: 0, skip: 0, lazy: 0, enough: 0, thorough: false }),
-            1 => {
-                let effort = Effort { tries: 1, tries_in_noise: 1, skip: 5, lazy: 0, enough: 32, thorough: false };
-                (Tables::Latest(Latest::default()), effort)
-            }
-            _ => {
-                let (tries, tries_in_noise, lazy, enough, skip) = [
-                    (2, 2, 0, 32, 7),
-                    (3, 2, 4, 32, 7),
-                    (6, 2, 5, 32, 7),
-                    (8, 3, 16, 64, 9),
-                    (16, 6, 16, 64, 9),
-                    (32, 16, 32, 128, 9),
-                    (128, 64, 64, 258, 9),
-                    (1024, 256, 258, 258, 9),
-                ][level.clamp(2, 9) as usize - 2];
-                (
-                    Tables::Chains(Chains::default()),
-                    Effort { tries, tries_in_noise, skip, lazy, enough, thorough: true },
-                )
-            }
-        };
-        Encoder { level, tables, effort, clock: Clock::START, block: Block::default(), writer: Writer::default() }
+        // Level 0 looks for nothing.
+        let (tries, tries_in_noise, lazy, enough, skip) = [
+            (1, 1, 0, 32, 5),
+            (1, 1, 0, 32, 5),
+            (2, 2, 0, 32, 7),
+            (3, 2, 4, 32, 7),
+            (6, 2, 5, 32, 7),
+            (8, 3, 16, 64, 9),
+            (16, 6, 16, 64, 9),
+            (32, 16, 32, 128, 9),
+            (128, 64, 64, 258, 9),
+            (1024, 256, 258, 258, 9),
+        ][level.min(9) as usize];
+        let effort = Effort { tries, tries_in_noise, skip, lazy, enough, thorough: level > 1 };
+        let chains = (level > 1).then(Chains::default);
+        Encoder { level, effort, near: Near::default(), chains, block: Block::default(), writer: Writer::default() }
     }
 
     pub(super) fn level(&self) -> u32 {
@@ -57,23 +47,140 @@ impl Encoder {
 
     /// The zlib stream of `input`; `None` where it has more than `most` bytes.
     pub(super) fn encode(&mut self, input: &[u8], most: usize) -> Option<&[u8]> {
-        let Encoder { level, tables, effort, clock, block, writer } = self;
-        writer.restart();
-        block.restart();
-        writer.bytes(&zlib_header(*level));
-        let mut run = Run { input, effort: *effort, clock, block, writer, most };
-        let whole = match tables {
-            Tables::None => {
-                write_stored(input, true, run.writer);
+        self.writer.restart();
+        self.block.restart();
+        self.writer.bytes(&zlib_header(self.level));
+        let whole = match self.level {
+            0 => {
+                write_stored(input, true, &mut self.writer);
                 true
             }
-            Tables::Latest(matcher) => run.encode(matcher),
-            Tables::Chains(matcher) => run.encode(matcher),
+            _ => self.encode_parts(input, most),
         };
+        let writer = &mut self.writer;
         writer.align();
         writer.bytes(&simd_adler32::adler32(&input).to_be_bytes());
         (whole && writer.written().len() <= most).then_some(writer.written())
     }
+
+    /// Writes all blocks; `false` if it ended early, for they are too many bytes.
+    fn encode_parts(&mut self, input: &[u8], most: usize) -> bool {
+        self.near.clear(input.len());
+        if let Some(chains) = &mut self.chains {
+            chains.clear(input.len());
+        }
+        let (mut at, mut begin, mut before) = (0, 0, None);
+        while at < input.len() && self.writer.written().len() <= most {
+            let part = if at == 0 { FIRST_PART } else { PART };
+            let end = if input.len() - at < part + part / 2 { input.len() } else { at + part };
+            let first = self.block.sequences.len();
+            let next = self.parse(input, at, end, before);
+            before = Some(Found::of(&self.block.sequences[first..], next - at));
+            at = next;
+            begin += self.block.take_part(&input[begin..at], &mut self.writer);
+        }
+        self.block.write(&input[begin..at], true, &mut self.writer);
+        at == input.len()
+    }
+
+    /// Parses a part, in the way that suits what was found in the part before.
+    fn parse(&mut self, input: &[u8], at: usize, end: usize, before: Option<Found>) -> usize {
+        let Encoder { level, effort, near, chains, block, .. } = self;
+        let bytes = &input[at..end];
+        let period = match *level {
+            1 => 0,
+            _ => with_best_instructions(
+                #[inline(always)]
+                || period(bytes),
+            ),
+        };
+        let sample = sample(bytes);
+        // What a literal costs, if all are literals, and the bytes that a match must have at most distances to be worth while.
+        let literal = ((entropy(&sample) / bytes.len().clamp(1, 1024) as u64) as u32).clamp(BIT / 8, 9 * BIT);
+        let least = (16 * BIT).div_ceil(literal) as usize;
+        let hash = Hash::of(least);
+        let (prices, short, repeats) = match before {
+            None => (&Prices::sampled(&sample), literal > 6 * BIT && *level > 1, true),
+            Some(found) => {
+                (&Prices::after(&block.part, &sample, period > 0), found.short(*level, period > 0), found.repeats)
+            }
+        };
+        let sequences = &mut block.sequences;
+        if short && *level < 7 {
+            let noise = if *level < 5 { 96 } else { 0 };
+            let repeats = repeats || period > 0;
+            let part = batch::Part { input, end, prices, hash, skip: effort.skip, noise, repeats, period };
+            return with_best_instructions(
+                #[inline(always)]
+                || part.parse(at, near, sequences),
+            );
+        }
+        // Texts and records repeat themselves; in noise, and where nearly all is the same, the nearest candidates are nearly
+        // as good as any.
+        let tries = if (4..16).contains(&least) { effort.tries } else { effort.tries.min(effort.tries_in_noise) };
+        let tries = if period > 0 { tries.max(8) } else { tries };
+        let part = Part { input, end, effort: Effort { tries, ..*effort }, prices, hash, period };
+        match chains {
+            Some(chains) => with_best_instructions(
+                #[inline(always)]
+                || part.parse(at, chains, sequences),
+            ),
+            None => with_best_instructions(
+                #[inline(always)]
+                || part.parse(at, near, sequences),
+            ),
+        }
+    }
+}
+
+/// What was found in a part.
+#[derive(Clone, Copy)]
+struct Found {
+    bytes: usize,
+    matches: usize,
+    /// Bytes in matches.
+    matched: usize,
+    /// Whether many matches have the distance of the one before.
+    repeats: bool,
+}
+
+impl Found {
+    fn of(sequences: &[Sequence], bytes: usize) -> Found {
+        let matches = sequences.iter().filter(|s| s.length > 0).count();
+        let matched = sequences.iter().map(|s| usize::from(s.length)).sum();
+        let same = sequences.windows(2).filter(|w| w[0].distance == w[1].distance).count();
+        Found { bytes, matches, matched, repeats: same * 8 > matches }
+    }
+
+    /// Whether matches are short, or few: those of many positions are best looked for together.
+    fn short(&self, level: u32, period: bool) -> bool {
+        match level {
+            1 => self.matched < 4 * self.matches && 4 * self.matched > self.bytes,
+            _ if period => 2 * self.matched < 15 * self.matches || 4 * self.matched < 3 * self.bytes,
+            _ => self.matched < 6 * self.matches || 5 * self.matched < 3 * self.bytes,
+        }
+    }
+}
+
+/// The distance at which at least half of the bytes are the same, most of all in a sample; 0 if there is none.
+#[inline(always)]
+fn period(bytes: &[u8]) -> u32 {
+    const LONGEST: usize = 32;
+    const SAMPLE: usize = 256;
+    let from = bytes.len() / 2;
+    let Some(sample) = bytes.get(from..from + LONGEST + SAMPLE) else { return 0 };
+    let same = |distance: usize| {
+        let pairs = sample[LONGEST..].iter().zip(&sample[LONGEST - distance..]);
+        pairs.map(|(a, b)| u16::from(a == b)).sum::<u16>()
+    };
+    let (mut best, mut most) = (0, SAMPLE as u16 / 2);
+    for distance in 1..=LONGEST {
+        let same = same(distance);
+        if same > most {
+            (best, most) = (distance as u32, same);
+        }
+    }
+    best
 }
 
 /// Deflate, a window of 32 KiB; the level roughly, as zlib tells it.
@@ -92,49 +199,3 @@ fn zlib_header(level: u32) -> [u8; 2] {
 const PART: usize = 1 << 13;
 /// Those of the first part: nothing is known yet of what symbols cost.
 const FIRST_PART: usize = 1 << 12;
-
-/// One stream.
-struct Run<'a> {
-    input: &'a [u8],
-    effort: Effort,
-    clock: &'a mut Clock,
-    block: &'a mut Block,
-    writer: &'a mut Writer,
-    most: usize,
-}
-
-impl Run<'_> {
-    /// Writes all blocks; `false` if it ended early, for they are too many bytes.
-    fn encode<M: Matcher>(&mut self, matcher: &mut M) -> bool {
-        let Run { input, effort, most, .. } = *self;
-        let (mut at, mut begin) = (0, 0);
-        while at < input.len() && self.writer.written().len() <= most {
-            if let Some(set) = self.clock.set_back(at) {
-                matcher.clear();
-                *self.clock = set;
-            }
-            let part = if at == 0 { FIRST_PART } else { PART };
-            let end = if input.len() - at < part + part / 2 { input.len() } else { at + part };
-            let sampled = Prices::sampled(&input[at..end]);
-            let least = sampled.least();
-            // Texts and records repeat themselves; in noise, and where nearly all is the same, the nearest candidates are nearly
-            // as good as any.
-            let tries = if (4..16).contains(&least) { effort.tries } else { effort.tries.min(effort.tries_in_noise) };
-            let (hash, effort) = (Hash::of(least), Effort { tries, ..effort });
-            let prices = if at == 0 { sampled } else { Prices::after(&self.block.part) };
-            let part = Part { input, clock: *self.clock, end, effort, prices, hash };
-            let sequences = &mut self.block.sequences;
-            at = with_best_instructions(
-                #[inline(always)]
-                || part.parse(at, matcher, sequences),
-            );
-            begin += self.block.take_part(&input[begin..at], self.writer);
-        }
-        self.block.write(&input[begin..at], true, self.writer);
-        *self.clock = self.clock.next(at).unwrap_or_else(|| {
-            matcher.clear();
-            Clock::START
-        });
-        at == input.len()
-    }
-}

@@ -138,17 +138,12 @@ pub(super) fn logarithm(n: u32) -> u32 {
 
 /// The least that symbols that occur so often can cost, in parts of a bit.
 pub(super) fn entropy(counts: &[u32]) -> u64 {
-    entropy_among(counts, counts.iter().sum())
-}
-
-/// What these symbols cost where `total` are told in all.
-pub(super) fn entropy_among(counts: &[u32], total: u32) -> u64 {
     let (mut n, mut saved) = (0, 0);
     for &count in counts {
-        n += u64::from(count);
+        n += count;
         saved += u64::from(count) * u64::from(logarithm(count));
     }
-    (n * u64::from(logarithm(total))).saturating_sub(saved)
+    (u64::from(n) * u64::from(logarithm(n))).saturating_sub(saved)
 }
 
 #[cfg(test)]

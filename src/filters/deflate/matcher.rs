@@ -1,41 +1,10 @@
 //! Where the bytes at hand stood before: tables of positions by a hash of what stands there.
 //!
-//! A position is told in 32 bits, as its time: the bytes that were ever deflated before it, and a window between one input
-//! and the next. So what a table still has of an input before lies too far back to be taken, and tables are not cleared.
+//! Of a position the lowest 16 bits are kept, which tell it within a window; what an older one is taken for is but one more
+//! candidate. Tables are cleared for each input: what is found must not depend on those before it.
 
 /// How far back a match may be.
 pub(super) const WINDOW: u32 = 1 << 15;
-
-/// How times follow from positions in the input.
-#[derive(Clone, Copy)]
-pub(super) struct Clock {
-    /// A position, and its time.
-    position: usize,
-    time: u32,
-}
-
-/// Beyond it times begin again.
-const LATEST: u32 = 3 << 30;
-
-impl Clock {
-    pub(super) const START: Clock = Clock { position: 0, time: WINDOW + 1 };
-
-    #[inline(always)]
-    pub(super) fn time(&self, position: usize) -> u32 {
-        self.time.wrapping_add(position.wrapping_sub(self.position) as u32)
-    }
-
-    /// The clock from the beginning of the next input, where this one ended; `None` if it has to be set back.
-    pub(super) fn next(&self, length: usize) -> Option<Clock> {
-        let time = self.time(length);
-        (time < LATEST).then_some(Clock { position: 0, time: time + WINDOW + 1 })
-    }
-
-    /// Set back, for what begins at `position`, if it is time for that: within an input of gigabytes.
-    pub(super) fn set_back(&self, position: usize) -> Option<Clock> {
-        (self.time(position) >= LATEST).then_some(Clock { position, time: WINDOW + 1 })
-    }
-}
 
 /// The eight bytes at a position, or zeros where there are fewer.
 #[inline(always)]
@@ -74,56 +43,57 @@ impl Hash {
     }
 
     #[inline(always)]
-    fn hash(self, word: u64) -> usize {
-        ((word << (self.others & 63)).wrapping_mul(0x9e37_79b1_85eb_ca87) >> (64 - BITS)) as usize
+    fn hash(self, word: u64, bits: u32) -> usize {
+        ((word << (self.others & 63)).wrapping_mul(0x9e37_79b1_85eb_ca87) >> (64 - bits)) as usize
     }
 }
 
 /// A table of positions.
-pub(super) trait Matcher: Default {
-    /// Takes note of a position whose word it is, and calls `candidate` with how far before it such may stand, the
-    /// nearest first, until that returns `false`.
-    fn find(&mut self, hash: Hash, word: u64, time: u32, candidate: impl FnMut(u32) -> bool);
+pub(super) trait Matcher {
+    /// Takes note of a position whose word it is; returns how far before it such may stand, the nearest: 0, or more than a
+    /// window, where there is none.
+    fn first(&mut self, hash: Hash, word: u64, position: usize) -> u32;
 
-    /// Takes note of a position.
-    fn insert(&mut self, hash: Hash, word: u64, time: u32) {
-        self.find(hash, word, time, |_| false);
-    }
+    /// The next nearest behind one that is within a window.
+    fn next(&self, position: usize, distance: u32) -> u32;
 
-    /// Forgets all.
-    fn clear(&mut self);
+    /// Forgets all, for an input of so many bytes.
+    fn clear(&mut self, length: usize);
 }
 
-const BITS: u32 = 15;
+/// The latest position of each hash of so many bits.
+pub(super) struct Latest<const BITS: u32>(Box<[u16]>);
 
-/// The latest position of each hash.
-pub(super) struct Latest(Box<[u32]>);
-
-impl Default for Latest {
+impl<const BITS: u32> Default for Latest<BITS> {
     fn default() -> Self {
         Latest(vec![0; 1 << BITS].into())
     }
 }
 
-impl Matcher for Latest {
+impl<const BITS: u32> Matcher for Latest<BITS> {
     #[inline(always)]
-    fn find(&mut self, hash: Hash, word: u64, time: u32, mut candidate: impl FnMut(u32) -> bool) {
-        if let Some(latest) = self.0.get_mut(hash.hash(word)) {
-            let distance = time.wrapping_sub(std::mem::replace(latest, time));
-            if distance <= WINDOW {
-                candidate(distance);
-            }
-        }
+    fn first(&mut self, hash: Hash, word: u64, position: usize) -> u32 {
+        let position = position as u16;
+        let latest = self.0.get_mut(hash.hash(word, BITS));
+        latest.map_or(0, |latest| position.wrapping_sub(std::mem::replace(latest, position)).into())
     }
 
-    fn clear(&mut self) {
+    #[inline(always)]
+    fn next(&self, _: usize, _: u32) -> u32 {
+        0
+    }
+
+    fn clear(&mut self, _: usize) {
         self.0.fill(0);
     }
 }
 
+/// The latest position of each hash, few enough that they stay in the nearest cache.
+pub(super) type Near = Latest<14>;
+
 /// The latest position of each hash, and for each position of a window how far before it the hash stood last.
 pub(super) struct Chains {
-    latest: Latest,
+    latest: Latest<15>,
     /// 0 where that is beyond the window.
     before: Box<[u16]>,
 }
@@ -136,24 +106,25 @@ impl Default for Chains {
 
 impl Matcher for Chains {
     #[inline(always)]
-    fn find(&mut self, hash: Hash, word: u64, time: u32, mut candidate: impl FnMut(u32) -> bool) {
-        let Some(latest) = self.latest.0.get_mut(hash.hash(word)) else { return };
-        let mut distance = time.wrapping_sub(std::mem::replace(latest, time));
-        let Some(before) = self.before.get_mut((time & (WINDOW - 1)) as usize) else { return };
-        if distance > WINDOW {
-            *before = 0;
-            return;
+    fn first(&mut self, hash: Hash, word: u64, position: usize) -> u32 {
+        let distance = self.latest.first(hash, word, position);
+        if let Some(before) = self.before.get_mut(position & (WINDOW as usize - 1)) {
+            *before = if distance > WINDOW { 0 } else { distance as u16 };
         }
-        *before = distance as u16;
-        while candidate(distance) {
-            match self.before.get((time.wrapping_sub(distance) & (WINDOW - 1)) as usize) {
-                Some(&more) if more > 0 && distance + u32::from(more) < WINDOW => distance += u32::from(more),
-                _ => return,
-            }
+        distance
+    }
+
+    #[inline(always)]
+    fn next(&self, position: usize, distance: u32) -> u32 {
+        match self.before.get(position.wrapping_sub(distance as usize) & (WINDOW as usize - 1)) {
+            Some(&more) if more > 0 && distance + u32::from(more) < WINDOW => distance + u32::from(more),
+            _ => 0,
         }
     }
 
-    fn clear(&mut self) {
-        self.latest.clear();
+    fn clear(&mut self, length: usize) {
+        self.latest.clear(length);
+        let used = self.before.len().min(length);
+        self.before[..used].fill(0);
     }
 }

@@ -1,11 +1,13 @@
 //! Deflate (filter 1): one zlib stream a chunk.
 
+mod batch;
 mod bits;
 mod block;
 mod encoder;
 mod huffman;
 mod matcher;
 mod parse;
+mod prices;
 #[cfg(test)]
 mod tests;
 
@@ -136,4 +138,7 @@ pub(crate) fn check_deflate(data: &[u8], level: u32) {
     let status = decompress.decompress(&first, &mut back, flate2::FlushDecompress::Finish);
     assert!(matches!(status, Ok(flate2::Status::StreamEnd)) && decompress.total_in() == first.len() as u64);
     assert!(decompress.total_out() == data.len() as u64 && back == data);
+    back.fill(0xaa);
+    let whole = Inflated { written: data.len(), whole: true };
+    assert!(inflate::Inflater::default().inflate(&first, &mut back) == Ok(whole) && back == data);
 }

@@ -1,8 +1,8 @@
-//! A part of the input as literals and matches, by what they will cost.
+//! A part of the input as literals and matches, by what they will cost: position by position.
 
-use super::block::{Counts, LONGEST, SHORTEST, Sequence};
-use super::huffman::{BIT, entropy};
-use super::matcher::{Clock, Hash, Matcher, common, word};
+use super::block::{LONGEST, Sequence};
+use super::matcher::{Hash, Matcher, WINDOW, common, word};
+use super::prices::Prices;
 
 /// What is done to find matches.
 #[derive(Clone, Copy)]
@@ -17,58 +17,12 @@ pub(super) struct Effort {
     pub(super) lazy: usize,
     /// A match that is as long ends the search.
     pub(super) enough: usize,
-    /// Whether all positions within a match are noted.
+    /// Whether all positions within a match are noted, but for the first ones of a long match.
     pub(super) thorough: bool,
 }
 
-/// What symbols will cost, about, in parts of a bit.
-pub(super) struct Prices {
-    literal: u32,
-    /// A match, by the whole logarithm of its distance.
-    matches: [u32; 16],
-}
-
-impl Prices {
-    /// By a sample of the bytes.
-    pub(super) fn sampled(bytes: &[u8]) -> Prices {
-        const PIECES: usize = 8;
-        const PIECE: usize = 128;
-        let (mut counts, mut n) = ([0u32; 256], 0);
-        for piece in bytes.chunks(bytes.len().div_ceil(PIECES).max(PIECE)) {
-            for &byte in piece.iter().take(PIECE) {
-                counts[usize::from(byte)] += 1;
-                n += 1;
-            }
-        }
-        Prices::new((entropy(&counts) / n.max(1)) as u32, 6 * BIT)
-    }
-
-    /// By what was found in the part before.
-    pub(super) fn after(part: &Counts) -> Prices {
-        let (literal, matches) = part.costs();
-        Prices::new(literal, matches + BIT / 2)
-    }
-
-    fn new(literal: u32, matches: u32) -> Prices {
-        let matches = matches.clamp(4 * BIT, 12 * BIT);
-        Prices {
-            literal: literal.clamp(BIT / 8, 9 * BIT),
-            matches: std::array::from_fn(|bits| matches + (bits as u32).saturating_sub(1) * BIT),
-        }
-    }
-
-    /// Bits that a match saves.
-    #[inline(always)]
-    fn saved(&self, length: usize, distance: u32) -> i32 {
-        let bits = (31 - (distance | 1).leading_zeros()) as usize;
-        (length as u32 * self.literal) as i32 - self.matches[bits & 15] as i32
-    }
-
-    /// The bytes that a match has to have at most distances, to be worth while.
-    pub(super) fn least(&self) -> usize {
-        (16 * BIT).div_ceil(self.literal) as usize
-    }
-}
+/// Positions at the end of a long match that are noted.
+const NOTED: usize = 64;
 
 #[derive(Clone, Copy, Default)]
 struct Match {
@@ -80,11 +34,12 @@ struct Match {
 /// A part of the input that is to be parsed.
 pub(super) struct Part<'a> {
     pub(super) input: &'a [u8],
-    pub(super) clock: Clock,
     pub(super) end: usize,
     pub(super) effort: Effort,
-    pub(super) prices: Prices,
+    pub(super) prices: &'a Prices,
     pub(super) hash: Hash,
+    /// A distance at which much is the same, or 0.
+    pub(super) period: u32,
 }
 
 impl Part<'_> {
@@ -94,7 +49,7 @@ impl Part<'_> {
         let Part { input, end, effort, .. } = *self;
         // There must be a word ahead.
         let last = end.min(input.len().saturating_sub(8));
-        let (mut first, mut misses, mut recent) = (at, 0, 0);
+        let (mut first, mut misses, mut recent) = (at, 0, self.period);
         while at < last {
             let mut found = self.find(matcher, at, recent);
             if found.saved <= 0 {
@@ -129,41 +84,63 @@ impl Part<'_> {
     /// for long, and nearer places look like it for a while.
     #[inline(always)]
     fn find<M: Matcher>(&self, matcher: &mut M, at: usize, recent: u32) -> Match {
-        let (here, time) = (word(self.input, at), self.clock.time(at));
+        let here = word(self.input, at);
         let most = LONGEST.min(self.input.len() - at);
+        if !self.effort.thorough {
+            return self.nearest(matcher, at, here, most);
+        }
         let mut best = Match::default();
         let mut look = |distance: u32| {
-            let before = at - distance as usize;
+            let before = at.wrapping_sub(distance as usize);
             let differ = word(self.input, before) ^ here;
             let mut length = (differ.trailing_zeros() / 8) as usize;
             if length == 8 {
                 length = common(self.input, before, at, 8, most);
             }
-            let saved = self.prices.saved(length, distance);
-            if saved > best.saved && length >= SHORTEST {
+            let saved = (length as u32 * self.prices.literal) as i32
+                - self.prices.length(length)
+                - self.prices.distance(distance);
+            if saved > best.saved {
                 best = Match { length, distance, saved };
             }
             length
         };
-        if recent > 0 && self.effort.thorough && look(recent) >= self.effort.enough {
-            matcher.insert(self.hash, here, time);
+        if recent > 0 && recent as usize <= at && look(recent) >= self.effort.enough {
+            matcher.first(self.hash, here, at);
             return best;
         }
+        let mut distance = matcher.first(self.hash, here, at);
         let mut tries = self.effort.tries;
-        matcher.find(self.hash, here, time, |distance| {
+        while distance.wrapping_sub(1) < WINDOW {
             tries -= 1;
-            look(distance) < self.effort.enough && tries > 0
-        });
+            if look(distance) >= self.effort.enough || tries == 0 {
+                break;
+            }
+            distance = matcher.next(at, distance);
+        }
         best
+    }
+
+    /// The match at the nearest candidate, if it saves anything.
+    #[inline(always)]
+    fn nearest<M: Matcher>(&self, matcher: &mut M, at: usize, here: u64, most: usize) -> Match {
+        let distance = matcher.first(self.hash, here, at);
+        let shortest = self.prices.shortest(distance);
+        let before = at.wrapping_sub(distance as usize);
+        let mut length = ((word(self.input, before) ^ here).trailing_zeros() / 8) as usize;
+        if length == 8 && distance.wrapping_sub(1) < WINDOW {
+            length = common(self.input, before, at, 8, most);
+        }
+        Match { length, distance, saved: i32::from(length >= shortest) }
     }
 
     /// Takes note of what is in a match.
     #[inline(always)]
     fn note<M: Matcher>(&self, matcher: &mut M, at: usize, length: usize) {
         let last = self.input.len().saturating_sub(8).min(at + length);
-        let mut one = |at: usize| matcher.insert(self.hash, word(self.input, at), self.clock.time(at));
+        let mut one = |at: usize| _ = matcher.first(self.hash, word(self.input, at), at);
         if self.effort.thorough {
-            (at + 1..last).for_each(one);
+            (at + 1..last).skip(length.saturating_sub(NOTED)).for_each(one);
         } else if at + length == last {
             one(at + 1);
             one(last - 1);

@@ -126,9 +126,10 @@ impl<'i, 'o> Stream<'i, 'o> {
         ((e >> 16) as u64 + (all >> (e >> 8 & 63))) as usize
     }
 
-    /// Puts the literals of an entry `n` bytes ahead; returns how far ahead the next ones go.
+    /// Puts the literals of an entry `n` bytes ahead; returns how far ahead the next ones go. There must be room ahead.
     #[inline(always)]
     fn literal(&mut self, e: Entry, n: usize) -> usize {
+        debug_assert!(self.out.len() - self.at >= OUTPUT_AHEAD);
         self.take(e);
         if let Some(place) = self.out.get_mut(self.at..).and_then(|o| o.first_chunk_mut::<OUTPUT_AHEAD>()) {
             [place[n], place[n + 1]] = ((e >> 16) as u16).to_le_bytes();
@@ -161,20 +162,21 @@ impl<'i, 'o> Stream<'i, 'o> {
                 }
             }
         }
-        self.at += n;
         if e & SPECIAL != 0 {
             if e & SECOND != 0 {
                 e = self.second(&t.litlen, e, LITLEN_BITS);
                 if e & LITERAL != 0 {
-                    self.at += self.literal(e, 0);
+                    self.at += self.literal(e, n);
                     *next = self.next_litlen(t);
                     return Step::Go;
                 }
             }
             if e & SPECIAL != 0 {
+                self.at += n;
                 return self.special(e);
             }
         }
+        self.at += n;
         let length = self.value(e);
         self.take(e);
         if n > 0 {

@@ -165,3 +165,19 @@ fn a_wrong_checksum_is_told() {
     let fault = Inflater::default().inflate(&stream, &mut [0; 20]).unwrap_err();
     assert_eq!(fault, Fault { written: 20, what: "its checksum is another" });
 }
+/// A literal of a long code where room ahead ends: wherever the output does.
+#[test]
+fn rare_bytes_near_the_end_are_written() {
+    let (mut noise, mut inflater) = (Noise(6), Inflater::default());
+    let other = data(&mut noise, 9_000);
+    let other = (&deflated(&other, 6, 9_000)[..], &other[..]);
+    for _ in 0..100 {
+        // Few values, and now and then one of all, whose codes are long.
+        let byte = |noise: &mut Noise| if noise.below(12) > 0 { noise.below(20) } else { noise.below(256) } as u8;
+        let data: Vec<u8> = (0..3_000).map(|_| byte(&mut noise)).collect();
+        let stream = deflated(&data, 4, usize::MAX);
+        for room in 3_000..3_010 {
+            check(&mut inflater, &stream, other, room);
+        }
+    }
+}

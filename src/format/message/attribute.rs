@@ -55,7 +55,7 @@ impl Attribute {
             name: Name(bytes::until_nul(name).to_vec()),
             charset: if charset == 1 { Charset::Utf8 } else { Charset::Ascii },
             datatype: match flags & 1 {
-                0 => Held::Here(datatype::decode(datatype)?.0),
+                0 => Held::Here(datatype::decode_in(datatype, w)?),
                 _ => Held::Shared(Shared::decode(datatype, w)?.0),
             },
             dataspace: match flags & 2 {

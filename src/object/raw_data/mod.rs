@@ -116,12 +116,12 @@ impl RawData {
         Ok(self.chunks.get_or_init(|| (grid, table)))
     }
 
-    /// Bytes in the file, if they are known without effort or `exact` asks for them.
+    /// Bytes that the elements take in the file. Reads the index of chunks.
     pub(crate) fn stored_bytes(&self, reader: &Reader) -> Result<u64> {
         match &self.layout {
             Layout::Compact(data) => Ok(data.len() as u64),
             Layout::Contiguous { address: None, .. } => Ok(0),
-            Layout::Contiguous { .. } => Ok(self.dims.iter().product::<u64>() * self.element_size),
+            Layout::Contiguous { .. } => self.total_bytes(),
             Layout::Chunked(c) => {
                 let (grid, table) = self.chunks(reader, c)?;
                 Ok(table.stored(grid).1)

@@ -18,7 +18,7 @@ export function App() {
   const drop = (event: DragEvent) => {
     event.preventDefault();
     setDragging(false);
-    openFiles(event.dataTransfer.files);
+    void openFiles(event.dataTransfer.files);
   };
   const over = (event: DragEvent) => {
     if (!event.dataTransfer.types.includes('Files')) return;

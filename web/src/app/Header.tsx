@@ -131,7 +131,7 @@ function Changed({ engine, isNear }: { engine: Engine; isNear: boolean }) {
   }, [engine, isNear]);
   if (!changed) return null;
   return (
-    <button className="changed" onClick={reopen} title="The file was changed since it was opened">
+    <button className="changed" onClick={reopen} title="The file, or one that it leads to, was changed or has come since it was opened">
       <Icon name="reload" />
       <span>File changed: reload</span>
     </button>

@@ -40,7 +40,7 @@ function Opener({ title }: { title: string }) {
         <Icon name="open" size={36} />
         <strong>Drop a file here</strong>
         <span>or click to choose one: .h5 .hdf5 .nc .nxs .mat .keras …</span>
-        <span className="faint">several at once, if one leads to the others</span>
+        <span className="faint">several at once, if one leads to the others or it is split over them</span>
       </button>
       <input
         ref={input}
@@ -49,7 +49,7 @@ function Opener({ title }: { title: string }) {
         hidden
         aria-label="HDF5 files"
         onChange={(event) => {
-          openFiles(event.target.files);
+          void openFiles(event.target.files);
           event.target.value = '';
         }}
       />
@@ -102,6 +102,7 @@ const ADVICE: Partial<Record<ErrorKind, string>> = {
     'The server does not let pages of other origins read this file. Its owner can allow it with Access-Control-Allow-Origin and Access-Control-Expose-Headers: Content-Range; or download the file and drop it here.',
   network: 'Check the address and the connection, then try again.',
   damaged: 'The rest of the file may be whole: h5manager check lists every finding, h5manager recover saves what can be read.',
+  'not-found': 'Drop all files here together that it is split over, or put them beside it where it is.',
   changed: 'It was written to while it was read. Open it again when the writer is done.',
 };
 

@@ -11,6 +11,9 @@ export type Session =
   | { state: 'failed'; name: string; text: string; kind?: ErrorKind; again?: Source }
   | { state: 'open'; engine: Engine; file: FileInfo; source: Source; /** counts openings */ number: number };
 
+/** What HDF5 files begin with, but for those with something of their users' in front. */
+const SIGNATURE = '\x89HDF\r\n\x1a\n';
+
 let session: Session = { state: 'empty' };
 let engine: Promise<Engine> | undefined;
 let openings = 0;
@@ -76,10 +79,23 @@ export async function openSource(source: Source, keepPlace = false): Promise<voi
   }
 }
 
-/** Opens files that were picked or dropped together: the first is shown, and may lead to the others. */
-export function openFiles(list: FileList | readonly File[] | null): void {
-  const [file, ...others] = [...(list ?? [])];
-  if (file) void openSource({ kind: 'file', file, others });
+/** Opens files that were picked or dropped together: the first that begins as HDF5 does is shown, and may lead to the others
+ * or be one file with them. */
+export async function openFiles(list: FileList | readonly File[] | null): Promise<void> {
+  const files = [...(list ?? [])];
+  let file = files[0];
+  for (const one of files.length > 1 ? files : []) {
+    if (await hasSignature(one)) {
+      file = one;
+      break;
+    }
+  }
+  if (file) openAmong(files, file);
+}
+
+async function hasSignature(file: File): Promise<boolean> {
+  const start = await file.slice(0, SIGNATURE.length).arrayBuffer().catch(() => new ArrayBuffer(0));
+  return String.fromCharCode(...new Uint8Array(start)) === SIGNATURE;
 }
 
 /** Shows another one of the files that were given together. */

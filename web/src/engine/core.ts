@@ -11,6 +11,7 @@ const MOST_ROUNDS = 10_000;
 
 interface Opened {
   request: Request;
+  size: number;
   files: Files;
   instance: Instance;
 }
@@ -26,8 +27,9 @@ export class Core {
     private readonly told: () => void = () => undefined,
   ) {}
 
+  /** Of the file, with all its parts. */
   get size(): number {
-    return this.opened?.files.size ?? 0;
+    return this.opened?.size ?? 0;
   }
 
   /** Other files that objects lead to and that are not there, by the objects' paths. */
@@ -45,9 +47,9 @@ export class Core {
   async openSource(source: ByteSource, name: string, find?: Finder, signal?: AbortSignal): Promise<FileInfo> {
     const request = { op: 'open', name };
     const files = new Files(source, find);
-    const opened = { request, files, instance: new Instance(this.module, files) };
+    const opened = { request, size: source.size, files, instance: new Instance(this.module, files) };
     const info = (await this.rounds(opened, request, signal)) as FileInfo;
-    this.opened = opened;
+    this.opened = { ...opened, size: info.size };
     return info;
   }
 

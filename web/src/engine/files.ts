@@ -25,6 +25,9 @@ export interface Wanted {
 const MOST_TOLD = 20;
 /** Files that one may lead to. */
 const MOST_FILES = 10_000;
+/** Of those, as many as are asked at a time whether they are what they were. */
+const MOST_ASKED = 50;
+const RAW = 'raw';
 
 /** What `other` answers where there is no number. */
 export const UNKNOWN = -1;
@@ -39,6 +42,7 @@ export class Files {
   private readonly holds = new Set<(() => void)[]>();
   /** Files that were asked for since this was emptied and are not there. */
   readonly missed = new Set<string>();
+  private asked = 0;
   /** Why the last one that was asked for cannot be had. */
   reason = '';
 
@@ -47,11 +51,6 @@ export class Files {
     private readonly find: Finder = async () => undefined,
   ) {
     this.sources = [first];
-  }
-
-  /** Of the first one. */
-  get size(): number {
-    return this.first.size;
   }
 
   /** The file of a number that `other` gave; 0 is the first one. */
@@ -98,10 +97,24 @@ export class Files {
     };
   }
 
-  /** Whether one of them is another file by now. */
+  /** Whether one of them is another file by now, or one that was not there has come. Of many, some are asked each time. */
   async hasChanged(signal?: AbortSignal): Promise<boolean> {
-    for (const source of this.sources) if (await source.hasChanged(signal)) return true;
-    return false;
+    if (await this.first.hasChanged(signal)) return true;
+    const lacking = [...this.known].filter(([, found]) => typeof found !== 'number').map(([key]) => key);
+    const all = [...this.sources.slice(1), ...lacking];
+    const some = all.length <= MOST_ASKED ? all : Array.from({ length: MOST_ASKED }, (_, i) => all[(this.asked + i) % all.length]!);
+    this.asked += some.length;
+    const changes = await Promise.all(some.map((one) => (typeof one === 'string' ? this.hasCome(one, signal) : one.hasChanged(signal))));
+    return changes.includes(true);
+  }
+
+  private async hasCome(key: string, signal?: AbortSignal): Promise<boolean> {
+    try {
+      const found = await this.find(key.slice(key.indexOf(' ') + 1), key.startsWith(RAW), signal);
+      return found !== undefined && !(found instanceof EngineError);
+    } catch {
+      return false;
+    }
   }
 
   private async look(place: string, isRaw: boolean, signal?: AbortSignal): Promise<void> {
@@ -129,7 +142,7 @@ export class Files {
 }
 
 function keyOf(place: string, isRaw: boolean): string {
-  return `${isRaw ? 'raw' : 'hdf5'} ${place}`;
+  return `${isRaw ? RAW : 'hdf5'} ${place}`;
 }
 
 function tooMany(): EngineError {

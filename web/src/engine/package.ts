@@ -99,7 +99,8 @@ async function pathSource(core: Core, path: string): Promise<SyncSource> {
 }
 
 function sourceOf(from: Source | Uint8Array | URL | string | File): Source {
-  if (typeof from === 'string') return { kind: 'url', url: from };
+  // In a page it counts from the page's address.
+  if (typeof from === 'string') return { kind: 'url', url: new URL(from, globalThis.location?.href).href };
   if (from instanceof URL) return { kind: 'url', url: from.href };
   if (from instanceof Uint8Array) return { kind: 'bytes', bytes: from, name: '' };
   if (typeof File !== 'undefined' && from instanceof File) {

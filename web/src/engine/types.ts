@@ -460,7 +460,7 @@ export interface Engine {
   explain(path: string, options?: CallOptions & { limit?: number }): Promise<Explanation>;
   /** The path of the object that a reference leads to; `undefined` if nothing that was met leads there. */
   resolve(address: number, options?: CallOptions): Promise<string | undefined>;
-  /** Whether the file is still the one that was opened: asks the server, or the system. */
+  /** Whether the file, or another one that it led to, was changed since it was opened, or one that was missing has come. */
   hasChanged(options?: CallOptions): Promise<boolean>;
   readonly stats: Stats;
   /** Told after each change of `stats`, at most every 100 ms; returns how to stop that. */

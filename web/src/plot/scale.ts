@@ -33,9 +33,11 @@ export function niceTicks([low, high]: Domain, wanted: number): number[] {
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
-  const ticks: number[] = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(Number((i * step).toPrecision(12)));
-  return ticks;
+  // Counted from the first one: near 2^64 there are whole numbers that one more does not change.
+  const first = Math.ceil(low / step - 1e-9) * step;
+  const count = Math.floor((high - first) / step + 1e-9);
+  const ticks = Array.from({ length: Math.max(0, Math.min(count, 2 * wanted) + 1) || 0 }, (_, i) => Number((first + i * step).toPrecision(12)));
+  return [...new Set(ticks)];
 }
 
 /**

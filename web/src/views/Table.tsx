@@ -20,6 +20,8 @@ import { valueText } from '../model/valueText';
 
 const ROW = 26;
 const HEAD = 30;
+/** Browsers end elements at some 16 million pixels. */
+const WIDEST = 8_000_000;
 
 interface Column {
   name: string;
@@ -70,7 +72,6 @@ export function Table({ object }: ViewProps) {
     );
   }
 
-  const total = columns.at(-1)!;
   const shownRows: number[] = [];
   for (let row = rows.first; row < rows.last; row++) shownRows.push(row);
   const goTo = (text: string) => {
@@ -89,13 +90,13 @@ export function Table({ object }: ViewProps) {
         </span>
       </div>
       <div className="grid-box" ref={rows.box} tabIndex={0} role="grid" aria-label={`Elements of ${object.path}`} aria-rowcount={rowCount} aria-colcount={columns.length}>
-        <div style={{ height: rows.height + HEAD, width: headWidth + total.left + total.width, position: 'relative' }}>
+        <div style={{ height: rows.height + HEAD, width: headWidth + Math.min(columns.width, WIDEST), position: 'relative' }}>
           <div className="grid-head" role="row" style={{ height: HEAD }}>
             <div className="corner" style={{ width: headWidth }} />
-            {across.shown.map((i) => (
-              <div key={i} className={`head-cell ${alignOf(columns[i].type)}`} role="columnheader" style={{ left: headWidth + columns[i].left, width: columns[i].width }} title={columns[i].note ?? columns[i].name}>
-                {columns[i].name}
-                {columns[i].note && <small>{columns[i].note}</small>}
+            {across.shown.map(({ name, note, type, left, width }, i) => (
+              <div key={across.indices[i]} className={`head-cell ${alignOf(type)}`} role="columnheader" style={{ left: across.shift + left, width }} title={note ?? name}>
+                {name}
+                {note && <small>{note}</small>}
               </div>
             ))}
           </div>
@@ -104,8 +105,8 @@ export function Table({ object }: ViewProps) {
               <div className="row-head" role="rowheader" style={{ width: headWidth }}>
                 {row}
               </div>
-              {across.shown.map((i) => (
-                <Cell key={i} column={columns[i]} left={headWidth + columns[i].left} found={cellOf(blocks, row, isCompound ? 0 : i, isCompound ? i : undefined)} />
+              {across.indices.map((i, place) => (
+                <Cell key={i} column={across.shown[place]} left={across.shift + across.shown[place].left} found={cellOf(blocks, row, isCompound ? 0 : i, isCompound ? i : undefined)} />
               ))}
             </div>
           ))}
@@ -167,29 +168,63 @@ function widthOf(type: TypeInfo): number {
   }
 }
 
-/** Columns with the places where they begin; of a matrix all are alike, and none is made before it is seen. */
-function useColumns(type: TypeInfo, across: number | undefined, isCompound: boolean): Column[] {
+/** Columns with the places where they begin; those of a matrix are alike, and none is made before it is seen. */
+class Columns {
+  constructor(
+    readonly length: number,
+    /** Of all of them, in pixels. */
+    readonly width: number,
+    readonly at: (i: number) => Column,
+  ) {}
+
+  static of(made: Column[]): Columns {
+    const last = made.at(-1);
+    return new Columns(made.length, last ? last.left + last.width : 0, (i) => made[i]);
+  }
+
+  static alike(type: TypeInfo, length: number): Columns {
+    const width = Math.max(widthOf(type), String(length).length * 8 + 24);
+    return new Columns(length, length * width, (i) => ({ name: String(i), type, width, left: i * width }));
+  }
+
+  /** The last one that begins at or before a place. */
+  from(place: number): number {
+    let low = 0;
+    let high = this.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.at(middle).left <= place) low = middle;
+      else high = middle - 1;
+    }
+    return Math.max(0, low);
+  }
+}
+
+function useColumns(type: TypeInfo, across: number | undefined, isCompound: boolean): Columns {
   return useMemo(() => {
+    if (across !== undefined) return Columns.alike(type, across);
+    if (!isCompound || type.class !== 'compound') return Columns.of([{ name: 'value', type, left: 0, width: Math.max(widthOf(type), 220) }]);
     let left = 0;
-    const add = (name: string, of: TypeInfo, more?: string): Column => {
-      const column = { name, note: more, type: of, left, width: Math.max(widthOf(of), Math.min(260, name.length * 8 + 24)) };
-      left += column.width;
-      return column;
-    };
-    if (isCompound && type.class === 'compound') return type.members.map((member) => add(member.name, member.type, member.type.text));
-    if (across === undefined) return [{ ...add('value', type), width: Math.max(widthOf(type), 220) }];
-    return Array.from({ length: across }, (_, i) => add(String(i), type));
+    return Columns.of(
+      type.members.map(({ name, type }) => {
+        const column = { name, note: type.text, type, left, width: Math.max(widthOf(type), Math.min(260, name.length * 8 + 24)) };
+        left += column.width;
+        return column;
+      }),
+    );
   }, [type, across, isCompound]);
 }
 
-function useAcross(element: HTMLDivElement | null, columns: Column[], headWidth: number): { shown: number[] } {
-  const [range, setRange] = useState<[number, number]>([0, 0]);
+/** Columns that are seen, and how far from their places they are drawn: of very many the scroll bar shows the place in proportion. */
+function useAcross(element: HTMLDivElement | null, columns: Columns, headWidth: number): { shown: Column[]; indices: number[]; shift: number } {
+  const [{ from, to, shift }, setWindow] = useState({ from: 0, to: 0, shift: 0 });
   useLayoutEffect(() => {
     if (!element) return;
     const measure = () => {
-      const from = element.scrollLeft - 200;
-      const to = element.scrollLeft + element.clientWidth - headWidth + 200;
-      setRange([firstFrom(columns, from), firstFrom(columns, to) + 1]);
+      const view = element.clientWidth - headWidth;
+      const most = Math.max(1, Math.min(columns.width, WIDEST) - view);
+      const place = columns.width > WIDEST ? Math.min(1, element.scrollLeft / most) * (columns.width - view) : element.scrollLeft;
+      setWindow({ from: columns.from(place - 200), to: columns.from(place + view + 200) + 1, shift: element.scrollLeft - place });
     };
     measure();
     const observer = new ResizeObserver(measure);
@@ -200,21 +235,9 @@ function useAcross(element: HTMLDivElement | null, columns: Column[], headWidth:
       element.removeEventListener('scroll', measure);
     };
   }, [element, columns, headWidth]);
-  const shown: number[] = [];
-  for (let i = range[0]; i < Math.min(range[1], columns.length); i++) shown.push(i);
-  return { shown };
-}
-
-/** The last column that begins at or before a place. */
-function firstFrom(columns: Column[], place: number): number {
-  let low = 0;
-  let high = columns.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (columns[middle].left <= place) low = middle;
-    else high = middle - 1;
-  }
-  return Math.max(0, low);
+  const indices: number[] = [];
+  for (let i = from; i < Math.min(to, columns.length); i++) indices.push(i);
+  return { shown: indices.map(columns.at), indices, shift: headWidth + shift };
 }
 
 export function GoTo({ most, onGo, label = 'Go to row' }: { most: number; onGo: (text: string) => void; label?: string }) {

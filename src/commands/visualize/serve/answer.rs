@@ -4,6 +4,7 @@ use super::page::{self, Asset};
 use super::request::{Request, Status, range};
 use crate::error::{ErrorKind, Result};
 use crate::io::{FileSource, Neighbours, Search, Source};
+use crate::object::members;
 use crate::{Error, External};
 use std::fs::Metadata;
 use std::io::Write;
@@ -155,7 +156,15 @@ impl Site {
         let Some((neighbours, _)) = Neighbours::of(&self.file, &self.external)? else {
             return Ok(None);
         };
-        neighbours.find(name, search)?.map(|found| found.open_file()).transpose()
+        let found = neighbours.find(name, search);
+        if let Err(e) = &found
+            && (e.kind(), search) == (ErrorKind::Denied, Search::Hdf5)
+            && let Some(part) = std::str::from_utf8(name).ok().and_then(|name| members::part(&self.file, name))
+        {
+            // The other parts of a file that is split are that file, whatever it may lead to.
+            return FileSource::open(part).map(Some);
+        }
+        found?.map(|found| found.open_file()).transpose()
     }
 }
 

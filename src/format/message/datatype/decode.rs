@@ -1,7 +1,7 @@
 //! Bytes to datatype.
 
 use super::{Bits, ByteOrder, Charset, Datatype, Float, Member, Name, Normalization, Padding, ReferenceKind};
-use crate::bytes::{self, Limits, bytes_needed};
+use crate::bytes::{self, Limits, Widths, bytes_needed};
 use crate::error::{Error, Result};
 use binrw::binrw;
 
@@ -43,7 +43,14 @@ fn wrong(what: impl Into<String>) -> Error {
     Error::damaged(what).in_structure(STRUCTURE)
 }
 
-/// Decodes the datatype that `bytes` begins with, and tells how many bytes it took.
+/// Decodes the datatype of elements in a file of these widths.
+pub(crate) fn decode_in(bytes: &[u8], w: Widths) -> Result<Datatype> {
+    let (mut datatype, _) = decode(bytes)?;
+    datatype.place_references(w);
+    Ok(datatype)
+}
+
+/// Decodes the datatype that `bytes` begins with as it says of itself, and tells how many bytes it took.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Datatype, usize)> {
     let mut cursor = Cursor { bytes, at: 0 };
     let datatype = cursor.datatype(Limits::MAX_NESTING)?;

@@ -7,7 +7,7 @@ mod decode;
 mod encode;
 mod text;
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{decode, decode_in};
 pub(crate) use encode::encode;
 
 use crate::bytes::Widths;
@@ -271,6 +271,20 @@ impl Datatype {
             Datatype::Enumeration { base, .. } => base.size(),
             Datatype::Array { dims, base } => dims.iter().fold(base.size(), |n, &d| n.saturating_mul(d.into())),
             Datatype::Complex(base) => 2 * base.size(),
+        }
+    }
+
+    /// Gives the references in sequences the size that they have in the heap. libhdf5 tells that of its memory instead, 64
+    /// bytes for [`ReferenceKind::Standard`]: the heap object is as large as it says, and its elements stand close together.
+    fn place_references(&mut self, w: Widths) {
+        match self {
+            Datatype::Sequence { base, .. } => match &mut **base {
+                Datatype::Reference { kind, size } => *size = kind.size(w),
+                base => base.place_references(w),
+            },
+            Datatype::Array { base, .. } => base.place_references(w),
+            Datatype::Compound { members, .. } => members.iter_mut().for_each(|m| m.datatype.place_references(w)),
+            _ => {}
         }
     }
 
