@@ -208,14 +208,17 @@ pub(crate) trait Context<T> {
 }
 
 impl<T> Context<T> for Result<T> {
+    #[inline]
     fn in_structure(self, structure: &'static str) -> Result<T> {
         self.map_err(|e| e.in_structure(structure))
     }
 
+    #[inline]
     fn at(self, address: u64) -> Result<T> {
         self.map_err(|e| e.at(address))
     }
 
+    #[inline]
     fn on(self, object: &str) -> Result<T> {
         self.map_err(|e| e.on(object))
     }

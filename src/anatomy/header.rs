@@ -95,7 +95,9 @@ pub(super) fn object(walk: &mut Walk, at: Address, before: Owner, text: &str) {
         walk.finding(Kind::ObjectHeader, at, owner, format!("says it has {count} messages, and has {found}"));
     }
     // What it is of, all of its messages say together.
-    walk.describe(first, Kind::ObjectHeader, format!("version {}, {}", prefix.version, parts.summary()));
+    if !walk.is_terse {
+        walk.describe(first, Kind::ObjectHeader, format!("version {}, {}", prefix.version, parts.summary()));
+    }
     follow(walk, parts, owner);
 }
 

@@ -138,7 +138,25 @@ impl Anatomy {
     /// # Errors
     /// As [`Anatomy::map`], and `Interrupted`.
     pub fn map_unless(&self, options: MapOptions, stopped: &dyn Fn() -> bool) -> Result<Map> {
+        self.made_of(self.walk(None, !options.all)?, options, stopped)
+    }
+
+    /// As [`map_unless`](Anatomy::map_unless) by default, for who counts pieces: what is worth saying of an object is not
+    /// said.
+    #[cfg(feature = "cli")]
+    pub(crate) fn terse_map_unless(&self, stopped: &dyn Fn() -> bool) -> Result<Map> {
+        let options = MapOptions::default();
         let (mut walk, frame, end) = self.walk(None, !options.all)?;
+        walk.is_terse = true;
+        self.made_of((walk, frame, end), options, stopped)
+    }
+
+    fn made_of(
+        &self,
+        (mut walk, frame, end): (Walk, Frame, u64),
+        options: MapOptions,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Map> {
         walk.run(stopped)?;
         if options.deep {
             self.read_elements(&mut walk, stopped)?;

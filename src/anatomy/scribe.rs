@@ -353,6 +353,14 @@ impl<'a> Scribe<'a> {
 
 /// A little-endian number; bytes beyond the eighth are not looked at.
 pub(super) fn little(bytes: &[u8]) -> u64 {
+    // The widths of nearly all fields.
+    match *bytes {
+        [a] => return a.into(),
+        [a, b] => return u16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => return u32::from_le_bytes([a, b, c, d]).into(),
+        [a, b, c, d, e, f, g, h, ..] => return u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => {}
+    }
     bytes.iter().take(8).rev().fold(0, |n, &b| n << 8 | u64::from(b))
 }
 

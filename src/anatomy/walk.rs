@@ -62,6 +62,8 @@ pub(super) struct Walk {
     pub(super) joins: bool,
     /// Whether links to other objects are left alone.
     pub(super) stays: bool,
+    /// Whether it is of no use to say what an object is.
+    pub(super) is_terse: bool,
     seen: HashSet<(Kind, u64)>,
     todo: Vec<Task>,
     /// What is done when nothing else is left: things that have a better name if somebody else leads to them first.
@@ -84,6 +86,7 @@ impl Walk {
             told: None,
             joins,
             stays: false,
+            is_terse: false,
             seen: HashSet::new(),
             todo: Vec::new(),
             last: Vec::new(),

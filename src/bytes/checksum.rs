@@ -4,14 +4,12 @@
 pub(crate) fn lookup3(bytes: &[u8], initial: u32) -> u32 {
     let start = 0xdead_beef_u32.wrapping_add(bytes.len() as u32).wrapping_add(initial);
     let (mut a, mut b, mut c) = (start, start, start);
-    let word = |p: &[u8]| p.iter().rev().fold(0u32, |n, &x| n << 8 | u32::from(x));
     // The last block, even a full one, is not mixed but finished.
     let whole = bytes.len().saturating_sub(1) / 12 * 12;
     let (blocks, tail) = bytes.split_at(whole);
-    for block in blocks.chunks_exact(12) {
-        a = a.wrapping_add(word(&block[..4]));
-        b = b.wrapping_add(word(&block[4..8]));
-        c = c.wrapping_add(word(&block[8..]));
+    for block in blocks.as_chunks().0 {
+        let [x, y, z] = words(block);
+        (a, b, c) = (a.wrapping_add(x), b.wrapping_add(y), c.wrapping_add(z));
         for (turn, (x, y, z)) in
             [(4, (0, 2, 1)), (6, (1, 0, 2)), (8, (2, 1, 0)), (16, (0, 2, 1)), (19, (1, 0, 2)), (4, (2, 1, 0))]
         {
@@ -26,9 +24,8 @@ pub(crate) fn lookup3(bytes: &[u8], initial: u32) -> u32 {
     }
     let mut last = [0u8; 12];
     last[..tail.len()].copy_from_slice(tail);
-    a = a.wrapping_add(word(&last[..4]));
-    b = b.wrapping_add(word(&last[4..8]));
-    c = c.wrapping_add(word(&last[8..]));
+    let [x, y, z] = words(&last);
+    (a, b, c) = (a.wrapping_add(x), b.wrapping_add(y), c.wrapping_add(z));
     for (turn, (x, y)) in
         [(14, (2, 1)), (11, (0, 2)), (25, (1, 0)), (16, (2, 1)), (4, (0, 2)), (14, (1, 0)), (24, (2, 1))]
     {
@@ -37,6 +34,13 @@ pub(crate) fn lookup3(bytes: &[u8], initial: u32) -> u32 {
         [a, b, c] = v;
     }
     c
+}
+
+/// A block of 12 bytes as three numbers.
+#[inline]
+fn words(&[a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3]: &[u8; 12]) -> [u32; 3] {
+    let number = u32::from_le_bytes;
+    [number([a0, a1, a2, a3]), number([b0, b1, b2, b3]), number([c0, c1, c2, c3])]
 }
 
 /// The Fletcher-32 checksum as the filter stores it: over 16-bit big-endian words, an odd last byte as a high byte.

@@ -246,9 +246,18 @@ pub(crate) fn decode<'a, T: BinRead>(bytes: &[u8], args: T::Args<'a>, structure:
 
 /// Encodes one declared structure.
 pub(crate) fn encode<'a, T: BinWrite>(value: &T, args: T::Args<'a>, structure: &'static str) -> Result<Vec<u8>> {
-    let mut cursor = Cursor::new(Vec::new());
+    // Room for most of them: field by field a buffer would grow many times.
+    let mut cursor = Cursor::new(Vec::with_capacity(64));
     value.write_options(&mut cursor, Endian::Little, args).map_err(|e| explain(e, structure))?;
     Ok(cursor.into_inner())
+}
+
+/// Appends an address, a length or a count of `width` bytes; `None` is all ones.
+pub(crate) fn push_uint(out: &mut Vec<u8>, value: Option<u64>, width: usize, structure: &'static str) -> Result<()> {
+    let end = out.len() as u64;
+    let mut cursor = Cursor::new(out);
+    cursor.set_position(end);
+    write_uint(&mut cursor, value, width).map_err(|e| explain(e, structure))
 }
 
 /// A declaration's complaint in our own words.

@@ -4,7 +4,7 @@ use super::references::Translator;
 use super::tree::Copier;
 use crate::attribute::Attribute;
 use crate::builder::{ArrayLike, DatasetMut, GroupMut, Notes, ObjectMut};
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::format::message::kind;
 use crate::format::reference::Reference;
 use crate::group::Object;
@@ -47,7 +47,8 @@ pub(super) fn copy(copier: &mut Copier<'_>, from: &Object, to: &mut dyn Owner) -
     let found = if tracked { from.attributes_by_creation_order()? } else { from.attributes()? };
     for attribute in found {
         let attribute = attribute?;
-        one(copier, from, &attribute, to).on(&format!("{}@{}", from.path(), attribute.name()))?;
+        let place = || format!("{}@{}", from.path(), attribute.name());
+        one(copier, from, &attribute, to).map_err(|e| e.on(place()))?;
     }
     Ok(())
 }

@@ -101,10 +101,11 @@ pub(super) fn join(path: &[u8], name: &Name) -> Vec<u8> {
     if path.is_empty() { name.0.clone() } else { [path, &name.0].join(&b'/') }
 }
 
-/// An object with a reader whose tank is full: one for all that is read of it.
+/// An object with a reader whose tank is full: one for all that is read of it, and read once.
 pub(super) fn refuelled(object: &Object) -> Result<Object> {
     let node = object.node();
-    Object::load_as_stored(&node.file, &node.reader.refuelled(), node.header.address, node.path.clone())
+    let reader = node.reader.refuelled().with_data_in_pages();
+    Object::load_as_stored(&node.file, &reader, node.header.address, node.path.clone())
 }
 
 impl Copier<'_> {

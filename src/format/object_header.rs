@@ -57,6 +57,10 @@ struct PrefixV2 {
     chunk_size: u64,
 }
 
+fn short() -> Error {
+    Error::damaged("ends before its last field").in_structure(STRUCTURE)
+}
+
 /// A message in its envelope.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Envelope {
@@ -96,26 +100,49 @@ impl Prefix {
     /// Decodes the prefix that `bytes` begins with.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Prefix> {
         if bytes.starts_with(b"OHDR") {
-            let (p, used) = bytes::decode::<PrefixV2>(bytes, (), STRUCTURE)?;
-            let end = (used as u64).checked_add(p.chunk_size);
-            return Ok(Prefix {
-                version: 2,
-                message_count: None,
-                reference_count: None,
-                times: p.times,
-                creation_order: p.flags & 4 != 0,
-                messages: used as u64
-                    ..end.ok_or_else(|| Error::damaged("its size overflows").in_structure(STRUCTURE))?,
-            });
+            return Prefix::decode_v2(bytes);
         }
-        let (p, used) = bytes::decode::<PrefixV1>(bytes, (), STRUCTURE)?;
+        // By hand, as the envelopes: there is one in each object.
+        match *bytes {
+            [1, _, m0, m1, r0, r1, r2, r3, s0, s1, s2, s3, _, _, _, _, ..] => Ok(Prefix {
+                version: 1,
+                message_count: Some(u16::from_le_bytes([m0, m1])),
+                reference_count: Some(u32::from_le_bytes([r0, r1, r2, r3])),
+                times: None,
+                creation_order: false,
+                messages: 16..16 + u64::from(u32::from_le_bytes([s0, s1, s2, s3])),
+            }),
+            [version, ..] if version != 1 => Err(Error::damaged(format!("version {version}")).in_structure(STRUCTURE)),
+            _ => Err(short()),
+        }
+    }
+
+    fn decode_v2(bytes: &[u8]) -> Result<Prefix> {
+        let &[_, _, _, _, version, flags, ref rest @ ..] = bytes else {
+            return Err(short());
+        };
+        if version != 2 {
+            return Err(Error::damaged(format!("version {version}")).in_structure(STRUCTURE));
+        }
+        let (times, rest) = match rest.split_first_chunk::<16>() {
+            _ if flags & 0x20 == 0 => (None, rest),
+            Some((times, rest)) => (Some(times), rest),
+            None => return Err(short()),
+        };
+        let phase_change = if flags & 0x10 == 0 { 0 } else { 4 };
+        let width = 1 << (flags & 3);
+        let size = rest.get(phase_change..phase_change + width).ok_or_else(short)?;
+        let size = size.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b));
+        let start = (bytes.len() - rest.len() + phase_change + width) as u64;
+        let end = start.checked_add(size);
+        let time = |t: &[u8; 16], i: usize| u32::from_le_bytes([t[4 * i], t[4 * i + 1], t[4 * i + 2], t[4 * i + 3]]);
         Ok(Prefix {
-            version: 1,
-            message_count: Some(p.message_count),
-            reference_count: Some(p.reference_count),
-            times: None,
-            creation_order: false,
-            messages: used as u64..used as u64 + u64::from(p.chunk_size),
+            version: 2,
+            message_count: None,
+            reference_count: None,
+            times: times.map(|t| std::array::from_fn(|i| time(t, i))),
+            creation_order: flags & 4 != 0,
+            messages: start..end.ok_or_else(|| Error::damaged("its size overflows").in_structure(STRUCTURE))?,
         })
     }
 
@@ -270,14 +297,15 @@ pub(crate) const MAX_MESSAGE_V1: usize = 65_528;
 
 /// Encodes a version 1 header of one chunk: prefix and messages, each padded to a multiple of 8.
 pub(crate) fn encode_v1(messages: &[Outgoing], reference_count: u32) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(messages.iter().map(|m| 8 + m.body.len() + 7).sum());
     for m in messages {
         let padded = m.body.len().next_multiple_of(8);
         if padded > MAX_MESSAGE_V1 {
             return Err(too_long(m.body.len(), MAX_MESSAGE_V1));
         }
-        let envelope = EnvelopeV1 { kind: m.kind, size: padded as u16, flags: m.flags, reserved: [0; 3] };
-        body.extend(bytes::encode(&envelope, (), STRUCTURE)?);
+        body.extend(m.kind.to_le_bytes());
+        body.extend((padded as u16).to_le_bytes());
+        body.extend([m.flags, 0, 0, 0]);
         body.extend_from_slice(&m.body);
         body.resize(body.len().next_multiple_of(8), 0);
     }
@@ -292,18 +320,9 @@ pub(crate) fn encode_v1(messages: &[Outgoing], reference_count: u32) -> Result<V
 
 /// Encodes a version 2 header of one chunk: prefix, messages, checksum.
 pub(crate) fn encode(messages: &[Outgoing], extras: &Extras) -> Result<Vec<u8>> {
-    let order = |m: &Outgoing| extras.creation_order.then_some(m.order);
-    let envelope = |m: &Outgoing| {
-        let size = u16::try_from(m.body.len()).map_err(|_| too_long(m.body.len(), u16::MAX.into()))?;
-        let envelope = EnvelopeV2 { kind: m.kind as u8, size, flags: m.flags, order: order(m) };
-        bytes::encode(&envelope, (extras.creation_order,), STRUCTURE)
-    };
-    let mut body = Vec::new();
-    for m in messages {
-        body.extend(envelope(m)?);
-        body.extend_from_slice(&m.body);
-    }
-    let chunk_size = body.len() as u64;
+    let envelope = if extras.creation_order { 6 } else { 4 };
+    let size: usize = messages.iter().map(|m| envelope + m.body.len()).sum();
+    let chunk_size = size as u64;
     // The field's width is 1, 2, 4 or 8 bytes: two bits of the flags.
     let flags = match bytes::bytes_needed(chunk_size) {
         1 => 0,
@@ -316,7 +335,16 @@ pub(crate) fn encode(messages: &[Outgoing], extras: &Extras) -> Result<Vec<u8>> 
     let Extras { phase_change, times, .. } = *extras;
     let prefix = PrefixV2 { version: 2, flags, times, phase_change, chunk_size };
     let mut out = bytes::encode(&prefix, (), STRUCTURE)?;
-    out.extend(body);
+    out.reserve_exact(size + 4);
+    for m in messages {
+        let [low, high] =
+            u16::try_from(m.body.len()).map_err(|_| too_long(m.body.len(), u16::MAX.into()))?.to_le_bytes();
+        out.extend([m.kind as u8, low, high, m.flags]);
+        if extras.creation_order {
+            out.extend(m.order.to_le_bytes());
+        }
+        out.extend_from_slice(&m.body);
+    }
     bytes::seal(&mut out);
     Ok(out)
 }

@@ -3,7 +3,7 @@
 use crate::bytes::{self, Address, Length, Widths};
 use crate::error::{Error, Result};
 use crate::format::message::small::SymbolTable;
-use binrw::binrw;
+use binrw::{binrw, binwrite};
 
 const STRUCTURE: &str = "symbol table node";
 
@@ -57,32 +57,57 @@ impl SymbolTableEntry {
         (self.cache_type == SOFT).then_some(offset.into())
     }
 
+    /// Decodes one that is all of `bytes`.
+    fn decode(bytes: &[u8], w: Widths) -> Result<SymbolTableEntry> {
+        let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
+        let short = || wrong("ends before its last field");
+        let (name, rest) = bytes.split_at_checked(w.length()).ok_or_else(short)?;
+        let (header, rest) = rest.split_at_checked(w.offset()).ok_or_else(short)?;
+        let (&[c0, c1, c2, c3, r0, r1, r2, r3], rest) = rest.split_first_chunk().ok_or_else(short)?;
+        let number = |field| bytes::uint(field).ok_or_else(|| wrong("an address or length above 64 bits"));
+        Ok(SymbolTableEntry {
+            name_offset: number(name)?.ok_or_else(|| wrong("a length of all ones"))?,
+            header: number(header)?.map(Address),
+            cache_type: u32::from_le_bytes([c0, c1, c2, c3]),
+            reserved: u32::from_le_bytes([r0, r1, r2, r3]),
+            scratch: *rest.first_chunk().ok_or_else(short)?,
+        })
+    }
+
     /// Bytes that one entry takes.
     pub(crate) fn size(w: Widths) -> u64 {
         (w.length() + w.offset() + 24) as u64
     }
 }
 
-#[binrw]
-#[brw(little, magic = b"SNOD", import_raw(w: Widths))]
+#[binwrite]
+#[bw(little, magic = b"SNOD", import_raw(w: Widths))]
 struct Node {
-    #[br(assert(version == 1, "version {version}"))]
     version: u8,
     reserved: u8,
     count: u16,
-    #[br(count = count, args { inner: w })]
     #[bw(args_raw = w)]
     entries: Vec<SymbolTableEntry>,
 }
 
 /// The entries of a node; its slots behind the last used one hold junk.
 pub(crate) fn decode_node(bytes: &[u8], w: Widths, leaf_rank: u16) -> Result<Vec<SymbolTableEntry>> {
-    let (node, _) = bytes::decode::<Node>(bytes, w, STRUCTURE)?;
-    if node.entries.len() > 2 * usize::from(leaf_rank) {
-        let message = format!("{} entries, there is room for {}", node.entries.len(), 2 * u32::from(leaf_rank));
-        return Err(Error::damaged(message).in_structure(STRUCTURE));
+    let wrong = |what: String| Error::damaged(what).in_structure(STRUCTURE);
+    // By hand, not from a declaration: there is one for every few objects of an old file.
+    let (version, count, rest) = match *bytes {
+        [b'S', b'N', b'O', b'D', version, _, c0, c1, ref rest @ ..] => (version, u16::from_le_bytes([c0, c1]), rest),
+        [a, b, c, d, ..] if [a, b, c, d] != *b"SNOD" => return Err(wrong("its signature is missing".into())),
+        _ => return Err(wrong("ends before its last field".into())),
+    };
+    if version != 1 {
+        return Err(wrong(format!("version {version}")));
     }
-    Ok(node.entries)
+    let (count, size) = (usize::from(count), SymbolTableEntry::size(w) as usize);
+    if count > 2 * usize::from(leaf_rank) {
+        return Err(wrong(format!("{count} entries, there is room for {}", 2 * u32::from(leaf_rank))));
+    }
+    let entries = rest.get(..count * size).ok_or_else(|| wrong("ends before its last field".into()))?;
+    entries.chunks_exact(size).map(|entry| SymbolTableEntry::decode(entry, w)).collect()
 }
 
 /// Encodes a node, its unused slots zero.

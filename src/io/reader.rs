@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(crate) struct Reader {
     shared: Arc<Shared>,
     ctx: Ctx,
+    /// Whether a little raw data comes through the pages, too.
+    pages_data: bool,
 }
 
 struct Shared {
@@ -118,7 +120,7 @@ impl Reader {
         let size = source.size()?;
         let shared = Shared::new(source, neighbours, &limits, size, false);
         let ctx = Ctx::new(limits, shared.bytes());
-        Ok(Reader { shared: Arc::new(shared), ctx })
+        Ok(Reader { shared: Arc::new(shared), ctx, pages_data: false })
     }
 
     /// The same source with what its superblock says; bytes from `end` on (a position) do not belong to the file.
@@ -128,7 +130,7 @@ impl Reader {
         let live = live && source.as_slice().is_none();
         let size = end.min(self.shared.size());
         let fresh = Shared::new(source.clone(), neighbours.clone(), self.limits(), size, live);
-        Reader { shared: Arc::new(Shared { base, widths, ..fresh }), ctx: self.ctx }
+        Reader { shared: Arc::new(Shared { base, widths, ..fresh }), ..self }
     }
 
     /// The same file with what its superblock's extension says of shared messages.
@@ -136,7 +138,7 @@ impl Reader {
         let Shared { base, widths, source, neighbours, live, .. } = &*self.shared;
         let fresh = Shared::new(source.clone(), neighbours.clone(), self.limits(), self.size(), *live);
         let shared = Shared { base: *base, widths: *widths, shared_messages, ..fresh };
-        Reader { shared: Arc::new(shared), ctx: self.ctx }
+        Reader { shared: Arc::new(shared), ..self }
     }
 
     /// The same file with some bytes replaced: positions, and what stands there instead.
@@ -144,7 +146,7 @@ impl Reader {
         let Shared { base, widths, source, neighbours, live, .. } = &*self.shared;
         let source = Arc::new(PatchedSource::new(source.clone(), patches)?);
         let fresh = Shared::new(source, neighbours.clone(), self.limits(), self.size(), *live);
-        Ok(Reader { shared: Arc::new(Shared { base: *base, widths: *widths, ..fresh }), ctx: self.ctx })
+        Ok(Reader { shared: Arc::new(Shared { base: *base, widths: *widths, ..fresh }), ..self })
     }
 
     /// Where the bytes come from.
@@ -176,7 +178,13 @@ impl Reader {
 
     /// The same file with a full tank, for an operation of its own.
     pub(crate) fn refuelled(&self) -> Reader {
-        Reader { shared: self.shared.clone(), ctx: self.ctx.refuelled(self.shared.bytes()) }
+        Reader { ctx: self.ctx.refuelled(self.shared.bytes()), ..self.clone() }
+    }
+
+    /// The same file for going through all of it once: the data of small datasets, which stand beside their headers, come
+    /// through the pages that those are in. Who reads the same data again, of a file that changes, wants it anew.
+    pub(crate) fn with_data_in_pages(self) -> Reader {
+        Reader { pages_data: true, ..self }
     }
 
     pub(crate) fn ctx(&self) -> &Ctx {
@@ -283,6 +291,10 @@ impl Reader {
         const PIECE: usize = 4 << 20;
         let position = self.position(at, buffer.len() as u64)?;
         let source = &self.shared.source;
+        if self.pages_data && buffer.len() as u64 <= cache::PAGE / 4 {
+            buffer.copy_from_slice(&self.block(position, buffer.len() as u64)?);
+            return Ok(());
+        }
         if buffer.len() <= 2 * PIECE {
             return source.read_at(position, buffer);
         }

@@ -203,7 +203,8 @@ fn id_of(record: &[u8]) -> [u8; ID] {
 
 /// What orders heap IDs as the objects stand.
 fn place_of(id: &[u8; ID]) -> u64 {
-    id.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b))
+    let &[a, b, c, d, e, f, g] = id;
+    u64::from_le_bytes([a, b, c, d, e, f, g, 0])
 }
 
 impl Iterator for InHeap {

@@ -41,8 +41,16 @@ pub(super) fn attribute(s: &mut Scribe<'_>, parts: &mut Parts) -> Result<()> {
     Ok(())
 }
 
+/// Classes of datatypes that hold nothing but their elements: numbers, times, strings of fixed size, bit fields, opaque
+/// bytes, enumerations.
+const PLAIN: [u8; 7] = [0, 1, 2, 3, 4, 5, 8];
+
 /// Where an attribute leads: to a committed datatype, to the collections that its data are in.
 pub(in crate::anatomy) fn heap_object(body: &[u8], w: Widths) -> Vec<Lead> {
+    // Most lead nowhere, which the class of their datatype tells.
+    if Attribute::class(body).is_some_and(|class| PLAIN.contains(&class)) {
+        return Vec::new();
+    }
     let Ok(Attribute { datatype, data, .. }) = Attribute::decode(body, w) else {
         return Vec::new();
     };

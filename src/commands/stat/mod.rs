@@ -6,7 +6,7 @@ mod tally;
 use super::open::Opening;
 use super::output::printable;
 use super::{Command, Outcome, Progress};
-use crate::anatomy::{Anatomy, MapOptions};
+use crate::anatomy::Anatomy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use std::io::Write;
@@ -52,7 +52,7 @@ impl Command for Stat {
             // Objects are counted and the map is made side by side.
             let (tally, map) = rayon::join(
                 || self.count(&file, progress),
-                || Anatomy::open(path)?.map_unless(MapOptions::default(), &|| progress.stopped()),
+                || Anatomy::open(path)?.terse_map_unless(&|| progress.stopped()),
             );
             let (mut tally, map) = (tally?, map.map_err(|e| e.on(printable(path)))?);
             tally.space(&map);

@@ -138,7 +138,9 @@ impl Tally {
             Err(e) => self.errors.push(e.to_string()),
             Ok(found) => {
                 self.with_attributes += u64::from(!found.is_empty());
-                self.most_attributes.offer(found.len() as u64, &path.to_string());
+                if found.len() as u64 > self.most_attributes.number {
+                    self.most_attributes = Most { number: found.len() as u64, path: path.to_string() };
+                }
                 for attribute in found {
                     match attribute {
                         Ok(attribute) => {

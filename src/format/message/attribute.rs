@@ -6,7 +6,6 @@ use super::datatype::{self, Charset, Datatype, Name};
 use crate::bytes::{self, Widths};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
-use binrw::binwrite;
 
 const STRUCTURE: &str = "attribute";
 
@@ -27,21 +26,10 @@ pub(crate) enum Held<T> {
     Shared(Shared),
 }
 
-#[binwrite]
-#[bw(little)]
-struct Fields {
-    version: u8,
-    flags: u8,
-    name_size: u16,
-    datatype_size: u16,
-    dataspace_size: u16,
-    charset: Option<u8>,
-}
-
 impl Attribute {
     pub(crate) fn decode(body: &[u8], w: Widths) -> Result<Attribute> {
         let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
-        // By hand, not from a declaration: they are what a file has most of.
+        // By hand, not from a declaration, as the encoding: they are what a file has most of.
         let &[version, flags, n0, n1, t0, t1, s0, s1, ref rest @ ..] = body else {
             return Err(wrong("ends before its last field"));
         };
@@ -78,6 +66,20 @@ impl Attribute {
         })
     }
 
+    /// The class of its datatype, where that is at hand: not shared, and not cut off.
+    pub(crate) fn class(body: &[u8]) -> Option<u8> {
+        let &[version @ 1..=3, flags, n0, n1, _, _, _, _, ref rest @ ..] = body else {
+            return None;
+        };
+        let name = usize::from(u16::from_le_bytes([n0, n1]));
+        let at = match version {
+            1 => name.next_multiple_of(8),
+            2 => name,
+            _ => name + 1,
+        };
+        rest.get(at).filter(|_| version == 1 || flags & 1 == 0).map(|b| b & 15)
+    }
+
     /// Encodes in version 3, or, where the bound asks for it and the name is ASCII, in version 1 or 2.
     pub(crate) fn encode(&self, w: Widths, libver: LibVer) -> Result<Vec<u8>> {
         let Held::Here(dataspace) = &self.dataspace else {
@@ -93,26 +95,25 @@ impl Attribute {
         if self.name.0.is_empty() || self.name.0.contains(&0) {
             return Err(Error::invalid("the name of an attribute must not be empty or contain a NUL"));
         }
-        let name = [&self.name.0[..], &[0]].concat();
         let dataspace = dataspace.encode(w, libver)?;
         let version = match libver {
             LibVer::Earliest if self.charset == Charset::Ascii => 1 + flags,
             _ => 3,
         };
-        let size = |part: &[u8]| {
-            u16::try_from(part.len()).map_err(|_| Error::limit("a part of an attribute is larger than 65,535 bytes"))
-        };
-        let fields = Fields {
-            version,
-            flags,
-            name_size: size(&name)?,
-            datatype_size: size(&datatype)?,
-            dataspace_size: size(&dataspace)?,
-            charset: (version == 3).then_some(u8::from(self.charset == Charset::Utf8)),
-        };
-        let mut out = bytes::encode(&fields, (), STRUCTURE)?;
-        for part in [&name, &datatype, &dataspace] {
+        let sizes = self.name.0.len() + 1 + datatype.len() + dataspace.len();
+        let mut out = Vec::with_capacity(9 + sizes + 3 * 7 + self.data.len());
+        out.extend([version, flags]);
+        for size in [self.name.0.len() + 1, datatype.len(), dataspace.len()] {
+            let size = u16::try_from(size);
+            let size = size.map_err(|_| Error::limit("a part of an attribute is larger than 65,535 bytes"))?;
+            out.extend(size.to_le_bytes());
+        }
+        if version == 3 {
+            out.push(u8::from(self.charset == Charset::Utf8));
+        }
+        for (part, end) in [(&self.name.0, &[0][..]), (&datatype, &[]), (&dataspace, &[])] {
             out.extend_from_slice(part);
+            out.extend_from_slice(end);
             if version == 1 {
                 out.resize(out.len().next_multiple_of(8), 0);
             }

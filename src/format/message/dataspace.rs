@@ -1,9 +1,8 @@
 //! Dataspace message (IV.A.2.b): the shape of a dataset or attribute.
 
-use crate::bytes::{self, Length, Widths};
+use crate::bytes::{self, Widths};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
-use binrw::binwrite;
 
 const STRUCTURE: &str = "dataspace";
 
@@ -23,20 +22,6 @@ pub(crate) enum Dataspace {
         /// How far each dimension may grow (`None`: without end); absent where it cannot.
         max: Option<Vec<Option<u64>>>,
     },
-}
-
-#[binwrite]
-#[bw(little, import_raw(w: Widths))]
-struct Fields {
-    version: u8,
-    rank: u8,
-    flags: u8,
-    space: u8,
-    reserved: Option<u32>,
-    #[bw(args_raw = w)]
-    dims: Vec<Length>,
-    #[bw(args_raw = w)]
-    max: Vec<Length>,
 }
 
 impl Dataspace {
@@ -91,16 +76,15 @@ impl Dataspace {
             Dataspace::Simple { dims, max } => (1, &dims[..], max.as_ref()),
         };
         let version = if libver == LibVer::Earliest && space != 2 { 1 } else { 2 };
-        let fields = Fields {
-            version,
-            rank: dims.len() as u8,
-            flags: u8::from(max.is_some()),
-            space: if version == 1 { 0 } else { space },
-            reserved: (version == 1).then_some(0),
-            dims: dims.iter().map(|&d| Length(Some(d))).collect(),
-            max: max.into_iter().flatten().map(|&m| Length(m)).collect(),
-        };
-        bytes::encode(&fields, w, STRUCTURE)
+        let mut out = Vec::with_capacity(8 + 2 * dims.len() * w.length());
+        out.extend([version, dims.len() as u8, u8::from(max.is_some()), if version == 1 { 0 } else { space }]);
+        if version == 1 {
+            out.extend([0; 4]);
+        }
+        for size in dims.iter().map(|&d| Some(d)).chain(max.into_iter().flatten().copied()) {
+            bytes::push_uint(&mut out, size, w.length(), STRUCTURE)?;
+        }
+        Ok(out)
     }
 
     /// The same with another shape of the same rank.

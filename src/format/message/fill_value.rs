@@ -2,7 +2,7 @@
 
 use crate::bytes;
 use crate::error::{Error, Result};
-use binrw::binrw;
+use binrw::binwrite;
 
 const STRUCTURE: &str = "fill value";
 
@@ -39,17 +39,16 @@ impl Allocation {
 }
 
 /// The old message, and the end of the new ones.
-#[binrw]
-#[brw(little)]
+#[binwrite]
+#[bw(little)]
 struct Value {
     size: i32,
-    #[br(parse_with = bytes::read_bytes, args(size.max(0) as u64))]
     value: Vec<u8>,
 }
 
 /// Versions 1 and 2.
-#[binrw]
-#[brw(little)]
+#[binwrite]
+#[bw(little)]
 struct Version1 {
     allocation: u8,
     write_time: u8,
@@ -57,8 +56,8 @@ struct Version1 {
 }
 
 /// Bits 0–1 allocation time, 2–3 write time, 4 undefined, 5 a value follows.
-#[binrw]
-#[brw(little)]
+#[binwrite]
+#[bw(little)]
 struct Version3 {
     flags: u8,
 }
@@ -71,23 +70,23 @@ impl FillValue {
     /// Decodes the new message.
     pub(crate) fn decode(body: &[u8]) -> Result<FillValue> {
         let wrong = |what: &str| Error::damaged(what).in_structure(STRUCTURE);
-        let (&version, rest) = body.split_first().ok_or_else(|| wrong("no bytes"))?;
-        let (allocation, write_time, undefined, has_value, used) = match version {
-            1 | 2 => {
-                let (f, used) = bytes::decode::<Version1>(rest, (), STRUCTURE)?;
+        // By hand, not from a declaration: there is one in each dataset.
+        let (allocation, write_time, undefined, has_value, rest) = match *body {
+            [] => return Err(wrong("no bytes")),
+            [1 | 2, allocation, write_time, defined, ref rest @ ..] => {
                 // Version 1 should always carry a size, but libhdf5 wrote none where nothing is defined.
-                (f.allocation, f.write_time & 3, f.defined == 0, f.defined != 0, used)
+                (allocation, write_time & 3, defined == 0, defined != 0, rest)
             }
-            3 => {
-                let (f, used) = bytes::decode::<Version3>(rest, (), STRUCTURE)?;
-                if f.flags & 0x30 == 0x30 || f.flags & 0xc0 != 0 {
+            [3, flags, ref rest @ ..] => {
+                if flags & 0x30 == 0x30 || flags & 0xc0 != 0 {
                     return Err(wrong("flags that contradict each other"));
                 }
-                (f.flags & 3, f.flags >> 2 & 3, f.flags & 0x10 != 0, f.flags & 0x20 != 0, used)
+                (flags & 3, flags >> 2 & 3, flags & 0x10 != 0, flags & 0x20 != 0, rest)
             }
-            _ => return Err(Error::unsupported(format!("fill value version {version}"))),
+            [1..=3, ..] => return Err(wrong("ends before its last field")),
+            [version, ..] => return Err(Error::unsupported(format!("fill value version {version}"))),
         };
-        let value = if has_value { Self::decode_old(&rest[used..])? } else { None };
+        let value = if has_value { Self::decode_old(rest)? } else { None };
         let allocation = match allocation {
             1 => Allocation::Early,
             2 => Allocation::Late,
@@ -99,8 +98,11 @@ impl FillValue {
 
     /// Decodes the old message: a value, or none.
     pub(crate) fn decode_old(body: &[u8]) -> Result<Option<Vec<u8>>> {
-        let (v, _) = bytes::decode::<Value>(body, (), STRUCTURE)?;
-        Ok((v.size > 0).then_some(v.value))
+        let wrong = || Error::damaged("ends before its last field").in_structure(STRUCTURE);
+        let (size, rest) = body.split_first_chunk().ok_or_else(wrong)?;
+        let size = i32::from_le_bytes(*size).max(0) as usize;
+        let value = rest.get(..size).ok_or_else(wrong)?;
+        Ok((size > 0).then(|| value.to_vec()))
     }
 
     /// Encodes in version 2, which libhdf5 1.6 reads.

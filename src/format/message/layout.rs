@@ -174,8 +174,11 @@ impl Layout {
         match class {
             0 => Ok(Layout::Compact(bytes::decode::<Compact>(rest, (), STRUCTURE)?.0.data)),
             1 => {
-                let (c, _) = bytes::decode::<Contiguous>(rest, w, STRUCTURE)?;
-                Ok(Layout::Contiguous { address: c.address, size: c.size.0 })
+                // By hand, not from a declaration: it is what most datasets of a file with many have.
+                let fields = rest.get(..w.offset() + w.length()).map(|fields| fields.split_at(w.offset()));
+                let (address, size) = fields.ok_or_else(|| wrong("ends before its last field".into()))?;
+                let number = |n| bytes::uint(n).ok_or_else(|| wrong("an address or length above 64 bits".into()));
+                Ok(Layout::Contiguous { address: number(address)?.map(Address), size: number(size)? })
             }
             2 if version == 3 => {
                 let (c, _) = bytes::decode::<Chunked3>(rest, w, STRUCTURE)?;

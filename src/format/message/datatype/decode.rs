@@ -7,39 +7,6 @@ use binrw::binrw;
 
 pub(super) const STRUCTURE: &str = "datatype";
 
-/// What every datatype begins with.
-#[binrw]
-#[brw(little)]
-pub(super) struct Header {
-    /// Class in the low four bits, version in the high.
-    pub(super) class_and_version: u8,
-    #[br(map = |b: [u8; 3]| u32::from_le_bytes([b[0], b[1], b[2], 0]))]
-    #[bw(map = |b: &u32| { let [x, y, z, _] = b.to_le_bytes(); [x, y, z] })]
-    pub(super) bits: u32,
-    pub(super) size: u32,
-}
-
-/// Properties of integers and bit fields.
-#[binrw]
-#[brw(little)]
-pub(super) struct BitProperties {
-    pub(super) offset: u16,
-    pub(super) precision: u16,
-}
-
-/// Properties of floating-point numbers.
-#[binrw]
-#[brw(little)]
-pub(super) struct FloatProperties {
-    pub(super) offset: u16,
-    pub(super) precision: u16,
-    pub(super) exponent: u8,
-    pub(super) exponent_bits: u8,
-    pub(super) mantissa: u8,
-    pub(super) mantissa_bits: u8,
-    pub(super) bias: u32,
-}
-
 /// What follows the name and offset of a version 1 compound member, before its datatype.
 #[binrw]
 #[brw(little)]
@@ -106,6 +73,12 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
+    fn fields<const N: usize>(&mut self) -> Result<&'a [u8; N]> {
+        let taken = self.rest().first_chunk().ok_or_else(|| wrong("ends before its last field"))?;
+        self.at += N;
+        Ok(taken)
+    }
+
     fn declared<T: for<'x> binrw::BinRead<Args<'x> = A>, A>(&mut self, args: A) -> Result<T> {
         let (value, used) = bytes::decode::<T>(self.rest(), args, STRUCTURE)?;
         self.at += used;
@@ -121,7 +94,10 @@ impl<'a> Cursor<'a> {
 
     fn datatype(&mut self, depth: usize) -> Result<Datatype> {
         let depth = depth.checked_sub(1).ok_or_else(|| Error::limit("datatypes nested more than 64 deep"))?;
-        let Header { class_and_version, bits, size } = self.declared(())?;
+        // What every datatype begins with and the properties of numbers are decoded by hand: there is one in each dataset
+        // and each attribute.
+        let &[class_and_version, b0, b1, b2, s0, s1, s2, s3] = self.fields()?;
+        let (bits, size) = (u32::from_le_bytes([b0, b1, b2, 0]), u32::from_le_bytes([s0, s1, s2, s3]));
         let (class, version) = (class_and_version & 15, class_and_version >> 4);
         if !(1..=5).contains(&version) {
             return Err(Error::unsupported(format!("datatype version {version}")).in_structure(STRUCTURE));
@@ -154,7 +130,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn bits(&mut self, flags: u32, size: u32) -> Result<Bits> {
-        let BitProperties { offset, precision } = self.declared(())?;
+        let &[o0, o1, p0, p1] = self.fields()?;
+        let (offset, precision) = (u16::from_le_bytes([o0, o1]), u16::from_le_bytes([p0, p1]));
         let order = if flags & 1 != 0 { ByteOrder::Big } else { ByteOrder::Little };
         let bits = Bits { size, order, offset, precision };
         check_bits(&bits)?;
@@ -162,7 +139,9 @@ impl<'a> Cursor<'a> {
     }
 
     fn float(&mut self, flags: u32, size: u32) -> Result<Datatype> {
-        let p: FloatProperties = self.declared(())?;
+        let &[o0, o1, p0, p1, exponent, exponent_bits, mantissa, mantissa_bits, b0, b1, b2, b3] = self.fields()?;
+        let (offset, precision) = (u16::from_le_bytes([o0, o1]), u16::from_le_bytes([p0, p1]));
+        let bias = u32::from_le_bytes([b0, b1, b2, b3]);
         let order = match flags & 0x41 {
             0 => ByteOrder::Little,
             1 => ByteOrder::Big,
@@ -175,26 +154,17 @@ impl<'a> Cursor<'a> {
             2 => Normalization::Implied,
             _ => return Err(wrong("a normalization that does not exist")),
         };
-        let bits = Bits { size, order, offset: p.offset, precision: p.precision };
+        let bits = Bits { size, order, offset, precision };
         check_bits(&bits)?;
         let within = |position: u8, length: u8| u64::from(position) + u64::from(length) <= 8 * u64::from(size);
         let sign = (flags >> 8) as u8;
-        if !within(p.exponent, p.exponent_bits) || !within(p.mantissa, p.mantissa_bits) || !within(sign, 1) {
+        if !within(exponent, exponent_bits) || !within(mantissa, mantissa_bits) || !within(sign, 1) {
             return Err(wrong("parts of a float outside of it"));
         }
-        if p.exponent_bits == 0 || p.exponent_bits > 32 || p.mantissa_bits == 0 {
-            return Err(wrong(format!("{} bits of exponent, {} of mantissa", p.exponent_bits, p.mantissa_bits)));
+        if exponent_bits == 0 || exponent_bits > 32 || mantissa_bits == 0 {
+            return Err(wrong(format!("{} bits of exponent, {} of mantissa", exponent_bits, mantissa_bits)));
         }
-        Ok(Datatype::Float(Float {
-            bits,
-            sign,
-            exponent: p.exponent,
-            exponent_bits: p.exponent_bits,
-            mantissa: p.mantissa,
-            mantissa_bits: p.mantissa_bits,
-            bias: p.bias,
-            norm,
-        }))
+        Ok(Datatype::Float(Float { bits, sign, exponent, exponent_bits, mantissa, mantissa_bits, bias, norm }))
     }
 
     fn compound(&mut self, version: u8, count: u32, size: u32, depth: usize) -> Result<Datatype> {

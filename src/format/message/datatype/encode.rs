@@ -1,7 +1,7 @@
 //! Datatype to bytes, in the versions that the oldest wanted library reads: of compounds, arrays and enumerations there are
 //! five, the rest is mostly as it ever was.
 
-use super::decode::{ArrayProperties, BitProperties, FloatProperties, Header, MemberArray, STRUCTURE};
+use super::decode::{ArrayProperties, MemberArray, STRUCTURE};
 use super::{Bits, ByteOrder, Charset, Datatype, Float, Member, Normalization, Padding, ReferenceKind};
 use crate::bytes::{self, bytes_needed};
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::format::libver::LibVer;
 
 /// Encodes a datatype.
 pub(crate) fn encode(datatype: &Datatype, libver: LibVer) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(32);
     // What libhdf5 writes compounds, arrays and enumerations with.
     let least = match libver {
         LibVer::Earliest => 1,
@@ -49,18 +49,21 @@ fn push(datatype: &Datatype, least: u8, out: &mut Vec<u8>) -> Result<()> {
     let version = version(datatype, least);
     let mut header = |class: u8, bits: u32| -> Result<()> {
         let size = u32::try_from(datatype.size()).map_err(|_| Error::limit("an element of more than 4 GiB"))?;
-        let header = Header { class_and_version: version << 4 | class, bits, size };
-        out.extend(bytes::encode(&header, (), STRUCTURE)?);
+        let [low, middle, high, _] = bits.to_le_bytes();
+        out.extend([version << 4 | class, low, middle, high]);
+        out.extend(size.to_le_bytes());
         Ok(())
     };
     match datatype {
         Datatype::Integer { bits, signed } => {
             header(0, order_bit(bits.order) | u32::from(*signed) << 3)?;
-            push_bits(bits, out)
+            push_bits(bits, out);
+            Ok(())
         }
         Datatype::Float(float) => {
             header(1, float_flags(float))?;
-            push_float(float, out)
+            push_float(float, out);
+            Ok(())
         }
         Datatype::Time(bits) => {
             header(2, order_bit(bits.order))?;
@@ -72,7 +75,8 @@ fn push(datatype: &Datatype, least: u8, out: &mut Vec<u8>) -> Result<()> {
         }
         Datatype::BitField(bits) => {
             header(4, order_bit(bits.order))?;
-            push_bits(bits, out)
+            push_bits(bits, out);
+            Ok(())
         }
         Datatype::Opaque { tag, .. } => {
             let padded = padded_tag(&tag.0)?;
@@ -179,24 +183,15 @@ fn push_name(name: &[u8], version: u8, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn push_bits(bits: &Bits, out: &mut Vec<u8>) -> Result<()> {
-    let p = BitProperties { offset: bits.offset, precision: bits.precision };
-    out.extend(bytes::encode(&p, (), STRUCTURE)?);
-    Ok(())
+fn push_bits(bits: &Bits, out: &mut Vec<u8>) {
+    out.extend(bits.offset.to_le_bytes());
+    out.extend(bits.precision.to_le_bytes());
 }
 
-fn push_float(f: &Float, out: &mut Vec<u8>) -> Result<()> {
-    let p = FloatProperties {
-        offset: f.bits.offset,
-        precision: f.bits.precision,
-        exponent: f.exponent,
-        exponent_bits: f.exponent_bits,
-        mantissa: f.mantissa,
-        mantissa_bits: f.mantissa_bits,
-        bias: f.bias,
-    };
-    out.extend(bytes::encode(&p, (), STRUCTURE)?);
-    Ok(())
+fn push_float(f: &Float, out: &mut Vec<u8>) {
+    push_bits(&f.bits, out);
+    out.extend([f.exponent, f.exponent_bits, f.mantissa, f.mantissa_bits]);
+    out.extend(f.bias.to_le_bytes());
 }
 
 fn float_flags(f: &Float) -> u32 {
