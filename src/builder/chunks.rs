@@ -21,6 +21,9 @@ use std::ops::Range;
 /// Bytes of chunks that are filtered before the first of them is written.
 pub(super) const BATCH: usize = 8 << 20;
 
+/// Chunks of so many bytes are worth the while of a thread.
+const SMALL: usize = 128 << 10;
+
 /// A thread's buffer that has grown beyond this is not kept.
 const MOST_KEPT: usize = 32 << 20;
 
@@ -343,6 +346,8 @@ impl Block<'_> {
         }
         let threads = rayon::current_num_threads();
         let batch = (BATCH / self.chunking.chunk_bytes.max(1)).max(threads) as u64;
+        // Batches of one size, nearly: a few chunks that are left keep but one thread at work.
+        let batch = count.div_ceil(((count + batch / 2) / batch).max(1)).max(1);
         let mut from = 0;
         let mut ready = self.filter(0..batch.min(count))?;
         loop {
@@ -388,7 +393,11 @@ impl Block<'_> {
         if numbers.end - numbers.start == 1 {
             return numbers.map(one).collect();
         }
-        numbers.into_par_iter().map(one).collect()
+        // Large chunks one by one, so that threads come to the end together.
+        let together = (SMALL / self.chunking.chunk_bytes.max(1)).max(1);
+        let count = (numbers.end - numbers.start) as usize;
+        let all = (0..count).into_par_iter().with_max_len(together);
+        all.map(|i| one(numbers.start + i as u64)).collect()
     }
 
     fn filter_one(&self, number: u64, scratch: &mut Scratch, buffer: &mut Vec<u8>) -> Result<Ready> {

@@ -68,20 +68,31 @@ impl Target<'_> {
         let references = References::new(self.plan, input, self.shelf.paths(input, from.datatype())?, true);
         let translate = |r: &Reference| references.translate(r);
         let root = self.out.root();
-        for (part, own) in pieces(&from, joined, raw..range.end - range.start, range.start) {
-            output::stop_if_asked(progress)?;
-            let part = from.select(part.ranges)?;
-            let elements = contents::elements(&part, joined, input, &translate)?;
+        let pieces = pieces(&from, joined, raw..range.end - range.start, range.start).into_iter();
+        let parts = pieces.map(|(slab, own)| Ok((from.select(slab.ranges)?, own))).collect::<Result<Vec<_>>>()?;
+        // While rows are written, the next ones are read: so no thread waits for the others at the end of either.
+        let mut put = |(elements, own, bytes): Waiting<'_>| -> Result<()> {
             if let Elements::Copied(copied) = &elements {
                 references.prepare(copied, &root)?;
             }
-            let bytes = part.shape().iter().product::<u64>() * from.datatype().size();
             match own {
                 None => made.append(elements)?,
                 Some(own) => made.write_selection(own, elements)?,
             }
             progress.advance(bytes);
+            Ok(())
+        };
+        let mut waiting = None;
+        for (part, own) in &parts {
+            output::stop_if_asked(progress)?;
+            let before = waiting.take();
+            let (written, elements) =
+                rayon::join(|| before.map_or(Ok(()), &mut put), || contents::elements(part, joined, input, &translate));
+            written?;
+            let bytes = part.shape().iter().product::<u64>() * from.datatype().size();
+            waiting = Some((elements?, own.clone(), bytes));
         }
+        waiting.map_or(Ok(()), put)?;
         Ok(())
     }
 
@@ -115,6 +126,9 @@ impl Target<'_> {
         Ok(())
     }
 }
+
+/// Elements that were read, where they go if they are not just appended, and their bytes.
+type Waiting<'a> = (Elements<'a>, Option<Vec<Range<u64>>>, u64);
 
 /// Copies the chunks of the first rows as they are.
 fn copy_chunks(from: &Dataset, joined: &Joined, rows: u64, start: u64, made: &mut DatasetMut) -> Result<()> {
