@@ -18,7 +18,7 @@ use crate::format::message::kind;
 use crate::format::message::layout::Layout;
 use crate::format::reference::Reference;
 use crate::format::virtual_map;
-use crate::group::Node;
+use crate::group::{Node, Object};
 use crate::index::global_heap::HeapView;
 use crate::io::advise_huge_pages;
 use crate::object::raw_data::RawData;
@@ -36,7 +36,6 @@ struct Shared {
     node: Arc<Node>,
     datatype: Datatype,
     committed: Option<u64>,
-    dataspace: Dataspace,
     raw: RawData,
     virtual_data: Option<VirtualData>,
 }
@@ -118,26 +117,25 @@ impl Dataset {
     }
 
     fn load_parts(node: &Arc<Node>, elsewhere: bool) -> Result<Shared> {
-        let Node { header, reader, .. } = &**node;
+        let (header, reader) = (&node.header, node.reader());
         let (datatype, committed) = header.datatype(reader)?;
         let space = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
-        let (mut dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
-        let mut raw = RawData::load(header, reader, &dataspace, datatype.size(), elsewhere)?;
+        let (dataspace, _) = space.ok_or_else(|| Error::damaged("a dataset without a dataspace"))?;
+        let mut raw = RawData::load(header, reader, dataspace, datatype.size(), elsewhere)?;
         let virtual_data = match raw.layout {
             Layout::Virtual(id) if elsewhere => {
                 let map = match id.collection {
-                    Some(_) => virtual_map::decode(&node.file.inner.heap.object(reader, id)?, reader.widths())?,
+                    Some(_) => virtual_map::decode(&node.file().inner.heap.object(reader, id)?, reader.widths())?,
                     None => Vec::new(),
                 };
-                let (data, dims) = VirtualData::open(&map, node, &dataspace)?;
-                raw.resize(&dims);
-                dataspace = dataspace.with_dims(dims)?;
+                let (data, dims) = VirtualData::open(&map, node, &raw.dataspace)?;
+                raw.resize(&dims)?;
                 Some(data)
             }
             _ => None,
         };
         let committed = committed.map(|a| a.get());
-        Ok(Shared { node: node.clone(), datatype, committed, dataspace, raw, virtual_data })
+        Ok(Shared { node: node.clone(), datatype, committed, raw, virtual_data })
     }
 
     pub(crate) fn node(&self) -> &Arc<Node> {
@@ -165,7 +163,7 @@ impl Dataset {
 
     /// Its shape; empty for a scalar, and for a dataset without elements (see [`is_null`](Dataset::is_null)).
     pub fn shape(&self) -> &[u64] {
-        self.shared.dataspace.dims()
+        self.shared.raw.dataspace.dims()
     }
 
     /// How far each dimension may grow; `None` without end.
@@ -175,12 +173,12 @@ impl Dataset {
 
     /// Whether it has no elements by declaration: a null dataspace.
     pub fn is_null(&self) -> bool {
-        self.shared.dataspace == Dataspace::Null
+        self.shared.raw.dataspace == Dataspace::Null
     }
 
     /// The number of elements.
     pub fn len(&self) -> u64 {
-        self.shared.dataspace.len()
+        self.shared.raw.dataspace.len()
     }
 
     /// Whether it has no elements.
@@ -216,7 +214,7 @@ impl Dataset {
     /// # Errors
     /// `Damaged` if the index cannot be read.
     pub fn stored_size(&self) -> Result<u64> {
-        self.shared.raw.stored_bytes(&self.node().reader).on(self.path())
+        self.shared.raw.stored_bytes(self.node().reader()).on(self.path())
     }
 
     /// What elements hold that were never written: one element as it is stored; `None` for zeros.
@@ -234,7 +232,7 @@ impl Dataset {
 
     /// What its header says of elements that were never written.
     pub(crate) fn fill_message(&self) -> Result<FillValue> {
-        let Node { header, reader, path, .. } = &**self.node();
+        let (Node { header, path, .. }, reader) = (&**self.node(), self.node().reader());
         let new = header.resolved(reader, kind::FILL_VALUE, FillValue::decode).on(path)?;
         let old = || header.resolved(reader, kind::FILL_VALUE_OLD, FillValue::decode_old).on(path);
         Ok(match new {
@@ -248,7 +246,7 @@ impl Dataset {
         let (Layout::Chunked(layout), Some(bounds)) = (&self.raw().layout, block.bounds()) else {
             return Ok(true);
         };
-        let (grid, table) = self.raw().chunks(&self.node().reader, layout).on(self.path())?;
+        let (grid, table) = self.raw().chunks(self.node().reader(), layout).on(self.path())?;
         table.any_in(grid, &bounds.0).on(self.path())
     }
 
@@ -299,7 +297,7 @@ impl Dataset {
             return Ok(None);
         };
         let size = self.len().saturating_mul(datatype.size());
-        let bytes = node.reader.raw_slice(address, size).on(self.path())?;
+        let bytes = node.reader().raw_slice(address, size).on(self.path())?;
         Ok(bytes.and_then(|b| T::borrowed(b, datatype)))
     }
 
@@ -320,7 +318,8 @@ impl Dataset {
 
     /// Fills `out` with the selected elements as they are stored.
     fn read_stored_into(&self, errand: &Errand, selection: &Selection, out: &mut [u8]) -> Result<()> {
-        let Shared { node, raw, virtual_data, dataspace, .. } = &*self.shared;
+        let Shared { node, raw, virtual_data, .. } = &*self.shared;
+        let dataspace = &raw.dataspace;
         match virtual_data {
             Some(parts) => {
                 let selection = selection.clone().checked(dataspace.dims())?;
@@ -328,7 +327,7 @@ impl Dataset {
                     parts.read(&self.shared, errand, bounds, out)
                 })
             }
-            None => raw.read_into(&node.reader, &selection.clone().checked(dataspace.dims())?, out),
+            None => raw.read_into(node.reader(), &selection.clone().checked(dataspace.dims())?, out),
         }
     }
 
@@ -341,7 +340,7 @@ impl Dataset {
     fn heap_view(&self) -> HeapView<'_> {
         let view = self.node().heap();
         match self.shared.virtual_data {
-            Some(_) => view.with_others(&*self.node().file.open_files),
+            Some(_) => view.with_others(&*self.node().file().open_files),
             None => view,
         }
     }
@@ -352,7 +351,7 @@ impl Dataset {
     /// # Errors
     /// `Mismatch` if the dataset is not chunked or has no such chunk.
     pub fn raw_chunk(&self, position: &[u64]) -> Result<Option<(Vec<u8>, u32)>> {
-        self.shared.raw.raw_chunk(&self.node().reader, position).on(self.path())
+        self.shared.raw.raw_chunk(self.node().reader(), position).on(self.path())
     }
 
     /// Its attributes in the order in which they happen to be stored, one after the other: those of an object with
@@ -395,10 +394,10 @@ impl Dataset {
     /// As [`File::refresh`](crate::File::refresh); `NotFound` if the dataset is gone.
     pub fn refresh(&mut self) -> Result<()> {
         let node = self.node();
-        let mut file = node.file.clone();
+        let mut file = node.file().clone();
         file.refresh()?;
-        match file.load(&file.reader(), node.header.address, node.path.clone())? {
-            crate::Object::Dataset(dataset) => *self = dataset,
+        match Object::load(&file.access(), node.header.address, node.path.clone())? {
+            Object::Dataset(dataset) => *self = dataset,
             _ => return Err(Error::not_found("the dataset is gone").on(&*node.path)),
         }
         Ok(())
@@ -440,12 +439,12 @@ impl<'a> Part<'a> {
             let message = format!("a buffer for {} elements, there are {}", buffer.len(), self.selection.len());
             return Err(Error::mismatch(message).on(path));
         }
-        let Shared { node, datatype, dataspace, .. } = &*self.dataset.shared;
-        if *dataspace == Dataspace::Null {
+        let Shared { node, datatype, .. } = &*self.dataset.shared;
+        if self.dataset.is_null() {
             return Ok(());
         }
         if let Some(bytes) = T::stored_in_place(buffer, datatype) {
-            return self.dataset.read_stored_into(&node.file.errand.begin(), &self.selection, bytes).on(path);
+            return self.dataset.read_stored_into(&node.file().errand.begin(), &self.selection, bytes).on(path);
         }
         for (to, from) in buffer.iter_mut().zip(self.elements().on(path)?) {
             *to = from;
@@ -488,13 +487,13 @@ impl<'a> Part<'a> {
     }
 
     fn elements<T: Element>(&self) -> Result<Vec<T>> {
-        let Shared { node, datatype, dataspace, .. } = &*self.dataset.shared;
-        if *dataspace == Dataspace::Null {
+        let Shared { node, datatype, .. } = &*self.dataset.shared;
+        if self.dataset.is_null() {
             return Ok(Vec::new());
         }
         let n = self.selection.len();
-        node.reader.ctx().check_result(n.saturating_mul(size_of::<T>() as u64))?;
-        let errand = node.file.errand.begin();
+        node.reader().ctx().check_result(n.saturating_mul(size_of::<T>() as u64))?;
+        let errand = node.file().errand.begin();
         if let Some(mut elements) = T::in_place(datatype, n as usize) {
             let bytes = T::bytes_mut(&mut elements);
             advise_huge_pages(bytes);
@@ -518,7 +517,7 @@ impl<'a> Part<'a> {
         gather(&blocks.collect::<Vec<_>>(), &blank, &mut elements, |block, bytes| {
             let size = block.len().saturating_mul(datatype.size());
             if size > bytes.capacity() as u64 {
-                node.reader.ctx().check_result(size)?;
+                node.reader().ctx().check_result(size)?;
             }
             bytes.resize(size as usize, 0);
             self.dataset.read_stored_into(&errand, block, bytes)?;
@@ -528,14 +527,14 @@ impl<'a> Part<'a> {
     }
 
     fn stored_bytes(&self) -> Result<Vec<u8>> {
-        let Shared { node, datatype, dataspace, .. } = &*self.dataset.shared;
-        if *dataspace == Dataspace::Null {
+        let Shared { node, datatype, .. } = &*self.dataset.shared;
+        if self.dataset.is_null() {
             return Ok(Vec::new());
         }
         let size = self.selection.len().saturating_mul(datatype.size());
-        let mut bytes = node.reader.ctx().result_buffer(size)?;
+        let mut bytes = node.reader().ctx().result_buffer(size)?;
         advise_huge_pages(&mut bytes);
-        self.dataset.read_stored_into(&node.file.errand.begin(), &self.selection, &mut bytes)?;
+        self.dataset.read_stored_into(&node.file().errand.begin(), &self.selection, &mut bytes)?;
         Ok(bytes)
     }
 }

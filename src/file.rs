@@ -4,12 +4,13 @@ use crate::bytes::{Address, Limits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::reference::Reference;
 use crate::format::superblock::Superblock;
-use crate::group::Group;
+use crate::group::{Access, Group};
 use crate::index::global_heap::GlobalHeap;
 use crate::io::{External, FileSource, Found, MapSource, MemorySource, Neighbours, OtherFiles, Reader, Source};
 use crate::object::{members, start};
 use crate::open_files::{Errand, OpenFiles};
-use crate::{Dataset, Object, walk::Walk};
+use crate::walk::{self, Visit, Walk};
+use crate::{Dataset, Object};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -201,8 +202,9 @@ impl File {
         self.inner.reader.refuelled()
     }
 
-    pub(crate) fn load(&self, reader: &Reader, address: Address, path: String) -> Result<Object> {
-        Object::load(self, reader, address, path)
+    /// For an operation of its own, with a full tank.
+    pub(crate) fn access(&self) -> Arc<Access> {
+        Arc::new(Access { file: self.clone(), reader: self.reader() })
     }
 
     /// The root group.
@@ -210,7 +212,7 @@ impl File {
     /// # Errors
     /// `Damaged` if its header cannot be read.
     pub fn root(&self) -> Result<Group> {
-        match self.load(&self.reader(), self.inner.superblock.root, "/".into())? {
+        match Object::load(&self.access(), self.inner.superblock.root, "/".into())? {
             Object::Group(group) => Ok(group),
             _ => Err(Error::damaged("the root is not a group")),
         }
@@ -247,7 +249,7 @@ impl File {
     /// # Errors
     /// `Damaged` if no object is there.
     pub fn object_at(&self, address: u64) -> Result<Object> {
-        self.load(&self.reader(), Address(address), format!("<object at {address:#x}>"))
+        Object::load(&self.access(), Address(address), format!("<object at {address:#x}>"))
     }
 
     /// The object that a reference leads to: where to read the region from, or what has the attribute.
@@ -286,7 +288,51 @@ impl File {
     ///
     /// A damaged branch is one `Err`; the walk goes on behind it.
     pub fn walk(&self) -> Walk {
-        Walk::new(self, self.reader(), "/".into(), self.inner.superblock.root)
+        Walk::new(self.begin())
+    }
+
+    /// Goes through everything on all threads: `look` is called for many objects and links at once, some of them ahead of
+    /// their turn, and `each` for one after the other, in the order of [`walk`](File::walk), with what `look` returned.
+    ///
+    /// `look` may be called for an object that turns out to have been visited by then: what it returned is dropped, and it
+    /// is called again with what the visit has become.
+    ///
+    /// ```
+    /// # fn main() -> h5manager::Result<()> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("run42.h5");
+    /// # let mut out = h5manager::File::create(&path)?;
+    /// # out.build("detector/counts").write(&[1u32, 2, 3])?;
+    /// # out.commit()?;
+    /// let file = h5manager::File::open(&path)?;
+    /// let mut bytes = 0;
+    /// file.par_walk(
+    ///     |visit| match visit.what() {
+    ///         h5manager::Visited::Object(h5manager::Object::Dataset(dataset)) => dataset.stored_size(),
+    ///         _ => Ok(0),
+    ///     },
+    ///     |stored| {
+    ///         bytes += stored??;
+    ///         Ok(())
+    ///     },
+    /// )?;
+    /// assert_eq!(bytes, 12);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The first that `each` returns; the walk ends with it. A damaged branch alone is no error, `each` is told.
+    pub fn par_walk<T: Send>(
+        &self,
+        look: impl Fn(Visit) -> T + Sync,
+        each: impl FnMut(Result<T>) -> Result<()> + Send,
+    ) -> Result<()> {
+        walk::par_walk(self.begin(), look, each)
+    }
+
+    fn begin(&self) -> walk::Beginning {
+        (self.access(), "/".into(), self.inner.superblock.root)
     }
 
     /// Bytes of the file that belong to it, from its superblock's user block on.

@@ -12,7 +12,7 @@ use crate::io::Reader;
 use crate::object::header::ObjectKind;
 use crate::object::links::Order;
 use crate::object::{ObjectHeader, attributes, links};
-use crate::walk::Walk;
+use crate::walk::{self, Visit, Walk};
 use std::sync::Arc;
 
 /// What a name leads to.
@@ -29,24 +29,45 @@ pub enum Object {
 
 /// What every object has: its header, its path, attributes.
 pub(crate) struct Node {
-    pub(crate) file: File,
-    pub(crate) reader: Reader,
+    pub(crate) access: Arc<Access>,
     pub(crate) header: ObjectHeader,
     pub(crate) path: String,
 }
 
+/// How an object's file is read: the file, and the reader of an operation.
+#[derive(Clone)]
+pub(crate) struct Access {
+    pub(crate) file: File,
+    pub(crate) reader: Reader,
+}
+
+impl Access {
+    /// Whether it costs little to load what may not be needed: its bytes are at hand, and there is fuel enough.
+    pub(crate) fn is_for_looking_ahead(&self) -> bool {
+        !self.reader.wants_plan() && self.reader.ctx().is_well_fuelled()
+    }
+}
+
 impl Node {
+    pub(crate) fn file(&self) -> &File {
+        &self.access.file
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.access.reader
+    }
+
     pub(crate) fn heap(&self) -> HeapView<'_> {
-        HeapView::new(&self.file.inner.heap, &self.reader)
+        HeapView::new(&self.file().inner.heap, self.reader())
     }
 
     pub(crate) fn attributes(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {
         let make = |found: Result<_>| found.map(|a| Attribute::new(self, a)).on(&self.path);
-        attributes::all(&self.header, &self.reader, make, Attribute::name).on(&self.path)
+        attributes::all(&self.header, self.reader(), make, Attribute::name).on(&self.path)
     }
 
     pub(crate) fn attributes_unordered(self: &Arc<Self>) -> Result<impl Iterator<Item = Result<Attribute>> + use<>> {
-        let (node, found) = (self.clone(), attributes::unordered(&self.header, &self.reader).on(&self.path)?);
+        let (node, found) = (self.clone(), attributes::unordered(&self.header, self.reader()).on(&self.path)?);
         Ok(found.map(move |a| a.map(|a| Attribute::new(&node, a)).on(&node.path)))
     }
 
@@ -61,32 +82,32 @@ impl Node {
     }
 
     pub(crate) fn attribute(self: &Arc<Self>, name: &str) -> Result<Option<Attribute>> {
-        let found = attributes::find(&self.header, &self.reader, name.as_bytes()).on(&self.path)?;
+        let found = attributes::find(&self.header, self.reader(), name.as_bytes()).on(&self.path)?;
         Ok(found.map(|a| Attribute::new(self, a)))
     }
 }
 
 impl Object {
-    pub(crate) fn load(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
-        Self::load_with(file, reader, address, path, Dataset::load)
+    pub(crate) fn load(access: &Arc<Access>, address: Address, path: String) -> Result<Object> {
+        Self::load_with(access, address, path, Dataset::load)
     }
 
     /// As [`load`](Object::load), for copying: other files that have a dataset's elements are not looked for, and those
     /// elements cannot be read.
-    pub(crate) fn load_as_stored(file: &File, reader: &Reader, address: Address, path: String) -> Result<Object> {
-        Self::load_with(file, reader, address, path, Dataset::load_as_stored)
+    pub(crate) fn load_as_stored(access: &Arc<Access>, address: Address, path: String) -> Result<Object> {
+        Self::load_with(access, address, path, Dataset::load_as_stored)
     }
 
     fn load_with(
-        file: &File,
-        reader: &Reader,
+        access: &Arc<Access>,
         address: Address,
         path: String,
         dataset: fn(Arc<Node>) -> Result<Dataset>,
     ) -> Result<Object> {
+        let reader = &access.reader;
         let header = reader.settled(|| ObjectHeader::load(reader, address)).on(&path)?;
         let kind = header.kind();
-        let node = Arc::new(Node { file: file.clone(), reader: reader.clone(), header, path });
+        let node = Arc::new(Node { access: access.clone(), header, path });
         match kind {
             Some(ObjectKind::Group) => Ok(Object::Group(Group { node })),
             Some(ObjectKind::Dataset) => Ok(Object::Dataset(dataset(node)?)),
@@ -112,7 +133,7 @@ impl Object {
 
     /// The file that it is in: another one where an external link led to it.
     pub fn file(&self) -> &File {
-        &self.node().file
+        self.node().file()
     }
 
     /// The address of its header: the same for every path that leads to it.
@@ -203,6 +224,11 @@ impl Link {
         Link { name: link.name, creation_order: link.creation_order, target }
     }
 
+    /// Name, creation order and target.
+    pub(crate) fn into_parts(self) -> (Name, Option<i64>, LinkTarget) {
+        (self.name, self.creation_order, self.target)
+    }
+
     /// Its name.
     pub fn name(&self) -> &Name {
         &self.name
@@ -227,7 +253,7 @@ impl Group {
 
     /// The file that it is in.
     pub fn file(&self) -> &File {
-        &self.node.file
+        self.node.file()
     }
 
     /// Its links, sorted by the bytes of their names. A damaged part is one `Err`; the rest follows.
@@ -260,12 +286,12 @@ impl Group {
     /// # Errors
     /// `Damaged` if its header cannot be read.
     pub fn tracks_creation_order(&self) -> Result<bool> {
-        links::tracks_order(&self.node.header, &self.node.reader).on(&self.node.path)
+        links::tracks_order(&self.node.header, self.node.reader()).on(&self.node.path)
     }
 
     fn links_in(&self, order: Order) -> Result<impl Iterator<Item = Result<Link>> + use<>> {
-        let ranks = self.node.file.inner.superblock.ranks;
-        let links = links::all(&self.node.header, &self.node.reader, ranks.group_leaf, ranks.group_internal, order);
+        let ranks = self.node.file().inner.superblock.ranks;
+        let links = links::all(&self.node.header, self.node.reader(), ranks.group_leaf, ranks.group_internal, order);
         let path = self.node.path.clone();
         Ok(links.on(&self.node.path)?.map(move |link| link.map(Link::new).on(&path)))
     }
@@ -279,15 +305,31 @@ impl Group {
     }
 
     fn find(&self, name: &[u8]) -> Result<Option<link::Link>> {
-        let ranks = self.node.file.inner.superblock.ranks;
-        let Node { header, reader, path, .. } = &*self.node;
-        links::find(header, reader, ranks.group_leaf, ranks.group_internal, name).on(path)
+        let ranks = self.node.file().inner.superblock.ranks;
+        let Node { header, path, .. } = &*self.node;
+        links::find(header, self.node.reader(), ranks.group_leaf, ranks.group_internal, name).on(path)
     }
 
     /// Everything below this group, and the group itself first, as [`File::walk`].
     pub fn walk(&self) -> Walk {
-        let Node { file, reader, header, path } = &*self.node;
-        Walk::new(file, reader.refuelled(), Name::from(&**path), header.address)
+        Walk::new(self.begin())
+    }
+
+    /// Goes through the same on all threads, as [`File::par_walk`].
+    ///
+    /// # Errors
+    /// The first that `each` returns.
+    pub fn par_walk<T: Send>(
+        &self,
+        look: impl Fn(Visit) -> T + Sync,
+        each: impl FnMut(Result<T>) -> Result<()> + Send,
+    ) -> Result<()> {
+        walk::par_walk(self.begin(), look, each)
+    }
+
+    fn begin(&self) -> walk::Beginning {
+        let Node { access, header, path } = &*self.node;
+        (access.file.access(), Name::from(&**path), header.address)
     }
 
     /// Whether something is at a path.
@@ -339,7 +381,7 @@ impl Group {
             match link.target {
                 link::Target::Hard(address) => {
                     let path = join(group.path(), &link.name);
-                    here = Object::load(&group.node.file, &group.node.reader, address, path)?;
+                    here = Object::load(&group.node.access, address, path)?;
                 }
                 link::Target::Soft(target) => {
                     rest.extend(components(&target.0));
@@ -348,7 +390,7 @@ impl Group {
                     }
                 }
                 link::Target::External { file, path: inside } => {
-                    let other = group.node.file.neighbour(&file.0)?;
+                    let other = group.node.file().neighbour(&file.0)?;
                     let missing = || {
                         Error::not_found(format!(
                             "a link leads to the file {file}, which is not there; put it beside this one"
@@ -367,7 +409,7 @@ impl Group {
     }
 
     fn root(&self) -> Result<Object> {
-        Object::load(&self.node.file, &self.node.reader, self.node.file.inner.superblock.root, "/".into())
+        Object::load(&self.node.access, self.node.file().inner.superblock.root, "/".into())
     }
 
     /// The group at a path.
@@ -428,7 +470,7 @@ impl Group {
     /// The comment that somebody left on it.
     pub fn comment(&self) -> Option<Name> {
         let body = self.node.header.find(kind::COMMENT)?;
-        Some(Name(crate::bytes::until_nul(body.bytes).to_vec()))
+        Some(Name::from_bytes(crate::bytes::until_nul(body.bytes)))
     }
 }
 
@@ -441,7 +483,7 @@ pub struct NamedDatatype {
 
 impl NamedDatatype {
     pub(crate) fn load(node: Arc<Node>) -> Result<NamedDatatype> {
-        let (datatype, _) = node.header.datatype(&node.reader).on(&node.path)?;
+        let (datatype, _) = node.header.datatype(node.reader()).on(&node.path)?;
         Ok(NamedDatatype { node, datatype })
     }
 

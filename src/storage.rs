@@ -119,7 +119,7 @@ impl Dataset {
         let (Layout::Chunked(c), Some(index)) = (&raw.layout, self.chunk_index()) else {
             return Ok(None);
         };
-        let (grid, table) = raw.chunks(&self.node().reader, c).on(self.path())?;
+        let (grid, table) = raw.chunks(self.node().reader(), c).on(self.path())?;
         let (stored, bytes) = table.stored(grid);
         Ok(Some(ChunkInfo { index, total: grid.len(), stored, bytes, extremes: table.extremes() }))
     }
@@ -140,7 +140,7 @@ impl Dataset {
         let Layout::Chunked(c) = &self.raw().layout else {
             return Ok(Vec::new());
         };
-        let (grid, table) = self.raw().chunks(&self.node().reader, c).on(self.path())?;
+        let (grid, table) = self.raw().chunks(self.node().reader(), c).on(self.path())?;
         let place = |(number, record): (u64, ChunkRecord)| {
             let ChunkRecord { address, size, mask } = record;
             StoredChunk { position: grid.position(number), address: address.get(), size, mask }

@@ -30,7 +30,7 @@ pub(super) fn set_as(
     if shape.len() > MAX_RANK {
         return Err(Error::limit(format!("{} dimensions, {MAX_RANK} are possible", shape.len())));
     }
-    let shown = Name(name.to_vec());
+    let shown = Name::from_bytes(name);
     let datatype = session.with(|open| open.datatype(value.element_datatype()))?;
     // Before its data are kept: an attribute that is too large should leave nothing behind.
     if (elements as u64).saturating_mul(datatype.size()) > MOST {
@@ -61,9 +61,9 @@ pub(super) fn set_as(
             dataspace: Held::Here(match &shape[..] {
                 _ if value.is_null() => Dataspace::Null,
                 [] => Dataspace::Scalar,
-                _ => Dataspace::Simple { dims: shape, max: None },
+                _ => Dataspace::Simple { dims: shape.into(), max: None },
             }),
-            data,
+            data: data.into(),
         }
         .encode(open.space.widths(), open.libver)?;
         open.tree.set_attribute(object, name, message, committed)

@@ -35,7 +35,7 @@ impl DatasetWriter {
         if end > self.most_rows() {
             return Err(Error::mismatch(format!("{rows} rows, there is room for {} more", self.most_rows() - first)));
         }
-        let reader = &source.node().reader;
+        let reader = source.node().reader();
         let mut moving = self.moving(source, first, rows)?;
         moving.sort_by_key(|(number, record)| (record.address, *number));
         self.store_waiting(session).inspect_err(|e| session.fail(e))?;
@@ -107,7 +107,7 @@ impl DatasetWriter {
             }
             Ok((number, record))
         };
-        let stored = source.raw().stored_chunks(&source.node().reader)?.into_iter();
+        let stored = source.raw().stored_chunks(source.node().reader())?.into_iter();
         stored.filter(|(offset, _)| offset.first().is_none_or(|&row| row < rows)).map(one).collect()
     }
 }

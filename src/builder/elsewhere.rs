@@ -8,7 +8,7 @@ use crate::bytes::Length;
 use crate::data::selection::Select;
 use crate::error::{Context, Error, Result};
 use crate::format::local_heap::{self, LocalHeap};
-use crate::format::message::dataspace::Dataspace;
+use crate::format::message::dataspace::{Dataspace, Dims};
 use crate::format::message::datatype::{Datatype, Name};
 use crate::format::message::external_files::{ExternalFiles, Slot};
 use crate::format::message::fill_value::{Allocation, FillValue};
@@ -117,7 +117,7 @@ impl DatasetBuilder {
         let sources: Vec<VirtualSource> = sources.into_iter().collect();
         self.elsewhere(|builder, made| {
             let shape = match &made.dataspace {
-                Dataspace::Simple { dims, .. } => dims.clone(),
+                Dataspace::Simple { dims, .. } => dims.to_vec(),
                 _ => Vec::new(),
             };
             for (i, source) in sources.iter().enumerate() {
@@ -207,7 +207,7 @@ impl DatasetBuilder {
         let mut made = Elsewhere {
             dataspace: match &plan.shape[..] {
                 [] => Dataspace::Scalar,
-                dims => Dataspace::Simple { dims: dims.to_vec(), max: plan.max.clone() },
+                dims => Dataspace::Simple { dims: Dims::from_slice(dims), max: plan.max.clone() },
             },
             fill: FillValue { allocation: Allocation::Late, ..plan.fill_message() },
             layout: Layout::Contiguous { address: None, size: Some(bytes) },
@@ -241,8 +241,8 @@ impl DatasetBuilder {
 impl VirtualSource {
     fn mapping(self) -> Mapping {
         Mapping {
-            file: Arc::from(self.file.0),
-            dataset: Arc::from(self.dataset.0),
+            file: Arc::from(&*self.file.0),
+            dataset: Arc::from(&*self.dataset.0),
             source: self.source,
             target: self.own,
         }

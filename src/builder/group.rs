@@ -101,7 +101,7 @@ impl GroupMut {
     pub fn create_group(&mut self, path: impl AsRef<[u8]>) -> Result<GroupMut> {
         self.place(path.as_ref(), |tree, group, name| {
             if tree.find(group, &[name]).is_ok() {
-                let name = Name(name.to_vec());
+                let name = Name::from_bytes(name);
                 return Err(Error::conflict(format!("{name} exists already")));
             }
             tree.make_groups(group, &[name])
@@ -250,5 +250,5 @@ fn checked_target(target: &[u8]) -> Result<Name> {
     if target.len() > MOST_TARGET {
         return Err(Error::limit(format!("the target of a link has more than {MOST_TARGET} bytes")));
     }
-    Ok(Name(target.to_vec()))
+    Ok(Name::from_bytes(target))
 }

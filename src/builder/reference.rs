@@ -90,7 +90,7 @@ impl GroupMut {
     /// # Errors
     /// As there.
     pub fn attribute_reference(&self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> Result<Reference> {
-        let name = Name(name.as_ref().to_vec());
+        let name = Name::from_bytes(name.as_ref());
         Ok(Reference::Attribute { address: self.address_at(path.as_ref())?, name, file: None })
     }
 

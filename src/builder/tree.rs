@@ -107,7 +107,7 @@ pub(super) enum LinkTo {
 pub(super) fn names(path: &[u8]) -> Result<Vec<&[u8]>> {
     let names: Vec<&[u8]> = path.split(|&b| b == b'/').filter(|n| !n.is_empty()).collect();
     for &name in &names {
-        let shown = Name(name.to_vec());
+        let shown = Name::from_bytes(name);
         if name == b"." {
             return Err(Error::invalid("\".\" is not a name: it means the group itself"));
         }
@@ -234,14 +234,14 @@ impl Tree {
                 None => None,
                 Some(LinkTo::Object(id)) => Some(*id),
                 Some(_) => {
-                    let name = Name(name.to_vec());
+                    let name = Name::from_bytes(name);
                     return Err(Error::conflict(format!("{name} is a link to elsewhere, not a group")));
                 }
             };
             here = match next {
                 Some(id) if matches!(self.node(id)?.kind, Kind::Group(_)) => id,
                 Some(id) => {
-                    let (name, noun) = (Name(name.to_vec()), self.node(id)?.kind.noun());
+                    let (name, noun) = (Name::from_bytes(name), self.node(id)?.kind.noun());
                     return Err(Error::conflict(format!("{name} is a {noun}, so nothing can be in it")));
                 }
                 None => self.add(here, name, Kind::Group(BTreeMap::new()))?,
@@ -346,7 +346,7 @@ impl Tree {
     /// Adds a link to a group under a name that is free.
     pub(super) fn link(&mut self, group: NodeId, name: &[u8], to: LinkTo) -> Result<()> {
         if self.look(group, name)?.is_some() {
-            let name = Name(name.to_vec());
+            let name = Name::from_bytes(name);
             return Err(Error::conflict(format!("{name} exists already")));
         }
         self.links_mut(group)?.insert(name.to_vec(), to);
@@ -365,7 +365,7 @@ impl Tree {
             here = match self.look(here, name)? {
                 Some(LinkTo::Object(id)) => *id,
                 _ => {
-                    let name = Name(name.to_vec());
+                    let name = Name::from_bytes(name);
                     return Err(Error::not_found(format!("no object {name}")));
                 }
             };
@@ -483,7 +483,7 @@ impl Tree {
                 LinkTo::User { class, data } => Target::User { class: *class, data: data.clone() },
             };
             let creation_order = node.link_order.get(name).copied();
-            Ok(Link { name: Name(name.clone()), charset: charset(name), creation_order, target })
+            Ok(Link { name: Name::from_bytes(name), charset: charset(name), creation_order, target })
         };
         links.iter().filter(|(name, _)| *name != UNLINKED).map(encode).collect()
     }

@@ -10,7 +10,7 @@ use super::plan::{AllocationTime, FillTime, LayoutPlan, Plan};
 use super::session::Session;
 use crate::bytes::Address;
 use crate::error::{Context, Error, Result};
-use crate::format::message::dataspace::Dataspace;
+use crate::format::message::dataspace::{Dataspace, Dims};
 use crate::format::message::layout::Layout;
 use crate::index::space::{METADATA, Space};
 use crate::object::runs;
@@ -488,7 +488,7 @@ impl DatasetWriter {
     pub(super) fn header<R>(&self, layout: &Layout, encode: impl FnOnce(&DatasetHeader<'_>) -> Result<R>) -> Result<R> {
         let dataspace = match &self.plan.shape[..] {
             [] => Dataspace::Scalar,
-            dims => Dataspace::Simple { dims: dims.to_vec(), max: self.plan.max.clone() },
+            dims => Dataspace::Simple { dims: Dims::from_slice(dims), max: self.plan.max.clone() },
         };
         encode(&DatasetHeader {
             dataspace: &dataspace,

@@ -71,17 +71,21 @@ impl Limits {
 
 /// How much metadata an operation may still parse.
 #[derive(Debug)]
-pub(crate) struct Fuel(AtomicU64);
+pub(crate) struct Fuel {
+    left: AtomicU64,
+    full: u64,
+}
 
 impl Fuel {
     /// Enough for any honest operation on a file of `size` bytes.
     pub(crate) fn for_file(size: u64) -> Fuel {
-        Fuel(AtomicU64::new(size.saturating_mul(16).saturating_add(16 << 20)))
+        let full = size.saturating_mul(16).saturating_add(16 << 20);
+        Fuel { left: full.into(), full }
     }
 
     pub(crate) fn burn(&self, units: u64) -> Result<()> {
         // A wrapped-around tank would be full: stop at the first failure, and never subtract below zero.
-        self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(units)).map(drop).map_err(|_| {
+        self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(units)).map(drop).map_err(|_| {
             Error::limit(
                 "fuel: the file's structures lead in circles or repeat without end (16 times its size was parsed)",
             )
@@ -112,6 +116,11 @@ impl Ctx {
 
     pub(crate) fn burn(&self, units: u64) -> Result<()> {
         self.fuel.burn(units)
+    }
+
+    /// Whether the tank is at least half full.
+    pub(crate) fn is_well_fuelled(&self) -> bool {
+        self.fuel.left.load(Relaxed) >= self.fuel.full / 2
     }
 
     /// A zeroed buffer for `bytes` bytes that one call returns.

@@ -15,6 +15,9 @@ use binrw::{BinRead, BinResult, BinWrite, Endian};
 use std::fmt;
 use std::io::{Cursor, Read, Seek, Write};
 
+/// A few bytes: most names, and the data of most attributes, take no memory of their own.
+pub(crate) type Short = smallvec::SmallVec<[u8; 16]>;
+
 /// How many bytes an address and a length take in this file: the superblock's "size of offsets" and "size of lengths".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Widths {

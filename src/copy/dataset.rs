@@ -66,7 +66,7 @@ pub(super) fn copy(copier: &mut Copier<'_>, from: &Dataset, to: &mut GroupMut, n
     let node = from.node();
     let from = match Elsewhere::of(from)? {
         None => from.clone(),
-        Some(_) => match node.file.load(&node.reader, node.header.address, node.path.clone())? {
+        Some(_) => match Object::load(&node.access, node.header.address, node.path.clone())? {
             Object::Dataset(found) => found,
             _ => return Err(Error::damaged("a dataset that is something else the next time").on(from.path())),
         },
@@ -90,22 +90,22 @@ impl Elsewhere {
             return Ok(Some(Elsewhere::Null));
         }
         let node = from.node();
-        let reader = &node.reader;
+        let reader = node.reader();
         if let Layout::Virtual(id) = &from.raw().layout {
             let map = match id.collection {
-                Some(_) => virtual_map::decode(&node.file.inner.heap.object(reader, *id)?, reader.widths())?,
+                Some(_) => virtual_map::decode(&node.file().inner.heap.object(reader, *id)?, reader.widths())?,
                 None => Vec::new(),
             };
             let source = |m: virtual_map::Mapping| VirtualSource {
-                file: Name(m.file.to_vec()),
-                dataset: Name(m.dataset.to_vec()),
+                file: Name::from_bytes(&m.file),
+                dataset: Name::from_bytes(&m.dataset),
                 source: m.source,
                 own: m.target,
             };
             return Ok(Some(Elsewhere::Virtual(map.into_iter().map(source).collect())));
         }
         let pieces = raw_data::external_pieces(&node.header, reader)?;
-        let piece = |(file, offset, size)| ExternalPiece { file: Name(file), offset, size };
+        let piece = |(file, offset, size): (Vec<u8>, _, _)| ExternalPiece { file: Name(file.into()), offset, size };
         Ok(pieces.map(|pieces| Elsewhere::External(pieces.into_iter().map(piece).collect())))
     }
 
@@ -279,7 +279,7 @@ impl Plan {
 
     /// Copies the chunks that are stored, as they are.
     fn copy_chunks(&self, job: &Job<'_>, from: &Dataset, layout: &Chunked, made: &mut DatasetMut) -> Result<()> {
-        let reader = &from.node().reader;
+        let reader = from.node().reader();
         if self.plain_edges == layout.plain_edges && !from.is_empty() {
             made.copy_chunks(from)?;
             return (job.watch)(from.stored_size()?);

@@ -65,8 +65,7 @@ impl<'a> Places<'a> {
             return Ok(None);
         }
         let node = user.node();
-        let reader = node.reader.refuelled();
-        let object = match Object::load_as_stored(&node.file, &reader, Address(address), "(unlinked)".into()) {
+        let object = match Object::load_as_stored(&node.file().access(), Address(address), "(unlinked)".into()) {
             Ok(object) => object,
             Err(e) if e.kind() == ErrorKind::Io => return Err(e),
             Err(_) => return Ok(None),

@@ -9,9 +9,10 @@ use crate::format::libver::LibVer;
 use crate::format::message::datatype::Name;
 use crate::format::message::kind;
 use crate::format::message::small::GroupInfo;
-use crate::group::{Group, Link, LinkTarget, NamedDatatype, Object};
+use crate::group::{Access, Group, Link, LinkTarget, NamedDatatype, Object};
 use crate::object::attributes::tracks_order;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// An object of the files that are copied from: the number of the file, the address of its header.
 pub(super) type Source = (u16, u64);
@@ -71,7 +72,7 @@ pub(super) fn step(from: &Group, link: &Link, options: &CopyOptions) -> Result<S
         LinkTarget::Hard(address) => {
             let path = crate::group::join(from.path(), link.name());
             let node = &from.node;
-            return Object::load_as_stored(&node.file, &node.reader, Address(*address), path).map(Step::Object);
+            return Object::load_as_stored(&node.access, Address(*address), path).map(Step::Object);
         }
         LinkTarget::Soft(_) => options.follow_soft,
         LinkTarget::External { .. } => options.follow_external,
@@ -98,14 +99,15 @@ pub(super) fn links(group: &Group) -> Result<Box<dyn Iterator<Item = Result<Link
 
 /// The path of `name` in the group at `path`.
 pub(super) fn join(path: &[u8], name: &Name) -> Vec<u8> {
-    if path.is_empty() { name.0.clone() } else { [path, &name.0].join(&b'/') }
+    if path.is_empty() { name.0.to_vec() } else { [path, &name.0].join(&b'/') }
 }
 
 /// An object with a reader whose tank is full: one for all that is read of it, and read once.
 pub(super) fn refuelled(object: &Object) -> Result<Object> {
     let node = object.node();
-    let reader = node.reader.refuelled().with_data_in_pages();
-    Object::load_as_stored(&node.file, &reader, node.header.address, node.path.clone())
+    let reader = node.reader().refuelled().with_data_in_pages();
+    let access = Arc::new(Access { file: node.file().clone(), reader });
+    Object::load_as_stored(&access, node.header.address, node.path.clone())
 }
 
 impl Copier<'_> {
@@ -127,14 +129,14 @@ impl Copier<'_> {
                         let made = parent.create_group(name)?;
                         self.group(group, made, &path)?
                     }
-                    _ => self.object(&object, &mut parent, &Name(name.to_vec()), path)?,
+                    _ => self.object(&object, &mut parent, &Name::from_bytes(name), path)?,
                 }
             }
         };
         self.below(first)?;
         while let Some((object, path)) = self.places.next_unlinked() {
             let (mut parent, name) = self.places.base(&path)?;
-            let name = Name(name.to_vec());
+            let name = Name::from_bytes(name);
             let first = self.object(&object, &mut parent, &name, path)?;
             self.below(first)?;
         }
@@ -164,7 +166,7 @@ impl Copier<'_> {
         let path = join(&level.path, link.name());
         // Hard links to what is known need no object loaded.
         if let LinkTarget::Hard(address) = link.target()
-            && let Some(known) = self.copied.get(&(level.from.node.file.inner.number, *address))
+            && let Some(known) = self.copied.get(&(level.from.node.file().inner.number, *address))
         {
             return again(&mut level.to, link.name(), self.places, &path, known).map(|()| None);
         }
@@ -235,7 +237,7 @@ impl Copier<'_> {
         }
         let Some(path) = self.places.get(user, address)? else { return Ok(None) };
         let node = user.node();
-        let object = Object::load_as_stored(&node.file, &node.reader, Address(address), node.path.clone())?;
+        let object = Object::load_as_stored(&node.access, Address(address), node.path.clone())?;
         match &object {
             Object::Datatype(from) => self.datatype(from, &path).map(Some),
             _ => Err(Error::damaged("a datatype that is committed as something else").at(address)),

@@ -51,7 +51,7 @@ fn one(stored: Stored<'_>, element: &[u8]) -> Result<Value> {
         }
         Datatype::Float(f) => float::decode(element, f).map_or_else(|| Value::Bytes(element.to_vec()), Value::Float),
         Datatype::FixedString { .. } | Datatype::VariableString { .. } => {
-            Value::String(Name(string_bytes(stored, element)?.into_owned()))
+            Value::String(Name(string_bytes(stored, element)?.into_owned().into()))
         }
         Datatype::Compound { members, .. } => {
             let mut values = Vec::with_capacity(members.len());

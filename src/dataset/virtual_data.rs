@@ -50,7 +50,7 @@ impl VirtualData {
     /// Takes the map in, and finds out how large the dataset is.
     pub(super) fn open(map: &[Mapping], node: &Node, space: &Dataspace) -> Result<(VirtualData, Vec<u64>)> {
         let mut data = VirtualData { parts: Vec::with_capacity(map.len()), open: Mutex::default() };
-        let errand = node.file.errand.begin();
+        let errand = node.file().errand.begin();
         let stored = space.dims();
         // Where parts may grow, the largest counts, but never less than what the others need.
         let mut least = vec![0; stored.len()];
@@ -182,9 +182,9 @@ impl Part {
         selection: &Bounds,
         out: &mut [u8],
     ) -> Result<()> {
-        let other = source.node().file.inner.number;
+        let other = source.node().file().inner.number;
         let origin = Origin {
-            other: (other != shared.node.file.inner.number).then_some(other),
+            other: (other != shared.node.file().inner.number).then_some(other),
             marked: source.shared.virtual_data.is_some(),
         };
         let conversion = Conversion::new(source.datatype(), &shared.datatype, origin)?;
@@ -238,7 +238,7 @@ impl Name {
 }
 
 fn open_source(name: &Name, node: &Node, errand: Errand) -> Result<Option<Dataset>> {
-    let file = if &*name.file == SAME_FILE { Some(node.file.clone()) } else { node.file.neighbour(&name.file)? };
+    let file = if &*name.file == SAME_FILE { Some(node.file().clone()) } else { node.file().neighbour(&name.file)? };
     let Some(file) = file else {
         return Ok(None);
     };

@@ -86,7 +86,7 @@ impl Attributes {
     /// Gives one another name.
     pub(super) fn rename(&mut self, name: &[u8], to: &[u8]) -> Result<()> {
         if self.list.iter().any(|a| a.name == to) {
-            return Err(Error::conflict(format!("attribute {} exists already", Name(to.to_vec()))));
+            return Err(Error::conflict(format!("attribute {} exists already", Name::from_bytes(to))));
         }
         let there = self.list.iter_mut().find(|a| a.name == name).ok_or_else(|| missing(name))?;
         if there.flags & SHARED != 0 {
@@ -154,7 +154,7 @@ impl Attributes {
 }
 
 pub(super) fn missing(name: &[u8]) -> Error {
-    Error::not_found(format!("no attribute {}", Name(name.to_vec())))
+    Error::not_found(format!("no attribute {}", Name::from_bytes(name)))
 }
 
 fn info(header: &Header) -> Result<Option<AttributeInfo>> {
@@ -196,7 +196,7 @@ pub(super) fn committed(body: &[u8], w: Widths) -> Result<Option<Address>> {
 /// Encodes an attribute in the form of the file; its variable-length data go to the heap.
 pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, open: &mut Open) -> Result<Vec<u8>> {
     let (shape, datatype) = (value.shape(), open.datatype(value.element_datatype())?);
-    let shown = Name(name.to_vec());
+    let shown = Name::from_bytes(name);
     let elements = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d));
     let size = elements.and_then(|n| n.checked_mul(datatype.size()));
     let (Some(elements), true) = (elements, size.is_some_and(|n| n <= MOST)) else {
@@ -218,9 +218,9 @@ pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, open: &mut Open) -> Res
         dataspace: Held::Here(match &shape[..] {
             _ if value.is_null() => Dataspace::Null,
             [] => Dataspace::Scalar,
-            _ => Dataspace::Simple { dims: shape, max: None },
+            _ => Dataspace::Simple { dims: shape.into(), max: None },
         }),
-        data,
+        data: data.into(),
     };
     attribute.encode(open.space.widths(), open.libver)
 }

@@ -34,7 +34,6 @@ const COPIED: u64 = 4 << 20;
 /// A dataset whose elements change.
 pub(super) struct Data {
     pub(super) datatype: Datatype,
-    dataspace: Dataspace,
     raw: RawData,
     form: Form,
 }
@@ -59,7 +58,7 @@ impl Data {
         if header.find(kind::EXTERNAL_FILES).is_some() {
             return Err(Error::unsupported("writing elements that are in external files"));
         }
-        let raw = RawData::load(&header, reader, &dataspace, datatype.size(), false)?;
+        let raw = RawData::load(&header, reader, dataspace, datatype.size(), false)?;
         let form = match &raw.layout {
             Layout::Compact(data) => Form::Compact(data.clone()),
             Layout::Contiguous { address, .. } => Form::Contiguous { address: *address, changes: BTreeMap::new() },
@@ -75,7 +74,7 @@ impl Data {
             }
             Layout::Virtual(_) => return Err(Error::unsupported("writing elements of a virtual dataset")),
         };
-        Ok(Data { datatype, dataspace, raw, form })
+        Ok(Data { datatype, raw, form })
     }
 
     /// The fill value, if it has data elsewhere, which no two elements may share.
@@ -85,7 +84,7 @@ impl Data {
     }
 
     pub(super) fn shape(&self) -> &[u64] {
-        self.dataspace.dims()
+        self.raw.dataspace.dims()
     }
 
     /// Writes elements as they are stored to the places that a selection names. `source` has the old elements.
@@ -112,7 +111,7 @@ impl Data {
 
     /// Makes all elements of one piece that nobody has written yet, where each needs data of its own.
     fn fill_all(&mut self, source: &Stored<'_>) -> Result<()> {
-        let total = self.dataspace.len().saturating_mul(self.datatype.size());
+        let total = self.raw.dataspace.len().saturating_mul(self.datatype.size());
         let Data { raw, form: Form::Contiguous { address: None, changes }, .. } = self else { return Ok(()) };
         if source.fresh.is_none() || raw.fill().is_empty() || !changes.is_empty() {
             return Ok(());
@@ -129,7 +128,7 @@ impl Data {
 
     /// Gives the dataset another shape; what is new holds the fill value, what is cut off is gone.
     pub(super) fn resize(&mut self, shape: &[u64], source: &Stored<'_>) -> Result<()> {
-        let max = self.dataspace.max_dims();
+        let max = self.raw.dataspace.max_dims();
         if shape.len() != max.len() {
             return Err(Error::mismatch(format!("{} dimensions, the dataset has {}", shape.len(), max.len())));
         }
@@ -143,10 +142,9 @@ impl Data {
         let Form::Chunked(chunks) = &mut self.form else {
             return Err(Error::mismatch("only datasets that are stored in chunks can grow or shrink"));
         };
-        let dataspace = self.dataspace.clone().with_dims(shape.to_vec())?;
+        let dataspace = self.raw.dataspace.clone().with_dims(shape)?;
         chunks.resize(shape, source)?;
-        self.raw.resize(shape);
-        self.dataspace = dataspace;
+        self.raw.dataspace = dataspace;
         Ok(())
     }
 
@@ -155,7 +153,7 @@ impl Data {
         match &self.form {
             Form::Chunked(chunks) => chunks.pieces(known),
             Form::Contiguous { address: Some(at), .. } if !known => {
-                let total = self.dataspace.len().checked_mul(self.datatype.size());
+                let total = self.raw.dataspace.len().checked_mul(self.datatype.size());
                 total.map(|length| (*at, length)).into_iter().collect()
             }
             _ => Vec::new(),
@@ -190,7 +188,7 @@ impl Data {
                 self.raw.layout.clone()
             }
             Form::Contiguous { address, changes } => {
-                let total = self.dataspace.len().checked_mul(self.datatype.size());
+                let total = self.raw.dataspace.len().checked_mul(self.datatype.size());
                 let total = total.ok_or_else(|| Error::limit("more than 2^64 bytes of data"))?;
                 let at = copy(space, source, *address, total, changes, self.raw.fill())?;
                 Layout::Contiguous { address: Some(at), size: Some(total) }
@@ -200,7 +198,7 @@ impl Data {
             header.set(kind::LAYOUT, 0, layout.encode(header.w)?);
         }
         if matches!(self.form, Form::Chunked(_)) {
-            header.set(kind::DATASPACE, 0, self.dataspace.encode(header.w, libver)?);
+            header.set(kind::DATASPACE, 0, self.raw.dataspace.encode(header.w, libver)?);
         }
         Ok(patches)
     }

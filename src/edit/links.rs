@@ -63,7 +63,7 @@ impl Links {
         let mut by_name = BTreeMap::new();
         for entry in entries {
             let entry = entry?;
-            by_name.insert(entry.link.name.0.clone(), entry);
+            by_name.insert(entry.link.name.0.to_vec(), entry);
         }
         let next_order = match &form {
             Form::Messages { info } => info.max_creation_order.unwrap_or(0),
@@ -82,7 +82,7 @@ impl Links {
 
     /// Adds a link under a name that is free.
     pub(super) fn add(&mut self, name: &[u8], target: Target) -> Result<()> {
-        let shown = || Name(name.to_vec());
+        let shown = || Name::from_bytes(name);
         if self.by_name.contains_key(name) {
             return Err(Error::conflict(format!("{} exists already", shown())));
         }

@@ -252,7 +252,7 @@ impl FileEdit {
     /// # Errors
     /// `NotFound` without the group of the new name, `Conflict` if something has that name.
     pub fn link_soft(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Result<()> {
-        let target = Target::Soft(Name(target.as_ref().to_vec()));
+        let target = Target::Soft(Name::from_bytes(target.as_ref()));
         self.work()?.link(path.as_ref(), target).on(&shown(&path))
     }
 
@@ -267,7 +267,7 @@ impl FileEdit {
         file: impl AsRef<[u8]>,
         target: impl AsRef<[u8]>,
     ) -> Result<()> {
-        let (file, inside) = (Name(file.as_ref().to_vec()), Name(target.as_ref().to_vec()));
+        let (file, inside) = (Name::from_bytes(file.as_ref()), Name::from_bytes(target.as_ref()));
         self.work()?.link(path.as_ref(), Target::External { file, path: inside }).on(&shown(&path))
     }
 

@@ -5,11 +5,10 @@ use crate::bytes::Address;
 use crate::data::element::{HeapElement, KeepHeap};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::file::File;
 use crate::format::message::datatype::ReferenceKind;
 use crate::format::reference::Reference;
-use crate::group::Object;
-use crate::io::Reader;
+use crate::group::{Access, Object};
+use std::sync::Arc;
 
 /// A dataset's fill value.
 pub(super) struct OwnFill {
@@ -18,8 +17,8 @@ pub(super) struct OwnFill {
 }
 
 impl OwnFill {
-    pub(super) fn new(file: &File, reader: &Reader, dataset: Address, element: &[u8]) -> Result<OwnFill> {
-        match Object::load_as_stored(file, reader, dataset, String::new())? {
+    pub(super) fn new(access: &Arc<Access>, dataset: Address, element: &[u8]) -> Result<OwnFill> {
+        match Object::load_as_stored(access, dataset, String::new())? {
             Object::Dataset(dataset) => Ok(OwnFill { dataset, element: element.to_vec() }),
             _ => Err(Error::damaged("a dataset that is something else the next time").at(dataset.get())),
         }

@@ -22,7 +22,7 @@ impl FileEdit {
     /// `NotFound` without the object; the attribute may be made later.
     pub fn attribute_reference(&mut self, path: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> Result<Reference> {
         let address = self.work()?.address_for_reference(path.as_ref()).on(&shown(&path))?.get();
-        Ok(Reference::Attribute { address, name: Name(name.as_ref().to_vec()), file: None })
+        Ok(Reference::Attribute { address, name: Name::from_bytes(name.as_ref()), file: None })
     }
 }
 

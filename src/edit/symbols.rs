@@ -51,7 +51,7 @@ impl Symbols {
         let mut names = self.names.clone();
         let mut entries = Vec::with_capacity(links.len());
         for link in links {
-            entries.push(match self.entries.get(&link.name.0) {
+            entries.push(match self.entries.get(&*link.name.0) {
                 Some(entry) if self.leads_there(entry, &link.target) => entry.clone(),
                 _ => add(&mut names, link)?,
             });
@@ -70,7 +70,7 @@ impl Symbols {
             Target::Hard(address) => entry.soft_target().is_none() && entry.header == Some(*address),
             Target::Soft(path) => {
                 let stored = entry.soft_target().and_then(|offset| string_at(&self.names, offset).ok());
-                stored.is_some_and(|s| s == path.0)
+                stored.is_some_and(|s| *s == *path.0)
             }
             _ => false,
         }

@@ -19,7 +19,7 @@ use crate::file::File;
 use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
-use crate::group::Object;
+use crate::group::{Access, Object};
 use crate::index::space::{METADATA, Space};
 use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
@@ -127,7 +127,7 @@ impl Work {
             }
             let here = way.last().copied().unwrap_or(root);
             let target = self.look(here, &name, reader)?;
-            match target.ok_or_else(|| Error::not_found(format!("no object {}", Name(name.clone()))))? {
+            match target.ok_or_else(|| Error::not_found(format!("no object {}", Name::from_bytes(&name))))? {
                 Target::Hard(address) => way.push(address),
                 Target::Soft(target) => {
                     hops += 1;
@@ -163,7 +163,7 @@ impl Work {
         }
         let name = names.remove(0);
         if name.contains(&0) || name.len() > MOST_NAME {
-            return Err(Error::invalid(format!("{} cannot be a name", Name(name))));
+            return Err(Error::invalid(format!("{} cannot be a name", Name::from_bytes(&name))));
         }
         Ok((self.walk(names, reader)?, name))
     }
@@ -225,7 +225,7 @@ impl Work {
     /// Refuses a name that a new object has.
     fn check_free(&self, group: Address, name: &[u8]) -> Result<()> {
         if self.session.with(|open| open.tree.has(&graft_name(group), name))? {
-            return Err(Error::conflict(format!("{} exists already", Name(name.to_vec()))));
+            return Err(Error::conflict(format!("{} exists already", Name::from_bytes(name))));
         }
         Ok(())
     }
@@ -242,7 +242,7 @@ impl Work {
         let (way, name) = self.parent(path, &reader)?;
         let group = way.last().copied().unwrap_or(self.file.inner.superblock.root);
         let gone = self.links(group, &reader)?.remove(&name);
-        match gone.ok_or_else(|| Error::not_found(format!("no link {}", Name(name))))? {
+        match gone.ok_or_else(|| Error::not_found(format!("no link {}", Name::from_bytes(&name))))? {
             Target::Hard(address) => self.release(address, &reader),
             _ => Ok(()),
         }
@@ -256,7 +256,7 @@ impl Work {
         let root = self.file.inner.superblock.root;
         let (old, new) = (from_way.last().copied().unwrap_or(root), to_way.last().copied().unwrap_or(root));
         let target = self.look(old, &from, &reader)?;
-        let target = target.ok_or_else(|| Error::not_found(format!("no link {}", Name(from.clone()))))?;
+        let target = target.ok_or_else(|| Error::not_found(format!("no link {}", Name::from_bytes(&from))))?;
         if matches!(target, Target::Hard(address) if to_way.contains(&address)) {
             return Err(Error::invalid("a group cannot be moved into itself"));
         }
@@ -362,13 +362,13 @@ impl Work {
         let ranks = self.file.inner.superblock.ranks;
         let (session, base) = (self.session.clone(), self.superblock.position);
         let flush = || session.with(|open| open.space.flush());
-        let file = self.file.clone();
+        let access = Arc::new(Access { file: self.file.clone(), reader: reader.clone() });
         let edited = self.edited(address, &reader)?;
         if edited.data.is_none() {
             edited.data = Some(Box::new(Data::load(&reader, address, ranks)?));
         }
         let data = edited.data.as_mut().ok_or_else(|| Error::not_found("a dataset that was just read"))?;
-        let fill = data.own_fill().map(|fill| OwnFill::new(&file, &reader, address, fill)).transpose()?;
+        let fill = data.own_fill().map(|fill| OwnFill::new(&access, address, fill)).transpose()?;
         let fresh = || fill.as_ref().map_or_else(|| Ok(Vec::new()), |fill| session.with(|open| fill.store(open)));
         let fresh: Option<&dyn Fn() -> Result<Vec<u8>>> = if fill.is_some() { Some(&fresh) } else { None };
         let source = Stored { source: &**reader.source(), base, flush: &flush, fresh };
@@ -488,7 +488,7 @@ impl Work {
                     return Err(Error::conflict("something of this name exists already"));
                 }
                 Some(Target::Hard(address)) => here = address,
-                Some(_) => return Err(Error::conflict(format!("{} is a link to elsewhere", Name(name.clone())))),
+                Some(_) => return Err(Error::conflict(format!("{} is a link to elsewhere", Name::from_bytes(name)))),
             }
             shown.push('/');
             shown.push_str(&String::from_utf8_lossy(name));

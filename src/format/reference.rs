@@ -224,7 +224,7 @@ impl Blob {
         }
         let (body, _) = bytes::decode::<Body>(bytes, (kind, flags), STRUCTURE)?;
         let address = body.token.address.get();
-        let file = body.file.map(|text| Name(text.bytes));
+        let file = body.file.map(|text| Name(text.bytes.into()));
         match (body.region, body.attribute) {
             (Some(region), _) => {
                 let (selection, _) = selection::decode(&region.selection)?;
@@ -233,7 +233,7 @@ impl Blob {
                 }
                 Ok(Reference::Region { address, selection, file })
             }
-            (_, Some(name)) => Ok(Reference::Attribute { address, name: Name(name.bytes), file }),
+            (_, Some(name)) => Ok(Reference::Attribute { address, name: Name(name.bytes.into()), file }),
             _ => Ok(Reference::Object { address, file }),
         }
     }
@@ -287,7 +287,7 @@ fn encode_standard(to: &Reference, rank: u32, libver: LibVer, w: Widths) -> Resu
 
 /// The two bytes of the element, and the rest.
 fn encode_body(to: &Reference, rank: u32, libver: LibVer, w: Widths) -> Result<([u8; 2], Vec<u8>)> {
-    let text = |name: &Name| Text { bytes: name.0.clone() };
+    let text = |name: &Name| Text { bytes: name.0.to_vec() };
     let token = Token { size: w.offset, address: Address(to.address().unwrap_or(0)) };
     let mut body = Body { token, file: to.file().map(text), region: None, attribute: None };
     let kind = match to {

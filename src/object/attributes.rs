@@ -2,7 +2,7 @@
 
 use super::ObjectHeader;
 use super::header::{follow, in_shared_heap};
-use crate::bytes::{Address, decode, lookup3};
+use crate::bytes::{Address, Short, decode, lookup3};
 use crate::error::{Error, Result};
 use crate::format::message::attribute::{Attribute, Held};
 use crate::format::message::dataspace::Dataspace;
@@ -24,7 +24,7 @@ pub(crate) struct Resolved {
     /// Where the datatype is committed.
     pub(crate) committed: Option<Address>,
     pub(crate) dataspace: Dataspace,
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Short,
     /// When it was made, where the object tracks that.
     pub(crate) order: Option<u32>,
 }
@@ -44,11 +44,7 @@ pub(crate) fn all<T>(
     let mut found = Vec::with_capacity(header.all(kind::ATTRIBUTE).count());
     found.extend(header.all(kind::ATTRIBUTE).map(|body| make(from_message(reader, body))));
     if let Some(mut dense) = Dense::open(header, reader)? {
-        let mut records: Vec<Result<Vec<u8>>> = dense.records.by_ref().collect();
-        // In the order in which the heap has them, for its blocks to be read one after the other: the index is sorted by a
-        // hash. A record begins with the ID: flags, then the offset, least byte first.
-        records.sort_by_cached_key(|r| r.as_ref().ok().map(|r| r.iter().take(8).rev().copied().collect::<Vec<u8>>()));
-        found.extend(records.into_iter().map(|record| make(dense.heap.attribute(&record?))));
+        found.extend(dense.in_order_of_heap().into_iter().map(|record| make(dense.heap.attribute(&record?))));
     }
     // Errors first.
     let order = |a: &Result<T>, b: &Result<T>| match (a, b) {
@@ -75,7 +71,7 @@ pub(crate) fn unordered(
 pub(crate) fn find(header: &ObjectHeader, reader: &Reader, name: &[u8]) -> Result<Option<Resolved>> {
     for body in header.all(kind::ATTRIBUTE) {
         let attribute = from_message(reader, body)?;
-        if attribute.name.0 == name {
+        if *attribute.name.0 == *name {
             return Ok(Some(attribute));
         }
     }
@@ -110,7 +106,7 @@ pub(crate) struct Stored {
 /// All attributes as they are stored, and whether they are in a heap.
 pub(crate) fn stored(header: &ObjectHeader, reader: &Reader) -> Result<(Vec<Stored>, bool)> {
     let w = reader.widths();
-    let name = |body: &[u8]| Ok::<_, Error>(Attribute::decode(body, w)?.name.0);
+    let name = |body: &[u8]| Ok::<_, Error>(Attribute::decode(body, w)?.name.0.into_vec());
     let mut found = Vec::new();
     let shared = |id: &[u8; 8]| in_shared_heap(reader, kind::ATTRIBUTE, id);
     for (_, flags, order, body) in header.messages().filter(|(k, ..)| *k == kind::ATTRIBUTE) {
@@ -169,12 +165,20 @@ pub(crate) struct Dense {
 
 impl Dense {
     /// `None` where there are none.
-    fn open(header: &ObjectHeader, reader: &Reader) -> Result<Option<Dense>> {
+    fn open(header: &ObjectHeader, reader: &Reader) -> Result<Option<Box<Dense>>> {
         let Some((heap, index)) = dense_place(header, reader)? else {
             return Ok(None);
         };
         let (heap, records) = (Heap::open(header, reader, heap)?, open_index(reader, index)?.records());
-        Ok(Some(Dense { heap, records }))
+        Ok(Some(Box::new(Dense { heap, records })))
+    }
+
+    /// The records of all, in the order in which the heap has what they name, for its blocks to be read one after the
+    /// other: the index is sorted by a hash. A record begins with the ID: flags, then the offset, least byte first.
+    fn in_order_of_heap(&mut self) -> Vec<Result<Vec<u8>>> {
+        let mut records: Vec<_> = self.records.by_ref().collect();
+        records.sort_by_cached_key(|r| r.as_ref().ok().map(|r| r.iter().take(8).rev().copied().collect::<Vec<u8>>()));
+        records
     }
 }
 

@@ -318,7 +318,7 @@ pub(crate) fn find(
         Place::Header => {
             for body in header.all(kind::LINK) {
                 let link = Link::decode(body.bytes, w)?;
-                if link.name.0 == name {
+                if *link.name.0 == *name {
                     return Ok(Some(link));
                 }
             }
@@ -401,9 +401,9 @@ impl Symbols {
     }
 
     fn link(&self, entry: &SymbolTableEntry) -> Result<Link> {
-        let name = Name(self.name(entry)?.to_vec());
+        let name = Name::from_bytes(self.name(entry)?);
         let target = match (entry.soft_target(), entry.header) {
-            (Some(offset), _) => Target::Soft(Name(string_at(&self.names, offset)?.to_vec())),
+            (Some(offset), _) => Target::Soft(Name::from_bytes(string_at(&self.names, offset)?)),
             (None, Some(address)) => Target::Hard(address),
             (None, None) => return Err(Error::damaged(format!("{name}: a hard link to nowhere"))),
         };
@@ -482,7 +482,7 @@ mod tests {
             let link = Link { name, charset: Charset::Ascii, creation_order: None, target };
             unsorted.push(Ok(&link.encode(Widths::EIGHT).unwrap()));
         }
-        let sorted = unsorted.finish(Order::Name).map(|l| l.unwrap().name.0);
+        let sorted = unsorted.finish(Order::Name).map(|l| l.unwrap().name.0.into_vec());
         let mut wanted: Vec<Vec<u8>> = names.into_iter().map(String::into_bytes).collect();
         wanted.sort();
         assert_eq!(sorted.collect::<Vec<_>>(), wanted);

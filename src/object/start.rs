@@ -183,7 +183,7 @@ mod tests {
     /// of the address where it stands.
     fn file(w: Widths, values: &[u8], extra: &dyn Fn(u64) -> Vec<Outgoing>, behind: &[u8]) -> Vec<u8> {
         let build = |root: u64, dataset: u64, data: u64, extension: u64, tail: u64, end: u64| {
-            let space = Dataspace::Simple { dims: vec![values.len() as u64], max: None };
+            let space = Dataspace::Simple { dims: [values.len() as u64][..].into(), max: None };
             let layout = Layout::Contiguous { address: Some(Address(data)), size: Some(values.len() as u64) };
             let target = Target::Hard(Address(dataset));
             let link = Link { name: "a".into(), charset: Charset::Ascii, creation_order: None, target };

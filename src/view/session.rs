@@ -268,7 +268,7 @@ impl Open {
             _ => {}
         }
         let dataset = self.dataset(path)?;
-        let place = dataset.node().file.place();
+        let place = dataset.node().file().place();
         let path_of = self.path_of(place.as_deref());
         let done = match op {
             "storage" => storage_info(&dataset),

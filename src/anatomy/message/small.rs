@@ -132,7 +132,7 @@ pub(super) fn link(s: &mut Scribe<'_>, parts: &mut Parts) -> Result<()> {
 /// The object that a link message leads to.
 pub(in crate::anatomy) fn link_in_heap(body: &[u8], w: Widths) -> Option<Lead> {
     match Link::decode(body, w) {
-        Ok(Link { name, target: Target::Hard(at), .. }) => Some(Lead::Child { name: name.0, at }),
+        Ok(Link { name, target: Target::Hard(at), .. }) => Some(Lead::Child { name: name.0.into_vec(), at }),
         _ => None,
     }
 }

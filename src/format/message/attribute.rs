@@ -3,7 +3,7 @@
 use super::Shared;
 use super::dataspace::Dataspace;
 use super::datatype::{self, Charset, Datatype, Name};
-use crate::bytes::{self, Widths};
+use crate::bytes::{self, Short, Widths};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
 
@@ -16,7 +16,7 @@ pub(crate) struct Attribute {
     pub(crate) charset: Charset,
     pub(crate) datatype: Held<Datatype>,
     pub(crate) dataspace: Held<Dataspace>,
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Short,
 }
 
 /// A part that is here, or shared and so elsewhere.
@@ -52,7 +52,7 @@ impl Attribute {
         let (name, datatype, dataspace) = (part([n0, n1])?, part([t0, t1])?, part([s0, s1])?);
         let flags = if version == 1 { 0 } else { flags };
         Ok(Attribute {
-            name: Name(bytes::until_nul(name).to_vec()),
+            name: Name::from_bytes(bytes::until_nul(name)),
             charset: if charset == 1 { Charset::Utf8 } else { Charset::Ascii },
             datatype: match flags & 1 {
                 0 => Held::Here(datatype::decode_in(datatype, w)?),
@@ -62,7 +62,7 @@ impl Attribute {
                 0 => Held::Here(Dataspace::decode(dataspace, w)?),
                 _ => Held::Shared(Shared::decode(dataspace, w)?.0),
             },
-            data: rest.to_vec(),
+            data: Short::from_slice(rest),
         })
     }
 
@@ -111,7 +111,7 @@ impl Attribute {
         if version == 3 {
             out.push(u8::from(self.charset == Charset::Utf8));
         }
-        for (part, end) in [(&self.name.0, &[0][..]), (&datatype, &[]), (&dataspace, &[])] {
+        for (part, end) in [(&self.name.0[..], &[0][..]), (&datatype, &[]), (&dataspace, &[])] {
             out.extend_from_slice(part);
             out.extend_from_slice(end);
             if version == 1 {
@@ -133,8 +133,8 @@ mod tests {
             name: "größe".into(),
             charset: Charset::Utf8,
             datatype: Held::Here(Datatype::integer(2, true)),
-            dataspace: Held::Here(Dataspace::Simple { dims: vec![2], max: None }),
-            data: vec![1, 0, 2, 0],
+            dataspace: Held::Here(Dataspace::Simple { dims: [2][..].into(), max: None }),
+            data: [1, 0, 2, 0][..].into(),
         };
         let ascii = Attribute { name: "size".into(), charset: Charset::Ascii, ..utf8.clone() };
         for (attribute, libver, version) in
@@ -157,7 +157,7 @@ mod tests {
         bytes.extend([1, 0, 0, 0, 0, 0, 0, 0]);
         bytes.extend([7, 0, 0, 0]);
         let a = Attribute::decode(&bytes, Widths::EIGHT).unwrap();
-        assert_eq!((a.name, a.data), ("name".into(), vec![7, 0, 0, 0]));
+        assert_eq!((a.name, &a.data[..]), ("name".into(), &[7, 0, 0, 0][..]));
         assert_eq!(a.dataspace, Held::Here(Dataspace::Scalar));
     }
 }

@@ -3,11 +3,15 @@
 use crate::bytes::{self, Widths};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
+use smallvec::SmallVec;
 
 const STRUCTURE: &str = "dataspace";
 
 /// The highest rank that the library allows.
 pub(crate) const MAX_RANK: usize = 32;
+
+/// The sizes of few dimensions: most shapes take no memory of their own.
+pub(crate) type Dims = SmallVec<[u64; 2]>;
 
 /// A shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +22,7 @@ pub(crate) enum Dataspace {
     Scalar,
     /// An array.
     Simple {
-        dims: Vec<u64>,
+        dims: Dims,
         /// How far each dimension may grow (`None`: without end); absent where it cannot.
         max: Option<Vec<Option<u64>>>,
     },
@@ -53,7 +57,7 @@ impl Dataspace {
         }
         let size = |field| bytes::uint(field).ok_or_else(|| wrong("a dimension above 64 bits".into()));
         let mut sizes = sizes.chunks_exact(w.length()).map(size);
-        let mut dims = Vec::with_capacity(rank);
+        let mut dims = Dims::with_capacity(rank);
         for size in sizes.by_ref().take(rank) {
             dims.push(size?.ok_or_else(|| wrong("a dimension without end".into()))?);
         }
@@ -88,12 +92,12 @@ impl Dataspace {
     }
 
     /// The same with another shape of the same rank.
-    pub(crate) fn with_dims(self, dims: Vec<u64>) -> Result<Dataspace> {
+    pub(crate) fn with_dims(self, dims: &[u64]) -> Result<Dataspace> {
         let space = match self {
             // How far it can grow does not change, be it said or not.
-            Dataspace::Simple { dims: old, max } if dims != old => {
+            Dataspace::Simple { dims: old, max } if *dims != *old => {
                 let max = max.or_else(|| Some(old.into_iter().map(Some).collect()));
-                Dataspace::Simple { dims, max }
+                Dataspace::Simple { dims: Dims::from_slice(dims), max }
             }
             other => other,
         };
@@ -140,8 +144,10 @@ mod tests {
 
     #[test]
     fn shapes_come_back_as_they_were() {
-        let growing = Dataspace::Simple { dims: vec![0, 64], max: Some(vec![None, Some(64)]) };
-        for space in [Dataspace::Null, Dataspace::Scalar, growing, Dataspace::Simple { dims: vec![3], max: None }] {
+        let growing = Dataspace::Simple { dims: Dims::from_slice(&[0, 64]), max: Some(vec![None, Some(64)]) };
+        for space in
+            [Dataspace::Null, Dataspace::Scalar, growing, Dataspace::Simple { dims: Dims::from_slice(&[3]), max: None }]
+        {
             for libver in [LibVer::Earliest, LibVer::V18] {
                 let bytes = space.encode(Widths::EIGHT, libver).unwrap();
                 assert_eq!(Dataspace::decode(&bytes, Widths::EIGHT).unwrap(), space);
@@ -161,9 +167,10 @@ mod tests {
 
     #[test]
     fn what_is_decoded_by_hand_is_no_more_than_is_there() {
-        let one = Dataspace::Simple { dims: vec![7], max: None }.encode(Widths::EIGHT, LibVer::V18).unwrap();
+        let one =
+            Dataspace::Simple { dims: Dims::from_slice(&[7]), max: None }.encode(Widths::EIGHT, LibVer::V18).unwrap();
         let w4 = Widths { offset: 4, length: 4 };
-        let narrow = Dataspace::Simple { dims: vec![7], max: None }.encode(w4, LibVer::V18).unwrap();
+        let narrow = Dataspace::Simple { dims: Dims::from_slice(&[7]), max: None }.encode(w4, LibVer::V18).unwrap();
         assert_eq!(Dataspace::decode(&narrow, w4).unwrap().dims(), [7]);
         for (whole, w) in [(&one, Widths::EIGHT), (&narrow, w4)] {
             for cut in 0..whole.len() {
@@ -177,7 +184,7 @@ mod tests {
 
     #[test]
     fn impossible_shapes_are_refused() {
-        let bad = Dataspace::Simple { dims: vec![1 << 40, 1 << 40], max: None };
+        let bad = Dataspace::Simple { dims: Dims::from_slice(&[1 << 40, 1 << 40]), max: None };
         let bad = bad.encode(Widths::EIGHT, LibVer::V18).unwrap();
         assert!(Dataspace::decode(&bad, Widths::EIGHT).is_err());
         assert!(Dataspace::decode(&[1, 33, 0, 0, 0, 0, 0, 0], Widths::EIGHT).is_err());

@@ -65,7 +65,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<Vec<FilterInfo>> {
         let (entry, used) = bytes::decode::<Entry>(rest, (*version,), STRUCTURE)?;
         filters.push(FilterInfo {
             id: entry.id,
-            name: Name(bytes::until_nul(&entry.name).to_vec()),
+            name: Name::from_bytes(bytes::until_nul(&entry.name)),
             optional: entry.flags & 1 != 0,
             parameters: entry.parameters,
         });
@@ -93,7 +93,7 @@ pub(crate) fn encode_v1(filters: &[FilterInfo]) -> Result<Vec<u8>> {
     let mut out = vec![1, filters.len() as u8, 0, 0, 0, 0, 0, 0];
     for f in filters {
         let own = own_name(f.id).as_bytes();
-        let mut name = if f.name.0.is_empty() { own.to_vec() } else { f.name.0.clone() };
+        let mut name = if f.name.0.is_empty() { own.to_vec() } else { f.name.0.to_vec() };
         if !name.is_empty() {
             name.resize((name.len() + 1).next_multiple_of(8), 0);
         }

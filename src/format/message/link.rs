@@ -91,7 +91,7 @@ impl Link {
         if let Some(name) = Self::plain_name(body).filter(|n| !n.is_empty()) {
             let target = Target::Hard(bytes::decode::<Address>(&body[name.end..], w, STRUCTURE)?.0);
             let charset = if body[1] & 16 != 0 && body[2] == 1 { Charset::Utf8 } else { Charset::Ascii };
-            return Ok(Link { name: Name(body[name].to_vec()), charset, creation_order: None, target });
+            return Ok(Link { name: Name::from_bytes(&body[name]), charset, creation_order: None, target });
         }
         let (f, used) = bytes::decode::<Fields>(body, (), STRUCTURE)?;
         if f.name.is_empty() {
@@ -101,7 +101,7 @@ impl Link {
         let counted = || bytes::decode::<Counted>(rest, (), STRUCTURE).map(|(c, _)| c.value);
         let target = match f.kind.unwrap_or(HARD) {
             HARD => Target::Hard(bytes::decode::<Address>(rest, w, STRUCTURE)?.0),
-            SOFT => Target::Soft(Name(counted()?)),
+            SOFT => Target::Soft(Name(counted()?.into())),
             EXTERNAL => decode_external(&counted()?)?,
             class @ 65.. => Target::User { class, data: counted()? },
             _ => return Err(wrong("a kind that does not exist")),
@@ -111,7 +111,7 @@ impl Link {
             1 => Charset::Utf8,
             _ => return Err(wrong("a character set that does not exist")),
         };
-        Ok(Link { name: Name(f.name), charset, creation_order: f.creation_order, target })
+        Ok(Link { name: Name(f.name.into()), charset, creation_order: f.creation_order, target })
     }
 
     pub(crate) fn encode(&self, w: Widths) -> Result<Vec<u8>> {
@@ -142,7 +142,7 @@ impl Link {
             creation_order: self.creation_order,
             charset: utf8.then_some(1),
             name_length: length,
-            name: self.name.0.clone(),
+            name: self.name.0.to_vec(),
         };
         let mut out = bytes::encode(&fields, (), STRUCTURE)?;
         out.extend(info);
@@ -165,7 +165,7 @@ fn decode_external(value: &[u8]) -> Result<Target> {
     let mut parts = rest.split(|&b| b == 0);
     match (parts.next(), parts.next(), parts.next()) {
         (Some(file), Some(path), Some(_)) => {
-            Ok(Target::External { file: Name(file.to_vec()), path: Name(path.to_vec()) })
+            Ok(Target::External { file: Name::from_bytes(file), path: Name::from_bytes(path) })
         }
         _ => Err(wrong("a name without an end")),
     }
@@ -207,7 +207,7 @@ mod tests {
             let mut bytes = link.encode(Widths::EIGHT).unwrap();
             assert!(Link::plain_name(&bytes).is_some());
             let (f, used) = bytes::decode::<Fields>(&bytes, (), STRUCTURE).unwrap();
-            assert_eq!((Name(f.name), used), (link.name, bytes.len() - 8));
+            assert_eq!((Name(f.name.into()), used), (link.name, bytes.len() - 8));
             // An empty name, an unknown version, a character set that does not exist.
             bytes.splice(used - name.len()..used, []);
             bytes[used - name.len() - 1] = 0;

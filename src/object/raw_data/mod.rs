@@ -27,8 +27,9 @@ use std::sync::{Arc, OnceLock};
 pub(crate) struct RawData {
     /// The address of the dataset's header: what tells its chunks from those of others.
     identity: u64,
-    dims: Vec<u64>,
-    max: Vec<Option<u64>>,
+    pub(crate) dataspace: Dataspace,
+    /// How far each dimension may grow, once somebody has asked.
+    max: OnceLock<Vec<Option<u64>>>,
     element_size: u64,
     pub(crate) layout: Layout,
     pub(crate) filters: Vec<FilterInfo>,
@@ -37,7 +38,7 @@ pub(crate) struct RawData {
     fill: Vec<u8>,
     /// The external files that hold the elements, as one file.
     external: Option<Reader>,
-    chunks: OnceLock<(Grid, ChunkTable)>,
+    chunks: OnceLock<Box<(Grid, ChunkTable)>>,
 }
 
 impl RawData {
@@ -45,7 +46,7 @@ impl RawData {
     pub(crate) fn load(
         header: &ObjectHeader,
         reader: &Reader,
-        dataspace: &Dataspace,
+        dataspace: Dataspace,
         element_size: u64,
         open_files: bool,
     ) -> Result<RawData> {
@@ -74,8 +75,8 @@ impl RawData {
         }
         Ok(RawData {
             identity: header.address.get(),
-            dims: dataspace.dims().to_vec(),
-            max: dataspace.max_dims(),
+            dataspace,
+            max: OnceLock::new(),
             element_size,
             layout,
             pipeline: Pipeline::new(&filters),
@@ -91,9 +92,13 @@ impl RawData {
         &self.fill
     }
 
+    fn dims(&self) -> &[u64] {
+        self.dataspace.dims()
+    }
+
     /// How far each dimension may grow: `None` without end.
     pub(crate) fn max(&self) -> &[Option<u64>] {
-        &self.max
+        self.max.get_or_init(|| self.dataspace.max_dims())
     }
 
     /// Whether the elements are in external files.
@@ -102,8 +107,9 @@ impl RawData {
     }
 
     /// Says how large a dataset has become.
-    pub(crate) fn resize(&mut self, dims: &[u64]) {
-        self.dims = dims.to_vec();
+    pub(crate) fn resize(&mut self, dims: &[u64]) -> Result<()> {
+        self.dataspace = self.dataspace.clone().with_dims(dims)?;
+        Ok(())
     }
 
     /// The chunks, read at the first call.
@@ -111,9 +117,9 @@ impl RawData {
         if let Some(known) = self.chunks.get() {
             return Ok(known);
         }
-        let grid = Grid::new(&self.dims, &self.max, &layout.shape)?;
+        let grid = Grid::new(self.dims(), self.max(), &layout.shape)?;
         let table = reader.settled(|| ChunkTable::load(reader, layout, &grid))?;
-        Ok(self.chunks.get_or_init(|| (grid, table)))
+        Ok(self.chunks.get_or_init(|| Box::new((grid, table))))
     }
 
     /// Bytes that the elements take in the file. Reads the index of chunks.
@@ -201,7 +207,7 @@ impl RawData {
     }
 
     fn total_bytes(&self) -> Result<u64> {
-        let total = self.dims.iter().try_fold(self.element_size, |n, &d| n.checked_mul(d));
+        let total = self.dims().iter().try_fold(self.element_size, |n, &d| n.checked_mul(d));
         total.ok_or_else(|| Error::damaged("more than 2^64 bytes of data").in_structure("dataspace"))
     }
 
@@ -258,7 +264,7 @@ impl RawData {
                     found
                 };
                 let runs: Vec<Vec<Run>> = axes.iter().map(all).collect();
-                runs::for_each_combination(&runs, self.element_size, &self.dims, &selection.shape(), each)
+                runs::for_each_combination(&runs, self.element_size, self.dims(), &selection.shape(), each)
             }
             Kind::Scattered(rows) => self.for_each_row(rows, each),
         }
@@ -267,7 +273,7 @@ impl RawData {
     /// As [`for_each_run`](Self::for_each_run), in the order of the data: that of the result may be any.
     fn for_each_row(&self, rows: &Scattered, mut each: impl FnMut(u64, u64, u64) -> Result<()>) -> Result<()> {
         let size = self.element_size;
-        let offset = |start: &[u64]| start.iter().zip(&self.dims).fold(0, |n, (i, d)| n * d + i);
+        let offset = |start: &[u64]| start.iter().zip(self.dims()).fold(0, |n, (i, d)| n * d + i);
         let mut runs: Vec<_> = rows.rows().map(|r| (offset(r.start) * size, r.to * size, r.length * size)).collect();
         runs.sort_unstable();
         runs.into_iter().try_for_each(|(from, to, length)| each(from, to, length))

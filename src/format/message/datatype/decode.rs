@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
     fn name(&mut self, version: u8) -> Result<Name> {
         let end = self.rest().iter().position(|&b| b == 0).ok_or_else(|| wrong("a name without an end"))?;
         let size = if version < 3 { (end + 1).next_multiple_of(8) } else { end + 1 };
-        Ok(Name(self.take(size)?[..end].to_vec()))
+        Ok(Name::from_bytes(&self.take(size)?[..end]))
     }
 
     fn datatype(&mut self, depth: usize) -> Result<Datatype> {
@@ -117,7 +117,7 @@ impl<'a> Cursor<'a> {
             4 => Ok(Datatype::BitField(self.bits(bits, size)?)),
             5 => {
                 let tag = self.take((bits & 0xff) as usize)?;
-                Ok(Datatype::Opaque { size, tag: Name(bytes::until_nul(tag).to_vec()) })
+                Ok(Datatype::Opaque { size, tag: Name::from_bytes(bytes::until_nul(tag)) })
             }
             6 => self.compound(version, bits & 0xffff, size, depth),
             7 => reference(bits, size),

@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn every_class_comes_back_as_it_was() {
         let float = Datatype::Float(Float::ieee(8, ByteOrder::Big));
-        let name = |n: &str| Name(n.as_bytes().to_vec());
+        let name = |n: &str| Name::from_bytes(n.as_bytes());
         round_trip(float.clone());
         round_trip(Datatype::Time(Bits::full(4, ByteOrder::Little)));
         round_trip(Datatype::BitField(Bits { size: 2, order: ByteOrder::Big, offset: 3, precision: 7 }));

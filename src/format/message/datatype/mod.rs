@@ -10,11 +10,11 @@ mod text;
 pub(crate) use decode::{decode, decode_in};
 pub(crate) use encode::encode;
 
-use crate::bytes::Widths;
+use crate::bytes::{Short, Widths};
 
 /// A name as the file holds it: bytes, normally UTF-8.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Name(pub(crate) Vec<u8>);
+pub struct Name(pub(crate) Short);
 
 /// The order of the bytes of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

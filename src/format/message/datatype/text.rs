@@ -1,13 +1,14 @@
 //! Datatypes and names for people.
 
 use super::{ByteOrder, Charset, Datatype, Name, ReferenceKind};
+use crate::bytes::Short;
 use std::borrow::Cow;
 use std::fmt;
 
 impl Name {
     /// The name of these bytes.
     pub fn from_bytes(bytes: &[u8]) -> Name {
-        Name(bytes.to_vec())
+        Name(Short::from_slice(bytes))
     }
 
     /// The bytes as they are stored.
@@ -23,19 +24,19 @@ impl Name {
 
 impl From<&str> for Name {
     fn from(name: &str) -> Self {
-        Name(name.as_bytes().to_vec())
+        Name::from_bytes(name.as_bytes())
     }
 }
 
 impl PartialEq<str> for Name {
     fn eq(&self, other: &str) -> bool {
-        self.0 == other.as_bytes()
+        *self.0 == *other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Name {
     fn eq(&self, other: &&str) -> bool {
-        self.0 == other.as_bytes()
+        *self.0 == *other.as_bytes()
     }
 }
 
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn names_cannot_steer_the_terminal() {
-        let name = Name(b"a\x1b[2J\xe2\x80\xaeb".to_vec());
+        let name = Name::from_bytes(b"a\x1b[2J\xe2\x80\xaeb");
         assert_eq!(name.to_string(), "a\\u{1b}[2J\\u{202e}b");
     }
 }
