@@ -59,11 +59,8 @@ enum Verb {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(threads) = arguments.threads {
-        // Fails only if the pool is there already, which it is not.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    }
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    start_threads(arguments.threads);
+    let mut out = BufWriter::new(std::io::stdout());
     let done = run(&arguments, &mut out).and_then(|o| Ok(out.flush().map(|()| o)?));
     match done {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
@@ -80,7 +77,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome> {
+fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> h5manager::Result<Outcome> {
     // Quiet work says nothing of its success; what was asked for as data is still given.
     let mut nowhere = std::io::sink();
     let report = match &arguments.verb {
@@ -91,7 +88,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
         Verb::Edit(_) => true,
         _ => false,
     };
-    let out: &mut dyn Write = if arguments.quiet && report { &mut nowhere } else { out };
+    let out: &mut (dyn Write + Send) = if arguments.quiet && report { &mut nowhere } else { out };
     let command: &dyn Command = match &arguments.verb {
         Verb::Convert(c) => c.as_ref(),
         Verb::Merge(c) => c.as_ref(),
@@ -109,6 +106,33 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> h5manager::Result<Outcome>
     let progress = Bar::new(arguments.quiet);
     Bar::catch_signals();
     command.run(out, &progress)
+}
+
+/// Starts the threads that work is shared by: as many as there are processors, if nothing else is said.
+fn start_threads(threads: Option<usize>) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
+    #[cfg(target_os = "linux")]
+    let pool = pool.start_handler(spread);
+    // Fails only if the pool is there already, which it is not.
+    let _ = pool.build_global();
+}
+
+/// Moves the thread that calls it to a processor of its own, and lets the system move it from there: which would need a few
+/// milliseconds to find out that the first one is taken, and some commands need no more.
+#[cfg(target_os = "linux")]
+fn spread(number: usize) {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let Ok(allowed) = sched_getaffinity(None) else {
+        return;
+    };
+    let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect();
+    if let Some(&cpu) = processors.get(number % processors.len().max(1)) {
+        let mut own = CpuSet::new();
+        own.set(cpu);
+        if sched_setaffinity(None, &own).is_ok() {
+            let _ = sched_setaffinity(None, &allowed);
+        }
+    }
 }
 
 /// Completions and manual pages, from the definitions of the options.

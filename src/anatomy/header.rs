@@ -38,17 +38,17 @@ pub(super) fn child(walk: &mut Walk, at: Address, name: Option<&[u8]>, group: Ow
     if walk.stays {
         return;
     }
-    let shown = name.map_or("?".into(), String::from_utf8_lossy).into_owned();
+    let shown = name.map_or("?".into(), String::from_utf8_lossy);
     if walk.owners.depth(group) > walk.reader.limits().max_depth {
         let message = format!("max_depth: groups nested more than {} deep", walk.reader.limits().max_depth);
         return walk.finding(Kind::ObjectHeader, at, group, message);
     }
     let text = walk.owners.link(group, &shown);
-    walk.then(move |walk| object(walk, at, group, &text));
+    walk.then(move |walk| object(walk, at, group, text));
 }
 
 /// An object: its header, and everything that this leads to. Its path is that of another with a text behind it.
-pub(super) fn object(walk: &mut Walk, at: Address, before: Owner, text: &str) {
+pub(super) fn object(walk: &mut Walk, at: Address, before: Owner, text: impl Into<Box<str>>) {
     // Other links may lead here, too.
     if walk.was_seen(Kind::ObjectHeader, at) {
         return;

@@ -7,6 +7,7 @@ use super::{Finding, data};
 use crate::bytes::Address;
 use crate::error::Result;
 use crate::format::global_heap::{decode_size, header_size};
+use std::collections::HashMap;
 
 /// Every byte of a file accounted for.
 #[derive(Debug)]
@@ -62,6 +63,17 @@ impl Map {
             owner: self.owners.path(c.owner),
             note: c.note.as_deref().unwrap_or(""),
         })
+    }
+
+    /// How many pieces of each kind there are, and how many bytes they have.
+    pub fn sums(&self) -> HashMap<Kind, (u64, u64)> {
+        let mut sums = HashMap::new();
+        for claim in &self.claims {
+            let (pieces, bytes) = sums.entry(claim.kind).or_insert((0, 0));
+            *pieces += u64::from(claim.count);
+            *bytes += claim.length;
+        }
+        sums
     }
 
     /// What is wrong: structures that cannot be read, bad checksums, overlaps.
@@ -186,7 +198,7 @@ impl Map {
 fn sorted(walk: &mut Walk) -> Vec<Claim> {
     let mut claims = std::mem::take(&mut walk.claims);
     claims.retain(|c| c.length > 0);
-    claims.sort_by_key(|c| (c.position, std::cmp::Reverse(c.length)));
+    claims.sort_unstable_by_key(|c| (c.position, std::cmp::Reverse(c.length)));
     if walk.joins {
         claims.dedup_by(|next, last| {
             let joins = next.kind == Kind::Chunk

@@ -34,7 +34,7 @@ impl Owners {
     }
 
     /// Something whose path is that of another with a text behind it.
-    pub(super) fn add(&mut self, before: Owner, text: &str) -> Owner {
+    pub(super) fn add(&mut self, before: Owner, text: impl Into<Box<str>>) -> Owner {
         let depth = self.depth(before) + 1;
         self.0.push(Node { before, text: text.into(), depth: depth as u32 });
         Owner((self.0.len() - 1) as u32)
@@ -46,9 +46,9 @@ impl Owners {
     }
 
     /// What the path of a link of this group has behind the group's own.
-    pub(super) fn link(&self, group: Owner, name: &str) -> String {
+    pub(super) fn link(&self, group: Owner, name: &str) -> Box<str> {
         let is_root = self.node(group).is_some_and(|n| &*n.text == "/" && n.before == Owner::FILE);
-        if is_root { name.into() } else { format!("/{name}") }
+        if is_root { name.into() } else { ["/", name].concat().into() }
     }
 
     /// The path; of a very long one the end.
@@ -75,8 +75,8 @@ mod tests {
     fn paths_are_put_together_from_their_parts() {
         let mut owners = Owners::new();
         let root = owners.add(Owner::FILE, "/");
-        let a = owners.add(root, &owners.link(root, "a"));
-        let b = owners.add(a, &owners.link(a, "b"));
+        let a = owners.add(root, owners.link(root, "a"));
+        let b = owners.add(a, owners.link(a, "b"));
         let datatype = owners.add(b, " (its datatype)");
         let paths = [Owner::FILE, root, a, b, datatype].map(|o| owners.path(o));
         assert_eq!(paths, ["", "/", "/a", "/a/b", "/a/b (its datatype)"]);

@@ -9,7 +9,7 @@ use super::{Finding, Structure};
 use crate::bytes::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::superblock::NodeRanks;
-use crate::io::Reader;
+use crate::io::{Block, Reader};
 use std::collections::{BTreeMap, HashSet};
 
 /// A piece of the file.
@@ -172,15 +172,17 @@ impl Walk {
     }
 
     /// The first bytes at `at`, less where the file ends before, to see what is there.
-    pub(super) fn peek(&mut self, at: Address, length: u64) -> Result<Vec<u8>> {
+    pub(super) fn peek(&self, at: Address, length: u64) -> Result<Block<'_>> {
         if self.reader.check_range(at, 0).is_err() {
             return Err(Error::damaged(format!("stands behind the end of the file ({})", self.reader.size())));
         }
-        let mut bytes = self.reader.metadata_up_to(at, length)?.to_vec();
-        if !self.image.is_empty() {
-            self.overlay(at.get(), &mut bytes);
+        let block = self.reader.metadata_up_to(at, length)?;
+        if self.image.is_empty() {
+            return Ok(block);
         }
-        Ok(bytes)
+        let mut bytes = block.to_vec();
+        self.overlay(at.get(), &mut bytes);
+        Ok(Block::Owned(bytes))
     }
 
     /// Puts what the cache image has of these bytes in their place.
@@ -224,12 +226,10 @@ impl Walk {
         let (faults, note) = (std::mem::take(&mut scribe.faults), std::mem::take(&mut scribe.note));
         let under_checksum = scribe.under_checksum;
         if writes {
-            let (fields, owner) = (scribe.into_fields(), self.path(owner));
+            let (fields, owner, bytes) = (scribe.into_fields(), self.path(owner), bytes.to_vec());
             let note = note.clone();
             let (address, faults) = (at.get(), faults.clone());
             self.told = Some(Structure { kind, position, address, length, owner, note, fields, faults, bytes });
-        } else {
-            drop(scribe);
         }
         for fault in faults {
             self.finding(kind, at, owner, fault);

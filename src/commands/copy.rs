@@ -59,7 +59,7 @@ pub struct Copy {
 }
 
 impl Command for Copy {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let file = self.opening.open(&self.input)?;
         let object = file.object(&self.object)?;
         let target = self.target.as_deref().unwrap_or(&self.object);

@@ -61,5 +61,5 @@ pub trait Command {
     ///
     /// # Errors
     /// What stopped it, in one line that says what to do.
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome>;
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome>;
 }

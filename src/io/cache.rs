@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) const PAGE: u64 = 16 << 10;
 
 /// Half the budget of all shards together: at first, and when it has proved too little.
-const LEAST: u64 = 1 << 20;
+const LEAST: u64 = 2 << 20;
 const MOST: u64 = 8 << 20;
 const SHARDS: usize = 8;
 

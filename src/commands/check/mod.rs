@@ -64,7 +64,7 @@ struct Report {
 }
 
 impl Command for Check {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let mut outcome = Outcome::Fine;
         for path in &self.files {
             let report = self.check(path, progress)?;

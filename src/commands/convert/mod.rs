@@ -234,7 +234,7 @@ Examples:
       a dataset as NumPy loads it; .npz takes all of them, .csv a table";
 
 impl Command for Convert {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let options = self.with_keys();
         if let Some(snippet) = self.snippet {
             return options.print_snippet(snippet, out);

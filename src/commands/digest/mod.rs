@@ -47,7 +47,7 @@ pub struct Digest {
 }
 
 impl Command for Digest {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let mut outcome = Outcome::Fine;
         for path in &self.files {
             let file = self.opening.open(path)?;

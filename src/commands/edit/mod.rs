@@ -58,7 +58,7 @@ pub struct Edit {
 }
 
 impl Command for Edit {
-    fn run(&self, out: &mut dyn Write, _: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), _: &dyn Progress) -> Result<Outcome> {
         let actions = self.actions()?;
         let locking = match &*self.lock {
             "try" => Locking::Try,

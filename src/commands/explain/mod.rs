@@ -63,7 +63,7 @@ enum Subject {
 }
 
 impl Command for Explain {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let (path, subject) = self.subject()?;
         let anatomy = Anatomy::open(&path)?;
         let options = MapOptions { all: self.all, deep: self.deep };

@@ -52,7 +52,7 @@ pub struct Ls {
 }
 
 impl Command for Ls {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let mut outcome = Outcome::Fine;
         for (i, path) in self.files.iter().enumerate() {
             if i > 0 && !self.json {
@@ -61,9 +61,7 @@ impl Command for Ls {
             let (path, inside) = split_path(path);
             let file = self.opening.open(&path)?;
             let top = file.object(inside.as_deref().unwrap_or("/"))?;
-            let mut listing = Listing::new(self, out, &top);
-            listing.list(&path, &top, progress)?;
-            if listing.damaged {
+            if self.list(&path, &top, out, progress)? == Outcome::Finding {
                 outcome = Outcome::Finding;
             }
         }
@@ -81,7 +79,7 @@ pub(crate) fn split_path(argument: &Path) -> (PathBuf, Option<String>) {
 }
 
 /// The tree of a whole file, as `ls` without options shows it.
-pub(crate) fn tree(file: &File, name: &Path, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn tree(file: &File, name: &Path, out: &mut (dyn Write + Send)) -> Result<()> {
     let opening = Opening::default();
     let options = Ls {
         files: Vec::new(),
@@ -92,159 +90,211 @@ pub(crate) fn tree(file: &File, name: &Path, out: &mut dyn Write) -> Result<()> 
         json: false,
         opening,
     };
-    let top = file.object("/")?;
-    Listing::new(&options, out, &top).list(name, &top, &super::Silent)
+    options.list(name, &file.object("/")?, out, &super::Silent).map(drop)
 }
 
-struct Listing<'a> {
-    options: &'a Ls,
-    out: &'a mut dyn Write,
+impl Ls {
+    /// Lists what is in `top`; tells whether some of it is damaged.
+    fn list(
+        &self,
+        file: &Path,
+        top: &Object,
+        out: &mut (dyn Write + Send),
+        progress: &dyn Progress,
+    ) -> Result<Outcome> {
+        let look = Look { options: self, top: top_name(file, top), paths: FirstPaths::new(top.file()) };
+        let mut listing = Listing { options: self, out, open: Vec::new(), outcome: Outcome::Fine };
+        let mut show = |step: Result<Shown>| {
+            if progress.stopped() {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped"));
+            }
+            listing.show(step.unwrap_or_else(|e| look.error(&e)))
+        };
+        match (top, self.depth) {
+            (Object::Group(group), None) => group.par_walk(|visit| look.at(&visit), show)?,
+            (Object::Group(group), Some(most)) => {
+                let mut walk = group.walk();
+                while let Some(step) = walk.next() {
+                    if step.as_ref().is_ok_and(|visit| visit.depth() >= most) {
+                        walk.skip_group();
+                    }
+                    show(step.map(|visit| look.at(&visit)))?;
+                }
+            }
+            (other, _) => show(Ok(look.alone(other)))?,
+        }
+        Ok(listing.outcome)
+    }
+}
+
+/// What a group that is listed is called.
+fn top_name(file: &Path, top: &Object) -> String {
+    let file = Name::from(&*file.to_string_lossy());
+    if top.path() == "/" { file.to_string() } else { format!("{file}::{}", Name::from(top.path())) }
+}
+
+/// A step of the walk, as it is shown.
+struct Shown {
+    place: Place,
+    /// The first line.
+    text: String,
+    below: Vec<String>,
     damaged: bool,
+}
+
+/// Where a step stands in the tree.
+enum Place {
+    Tree {
+        depth: usize,
+        last: bool,
+    },
+    /// No group was to be listed.
+    Alone,
+    /// Somewhere in the group that comes last.
+    Damaged,
+}
+
+/// Looks at objects, many at once.
+struct Look<'a> {
+    options: &'a Ls,
+    top: String,
     /// What references lead to.
     paths: FirstPaths<'a>,
 }
 
-impl<'a> Listing<'a> {
-    fn new(options: &'a Ls, out: &'a mut dyn Write, top: &'a Object) -> Listing<'a> {
-        Listing { options, out, damaged: false, paths: FirstPaths::new(top.file()) }
-    }
-
-    fn list(&mut self, name: &Path, top: &Object, progress: &dyn Progress) -> Result<()> {
-        let walk = match top {
-            Object::Group(group) => group.walk(),
-            other => return self.single(other),
-        };
-        let shown = Name::from(&*name.to_string_lossy());
-        // For each depth on the way: whether the branch goes on below.
-        let mut open: Vec<bool> = Vec::new();
-        for step in walk {
-            if progress.stopped() {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped"));
-            }
-            match step {
-                Ok(visit) => self.step(&visit, &shown, top, &mut open)?,
-                Err(e) => self.broken(&e, &mut open)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn single(&mut self, object: &Object) -> Result<()> {
-        let path = Name::from(object.path());
-        if self.options.json {
-            return self.json(&path, &Visited::Object(object.clone()), None);
-        }
-        write!(self.out, "{path}")?;
-        self.line(&Visited::Object(object.clone()), "    ", None)
-    }
-
-    fn detail(&self) -> Detail {
-        if self.options.verbose { Detail::Storage } else { Detail::Short }
-    }
-
-    fn step(&mut self, visit: &Visit, file: &Name, top: &Object, open: &mut Vec<bool>) -> Result<()> {
-        let depth = visit.depth();
-        if self.options.depth.is_some_and(|most| depth > most) {
-            return Ok(());
-        }
+impl Look<'_> {
+    fn at(&self, visit: &Visit) -> Shown {
+        let place = Place::Tree { depth: visit.depth(), last: visit.is_last() };
         if self.options.json {
             return self.json(visit.path(), visit.what(), visit.creation_order());
         }
-        if self.options.recursive {
-            write!(self.out, "{}", visit.path())?;
-            return self.line(visit.what(), "    ", visit.creation_order());
-        }
-        open.truncate(depth.saturating_sub(1));
-        let lead: String = open.iter().map(|&more| if more { "│   " } else { "    " }).collect();
-        if depth == 0 {
-            let name = if top.path() == "/" { file.to_string() } else { format!("{file}::{}", visit.path()) };
-            write!(self.out, "{name}")?;
-            return self.line(visit.what(), "  ", None);
-        }
-        let branch = if visit.is_last() { "└── " } else { "├── " };
-        write!(self.out, "{lead}{branch}{}", last_name(visit.path()))?;
-        open.push(!visit.is_last());
-        let below = if visit.is_last() { "      " } else { "│     " };
-        self.line(visit.what(), &format!("{lead}{below}"), visit.creation_order())
-    }
-
-    /// The rest of a line behind the name, and the attributes below it.
-    fn line(&mut self, what: &Visited, lead: &str, creation_order: Option<i64>) -> Result<()> {
-        match what {
-            Visited::Object(object) => {
-                let text = summary(object);
-                write!(self.out, "{}{text}", if text.is_empty() { "" } else { "  " })?;
-                self.details(object, lead, creation_order)?;
-                self.attributes(object, lead)
-            }
-            Visited::Again(first) => Ok(writeln!(self.out, "  = {first}")?),
-            Visited::Link(LinkTarget::Soft(target)) => Ok(writeln!(self.out, " -> {target}")?),
-            Visited::Link(LinkTarget::External { file, path }) => Ok(writeln!(self.out, " -> {file}::{path}")?),
-            Visited::Link(LinkTarget::User { class, .. }) => {
-                Ok(writeln!(self.out, "  user-defined link of class {class}")?)
-            }
-            Visited::Link(LinkTarget::Hard(address)) => Ok(writeln!(self.out, " -> {address:#x}")?),
-        }
-    }
-
-    /// Ends the line of an object; how it is stored stands below it, or with full paths behind it.
-    fn details(&mut self, object: &Object, lead: &str, creation_order: Option<i64>) -> Result<()> {
-        let details = if self.options.verbose { describe::details(object, creation_order) } else { Vec::new() };
-        let (before, after) = if self.options.recursive { ("; ", "") } else { (lead, "\n") };
-        write!(self.out, "{after}")?;
-        for detail in details {
-            let text = detail.unwrap_or_else(|e| {
-                self.damaged = true;
-                format!("!! {}", describe::error_text(&e))
-            });
-            write!(self.out, "{before}{text}{after}")?;
-        }
-        if self.options.recursive {
-            writeln!(self.out)?;
-        }
-        Ok(())
-    }
-
-    fn attributes(&mut self, object: &Object, lead: &str) -> Result<()> {
-        if !self.options.attributes {
-            return Ok(());
-        }
-        let found = match object.attributes() {
-            Ok(found) => found,
-            Err(e) => vec![Err(e)],
+        let name = match visit.depth() {
+            _ if self.options.recursive => visit.path().to_string(),
+            0 => self.top.clone(),
+            _ => last_name(visit.path()).to_string(),
         };
-        for attribute in found {
-            match attribute {
-                Ok(a) => writeln!(self.out, "{lead}@{} = {}", a.name(), describe::attribute_text(&a, &self.paths))?,
-                Err(e) => {
-                    self.damaged = true;
-                    writeln!(self.out, "{lead}@ {}", describe::error_text(&e))?;
-                }
-            }
-        }
-        Ok(())
+        self.shown(place, &name, visit.what(), visit.creation_order())
     }
 
-    fn json(&mut self, path: &Name, what: &Visited, creation_order: Option<i64>) -> Result<()> {
+    fn alone(&self, object: &Object) -> Shown {
+        let (path, what) = (Name::from(object.path()), Visited::Object(object.clone()));
+        if self.options.json {
+            return self.json(&path, &what, None);
+        }
+        self.shown(Place::Alone, &path.to_string(), &what, None)
+    }
+
+    fn shown(&self, place: Place, name: &str, what: &Visited, creation_order: Option<i64>) -> Shown {
+        let mut shown = Shown { place, text: String::new(), below: Vec::new(), damaged: false };
+        shown.text = format!("{name}{}", behind_name(what));
+        if let Visited::Object(object) = what {
+            self.details(object, creation_order, &mut shown);
+            self.attributes(object, &mut shown);
+        }
+        shown
+    }
+
+    /// How an object is stored: below it, or with full paths in the same line.
+    fn details(&self, object: &Object, creation_order: Option<i64>, shown: &mut Shown) {
+        let details = if self.options.verbose { describe::details(object, creation_order) } else { Vec::new() };
+        for detail in details {
+            shown.damaged |= detail.is_err();
+            let text = detail.unwrap_or_else(|e| format!("!! {}", describe::error_text(&e)));
+            match self.options.recursive {
+                true => shown.text.extend(["; ", &text]),
+                false => shown.below.push(text),
+            }
+        }
+    }
+
+    fn attributes(&self, object: &Object, shown: &mut Shown) {
+        if !self.options.attributes {
+            return;
+        }
+        for attribute in object.attributes().unwrap_or_else(|e| vec![Err(e)]) {
+            shown.damaged |= attribute.is_err();
+            shown.below.push(match attribute {
+                Ok(a) => format!("@{} = {}", a.name(), describe::attribute_text(&a, &self.paths)),
+                Err(e) => format!("@ {}", describe::error_text(&e)),
+            });
+        }
+    }
+
+    fn json(&self, path: &Name, what: &Visited, creation_order: Option<i64>) -> Shown {
+        let detail = if self.options.verbose { Detail::Storage } else { Detail::Short };
         let paths = self.options.attributes.then_some(&self.paths);
-        let mut record = json_record(path, what, self.detail(), paths);
+        let mut record = json_record(path, what, detail, paths);
         if let (Some(record), Some(order)) = (record.as_object_mut(), creation_order) {
             record.insert("creation_order".into(), order.into());
         }
-        self.damaged |= describe::has_error(&record);
-        Ok(writeln!(self.out, "{record}")?)
+        let damaged = describe::has_error(&record);
+        Shown { place: Place::Alone, text: record.to_string(), below: Vec::new(), damaged }
     }
 
-    fn broken(&mut self, e: &Error, open: &mut [bool]) -> Result<()> {
-        self.damaged = true;
+    /// A branch that is damaged.
+    fn error(&self, e: &Error) -> Shown {
         let text = describe::error_text(e);
-        if self.options.json {
-            let record = serde_json::json!({"path": e.object(), "kind": "error", "error": text});
-            return Ok(writeln!(self.out, "{record}")?);
+        let text = match self.options.json {
+            true => serde_json::json!({"path": e.object(), "kind": "error", "error": text}).to_string(),
+            false => format!("!! {text}"),
+        };
+        Shown { place: Place::Damaged, text, below: Vec::new(), damaged: true }
+    }
+}
+
+/// What stands in the line of an object or link behind its name.
+fn behind_name(what: &Visited) -> String {
+    match what {
+        Visited::Object(object) => match summary(object) {
+            text if text.is_empty() => text,
+            text => format!("  {text}"),
+        },
+        Visited::Again(first) => format!("  = {first}"),
+        Visited::Link(LinkTarget::Soft(target)) => format!(" -> {target}"),
+        Visited::Link(LinkTarget::External { file, path }) => format!(" -> {file}::{path}"),
+        Visited::Link(LinkTarget::User { class, .. }) => format!("  user-defined link of class {class}"),
+        Visited::Link(LinkTarget::Hard(address)) => format!(" -> {address:#x}"),
+    }
+}
+
+/// Writes what was looked at, in order.
+struct Listing<'a> {
+    options: &'a Ls,
+    out: &'a mut (dyn Write + Send),
+    /// For each depth on the way: whether the branch goes on below.
+    open: Vec<bool>,
+    outcome: Outcome,
+}
+
+impl Listing<'_> {
+    fn show(&mut self, shown: Shown) -> Result<()> {
+        if shown.damaged {
+            self.outcome = Outcome::Finding;
         }
-        let lead: String = open.iter().map(|&more| if more { "│   " } else { "    " }).collect();
-        let lead = if self.options.recursive { "" } else { &lead };
-        Ok(writeln!(self.out, "{lead}!! {text}")?)
+        let (lead, lead_below) = self.leads(&shown);
+        writeln!(self.out, "{lead}{}", shown.text)?;
+        for line in &shown.below {
+            writeln!(self.out, "{lead_below}{line}")?;
+        }
+        Ok(())
+    }
+
+    /// What stands before the first line, and before those below it.
+    fn leads(&mut self, shown: &Shown) -> (String, String) {
+        let lead = |open: &[bool]| open.iter().map(|&more| if more { "│   " } else { "    " }).collect::<String>();
+        match shown.place {
+            _ if self.options.json || self.options.recursive => (String::new(), "    ".into()),
+            Place::Alone => (String::new(), "    ".into()),
+            Place::Damaged => (lead(&self.open), String::new()),
+            Place::Tree { depth: 0, .. } => (String::new(), "  ".into()),
+            Place::Tree { depth, last } => {
+                self.open.truncate(depth - 1);
+                let before = lead(&self.open);
+                self.open.push(!last);
+                let (branch, below) = if last { ("└── ", "      ") } else { ("├── ", "│     ") };
+                (format!("{before}{branch}"), format!("{before}{below}"))
+            }
+        }
     }
 }
 

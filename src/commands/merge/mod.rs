@@ -133,7 +133,7 @@ Examples:
       netCDF-4 files along their time; all is read again before all.h5 gets its name";
 
 impl Command for Merge {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let output = output::h5_path(&self.output)?;
         self.check()?;
         if !self.dry_run {

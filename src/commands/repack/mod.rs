@@ -66,7 +66,7 @@ pub struct Repack {
 }
 
 impl Command for Repack {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let file = self.opening.open(&self.input)?;
         output::check(&self.output, self.overwrite)?;
         output::make_parents(&self.output)?;

@@ -1,5 +1,6 @@
 //! `stat`: what a file is made of, in numbers: objects, links, headers, attributes, datasets, chunks, space.
 
+mod found;
 mod report;
 mod tally;
 
@@ -9,6 +10,7 @@ use super::{Command, Outcome, Progress};
 use crate::anatomy::Anatomy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
+use found::Found;
 use std::io::Write;
 use std::path::PathBuf;
 use tally::Tally;
@@ -42,7 +44,7 @@ pub struct Stat {
 }
 
 impl Command for Stat {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         let mut outcome = Outcome::Fine;
         for (i, path) in self.files.iter().enumerate() {
             if i > 0 && !self.json {
@@ -73,15 +75,19 @@ impl Stat {
     /// Objects, and what they hold.
     fn count(&self, file: &File, progress: &dyn Progress) -> Result<Tally> {
         let mut tally = Tally::new(self.largest);
-        for step in file.walk() {
-            if progress.stopped() {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped"));
-            }
-            match step {
-                Ok(visit) => tally.visit(&visit),
-                Err(e) => tally.errors.push(e.to_string()),
-            }
-        }
+        file.par_walk(
+            |visit| Found::at(&visit),
+            |step| {
+                if progress.stopped() {
+                    return Err(Error::new(ErrorKind::Interrupted, "stopped"));
+                }
+                match step {
+                    Ok(found) => tally.add(found),
+                    Err(e) => tally.errors.push(e.to_string()),
+                }
+                Ok(())
+            },
+        )?;
         Ok(tally)
     }
 }

@@ -1,12 +1,11 @@
 //! The numbers as tables for people, and as lines of JSON.
 
-use super::tally::{Sum, Tally};
+use super::tally::{Sum, Sums, Tally};
 use crate::File;
 use crate::commands::output::printable;
 use crate::datatype::Name;
 use crate::error::Result;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -95,7 +94,7 @@ fn sums(t: &Tally, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn groups(t: &Tally) -> [(&'static str, &BTreeMap<String, Sum>); 4] {
+fn groups(t: &Tally) -> [(&'static str, &Sums); 4] {
     [("layout", &t.layouts), ("index", &t.indexes), ("filters", &t.filters), ("class", &t.classes)]
 }
 

@@ -1,10 +1,10 @@
 //! Counting: one object after the other, nothing kept but sums and the largest ones.
 
+use super::found::{Counted, Found, Kind, Stored, What};
 use crate::anatomy::Map;
-use crate::datatype::{Datatype, Name};
-use crate::error::Result;
-use crate::{Dataset, LinkTarget, Object, Visit, Visited};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::datatype::Name;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Datasets that have something in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -15,6 +15,9 @@ pub(super) struct Sum {
     /// Bytes that those take in the file.
     pub(super) stored: u64,
 }
+
+/// What datasets have in common, and their sums.
+pub(super) type Sums = BTreeMap<Cow<'static, str>, Sum>;
 
 impl Sum {
     fn add(&mut self, logical: u64, stored: u64) {
@@ -40,9 +43,9 @@ pub(super) struct Most {
 }
 
 impl Most {
-    fn offer(&mut self, number: u64, path: &str) {
+    fn offer(&mut self, number: u64, path: &Name) {
         if number > self.number {
-            (self.number, self.path) = (number, path.to_owned());
+            (self.number, self.path) = (number, path.to_string());
         }
     }
 }
@@ -69,10 +72,10 @@ pub(super) struct Tally {
     /// The object with most attributes.
     pub(super) most_attributes: Most,
     pub(super) datasets: Sum,
-    pub(super) layouts: BTreeMap<String, Sum>,
-    pub(super) indexes: BTreeMap<String, Sum>,
-    pub(super) filters: BTreeMap<String, Sum>,
-    pub(super) classes: BTreeMap<String, Sum>,
+    pub(super) layouts: Sums,
+    pub(super) indexes: Sums,
+    pub(super) filters: Sums,
+    pub(super) classes: Sums,
     pub(super) chunks_stored: u64,
     pub(super) chunks_total: u64,
     pub(super) chunk_bytes: u64,
@@ -85,7 +88,7 @@ pub(super) struct Tally {
     pub(super) unused: u64,
     pub(super) errors: Vec<String>,
     /// Links of the groups on the way to where the walk is.
-    open: Vec<(String, u64)>,
+    open: Vec<(Name, u64)>,
 }
 
 impl Tally {
@@ -94,8 +97,9 @@ impl Tally {
     }
 
     /// Takes in a step of the walk.
-    pub(super) fn visit(&mut self, visit: &Visit) {
-        let depth = visit.depth();
+    pub(super) fn add(&mut self, found: Found) {
+        let Found { depth, path, what, errors } = found;
+        self.errors.extend(errors);
         self.deepest = self.deepest.max(depth);
         if depth > 0 {
             self.open.truncate(depth);
@@ -104,79 +108,55 @@ impl Tally {
                 self.most_links.offer(*links, path);
             }
         }
-        match visit.what() {
-            Visited::Object(object) => {
+        match what {
+            What::Object(object) => {
                 self.hard += u64::from(depth > 0);
-                if matches!(object, Object::Group(_)) {
-                    self.open.push((visit.path().to_string(), 0));
-                }
-                self.object(object, visit.path());
+                self.object(object, path);
             }
-            Visited::Again(_) | Visited::Link(LinkTarget::Hard(_)) => self.hard += 1,
-            Visited::Link(LinkTarget::Soft(_)) => self.soft += 1,
-            Visited::Link(LinkTarget::External { .. }) => self.external += 1,
-            Visited::Link(LinkTarget::User { .. }) => self.user += 1,
+            What::Again => self.hard += 1,
+            What::Soft => self.soft += 1,
+            What::External => self.external += 1,
+            What::User => self.user += 1,
         }
     }
 
-    fn object(&mut self, object: &Object, path: &Name) {
-        let header = object.header();
+    fn object(&mut self, object: Counted, path: Name) {
+        let Counted { header, attributes: [found, read, bytes], kind } = object;
         self.headers[usize::from(header.version > 1)] += 1;
         self.header_bytes += header.bytes;
         self.header_free += header.free;
         self.header_chunks += u64::from(header.chunks);
-        match object {
-            Object::Group(_) => self.groups += 1,
-            Object::Datatype(_) => self.datatypes += 1,
-            Object::Dataset(dataset) => {
-                if let Err(e) = self.dataset(dataset, path) {
-                    self.errors.push(e.to_string());
-                }
+        self.with_attributes += u64::from(found > 0);
+        self.attributes += read;
+        self.attribute_bytes += bytes;
+        self.most_attributes.offer(found, &path);
+        match kind {
+            Kind::Group => {
+                self.groups += 1;
+                self.open.push((path, 0));
             }
-        }
-        match object.attributes() {
-            Err(e) => self.errors.push(e.to_string()),
-            Ok(found) => {
-                self.with_attributes += u64::from(!found.is_empty());
-                if found.len() as u64 > self.most_attributes.number {
-                    self.most_attributes = Most { number: found.len() as u64, path: path.to_string() };
-                }
-                for attribute in found {
-                    match attribute {
-                        Ok(attribute) => {
-                            self.attributes += 1;
-                            self.attribute_bytes += attribute.stored().len() as u64;
-                        }
-                        Err(e) => self.errors.push(e.to_string()),
-                    }
-                }
-            }
+            Kind::Datatype => self.datatypes += 1,
+            Kind::Dataset(dataset) => self.dataset(*dataset, &path),
         }
     }
 
-    fn dataset(&mut self, dataset: &Dataset, path: &Name) -> Result<()> {
-        let logical = dataset.len().saturating_mul(dataset.datatype().size());
-        let stored = dataset.stored_size();
-        // A dataset whose index is damaged is counted all the same.
-        let bytes = *stored.as_ref().unwrap_or(&0);
-        self.datasets.add(logical, bytes);
-        let add = |sums: &mut BTreeMap<String, Sum>, name: String| sums.entry(name).or_default().add(logical, bytes);
-        add(&mut self.layouts, dataset.layout().into());
-        add(&mut self.classes, class(dataset.datatype()).into());
-        if let Some(index) = dataset.chunk_index() {
-            add(&mut self.indexes, index.into());
-            let titles: Vec<String> = dataset.filters().iter().map(crate::FilterInfo::title).collect();
-            let name = if titles.is_empty() { "none".into() } else { Name::from(&*titles.join(", ")).to_string() };
-            add(&mut self.filters, name);
+    fn dataset(&mut self, dataset: Stored, path: &Name) {
+        let Stored { logical, stored, layout, class, index, chunks } = dataset;
+        self.datasets.add(logical, stored);
+        self.layouts.entry(layout.into()).or_default().add(logical, stored);
+        self.classes.entry(class.into()).or_default().add(logical, stored);
+        if let Some((index, filters)) = index {
+            self.indexes.entry(index.into()).or_default().add(logical, stored);
+            self.filters.entry(filters.into()).or_default().add(logical, stored);
         }
-        if bytes > 0 {
-            self.largest.insert(Large { stored: bytes, path: path.to_string(), logical });
+        let is_large = self.largest.len() < self.most || self.largest.first().is_some_and(|l| l.stored <= stored);
+        if stored > 0 && is_large {
+            self.largest.insert(Large { stored, path: path.to_string(), logical });
             if self.largest.len() > self.most {
                 self.largest.pop_first();
             }
         }
-        stored?;
-        if let Some(chunks) = dataset.chunks()? {
+        if let Some(chunks) = chunks {
             self.chunks_stored += chunks.stored;
             self.chunks_total = self.chunks_total.saturating_add(chunks.total);
             self.chunk_bytes += chunks.bytes;
@@ -185,20 +165,12 @@ impl Tally {
                 (known, new) => known.or(new),
             };
         }
-        Ok(())
     }
 
     /// Takes in where the bytes of the file go.
     pub(super) fn space(&mut self, map: &Map) {
-        let mut kinds: HashMap<_, (u64, u64)> = HashMap::new();
-        for piece in map.pieces() {
-            let sum = kinds.entry(piece.kind).or_default();
-            sum.0 += u64::from(piece.count);
-            sum.1 += piece.length;
-            if piece.kind.is_unused() {
-                self.unused += piece.length;
-            }
-        }
+        let kinds = map.sums();
+        self.unused = kinds.iter().filter(|(kind, _)| kind.is_unused()).map(|(_, (_, bytes))| bytes).sum();
         self.file_bytes = map.size();
         self.kinds = kinds.into_iter().map(|(kind, (pieces, bytes))| (kind.name(), pieces, bytes)).collect();
         self.kinds.sort_by_key(|(name, _, bytes)| (std::cmp::Reverse(*bytes), *name));
@@ -206,23 +178,5 @@ impl Tally {
             let n = map.findings().len() as u64 + map.more_findings();
             self.errors.push(format!("{n} findings in the file's structures; `explain` says which"));
         }
-    }
-}
-
-/// The class of a datatype.
-fn class(datatype: &Datatype) -> &'static str {
-    match datatype {
-        Datatype::Integer { .. } => "integer",
-        Datatype::Float(_) => "float",
-        Datatype::Time(_) => "time",
-        Datatype::FixedString { .. } | Datatype::VariableString { .. } => "string",
-        Datatype::BitField(_) => "bit field",
-        Datatype::Opaque { .. } => "opaque",
-        Datatype::Compound { .. } => "compound",
-        Datatype::Reference { .. } => "reference",
-        Datatype::Enumeration { .. } => "enumeration",
-        Datatype::Sequence { .. } => "sequence",
-        Datatype::Array { .. } => "array",
-        Datatype::Complex(_) => "complex",
     }
 }

@@ -185,7 +185,7 @@ impl FromStr for Rows {
 }
 
 impl Command for Visualize {
-    fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         if let Some(sheet) = &self.export {
             check_output(sheet, self.overwrite)?;
         }
@@ -295,7 +295,7 @@ impl Visualize {
         Some(serving(can_open && !self.no_open))
     }
 
-    fn show(&self, opened: &Opened<'_>, out: &mut dyn Write, progress: &dyn Progress) -> Result<()> {
+    fn show(&self, opened: &Opened<'_>, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<()> {
         let look = Look {
             count: self.count.unwrap_or(ON_A_PAGE),
             depth: Depth::of_environment(),

@@ -49,7 +49,12 @@ pub(super) fn size_of(dataset: &Dataset) -> u64 {
 ///
 /// # Errors
 /// `Unsupported` for what NumPy has only as Python objects; those of reading and of `out`.
-pub(super) fn npy(dataset: &Dataset, rows: Option<Rows>, out: &mut dyn Write, progress: &dyn Progress) -> Result<()> {
+pub(super) fn npy(
+    dataset: &Dataset,
+    rows: Option<Rows>,
+    out: &mut (dyn Write + Send),
+    progress: &dyn Progress,
+) -> Result<()> {
     if dataset.is_null() {
         return Err(Error::unsupported("a dataset without a shape as an array").on(dataset.path()));
     }
@@ -109,7 +114,7 @@ fn put(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
 }
 
 /// Texts of 4 bytes a character, as many as the longest has: found in a first pass.
-fn texts(dataset: &Dataset, pieces: &Pieces, out: &mut dyn Write, progress: &dyn Progress) -> Result<()> {
+fn texts(dataset: &Dataset, pieces: &Pieces, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<()> {
     let mut longest = 1;
     let read = |selection: &Selection| -> Result<Vec<String>> {
         dataset.select(selection)?.read().map_err(|e: Error| match dataset.datatype() {

@@ -51,7 +51,11 @@ const MOST_COLUMNS: usize = 1000;
 ///
 /// # Errors
 /// If nothing can be read or the file cannot be written; if strict, the first file that cannot be read.
-pub(in super::super) fn run(options: &Convert, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+pub(in super::super) fn run(
+    options: &Convert,
+    out: &mut (dyn Write + Send),
+    progress: &dyn Progress,
+) -> Result<Outcome> {
     let place = output::h5_path(&options.output)?;
     output::check(&place, options.overwrite)?;
     if let Some(report) = &options.report {

@@ -49,7 +49,7 @@ pub(super) struct Serving<'a> {
 
 impl Serving<'_> {
     /// Serves until the user stops it. The address goes to `out` as soon as it is known.
-    pub(super) fn run(&self, out: &mut dyn Write, progress: &dyn Progress) -> Result<Outcome> {
+    pub(super) fn run(&self, out: &mut (dyn Write + Send), progress: &dyn Progress) -> Result<Outcome> {
         // Fails here and not in the browser, if there is no such file.
         FileSource::open(self.file)?;
         let host = self.host.unwrap_or("127.0.0.1");
