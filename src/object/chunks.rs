@@ -46,7 +46,8 @@ impl Grid {
 
     /// The number of chunks.
     pub(crate) fn len(&self) -> u64 {
-        self.counts.iter().product()
+        // Before anything is multiplied: there may be an immense number of none.
+        if self.counts.contains(&0) { 0 } else { self.counts.iter().product() }
     }
 
     /// The number of the chunk at `position`, counted in chunks.
@@ -350,6 +351,7 @@ mod tests {
         assert!(grid.number_at(&[1, 0]).is_err());
         assert!(grid.is_partial(&[2, 0]) && grid.is_partial(&[0, 3]) && !grid.is_partial(&[1, 2]));
         assert_eq!(Grid::new(&[0, 10], &[None, Some(10)], &[4, 3]).unwrap().len(), 0);
+        assert_eq!(Grid::new(&[1 << 40, 1 << 40, 0], &[None; 3], &[1; 3]).unwrap().len(), 0);
         assert!(Grid::new(&[10], &[None], &[4, 3]).is_err());
     }
 
