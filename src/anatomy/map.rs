@@ -7,6 +7,7 @@ use super::{Finding, data};
 use crate::bytes::Address;
 use crate::error::Result;
 use crate::format::global_heap::{decode_size, header_size};
+use rayon::slice::ParallelSliceMut;
 use std::collections::HashMap;
 
 /// Every byte of a file accounted for.
@@ -198,7 +199,7 @@ impl Map {
 fn sorted(walk: &mut Walk) -> Vec<Claim> {
     let mut claims = std::mem::take(&mut walk.claims);
     claims.retain(|c| c.length > 0);
-    claims.sort_unstable_by_key(|c| (c.position, std::cmp::Reverse(c.length)));
+    claims.par_sort_unstable_by_key(|c| (c.position, std::cmp::Reverse(c.length)));
     if walk.joins {
         claims.dedup_by(|next, last| {
             let joins = next.kind == Kind::Chunk

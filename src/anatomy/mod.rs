@@ -60,6 +60,8 @@ use walk::Walk;
 pub struct Anatomy {
     source: Arc<dyn Source>,
     limits: Limits,
+    /// One that knows pages of the file.
+    reader: Option<Reader>,
 }
 
 /// What a map is to show.
@@ -122,7 +124,17 @@ impl Anatomy {
 
     /// Looks at a file from wherever its bytes come.
     pub fn from_source(source: Arc<dyn Source>, limits: Limits) -> Anatomy {
-        Anatomy { source, limits }
+        Anatomy { source, limits, reader: None }
+    }
+
+    /// Looks at a file that is being read, and does not read again what was read of it; `None` where the file is not read
+    /// as it stands on disk.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of(file: &File) -> Option<Anatomy> {
+        let reader = &file.inner.reader;
+        reader.source().as_file()?;
+        let (source, limits) = (reader.source().clone(), reader.limits().clone());
+        (!reader.is_live()).then(|| Anatomy { source, limits, reader: Some(reader.refuelled()) })
     }
 
     /// The map of the whole file.
@@ -228,7 +240,12 @@ impl Anatomy {
         let length = frame.end.and_then(|end| end.get().checked_sub(base)).filter(|&n| n > 0);
         let end = length.and_then(|n| position.checked_add(n));
         let whole = reader.size();
-        walk.reader = reader.with_superblock(position, end.unwrap_or(whole), frame.widths, false);
+        walk.reader = match &self.reader {
+            Some(known) if (known.base(), known.widths()) == (position, frame.widths) && Some(known.size()) == end => {
+                known.refuelled()
+            }
+            _ => reader.with_superblock(position, end.unwrap_or(whole), frame.widths, false),
+        };
         // What was said so far said positions, not addresses.
         walk.findings.iter_mut().for_each(|f| f.address = f.address.map(|a| a - position));
         if let Some(told) = &mut walk.told {

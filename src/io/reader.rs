@@ -195,6 +195,12 @@ impl Reader {
         self.ctx.limits()
     }
 
+    /// Whether a writer is at work on the file.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_live(&self) -> bool {
+        self.shared.live
+    }
+
     pub(crate) fn widths(&self) -> Widths {
         self.shared.widths
     }

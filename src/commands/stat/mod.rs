@@ -54,7 +54,10 @@ impl Command for Stat {
             // Objects are counted and the map is made side by side.
             let (tally, map) = rayon::join(
                 || self.count(&file, progress),
-                || Anatomy::open(path)?.terse_map_unless(&|| progress.stopped()),
+                || {
+                    let anatomy = Anatomy::of(&file).map_or_else(|| Anatomy::open(path), Ok)?;
+                    anatomy.terse_map_unless(&|| progress.stopped())
+                },
             );
             let (mut tally, map) = (tally?, map.map_err(|e| e.on(printable(path)))?);
             tally.space(&map);
