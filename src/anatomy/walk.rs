@@ -73,10 +73,12 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(reader: Reader, wanted: Option<u64>, joins: bool) -> Walk {
+        // As many as a file of small objects has.
+        let pieces = (reader.size() / 256).min(1 << 14) as usize;
         Walk {
             reader,
             ranks: NodeRanks::DEFAULT,
-            claims: Vec::new(),
+            claims: Vec::with_capacity(pieces),
             owners: Owners::new(),
             findings: Vec::new(),
             more_findings: 0,
@@ -87,7 +89,7 @@ impl Walk {
             joins,
             stays: false,
             is_terse: false,
-            seen: HashSet::new(),
+            seen: HashSet::with_capacity(pieces),
             todo: Vec::new(),
             last: Vec::new(),
             exhausted: false,
