@@ -232,7 +232,8 @@ impl Dataset {
 
     /// What its header says of elements that were never written.
     pub(crate) fn fill_message(&self) -> Result<FillValue> {
-        let (Node { header, path, .. }, reader) = (&**self.node(), self.node().reader());
+        let node = self.node();
+        let (header, reader, path) = (&node.header, node.reader(), &node.path);
         let new = header.resolved(reader, kind::FILL_VALUE, FillValue::decode).on(path)?;
         let old = || header.resolved(reader, kind::FILL_VALUE_OLD, FillValue::decode_old).on(path);
         Ok(match new {

@@ -295,7 +295,7 @@ impl File {
     /// their turn, and `each` for one after the other, in the order of [`walk`](File::walk), with what `look` returned.
     ///
     /// `look` may be called for an object that turns out to have been visited by then: what it returned is dropped, and it
-    /// is called again with what the visit has become.
+    /// is called again with what the visit has become. About 2,000 results wait for their turn, at most.
     ///
     /// ```
     /// # fn main() -> h5manager::Result<()> {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// Links of a group that [`par_walk`] takes at a time.
 const BATCH: usize = 1024;
 
-/// How many objects are looked at ahead at a time, and how many groups inside one another are gone into for that.
+/// How many objects and links are looked at ahead at a time, and how many groups inside one another are gone into for that.
 const AHEAD: usize = 2048;
 const DEPTH_AHEAD: usize = 8;
 
@@ -318,6 +318,9 @@ impl<L> Scout<'_, L> {
         let mut below = Level::of(&object, &visit.path).map(Box::new);
         if let Some(below) = below.as_mut().filter(|_| depth > 0) {
             below.take(self.left.load(Relaxed).min(BATCH), visit.depth + 1);
+            // Links count, too: those that lead to no new object are kept all the same, and all names of their group.
+            let taken = below.next.len();
+            let _ = self.left.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(taken)));
             self.look_into(below, depth - 1);
         }
         *looked =
@@ -389,6 +392,26 @@ mod tests {
         });
         assert_eq!(all, one);
         assert_eq!(one.iter().filter(|step| step.contains("object header")).count(), 3, "{one:?}");
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_new_count_against_what_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut out = File::create(folder.path().join("a.h5")).unwrap();
+        for n in 0..10 * BATCH {
+            out.link_soft(format!("g{}/l{n}", n % 10), "nowhere").unwrap();
+        }
+        out.commit().unwrap();
+        let root = File::open(folder.path().join("a.h5")).unwrap().root().unwrap();
+        let (access, seen) = (&root.node.access, Seen::new());
+        let mut level = Level::of(&Object::Group(root.clone()), &"/".into()).unwrap();
+        level.take(BATCH, 1);
+        Scout { access, seen: &seen, look: &|_| (), left: AHEAD.into() }.look_into(&mut level, DEPTH_AHEAD);
+        let below = level.next.iter().filter_map(|next| next.as_ref().unwrap().looked.as_ref()?.1.as_ref());
+        let kept: Vec<usize> = below.map(|below| below.next.len()).collect();
+        // Each thread may have begun with what the others took at the same time.
+        assert!(kept.iter().filter(|&&n| n > 0).count() <= 2 + rayon::current_num_threads(), "{kept:?}");
+        assert!(kept.iter().any(|&n| n == BATCH));
     }
 
     #[test]

@@ -185,8 +185,8 @@ impl Look<'_> {
     }
 
     fn shown(&self, place: Place, name: &str, what: &Visited, creation_order: Option<i64>) -> Shown {
-        let mut shown = Shown { place, text: String::new(), below: Vec::new(), damaged: false };
-        shown.text = format!("{name}{}", behind_name(what));
+        let text = format!("{name}{}", behind_name(what));
+        let mut shown = Shown { place, text, below: Vec::new(), damaged: false };
         if let Visited::Object(object) = what {
             self.details(object, creation_order, &mut shown);
             self.attributes(object, &mut shown);
