@@ -411,7 +411,7 @@ mod tests {
         let kept: Vec<usize> = below.map(|below| below.next.len()).collect();
         // Each thread may have begun with what the others took at the same time.
         assert!(kept.iter().filter(|&&n| n > 0).count() <= 2 + rayon::current_num_threads(), "{kept:?}");
-        assert!(kept.iter().any(|&n| n == BATCH));
+        assert!(kept.contains(&BATCH));
     }
 
     #[test]
