@@ -4,6 +4,7 @@ use crate::bytes::{Address, Short};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::Name;
 use crate::group::{Access, Link, LinkTarget, Object};
+use foldhash::fast::RandomState;
 use rayon::prelude::*;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -125,7 +126,7 @@ struct Trail<T> {
     batch: usize,
 }
 
-type Seen = HashMap<u64, Range<usize>>;
+type Seen = HashMap<u64, Range<usize>, RandomState>;
 
 /// What is still to come of a group.
 struct Level<T> {
@@ -206,7 +207,7 @@ impl<T: Send> Trail<T> {
         let visit = Visit { path, what, depth: 0, last: true, creation_order: None };
         let mut above = Level::new(Name::default(), Box::new(std::iter::empty()));
         above.next.push_back(Ok(Next { visit, looked: None }));
-        Trail { access, stack: vec![above], seen: Seen::new(), paths: Vec::new(), entered: false, batch }
+        Trail { access, stack: vec![above], seen: Seen::default(), paths: Vec::new(), entered: false, batch }
     }
 
     fn skip_group(&mut self) {
@@ -403,7 +404,7 @@ mod tests {
         }
         out.commit().unwrap();
         let root = File::open(folder.path().join("a.h5")).unwrap().root().unwrap();
-        let (access, seen) = (&root.node.access, Seen::new());
+        let (access, seen) = (&root.node.access, Seen::default());
         let mut level = Level::of(&Object::Group(root.clone()), &"/".into()).unwrap();
         level.take(BATCH, 1);
         Scout { access, seen: &seen, look: &|_| (), left: AHEAD.into() }.look_into(&mut level, DEPTH_AHEAD);

@@ -5,8 +5,8 @@
 
 use super::{Budget, Source};
 use crate::error::Result;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a page: one request fetches the structures that stand together, as libhdf5 places them.
@@ -23,26 +23,7 @@ struct Shard {
     budget: Budget,
 }
 
-type Pages = HashMap<u64, Arc<[u8]>, BuildHasherDefault<ByNumber>>;
-
-/// Spreads the numbers of pages. Who makes them collide in a table of a few hundred gains nothing: a hash that cannot be
-/// foreseen costs more than all else of a look-up.
-#[derive(Default)]
-struct ByNumber(u64);
-
-impl Hasher for ByNumber {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&b| self.write_u64(b.into()));
-    }
-
-    fn write_u64(&mut self, n: u64) {
-        self.0 = (self.0 ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
+type Pages = HashMap<u64, Arc<[u8]>, RandomState>;
 
 /// The pages of one source.
 pub(super) struct PageCache {
@@ -105,9 +86,9 @@ pub(crate) type ChunkKey = (u64, u64);
 
 #[derive(Default)]
 struct ChunkShard {
-    young: HashMap<ChunkKey, Arc<Vec<u8>>>,
+    young: HashMap<ChunkKey, Arc<Vec<u8>>, RandomState>,
     young_bytes: usize,
-    old: HashMap<ChunkKey, Arc<Vec<u8>>>,
+    old: HashMap<ChunkKey, Arc<Vec<u8>>, RandomState>,
 }
 
 impl ChunkCache {
