@@ -38,37 +38,37 @@ pub(super) fn child(walk: &mut Walk, at: Address, name: Option<&[u8]>, group: Ow
     if walk.stays {
         return;
     }
-    let shown = name.map_or("?".into(), String::from_utf8_lossy);
     if walk.owners.depth(group) > walk.reader.limits().max_depth {
         let message = format!("max_depth: groups nested more than {} deep", walk.reader.limits().max_depth);
         return walk.finding(Kind::ObjectHeader, at, group, message);
     }
-    let text = walk.owners.link(group, &shown);
-    walk.then(move |walk| object(walk, at, group, text));
+    // Nobody asks what a piece of a terse map belongs to.
+    let text = match name {
+        _ if walk.is_terse => "".into(),
+        Some(name) => walk.owners.link(group, &String::from_utf8_lossy(name)),
+        None => walk.owners.link(group, "?"),
+    };
+    walk.then_object(at, group, text);
 }
 
 /// An object: its header, and everything that this leads to. Its path is that of another with a text behind it.
 pub(super) fn object(walk: &mut Walk, at: Address, before: Owner, text: impl Into<Box<str>>) {
     // Other links may lead here, too.
-    if walk.was_seen(Kind::ObjectHeader, at) {
+    if !walk.is_first(Kind::ObjectHeader, at) {
         return;
     }
     let owner = walk.owners.add(before, text);
     let prefix = walk.peek(at, MAX_PREFIX).and_then(|head| Prefix::decode(&head));
     let prefix = match prefix {
         Ok(prefix) => prefix,
-        Err(e) => {
-            walk.is_first(Kind::ObjectHeader, at);
-            return walk.unreadable(Kind::ObjectHeader, at, owner, &e);
-        }
+        Err(e) => return walk.unreadable(Kind::ObjectHeader, at, owner, &e),
     };
     let length = prefix.first_chunk_size();
     if length > walk.reader.limits().max_header_bytes {
-        walk.is_first(Kind::ObjectHeader, at);
         return walk.finding(Kind::ObjectHeader, at, owner, format!("a size of {length} bytes"));
     }
     let mut parts = Parts::default();
-    walk.structure(Place { kind: Kind::ObjectHeader, at, length, owner }, |s| first_chunk(s, &prefix, &mut parts));
+    walk.first_structure(Place { kind: Kind::ObjectHeader, at, length, owner }, |s| first_chunk(s, &prefix, &mut parts));
     let first = walk.claims.len();
     let mut chunks = 1;
     while let Some((at, length)) = parts.continuations.pop() {

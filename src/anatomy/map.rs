@@ -131,49 +131,47 @@ impl Map {
     }
 
     fn fill(&mut self, mut walk: Walk, stopped: &dyn Fn() -> bool) -> Result<()> {
-        adopt(&mut walk, self.end.min(self.size), stopped)?;
-        let mut claims = sorted(&mut walk);
-        walk.free.sort_unstable();
-        let mut filled: Vec<Claim> = Vec::with_capacity(claims.len() * 2);
-        let mut look = Look { left: MOST_LOOKED_AT, buffer: Vec::new() };
-        let plain = |position: u64, end: u64, kind| Claim {
-            position,
-            length: end - position,
-            kind,
-            owner: Owner::FILE,
-            count: 1,
-            under_checksum: 0,
-            note: None,
-        };
-        if self.base > 0 {
-            filled.push(plain(0, self.base, Kind::UserBlock));
-        }
         let inside = self.end.min(self.size);
+        let mut claims = sorted(&mut walk);
+        adopt(&mut walk, &claims, inside, stopped)?;
+        if !walk.claims.is_empty() {
+            claims.append(&mut walk.claims);
+            claims = sorted_claims(claims, walk.joins);
+        }
+        walk.free.sort_unstable();
+        // What lies between the pieces, before and behind them.
+        let mut between: Vec<Claim> = Vec::new();
+        let mut look = Look { left: MOST_LOOKED_AT, buffer: Vec::new() };
+        if self.base > 0 {
+            between.push(Claim::of_file(0, self.base, Kind::UserBlock));
+        }
         // How far the file is accounted for, and by which piece.
-        let (mut reach, mut last) = (self.base, None::<usize>);
-        for claim in claims.drain(..) {
+        let (mut reach, mut last) = (self.base, None::<&Claim>);
+        for claim in &claims {
             if stopped() {
                 return Err(super::interrupted());
             }
             if claim.position > reach {
-                gap(&mut walk, &mut look, reach, claim.position, &mut filled);
+                gap(&mut walk, &mut look, reach, claim.position, &mut between);
             } else if claim.position < reach {
-                self.overlap(&mut walk, &claim, reach, last.and_then(|i| filled.get(i)));
+                self.overlap(&mut walk, claim, reach, last);
             }
-            let end = claim.position + claim.length;
-            if end > reach {
-                (reach, last) = (end, Some(filled.len()));
+            if claim.end() > reach {
+                (reach, last) = (claim.end(), Some(claim));
             }
-            filled.push(claim);
         }
         if reach < inside {
-            gap(&mut walk, &mut look, reach, inside, &mut filled);
+            gap(&mut walk, &mut look, reach, inside, &mut between);
         }
         if self.size > inside {
-            let from = inside.max(reach).min(self.size);
-            filled.push(plain(from, self.size, Kind::Beyond));
+            between.push(Claim::of_file(inside.max(reach).min(self.size), self.size, Kind::Beyond));
         }
-        self.claims = filled;
+        if !between.is_empty() {
+            claims.append(&mut between);
+            // Two rows that are in order already.
+            claims.sort_by_key(|c| c.position);
+        }
+        self.claims = claims;
         self.findings.append(&mut walk.findings);
         self.more_findings = walk.more_findings;
         self.owners = walk.owners;
@@ -184,7 +182,7 @@ impl Map {
         let Some(other) = other else {
             return;
         };
-        let bytes = reach.min(claim.position + claim.length) - claim.position;
+        let bytes = reach.min(claim.end()) - claim.position;
         let whose = match &*walk.path(other.owner) {
             "" => String::new(),
             path => format!(" of {path}"),
@@ -195,16 +193,21 @@ impl Map {
     }
 }
 
-/// The pieces by place, chunks of one dataset that stand one behind the other joined.
+/// The pieces that a walk found, by place.
 fn sorted(walk: &mut Walk) -> Vec<Claim> {
     let mut claims = std::mem::take(&mut walk.claims);
     claims.retain(|c| c.length > 0);
+    sorted_claims(claims, walk.joins)
+}
+
+/// Pieces by place; chunks of one dataset that stand one behind the other are joined if that is wanted.
+fn sorted_claims(mut claims: Vec<Claim>, joins: bool) -> Vec<Claim> {
     claims.par_sort_unstable_by_key(|c| (c.position, std::cmp::Reverse(c.length)));
-    if walk.joins {
+    if joins {
         claims.dedup_by(|next, last| {
             let joins = next.kind == Kind::Chunk
                 && (last.kind, last.owner) == (next.kind, next.owner)
-                && last.position + last.length == next.position;
+                && last.end() == next.position;
             if joins {
                 last.length += next.length;
                 last.count = last.count.saturating_add(next.count);
@@ -259,7 +262,7 @@ impl Look {
 }
 
 /// The bytes between two pieces: free space that the file remembers, and what nobody knows of.
-fn gap(walk: &mut Walk, look: &mut Look, from: u64, to: u64, filled: &mut Vec<Claim>) {
+fn gap(walk: &mut Walk, look: &mut Look, from: u64, to: u64, between: &mut Vec<Claim>) {
     let base = walk.reader.base();
     let mut here = from;
     let first = walk.free.partition_point(|(at, length)| at.saturating_add(*length) <= from - base);
@@ -277,8 +280,7 @@ fn gap(walk: &mut Walk, look: &mut Look, from: u64, to: u64, filled: &mut Vec<Cl
             }
             (_, Err(e)) => Some(e.to_string().into_boxed_str()),
         };
-        let (position, length, owner) = (from, to - from, Owner::FILE);
-        filled.push(Claim { position, length, kind, owner, count: 1, under_checksum: 0, note });
+        between.push(Claim { note, ..Claim::of_file(from, to, kind) });
     };
     for (at, length) in known {
         let start = base.saturating_add(at).clamp(here, to);
@@ -291,13 +293,11 @@ fn gap(walk: &mut Walk, look: &mut Look, from: u64, to: u64, filled: &mut Vec<Cl
 }
 
 /// Global heap collections are led to by the elements of datasets, which are not read for a map: those that stand in
-/// gaps are recognised by their signature, and fit.
-fn adopt(walk: &mut Walk, inside: u64, stopped: &dyn Fn() -> bool) -> Result<()> {
+/// gaps between the pieces that are known are recognised by their signature, and fit. They are claimed.
+fn adopt(walk: &mut Walk, known: &[Claim], inside: u64, stopped: &dyn Fn() -> bool) -> Result<()> {
     let base = walk.reader.base();
-    let mut taken: Vec<(u64, u64)> = walk.claims.iter().map(|c| (c.position, c.position + c.length)).collect();
-    taken.sort_unstable();
     let (mut reach, mut look) = (base, Look { left: MOST_LOOKED_AT, buffer: Vec::new() });
-    for (start, end) in taken.into_iter().chain([(inside, inside)]) {
+    for (start, end) in known.iter().map(|c| (c.position, c.end())).chain([(inside, inside)]) {
         while reach < start {
             if stopped() {
                 return Err(super::interrupted());

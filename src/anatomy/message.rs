@@ -10,6 +10,9 @@ use crate::bytes::Address;
 use crate::error::Result;
 use crate::format::message::kind;
 
+/// The body of a message that others are needed for to be understood.
+type Body = smallvec::SmallVec<[u8; 36]>;
+
 /// What the messages of a header amount to.
 #[derive(Default)]
 pub(super) struct Parts {
@@ -18,8 +21,8 @@ pub(super) struct Parts {
     pub(super) continuations: Vec<(Address, u64)>,
     pub(super) leads: Vec<Lead>,
     /// Bodies of the messages that say how a dataset is stored.
-    pub(super) layout: Option<Vec<u8>>,
-    pub(super) dataspace: Option<Vec<u8>>,
+    pub(super) layout: Option<Body>,
+    pub(super) dataspace: Option<Body>,
     /// Bytes of an element, where the datatype is here; else where it is.
     pub(super) element_size: Option<u64>,
     pub(super) committed_datatype: Option<Address>,
@@ -96,7 +99,7 @@ pub(super) fn section(kind: u16) -> String {
 /// The body of a message.
 pub(super) fn body(s: &mut Scribe<'_>, kind: u16, flags: u8, parts: &mut Parts) -> Result<()> {
     if kind == kind::LAYOUT {
-        parts.layout = Some(s.ahead().to_vec());
+        parts.layout = Some(Body::from_slice(s.ahead()));
     }
     parts.is_group |= matches!(kind, kind::SYMBOL_TABLE | kind::LINK_INFO);
     parts.is_datatype |= kind == kind::DATATYPE;
@@ -117,7 +120,7 @@ pub(super) fn body(s: &mut Scribe<'_>, kind: u16, flags: u8, parts: &mut Parts) 
             Ok(())
         }
         kind::DATASPACE => {
-            parts.dataspace = Some(s.ahead().to_vec());
+            parts.dataspace = Some(Body::from_slice(s.ahead()));
             storage::dataspace(s)
         }
         kind::LINK_INFO => small::link_info(s, parts),

@@ -85,18 +85,33 @@ impl<'a> Scribe<'a> {
         self.bytes.get(self.at..self.end).unwrap_or_default()
     }
 
+    #[inline]
     fn take(&mut self, n: usize) -> Result<&'a [u8]> {
-        let taken = self.ahead().get(..n).ok_or_else(|| Error::damaged("ends before its last field"))?;
+        let taken = self.ahead().get(..n).ok_or_else(too_short)?;
         self.at += n;
         Ok(taken)
     }
 
+    /// As [`take`](Scribe::take), for fields whose width the specification says.
+    #[inline]
+    fn take_array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let taken = self.ahead().first_chunk().ok_or_else(too_short)?;
+        self.at += N;
+        Ok(*taken)
+    }
+
+    #[inline]
     fn write(&mut self, length: usize, name: impl Into<Cow<'static, str>>, meaning: impl FnOnce() -> String) {
-        let (offset, level) = ((self.at - length) as u64, self.level);
-        if let Some(fields) = &mut self.fields {
-            let (name, meaning, length) = (name.into(), meaning(), length as u64);
-            fields.push(Field { offset, length, level, name, meaning, is_part: false, is_wrong: false });
+        if self.fields.is_some() {
+            self.write_down(length, name.into(), meaning());
         }
+    }
+
+    #[cold]
+    fn write_down(&mut self, length: usize, name: Cow<'static, str>, meaning: String) {
+        let (offset, level) = ((self.at - length) as u64, self.level);
+        let field = Field { offset, length: length as u64, level, name, meaning, is_part: false, is_wrong: false };
+        self.fields.get_or_insert_default().push(field);
     }
 
     /// Adds to the meaning of the last field.
@@ -143,15 +158,21 @@ impl<'a> Scribe<'a> {
 
     /// An integer of 1 byte; the other widths follow.
     pub(super) fn u8(&mut self, name: &'static str) -> Result<u8> {
-        self.number(name, 1).map(|n| n as u8)
+        let value = u8::from_le_bytes(self.take_array()?);
+        self.write(1, name, || value.to_string());
+        Ok(value)
     }
 
     pub(super) fn u16(&mut self, name: &'static str) -> Result<u16> {
-        self.number(name, 2).map(|n| n as u16)
+        let value = u16::from_le_bytes(self.take_array()?);
+        self.write(2, name, || value.to_string());
+        Ok(value)
     }
 
     pub(super) fn u32(&mut self, name: &'static str) -> Result<u32> {
-        self.number(name, 4).map(|n| n as u32)
+        let value = u32::from_le_bytes(self.take_array()?);
+        self.write(4, name, || value.to_string());
+        Ok(value)
     }
 
     /// A number whose values have names.
@@ -349,6 +370,11 @@ impl<'a> Scribe<'a> {
         self.end = outer;
         Ok(())
     }
+}
+
+#[cold]
+fn too_short() -> Error {
+    Error::damaged("ends before its last field")
 }
 
 /// A little-endian number; bytes beyond the eighth are not looked at.

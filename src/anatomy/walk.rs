@@ -1,6 +1,7 @@
 //! Following addresses from the superblock to everything that a file holds. What is to be done waits in a list, so no
 //! nesting in the file is nesting here; every structure is read once, so no circle is walked twice.
 
+use super::header;
 use super::kind::Kind;
 pub(super) use super::owners::Owner;
 use super::owners::Owners;
@@ -10,6 +11,7 @@ use crate::bytes::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::superblock::NodeRanks;
 use crate::io::{Block, Reader};
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashSet};
 
 /// A piece of the file.
@@ -26,6 +28,19 @@ pub(super) struct Claim {
     pub(super) note: Option<Box<str>>,
 }
 
+impl Claim {
+    /// Bytes from one position to another that belong to no object.
+    pub(super) fn of_file(position: u64, end: u64, kind: Kind) -> Claim {
+        let (length, owner) = (end - position, Owner::FILE);
+        Claim { position, length, kind, owner, count: 1, under_checksum: 0, note: None }
+    }
+
+    /// The position behind its last byte.
+    pub(super) fn end(&self) -> u64 {
+        self.position + self.length
+    }
+}
+
 /// Where a structure is expected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -35,7 +50,12 @@ pub(super) struct Place {
     pub(super) owner: Owner,
 }
 
-type Task = Box<dyn FnOnce(&mut Walk)>;
+/// Something to be done.
+enum Task {
+    /// Most of what a file of small objects leads to.
+    Object { at: Address, before: Owner, text: Box<str> },
+    Other(Box<dyn FnOnce(&mut Walk)>),
+}
 
 /// Fuel for a thing to do: a bound on how long the list of them can become.
 const TASK: u64 = 64;
@@ -64,7 +84,7 @@ pub(super) struct Walk {
     pub(super) stays: bool,
     /// Whether it is of no use to say what an object is.
     pub(super) is_terse: bool,
-    seen: HashSet<(Kind, u64)>,
+    seen: HashSet<(Kind, u64), RandomState>,
     todo: Vec<Task>,
     /// What is done when nothing else is left: things that have a better name if somebody else leads to them first.
     last: Vec<Task>,
@@ -89,7 +109,7 @@ impl Walk {
             joins,
             stays: false,
             is_terse: false,
-            seen: HashSet::with_capacity(pieces),
+            seen: HashSet::with_capacity_and_hasher(pieces, RandomState::default()),
             todo: Vec::new(),
             last: Vec::new(),
             exhausted: false,
@@ -107,7 +127,10 @@ impl Walk {
                 break;
             }
             let before = self.todo.len();
-            task(self);
+            match task {
+                Task::Object { at, before, text } => header::object(self, at, before, text),
+                Task::Other(task) => task(self),
+            }
             // What comes first in the file is done first.
             if let Some(added) = self.todo.get_mut(before..) {
                 added.reverse();
@@ -121,14 +144,21 @@ impl Walk {
     /// Something to be done soon.
     pub(super) fn then(&mut self, task: impl FnOnce(&mut Walk) + 'static) {
         if self.burn(TASK) {
-            self.todo.push(Box::new(task));
+            self.todo.push(Task::Other(Box::new(task)));
+        }
+    }
+
+    /// An object to be looked at soon: see [`header::object`].
+    pub(super) fn then_object(&mut self, at: Address, before: Owner, text: Box<str>) {
+        if self.burn(TASK) {
+            self.todo.push(Task::Object { at, before, text });
         }
     }
 
     /// Something to be done when all else is.
     pub(super) fn at_last(&mut self, task: impl FnOnce(&mut Walk) + 'static) {
         if self.burn(TASK) {
-            self.last.push(Box::new(task));
+            self.last.push(Task::Other(Box::new(task)));
         }
     }
 
@@ -207,10 +237,15 @@ impl Walk {
     /// Reads a structure aloud and notes that its bytes are its own. `read` may end early: what it learnt until then is
     /// kept by its caller.
     pub(super) fn structure(&mut self, place: Place, read: impl FnOnce(&mut Scribe<'_>) -> Result<()>) {
-        let Place { kind, at, length, owner } = place;
-        if !self.is_first(kind, at) {
-            return self.finding(kind, at, owner, "is led to a second time");
+        if !self.is_first(place.kind, place.at) {
+            return self.finding(place.kind, place.at, place.owner, "is led to a second time");
         }
+        self.first_structure(place, read);
+    }
+
+    /// As [`structure`](Walk::structure), where it is known that nobody led here before.
+    pub(super) fn first_structure(&mut self, place: Place, read: impl FnOnce(&mut Scribe<'_>) -> Result<()>) {
+        let Place { kind, at, length, owner } = place;
         let bytes = match self.peek(at, length) {
             Ok(bytes) => bytes,
             Err(e) => return self.unreadable(kind, at, owner, &e),
@@ -291,7 +326,7 @@ impl Walk {
         if self.joins
             && let Some(last) = self.claims.last_mut()
             && (last.kind, last.owner) == (kind, owner)
-            && last.position + last.length == position
+            && last.end() == position
         {
             last.length += length;
             last.count = last.count.saturating_add(1);
