@@ -67,8 +67,11 @@ impl Node {
     }
 
     pub(crate) fn attributes_unordered(self: &Arc<Self>) -> Result<impl Iterator<Item = Result<Attribute>> + use<>> {
-        let (node, found) = (self.clone(), attributes::unordered(&self.header, self.reader()).on(&self.path)?);
-        Ok(found.map(move |a| a.map(|a| Attribute::new(&node, a)).on(&node.path)))
+        let (node, mut found) = (self.clone(), attributes::Unordered::open(&self.header, self.reader()).on(&self.path)?);
+        Ok(std::iter::from_fn(move || {
+            let next = found.next(&node.header, node.reader())?;
+            Some(next.map(|a| Attribute::new(&node, a)).on(&node.path))
+        }))
     }
 
     pub(crate) fn attributes_by_creation_order(self: &Arc<Self>) -> Result<Vec<Result<Attribute>>> {

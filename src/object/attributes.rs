@@ -58,13 +58,26 @@ pub(crate) fn all<T>(
     Ok(found)
 }
 
-/// All attributes in the order in which they happen to be stored: those in a heap are read as they are asked for.
-pub(crate) fn unordered(
-    header: &ObjectHeader,
-    reader: &Reader,
-) -> Result<impl Iterator<Item = Result<Resolved>> + use<>> {
-    let compact: Vec<_> = header.all(kind::ATTRIBUTE).map(|body| from_message(reader, body)).collect();
-    Ok(compact.into_iter().chain(Dense::open(header, reader)?.into_iter().flatten()))
+/// All attributes of a header in the order in which they happen to be stored, each read as it is asked for.
+pub(crate) struct Unordered {
+    /// The message behind the last one that was read.
+    message: usize,
+    dense: Option<Box<Dense>>,
+}
+
+impl Unordered {
+    pub(crate) fn open(header: &ObjectHeader, reader: &Reader) -> Result<Unordered> {
+        Ok(Unordered { message: 0, dense: Dense::open(header, reader)? })
+    }
+
+    pub(crate) fn next(&mut self, header: &ObjectHeader, reader: &Reader) -> Option<Result<Resolved>> {
+        if let Some((index, body)) = header.next_of(kind::ATTRIBUTE, self.message) {
+            self.message = index + 1;
+            return Some(from_message(reader, body));
+        }
+        self.message = usize::MAX;
+        self.dense.as_mut()?.next()
+    }
 }
 
 /// The attribute of this name, if there is one.

@@ -139,8 +139,17 @@ impl ObjectHeader {
 
     /// The bodies of all messages of a kind, in order.
     pub(crate) fn all(&self, kind: u16) -> impl Iterator<Item = Body<'_>> {
-        let of_kind = self.messages.iter().filter(move |m| m.kind == kind);
-        of_kind.map(|m| Body { bytes: &self.bytes[m.body.clone()], shared: m.flags & 2 != 0, order: m.order })
+        self.messages.iter().filter(move |m| m.kind == kind).map(|m| self.body(m))
+    }
+
+    /// The first message of a kind among those from `start` on, and which one it is.
+    pub(crate) fn next_of(&self, kind: u16, start: usize) -> Option<(usize, Body<'_>)> {
+        let rest = self.messages.get(start..)?;
+        rest.iter().zip(start..).find(|(m, _)| m.kind == kind).map(|(m, i)| (i, self.body(m)))
+    }
+
+    fn body(&self, m: &Message) -> Body<'_> {
+        Body { bytes: &self.bytes[m.body.clone()], shared: m.flags & 2 != 0, order: m.order }
     }
 
     /// The body of the first message of a kind.

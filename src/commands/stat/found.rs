@@ -1,7 +1,8 @@
 //! What is counted of one object or link: found for many at once, before it is added up in order.
 
 use crate::datatype::{Datatype, Name};
-use crate::{ChunkInfo, Dataset, FilterInfo, HeaderInfo, LinkTarget, Object, Visit, Visited};
+use crate::error::Result;
+use crate::{Attribute, ChunkInfo, Dataset, FilterInfo, HeaderInfo, LinkTarget, Object, Visit, Visited};
 
 /// A step of the walk.
 pub(super) struct Found {
@@ -68,11 +69,7 @@ fn counted(object: &Object, errors: &mut Vec<String>) -> Counted {
         Object::Dataset(dataset) => Kind::Dataset(Box::new(stored(dataset, errors))),
     };
     let mut attributes = [0; 3];
-    let (found, failed) = match object.attributes_unordered() {
-        Ok(found) => (Some(found), None),
-        Err(e) => (None, Some(Err(e))),
-    };
-    for attribute in found.into_iter().flatten().chain(failed) {
+    let mut count = |attribute: Result<Attribute>| {
         attributes[0] += 1;
         match attribute {
             Ok(attribute) => {
@@ -81,6 +78,10 @@ fn counted(object: &Object, errors: &mut Vec<String>) -> Counted {
             }
             Err(e) => errors.push(e.to_string()),
         }
+    };
+    match object.attributes_unordered() {
+        Ok(found) => found.for_each(count),
+        Err(e) => count(Err(e)),
     }
     Counted { header: object.header(), attributes, kind }
 }
