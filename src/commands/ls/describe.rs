@@ -6,6 +6,8 @@ use crate::datatype::Name;
 use crate::error::{Error, Result};
 use crate::{Attribute, Dataset, FilterInfo, LinkTarget, Object, Visited};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::fmt;
 
 /// How much is said of an object.
 #[derive(Clone, Copy, PartialEq)]
@@ -20,12 +22,21 @@ const VALUES: usize = 8;
 /// Characters of an attribute's values that are shown.
 const WIDTH: usize = 120;
 
-/// What stands behind an object's name.
-pub(super) fn summary(object: &Object) -> String {
-    match object {
-        Object::Group(_) => String::new(),
-        Object::Datatype(named) => format!("datatype {}", named.datatype()),
-        Object::Dataset(dataset) => format!("{} {}", dataset_shape(dataset), dataset.datatype()),
+/// What stands behind the name of an object or link.
+pub(super) struct Behind<'a>(pub(super) &'a Visited);
+
+impl fmt::Display for Behind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Visited::Object(Object::Group(_)) => Ok(()),
+            Visited::Object(Object::Datatype(named)) => write!(f, "  datatype {}", named.datatype()),
+            Visited::Object(Object::Dataset(dataset)) => write!(f, "  {} {}", Extent(dataset), dataset.datatype()),
+            Visited::Again(first) => write!(f, "  = {first}"),
+            Visited::Link(LinkTarget::Soft(target)) => write!(f, " -> {target}"),
+            Visited::Link(LinkTarget::External { file, path }) => write!(f, " -> {file}::{path}"),
+            Visited::Link(LinkTarget::User { class, .. }) => write!(f, "  user-defined link of class {class}"),
+            Visited::Link(LinkTarget::Hard(address)) => write!(f, " -> {address:#x}"),
+        }
     }
 }
 
@@ -64,25 +75,39 @@ fn header(object: &Object, creation_order: Option<i64>) -> String {
 
 /// A shape as numpy writes it; `None` is a null dataspace.
 pub(crate) fn shape_text(shape: Option<&[u64]>) -> String {
-    match shape {
-        None => "null".into(),
-        Some([one]) => format!("({one},)"),
-        Some(dims) => format!("({})", dims.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    shape.map_or_else(|| "null".into(), |dims| Tuple(dims.iter()).to_string())
+}
+
+/// Dimensions as numpy writes them.
+struct Tuple<I>(I);
+
+impl<I: ExactSizeIterator<Item: fmt::Display> + Clone> fmt::Display for Tuple<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(")?;
+        for (i, dim) in self.0.clone().enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            write!(f, "{comma}{dim}")?;
+        }
+        f.write_str(if self.0.len() == 1 { ",)" } else { ")" })
     }
 }
 
-fn dataset_shape(dataset: &Dataset) -> String {
-    if dataset.is_null() {
-        return shape_text(None);
+/// The shape of a dataset, and what it may become.
+struct Extent<'a>(&'a Dataset);
+
+impl fmt::Display for Extent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_null() {
+            return f.write_str("null");
+        }
+        write!(f, "{}", Tuple(self.0.shape().iter()))?;
+        let max = self.0.max_shape();
+        if max.iter().zip(self.0.shape()).any(|(max, dim)| *max != Some(*dim)) {
+            let max = max.iter().map(|m| m.map_or(Cow::Borrowed("∞"), |m| m.to_string().into()));
+            write!(f, " up to {}", Tuple(max))?;
+        }
+        Ok(())
     }
-    let shape = shape_text(Some(dataset.shape()));
-    let grows = |(max, dim): (&Option<u64>, &u64)| *max != Some(*dim);
-    if !dataset.max_shape().iter().zip(dataset.shape()).any(grows) {
-        return shape;
-    }
-    let max: Vec<String> = dataset.max_shape().iter().map(|m| m.map_or("∞".into(), |m| m.to_string())).collect();
-    let comma = if max.len() == 1 { "," } else { "" };
-    format!("{shape} up to ({}{comma})", max.join(", "))
 }
 
 fn storage(dataset: &Dataset) -> Result<String> {
