@@ -3,6 +3,7 @@
 use super::{Store, file::explain};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tempfile::{NamedTempFile, TempPath};
 
 /// A file being written under a temporary name in the folder of its final one. Dropped before
@@ -12,7 +13,12 @@ pub(crate) struct StagedFile {
     path: TempPath,
     target: PathBuf,
     overwrite: bool,
+    /// Up to here the system was asked to bring to the disk what was written.
+    begun: AtomicU64,
 }
+
+/// Bytes that are written before the system is asked to bring them to the disk.
+const BEHIND: u64 = 4 << 20;
 
 impl StagedFile {
     /// Stages a file for `target`. Without `overwrite` an existing target is refused, now and again at the end.
@@ -43,12 +49,22 @@ impl StagedFile {
         let staged = builder.tempfile_in(folder).map_err(|e| explain(folder, e))?;
         keep_permissions(&target, &staged);
         let (file, path) = staged.into_parts();
-        Ok(StagedFile { file, path, target, overwrite })
+        Ok(StagedFile { file, path, target, overwrite, begun: AtomicU64::new(0) })
+    }
+
+    /// Asks the system to begin with what was written up to `end`, if that is much, so that the sync in the end need not
+    /// wait for all of it. Nothing is waited for here; what goes wrong then, that sync tells.
+    fn begin_writing_back(&self, end: u64) {
+        let begun = self.begun.load(Relaxed);
+        if end.saturating_sub(begun) >= BEHIND {
+            self.begun.store(end, Relaxed);
+            write_back(&self.file, begun, end - begun);
+        }
     }
 
     /// Syncs the file and gives it its name.
     pub(crate) fn publish(self) -> Result<()> {
-        let StagedFile { file, path, target, overwrite } = self;
+        let StagedFile { file, path, target, overwrite, .. } = self;
         file.sync_all().map_err(|e| explain(&target, e))?;
         if overwrite {
             path.persist(&target).map_err(|e| explain(&target, e.error))?;
@@ -108,11 +124,24 @@ fn sync_folder(_: &Path) -> Result<()> {
 
 impl Store for StagedFile {
     fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()> {
-        write_all_at(&self.file, position, bytes).map_err(|e| explain(&self.target, e))
+        write_all_at(&self.file, position, bytes).map_err(|e| explain(&self.target, e))?;
+        self.begin_writing_back(position + bytes.len() as u64);
+        Ok(())
     }
 
     fn copy_at(&self, position: u64, file: &std::fs::File, from: u64, length: u64) -> Result<bool> {
-        copy_all_at(&self.file, position, file, from, length).map_err(|e| explain(&self.target, e))
+        let mut done = 0;
+        while done < length {
+            let piece = BEHIND.min(length - done);
+            let copied = copy_all_at(&self.file, position + done, file, from + done, piece);
+            if !copied.map_err(|e| explain(&self.target, e))? {
+                // What comes by way of memory is written over what was copied, and is the same.
+                return Ok(false);
+            }
+            done += piece;
+            self.begin_writing_back(position + done);
+        }
+        Ok(true)
     }
 
     fn read_back(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
@@ -123,6 +152,16 @@ impl Store for StagedFile {
         self.file.sync_all().map_err(|e| explain(&self.target, e))
     }
 }
+
+/// Lets the system begin to bring bytes of a file to the disk. What it makes of this advice does not matter.
+#[cfg(target_os = "linux")]
+fn write_back(file: &std::fs::File, position: u64, length: u64) {
+    // Of what is not on the disk yet, nothing is dropped.
+    let _ = rustix::fs::fadvise(file, position, std::num::NonZeroU64::new(length), rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_back(_: &std::fs::File, _: u64, _: u64) {}
 
 #[cfg(unix)]
 pub(super) fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
