@@ -13,13 +13,13 @@ use crate::index::btree1_build::PlacedChunk;
 use crate::index::chunk_index_build;
 use crate::index::space::{METADATA, Space};
 use crate::object::chunks::ChunkRecord;
+use foldhash::{HashMap, HashMapExt};
 use rayon::prelude::*;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// Bytes of chunks that are filtered before the first of them is written.
-pub(super) const BATCH: usize = 8 << 20;
+pub(super) const BATCH: usize = 16 << 20;
 
 /// Chunks of so many bytes are worth the while of a thread.
 const SMALL: usize = 128 << 10;
