@@ -169,13 +169,16 @@ fn walk_both_ways(one: &File, all: &File) {
     };
     let mut steps = one.walk().map(|step| step.map(|visit| shown(&visit)));
     let ends = |e: &Error| e.kind() == ErrorKind::Limit;
-    let same = all.par_walk(|visit| shown(&visit), |step| match (steps.next(), step) {
-        // Where looking ahead has burnt what one thread still has, the rest is not the same.
-        (Some(Err(e)), _) | (_, Err(e)) if ends(&e) => Err(e),
-        (Some(Ok(a)), Ok(b)) if a == b => Ok(()),
-        (Some(Err(a)), Err(b)) if a.to_string() == b.to_string() => Ok(()),
-        (a, b) => panic!("one thread comes by {a:?}, all by {b:?}"),
-    });
+    let same = all.par_walk(
+        |visit| shown(&visit),
+        |step| match (steps.next(), step) {
+            // Where looking ahead has burnt what one thread still has, the rest is not the same.
+            (Some(Err(e)), _) | (_, Err(e)) if ends(&e) => Err(e),
+            (Some(Ok(a)), Ok(b)) if a == b => Ok(()),
+            (Some(Err(a)), Err(b)) if a.to_string() == b.to_string() => Ok(()),
+            (a, b) => panic!("one thread comes by {a:?}, all by {b:?}"),
+        },
+    );
     assert!(same.is_err() || steps.next().is_none(), "one thread comes by more than all");
 }
 

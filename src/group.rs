@@ -67,7 +67,8 @@ impl Node {
     }
 
     pub(crate) fn attributes_unordered(self: &Arc<Self>) -> Result<impl Iterator<Item = Result<Attribute>> + use<>> {
-        let (node, mut found) = (self.clone(), attributes::Unordered::open(&self.header, self.reader()).on(&self.path)?);
+        let (node, mut found) =
+            (self.clone(), attributes::Unordered::open(&self.header, self.reader()).on(&self.path)?);
         Ok(std::iter::from_fn(move || {
             let next = found.next(&node.header, node.reader())?;
             Some(next.map(|a| Attribute::new(&node, a)).on(&node.path))

@@ -4,9 +4,9 @@ use crate::bytes::{Address, Short};
 use crate::error::{Error, Result};
 use crate::format::message::datatype::Name;
 use crate::group::{Access, Link, LinkTarget, Object};
-use foldhash::fast::RandomState;
+use foldhash::HashMap;
 use rayon::prelude::*;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -126,7 +126,7 @@ struct Trail<T> {
     batch: usize,
 }
 
-type Seen = HashMap<u64, Range<usize>, RandomState>;
+type Seen = HashMap<u64, Range<usize>>;
 
 /// What is still to come of a group.
 struct Level<T> {

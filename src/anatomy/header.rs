@@ -68,7 +68,9 @@ pub(super) fn object(walk: &mut Walk, at: Address, before: Owner, text: impl Int
         return walk.finding(Kind::ObjectHeader, at, owner, format!("a size of {length} bytes"));
     }
     let mut parts = Parts::default();
-    walk.first_structure(Place { kind: Kind::ObjectHeader, at, length, owner }, |s| first_chunk(s, &prefix, &mut parts));
+    walk.first_structure(Place { kind: Kind::ObjectHeader, at, length, owner }, |s| {
+        first_chunk(s, &prefix, &mut parts)
+    });
     let first = walk.claims.len();
     let mut chunks = 1;
     while let Some((at, length)) = parts.continuations.pop() {

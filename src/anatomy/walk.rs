@@ -11,8 +11,8 @@ use crate::bytes::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::superblock::NodeRanks;
 use crate::io::{Block, Reader};
-use foldhash::fast::RandomState;
-use std::collections::{BTreeMap, HashSet};
+use foldhash::{HashSet, HashSetExt};
+use std::collections::BTreeMap;
 
 /// A piece of the file.
 #[derive(Clone, Debug)]
@@ -53,7 +53,11 @@ pub(super) struct Place {
 /// Something to be done.
 enum Task {
     /// Most of what a file of small objects leads to.
-    Object { at: Address, before: Owner, text: Box<str> },
+    Object {
+        at: Address,
+        before: Owner,
+        text: Box<str>,
+    },
     Other(Box<dyn FnOnce(&mut Walk)>),
 }
 
@@ -84,7 +88,7 @@ pub(super) struct Walk {
     pub(super) stays: bool,
     /// Whether it is of no use to say what an object is.
     pub(super) is_terse: bool,
-    seen: HashSet<(Kind, u64), RandomState>,
+    seen: HashSet<(Kind, u64)>,
     todo: Vec<Task>,
     /// What is done when nothing else is left: things that have a better name if somebody else leads to them first.
     last: Vec<Task>,
@@ -109,7 +113,7 @@ impl Walk {
             joins,
             stays: false,
             is_terse: false,
-            seen: HashSet::with_capacity_and_hasher(pieces, RandomState::default()),
+            seen: HashSet::with_capacity(pieces),
             todo: Vec::new(),
             last: Vec::new(),
             exhausted: false,

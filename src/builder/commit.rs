@@ -13,7 +13,7 @@ use crate::format::object_header;
 use crate::format::superblock::{NodeRanks, Superblock};
 use crate::index::space::METADATA;
 use crate::object::store::{self, DatasetHeader, GroupLinks};
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -5,8 +5,8 @@ use super::chunks::{BATCH, Chunks, Ready, with_kept};
 use super::session::Session;
 use crate::error::Result;
 use crate::object::runs::{self, Place};
+use foldhash::HashMap;
 use rayon::prelude::*;
-use std::collections::HashMap;
 
 /// A patch of fewer bytes than this is likely to be followed by its neighbours, or by the same again: it waits.
 const SMALL: u64 = 1 << 20;

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::format::message::datatype::{Charset, Datatype, Name};
 use crate::format::message::link::{Link, Target};
 use crate::object::store::Common;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// The longest name. What does not fit an object header message goes to a heap.

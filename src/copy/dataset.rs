@@ -21,7 +21,7 @@ use crate::format::virtual_map;
 use crate::group::Object;
 use crate::object::attributes::tracks_order;
 use crate::object::raw_data;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::ops::Range;
 
 /// Bytes of elements read and written at a time.

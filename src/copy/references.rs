@@ -9,7 +9,8 @@ use crate::error::{ErrorKind, Result};
 use crate::format::message::datatype::{Datatype, ReferenceKind};
 use crate::format::reference::Reference;
 use crate::group::Object;
-use std::collections::{HashMap, VecDeque};
+use foldhash::HashMap;
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 /// The path in the new file of every object that is or will be copied: found by going through all groups when the first

@@ -11,7 +11,7 @@ use crate::format::message::kind;
 use crate::format::message::small::GroupInfo;
 use crate::group::{Access, Group, Link, LinkTarget, NamedDatatype, Object};
 use crate::object::attributes::tracks_order;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
 /// An object of the files that are copied from: the number of the file, the address of its header.

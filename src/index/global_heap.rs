@@ -8,7 +8,7 @@ use crate::format::global_heap::{HeapId, MIN_SIZE, decode_objects, decode_size, 
 use crate::format::message::datatype::ReferenceKind;
 use crate::format::reference::{Element, Reference, decode_element};
 use crate::io::{Budget, Reader};
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};

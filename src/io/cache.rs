@@ -5,8 +5,7 @@
 
 use super::{Budget, Source};
 use crate::error::Result;
-use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a page: one request fetches the structures that stand together, as libhdf5 places them.
@@ -23,7 +22,7 @@ struct Shard {
     budget: Budget,
 }
 
-type Pages = HashMap<u64, Arc<[u8]>, RandomState>;
+type Pages = HashMap<u64, Arc<[u8]>>;
 
 /// The pages of one source.
 pub(super) struct PageCache {
@@ -86,9 +85,9 @@ pub(crate) type ChunkKey = (u64, u64);
 
 #[derive(Default)]
 struct ChunkShard {
-    young: HashMap<ChunkKey, Arc<Vec<u8>>, RandomState>,
+    young: HashMap<ChunkKey, Arc<Vec<u8>>>,
     young_bytes: usize,
-    old: HashMap<ChunkKey, Arc<Vec<u8>>, RandomState>,
+    old: HashMap<ChunkKey, Arc<Vec<u8>>>,
 }
 
 impl ChunkCache {

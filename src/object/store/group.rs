@@ -12,7 +12,7 @@ use crate::format::object_header::Outgoing;
 use crate::index::space::Space;
 use crate::index::symbol_table_build::{self, NamedTarget, OldTarget};
 use crate::object::dense;
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// More links than this move out of the header if nothing else is asked for, as with libhdf5.
 const USUAL_LINKS: u16 = 8;
