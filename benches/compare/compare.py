@@ -11,6 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -113,13 +114,45 @@ def compare(commands, row, path, threads, rounds):
     return {who: statistics.median(t[0] for t in ts) if ts else None for who, ts in times.items()}, notes
 
 
+# Whole processes: the program of C's tools, ours, the file.
+PROGRAMS = [
+    ("`h5ls -r` and `ls -r`, old format", ["h5ls", "-r"], ["ls", "-r"], "3_old.h5"),
+    ("`h5ls -r` and `ls -r`, new format", ["h5ls", "-r"], ["ls", "-r"], "3_new.h5"),
+    ("`h5stat` and `stat`, old format", ["h5stat"], ["stat"], "3_old.h5"),
+    ("`h5stat` and `stat`, new format", ["h5stat"], ["stat"], "3_new.h5"),
+    ("process start", ["h5ls", "--version"], ["--version"], None),
+]
+
+
+def compare_programs(program, data, rounds, only):
+    """C's tools and our program as processes in turn, from their start to their end."""
+    print("\n| whole processes in turn | C's, ms | ours, ms | times C's |")
+    print("| --- | --- | --- | --- |")
+    for title, theirs, ours, name in PROGRAMS:
+        if only not in title + (name or ""):
+            continue
+        file = [os.path.join(data, name)] if name else []
+        times = {"C": [], "ours": []}
+        for number in range(5 * rounds + 1):
+            for who, command in ("C", [*theirs, *file]), ("ours", [program, *ours, *file]):
+                begun = time.perf_counter()
+                subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                if number:
+                    times[who].append(time.perf_counter() - begun)
+        c, ours = (statistics.median(t) * 1e3 for t in times.values())
+        print(f"| {title} | {c:.2f} | {ours:.2f} | {c / ours:.1f} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="")
     parser.add_argument("--threads", default="2,1")
+    parser.add_argument("--program", default=os.path.join(ROOT, "target", "release", "h5manager"))
     arguments = parser.parse_args()
+    if not os.path.exists(arguments.program):
+        sys.exit(f"no {arguments.program}: cargo build --release makes it")
     commands = build()
     try:
         import hdf5plugin
@@ -149,6 +182,7 @@ def main():
             print(f"| {title} | {f'{c * 1e3:.2f}' if c else '–'} | " + " | ".join(cells) + " |", flush=True)
             for who, note in notes.items():
                 print(f"    {who}: {note}", file=sys.stderr)
+    compare_programs(arguments.program, arguments.data, arguments.rounds, arguments.only)
 
 
 main()
