@@ -33,6 +33,8 @@ pub(super) struct Attributes {
     list: Vec<Stored>,
     was_dense: bool,
     next_order: u32,
+    /// The most bytes of an attribute's message, where there is no heap for larger ones.
+    most: Option<usize>,
 }
 
 impl Attributes {
@@ -46,7 +48,21 @@ impl Attributes {
         if header.tracks_order() {
             list.sort_by_key(|a| a.order);
         }
-        Ok(Attributes { list, was_dense, next_order })
+        let in_header = if header.version == 1 { MOST_BODY / 8 * 8 } else { MOST_BODY };
+        let most = (!can_be_dense(header)).then_some(in_header);
+        Ok(Attributes { list, was_dense, next_order, most })
+    }
+
+    /// Refuses an attribute that the object has no place for.
+    fn check_size(&self, name: &[u8], body: &[u8]) -> Result<()> {
+        match self.most.filter(|&most| body.len() > most) {
+            None => Ok(()),
+            Some(most) => Err(Error::limit(format!(
+                "attribute {}: {} bytes, {most} are possible in this object's header; write it as a dataset",
+                Name::from_bytes(name),
+                body.len()
+            ))),
+        }
     }
 
     /// The message of the attribute of this name, unless it stands among the file's shared messages.
@@ -62,6 +78,7 @@ impl Attributes {
 
     /// Puts in an encoded message, in place of that of the same name.
     pub(super) fn set(&mut self, name: &[u8], body: Vec<u8>, tracked: bool) -> Result<()> {
+        self.check_size(name, &body)?;
         if let Some(there) = self.list.iter_mut().find(|a| a.name == name) {
             (there.body, there.flags) = (body, there.flags & !SHARED);
             return Ok(());
@@ -88,12 +105,13 @@ impl Attributes {
         if self.list.iter().any(|a| a.name == to) {
             return Err(Error::conflict(format!("attribute {} exists already", Name::from_bytes(to))));
         }
-        let there = self.list.iter_mut().find(|a| a.name == name).ok_or_else(|| missing(name))?;
-        if there.flags & SHARED != 0 {
+        let place = self.list.iter().position(|a| a.name == name).ok_or_else(|| missing(name))?;
+        if self.list[place].flags & SHARED != 0 {
             return Err(Error::unsupported("renaming an attribute that is kept among the file's shared messages"));
         }
-        there.body = renamed(&there.body, to)?;
-        there.name = to.to_vec();
+        let body = renamed(&self.list[place].body, to)?;
+        self.check_size(to, &body)?;
+        (self.list[place].body, self.list[place].name) = (body, to.to_vec());
         Ok(())
     }
 
@@ -103,8 +121,7 @@ impl Attributes {
         let count = self.list.len();
         let large = self.list.iter().any(|a| a.body.len() > MOST_BODY);
         let many = count > usize::from(most) || (self.was_dense && count >= usize::from(least).max(1));
-        // A heap's blocks are larger than two bytes can say.
-        let dense = header.version > 1 && header.w.length > 2 && (large || many);
+        let dense = can_be_dense(header) && (large || many);
         if dense != self.was_dense && self.list.iter().any(|a| a.flags & SHARED != 0) {
             let message = "moving attributes between header and heap that are kept among the file's shared messages";
             return Err(Error::unsupported(message));
@@ -151,6 +168,11 @@ impl Attributes {
             .collect();
         dense::attributes(space, &items, header.indexes_order())
     }
+}
+
+/// Whether an object's attributes can be kept in a heap, whose blocks are larger than two bytes can say.
+fn can_be_dense(header: &Header) -> bool {
+    header.version > 1 && header.w.length > 2
 }
 
 pub(super) fn missing(name: &[u8]) -> Error {
@@ -223,4 +245,32 @@ pub(super) fn encode(name: &[u8], value: &dyn ArrayLike, open: &mut Open) -> Res
         data: data.into(),
     };
     attribute.encode(open.space.widths(), open.libver)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::io::MemoryStore;
+    use crate::{CreateOptions, EditOptions, ErrorKind, File, FileMut, LibVer};
+    use std::sync::Arc;
+
+    #[test]
+    fn what_a_header_has_no_place_for_is_refused_at_once() {
+        // Headers of version 1 have no heap to leave attributes to.
+        let store = MemoryStore::default();
+        let out = FileMut::on_store_with(store.clone(), CreateOptions::new().libver(LibVer::Earliest)).unwrap();
+        out.root().group("g").unwrap().set_attribute("a", [0u8; 65_000]).unwrap();
+        out.commit().unwrap();
+        let mut edit = File::edit_on(Arc::new(store.clone()), EditOptions::new()).unwrap();
+        let large = edit.set_attribute("g", "large", vec![0f64; 9_000]).unwrap_err();
+        assert_eq!(large.kind(), ErrorKind::Limit);
+        assert!(large.to_string().contains("attribute large: 72"), "{large}");
+        let renamed = edit.rename_attribute("g", "a", "n".repeat(600)).unwrap_err();
+        assert_eq!(renamed.kind(), ErrorKind::Limit);
+        edit.set_attribute("g", "small", 7).unwrap();
+        edit.commit().unwrap();
+        let group = File::from_bytes(store.bytes()).unwrap().group("g").unwrap();
+        let names: Vec<String> =
+            group.attributes().unwrap().into_iter().map(|a| a.unwrap().name().to_string()).collect();
+        assert_eq!(names, ["a", "small"]);
+    }
 }
