@@ -308,10 +308,13 @@ impl Editing<'_> {
         let edit = &mut self.edit;
         let value = part.to_write(&mut |n| reference(edit, there, n)).expect("references");
         let done = self.edit.append(&path, value);
-        if !data.chunked || data.max[0].is_some_and(|most| most < rows + more) {
+        let cannot_grow = !data.chunked || data.max[0].is_some_and(|most| most < rows + more);
+        // What cannot be written at all is refused as that, whether it could grow or not.
+        if cannot_grow && done.as_ref().is_err_and(|e| e.kind() != ErrorKind::Unsupported) {
             return refused(done, ErrorKind::Mismatch);
         }
         if fine(done).is_some() {
+            assert!(!cannot_grow, "grew beyond its greatest shape");
             data.resize(&shape);
             let mut start = vec![0; shape.len()];
             start[0] = rows;
