@@ -96,8 +96,8 @@ def run(command, row, path, threads):
 
 
 def compare(commands, row, path, threads, rounds):
-    """The median seconds of each, or why there is none."""
-    times, notes = {who: [] for who in commands}, {}
+    """Of each competitor its seconds in every round; and why some have none. The first round is not counted."""
+    times, notes, checks = {who: [] for who in commands}, {}, set()
     for number in range(rounds + 1):
         for who, command in commands.items():
             if who in notes:
@@ -106,12 +106,17 @@ def compare(commands, row, path, threads, rounds):
             if seconds is None:
                 notes[who] = check
                 continue
+            checks.add(check)
             if number:
-                times[who].append((seconds, check))
-    checks = {t[0][1] for t in times.values() if t} - {"-"}
-    if len(checks) > 1:
+                times[who].append(seconds)
+    if len(checks - {"-"}) > 1:
         print(f"NOTE: they do not agree on {row} of {path}: {checks}", file=sys.stderr)
-    return {who: statistics.median(t[0] for t in ts) if ts else None for who, ts in times.items()}, notes
+    return times, notes
+
+
+def ratio(theirs, ours):
+    """How many times faster ours is: the median of the rounds, each beside itself, for a shared machine is now fast, now slow."""
+    return statistics.median(t / o for t, o in zip(theirs, ours))
 
 
 # Whole processes: the program of C's tools, ours, the file.
@@ -140,7 +145,7 @@ def compare_programs(program, data, rounds, only):
                 if number:
                     times[who].append(time.perf_counter() - begun)
         c, ours = (statistics.median(t) * 1e3 for t in times.values())
-        print(f"| {title} | {c:.2f} | {ours:.2f} | {c / ours:.1f} |", flush=True)
+        print(f"| {title} | {c:.2f} | {ours:.2f} | {ratio(times['C'], times['ours']):.1f} |", flush=True)
 
 
 def main():
@@ -166,20 +171,17 @@ def main():
         for title, row, name in ROWS:
             if arguments.only not in title + name:
                 continue
-            medians, notes = compare(commands, row, os.path.join(arguments.data, name), threads, arguments.rounds)
-            c = medians["C"]
-            cells = []
-            for who in commands:
-                if who == "C":
-                    continue
-                mine = medians[who]
-                if mine is None:
+            times, notes = compare(commands, row, os.path.join(arguments.data, name), threads, arguments.rounds)
+            c, cells = times.pop("C"), []
+            for mine in times.values():
+                if not mine:
                     cells.append("–")
                 elif c:
-                    cells.append(f"{c / mine:.1f}" if c / mine < 100 else f"{c / mine:.0f}")
+                    cells.append(f"{ratio(c, mine):.1f}" if ratio(c, mine) < 100 else f"{ratio(c, mine):.0f}")
                 else:
-                    cells.append(f"{mine * 1e3:.1f} ms")
-            print(f"| {title} | {f'{c * 1e3:.2f}' if c else '–'} | " + " | ".join(cells) + " |", flush=True)
+                    cells.append(f"{statistics.median(mine) * 1e3:.1f} ms")
+            c = f"{statistics.median(c) * 1e3:.2f}" if c else "–"
+            print(f"| {title} | {c} | " + " | ".join(cells) + " |", flush=True)
             for who, note in notes.items():
                 print(f"    {who}: {note}", file=sys.stderr)
     compare_programs(arguments.program, arguments.data, arguments.rounds, arguments.only)

@@ -10,6 +10,7 @@ import numpy as np
 
 FOLDER = sys.argv[1]
 SCALE = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+os.makedirs(FOLDER, exist_ok=True)
 
 
 def make(name, **options):
