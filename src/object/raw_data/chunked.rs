@@ -5,8 +5,8 @@
 //! up first; those that stand together in the file are fetched together; a chunk that is one run of the output is
 //! decoded straight into it.
 
-use super::RawData;
 use super::piece::Piece;
+use super::{RawData, direct};
 use crate::bytes::zeroed;
 use crate::data::selection::{Axis, Cut};
 use crate::error::{Error, Result};
@@ -53,7 +53,7 @@ struct Wanted {
 
 /// Fills `out` with the selected elements of a chunked dataset.
 pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axis], out: &mut [u8]) -> Result<()> {
-    if read_run(raw, reader, layout, axes, out)? {
+    if direct::read_run(raw, reader, layout, axes, out)? {
         return Ok(());
     }
     let read = ChunkRead::new(raw, reader, layout, axes)?;
@@ -92,37 +92,6 @@ pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axi
         1 => tasks.into_iter().try_for_each(one),
         _ => tasks.into_par_iter().try_for_each(one),
     }
-}
-
-/// A read of one run of bytes of one chunk without filters goes straight to it: what larger ones plan takes longer than
-/// such a read. Whether it was one.
-fn read_run(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axis], out: &mut [u8]) -> Result<bool> {
-    if !raw.pipeline.is_empty() || reader.wants_plan() {
-        return Ok(false);
-    }
-    let (grid, table) = raw.chunks(reader, layout)?;
-    let (mut number, mut offset, mut rows) = (0, 0, false);
-    for ((axis, &chunk), &count) in axes.iter().zip(&grid.chunk).zip(&grid.counts) {
-        let Axis::Range(range) = axis else { return Ok(false) };
-        let (within, length) = (range.start % chunk, range.end - range.start);
-        // Behind a dimension with more than one index only whole ones are a run.
-        if within + length > chunk || (rows && length != chunk) {
-            return Ok(false);
-        }
-        rows |= length > 1;
-        (number, offset) = (number * count + range.start / chunk, offset * chunk + within);
-    }
-    match table.get(number, grid)? {
-        None => crate::object::runs::fill_run(out, &raw.fill),
-        // One that is too short is told of elsewhere.
-        Some(record) if record.size < layout.chunk_bytes()? => return Ok(false),
-        Some(record) => {
-            let context = |e: Error| e.in_structure("chunk").at(record.address.get());
-            let start = record.address.plus(offset * raw.element_size)?;
-            reader.raw_into(start, out).map_err(context)?;
-        }
-    }
-    Ok(true)
 }
 
 /// Some bands: the cuts in each dimension, where they begin in the result, and their piece of the output.

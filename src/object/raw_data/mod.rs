@@ -1,6 +1,7 @@
 //! The elements of a dataset, as they are stored: plan, fetch, decode.
 
 mod chunked;
+mod direct;
 mod external;
 mod piece;
 mod span;
