@@ -19,7 +19,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 /// Bytes of chunks that are filtered before the first of them is written.
-pub(super) const BATCH: usize = 16 << 20;
+pub(super) const BATCH: usize = 8 << 20;
 
 /// Chunks of so many bytes are worth the while of a thread.
 const SMALL: usize = 128 << 10;

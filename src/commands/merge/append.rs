@@ -11,9 +11,6 @@ use crate::error::Result;
 use crate::{Dataset, Reference};
 use std::ops::Range;
 
-/// How many blocks are read while as many are written: at the end of each such step threads wait for the last one.
-const BLOCKS: u64 = 4;
-
 /// Rows of more bytes are written in parts.
 const LARGE_ROW: u64 = 64 << 20;
 
@@ -173,7 +170,7 @@ fn pieces(from: &Dataset, joined: &Joined, rows: Range<u64>, start: u64) -> Vec<
     let mut found = Vec::new();
     if joined.axis == 0 && whole && row_bytes <= LARGE_ROW {
         let band = from.chunk_shape().and_then(|c| c.first().copied()).unwrap_or(1);
-        let step = (BLOCKS * contents::block(from.datatype()) / row_bytes.max(1)).max(1).next_multiple_of(band);
+        let step = (contents::block(from.datatype()) / row_bytes.max(1)).max(1).next_multiple_of(band);
         let mut at = rows.start;
         while at < rows.end {
             // Up to the next border of chunks, so that each is decoded once.
