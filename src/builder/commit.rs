@@ -23,6 +23,9 @@ type Addresses = HashMap<NodeId, Address>;
 /// The links that are to be added to groups, by the names of the stand-ins for those.
 type Grafts = Vec<(Vec<u8>, Vec<Link>)>;
 
+/// The memory of more objects than these is given back by another thread, while this one waits for the disk.
+const MANY: usize = 1000;
+
 type Datasets = Vec<(NodeId, Arc<Mutex<DatasetWriter>>)>;
 
 /// Bytes of the superblock, at the beginning of the file.
@@ -70,13 +73,17 @@ fn write_leaves(session: &Session) -> Result<(Open, Addresses)> {
 
 /// Writes the superblock of a new file.
 fn finish(open: Open, root: Address, table: Option<SymbolTable>, barriers: bool) -> Result<()> {
-    let (base, end) = (open.space.base(), open.space.end());
-    let version = match open.libver {
+    let Open { space, tree, libver, .. } = open;
+    if tree.nodes().len() > MANY {
+        rayon::spawn(move || drop(tree));
+    }
+    let (base, end) = (space.base(), space.end());
+    let version = match libver {
         LibVer::Earliest => 0,
         LibVer::V18 => 2,
         _ => 3,
     };
-    let store = open.space.into_store()?;
+    let store = space.into_store()?;
     if barriers {
         store.sync()?;
     }
