@@ -8,6 +8,7 @@
 use crate::bytes::{Address, Widths, lookup3};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// A field of a structure, or a part that has fields of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,23 +157,24 @@ impl<'a> Scribe<'a> {
         Ok(value)
     }
 
-    /// An integer of 1 byte; the other widths follow.
-    pub(super) fn u8(&mut self, name: &'static str) -> Result<u8> {
-        let value = u8::from_le_bytes(self.take_array()?);
-        self.write(1, name, || value.to_string());
+    /// An unsigned integer of a width that the specification says.
+    #[inline]
+    fn integer<const N: usize, T: Display>(&mut self, name: &'static str, decode: fn([u8; N]) -> T) -> Result<T> {
+        let value = decode(self.take_array()?);
+        self.write(N, name, || value.to_string());
         Ok(value)
+    }
+
+    pub(super) fn u8(&mut self, name: &'static str) -> Result<u8> {
+        self.integer(name, u8::from_le_bytes)
     }
 
     pub(super) fn u16(&mut self, name: &'static str) -> Result<u16> {
-        let value = u16::from_le_bytes(self.take_array()?);
-        self.write(2, name, || value.to_string());
-        Ok(value)
+        self.integer(name, u16::from_le_bytes)
     }
 
     pub(super) fn u32(&mut self, name: &'static str) -> Result<u32> {
-        let value = u32::from_le_bytes(self.take_array()?);
-        self.write(4, name, || value.to_string());
-        Ok(value)
+        self.integer(name, u32::from_le_bytes)
     }
 
     /// A number whose values have names.

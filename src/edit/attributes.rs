@@ -48,8 +48,7 @@ impl Attributes {
         if header.tracks_order() {
             list.sort_by_key(|a| a.order);
         }
-        let in_header = if header.version == 1 { MOST_BODY / 8 * 8 } else { MOST_BODY };
-        let most = (!can_be_dense(header)).then_some(in_header);
+        let most = (!can_be_dense(header)).then_some(header.most_body());
         Ok(Attributes { list, was_dense, next_order, most })
     }
 

@@ -179,11 +179,10 @@ impl Header {
         // In version 2, less than an envelope is a gap; it must not stand behind a message that holds nothing.
         while room - first.len() >= envelope {
             let left = room - first.len() - envelope;
-            let most = if self.version == 1 { MOST_BODY / 8 * 8 } else { MOST_BODY };
             let size = match left {
-                n if n <= most => n,
+                n if n <= self.most_body() => n,
                 // So that a whole envelope is left.
-                n => most.min(n - envelope),
+                n => self.most_body().min(n - envelope),
             };
             first.extend(self.enveloped(&Message { kind: kind::NIL, flags: 0, order: 0, body: vec![0; size] })?);
             nils += 1;
@@ -213,6 +212,11 @@ impl Header {
     /// The first chunk as it is in the file.
     pub(super) fn stored(&self) -> &[u8] {
         &self.old
+    }
+
+    /// The most bytes of one message here: version 1 pads them to multiples of 8.
+    pub(super) fn most_body(&self) -> usize {
+        if self.version == 1 { MOST_BODY / 8 * 8 } else { MOST_BODY }
     }
 
     fn envelope_size(&self) -> usize {
