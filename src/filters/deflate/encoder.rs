@@ -85,9 +85,69 @@ impl Encoder {
 
     /// Parses a part, in the way that suits what was found in the part before.
     fn parse(&mut self, input: &[u8], at: usize, end: usize, before: Option<Found>) -> usize {
-        let Encoder { level, effort, near, chains, block, .. } = self;
-        let bytes = &input[at..end];
-        let period = match *level {
+        let look = Look::at(&input[at..end], self.level);
+        let prices = match before {
+            None => Prices::sampled(&look.sample),
+            Some(_) => Prices::after(&self.block.part, &look.sample, look.period > 0),
+        };
+        let short = match before {
+            None => look.literal > 6 * BIT && self.level > 1,
+            Some(found) => found.short(self.level, look.period > 0),
+        };
+        let part = Part { input, end, effort: self.effort, prices: &prices, hash: look.hash(), period: look.period };
+        match short && self.level < 7 {
+            true => self.parse_together(part, at, before.is_none_or(|found| found.repeats)),
+            false => self.parse_one_by_one(part, at, &look),
+        }
+    }
+
+    /// Where matches are short: those of many positions are looked for together.
+    fn parse_together(&mut self, part: Part<'_>, at: usize, repeats: bool) -> usize {
+        let Part { input, end, effort, prices, hash, period } = part;
+        let noise = if self.level < 5 { 96 } else { 0 };
+        let repeats = repeats || period > 0;
+        let part = batch::Part { input, end, prices, hash, skip: effort.skip, noise, repeats, period };
+        let (near, sequences) = (&mut self.near, &mut self.block.sequences);
+        with_best_instructions(
+            #[inline(always)]
+            || part.parse(at, near, sequences),
+        )
+    }
+
+    /// Texts and records repeat themselves; in noise, and where nearly all is the same, the nearest candidates are nearly as
+    /// good as any.
+    fn parse_one_by_one(&mut self, mut part: Part<'_>, at: usize, look: &Look) -> usize {
+        let Effort { tries, tries_in_noise, .. } = self.effort;
+        let tries = if (4..16).contains(&look.least) { tries } else { tries.min(tries_in_noise) };
+        part.effort.tries = if part.period > 0 { tries.max(8) } else { tries };
+        let sequences = &mut self.block.sequences;
+        match &mut self.chains {
+            Some(chains) => with_best_instructions(
+                #[inline(always)]
+                || part.parse(at, chains, sequences),
+            ),
+            None => with_best_instructions(
+                #[inline(always)]
+                || part.parse(at, &mut self.near, sequences),
+            ),
+        }
+    }
+}
+
+/// What can be seen of a part before it is parsed.
+struct Look {
+    /// The distance at which most is the same, or 0.
+    period: u32,
+    sample: [u32; 256],
+    /// What a literal costs, if all are literals.
+    literal: u32,
+    /// The bytes that a match must have at most distances to be worth while.
+    least: usize,
+}
+
+impl Look {
+    fn at(bytes: &[u8], level: u32) -> Look {
+        let period = match level {
             1 => 0,
             _ => with_best_instructions(
                 #[inline(always)]
@@ -95,41 +155,12 @@ impl Encoder {
             ),
         };
         let sample = sample(bytes);
-        // What a literal costs, if all are literals, and the bytes that a match must have at most distances to be worth while.
         let literal = ((entropy(&sample) / bytes.len().clamp(1, 1024) as u64) as u32).clamp(BIT / 8, 9 * BIT);
-        let least = (16 * BIT).div_ceil(literal) as usize;
-        let hash = Hash::of(least);
-        let (prices, short, repeats) = match before {
-            None => (&Prices::sampled(&sample), literal > 6 * BIT && *level > 1, true),
-            Some(found) => {
-                (&Prices::after(&block.part, &sample, period > 0), found.short(*level, period > 0), found.repeats)
-            }
-        };
-        let sequences = &mut block.sequences;
-        if short && *level < 7 {
-            let noise = if *level < 5 { 96 } else { 0 };
-            let repeats = repeats || period > 0;
-            let part = batch::Part { input, end, prices, hash, skip: effort.skip, noise, repeats, period };
-            return with_best_instructions(
-                #[inline(always)]
-                || part.parse(at, near, sequences),
-            );
-        }
-        // Texts and records repeat themselves; in noise, and where nearly all is the same, the nearest candidates are nearly
-        // as good as any.
-        let tries = if (4..16).contains(&least) { effort.tries } else { effort.tries.min(effort.tries_in_noise) };
-        let tries = if period > 0 { tries.max(8) } else { tries };
-        let part = Part { input, end, effort: Effort { tries, ..*effort }, prices, hash, period };
-        match chains {
-            Some(chains) => with_best_instructions(
-                #[inline(always)]
-                || part.parse(at, chains, sequences),
-            ),
-            None => with_best_instructions(
-                #[inline(always)]
-                || part.parse(at, near, sequences),
-            ),
-        }
+        Look { period, sample, literal, least: (16 * BIT).div_ceil(literal) as usize }
+    }
+
+    fn hash(&self) -> Hash {
+        Hash::of(self.least)
     }
 }
 
