@@ -102,7 +102,7 @@ mod tests {
         let all: Vec<u16> = (0..(rows * columns) as u16).collect();
         out.build("d").shape([rows, columns]).chunks([3, 4]).write(&all[..]).unwrap();
         // Of the second and the fourth chunk nothing is stored.
-        let mut holes = out.build("holes").shape([20]).chunks([4]).fill_value(9u16).create().unwrap();
+        let mut holes = out.build("holes").element::<u16>().shape([20]).chunks([4]).fill_value(9u16).create().unwrap();
         for chunk in [0u64, 2, 4] {
             holes.write_selection(chunk * 4..chunk * 4 + 4, &all[chunk as usize..][..4]).unwrap();
         }
