@@ -9,8 +9,11 @@ use crate::io::Reader;
 use crate::object::chunks::Grid;
 use crate::object::runs;
 
-/// A read of one run of bytes of one chunk without filters, or of two neighbours, goes straight to it: what larger ones
-/// plan takes longer than such a read. Whether it was one.
+/// Runs of more bytes that go on in another chunk are planned: there is work for two threads.
+const SMALL: usize = 256 << 10;
+
+/// A read of one run of bytes of one chunk without filters, or a small one of two neighbours, goes straight to it: what
+/// larger ones plan takes longer than such a read. Whether it was one.
 pub(super) fn read_run(
     raw: &RawData,
     reader: &Reader,
@@ -23,6 +26,9 @@ pub(super) fn read_run(
     }
     let (grid, table) = raw.chunks(reader, layout)?;
     let Some(run) = ChunkRun::find(grid, axes) else { return Ok(false) };
+    if run.next != run.number && out.len() > SMALL {
+        return Ok(false);
+    }
     let (here, beyond) = out.split_at_mut((run.here * raw.element_size) as usize);
     let address = |number, offset: u64| match table.get(number, grid)? {
         None => Ok(Some(None)),
@@ -71,8 +77,8 @@ impl ChunkRun {
             let Axis::Range(range) = axis else { return None };
             let (index, within, length) = (range.start / chunk, range.start % chunk, range.end - range.start);
             // Behind a dimension with more than one index only whole ones are a run.
-            let beyond = within + length > chunk && (rows || within + length > 2 * chunk);
-            if beyond || (rows && length != chunk) {
+            let beyond = (within + length).saturating_sub(chunk);
+            if beyond > chunk || (rows && (beyond > 0 || length != chunk)) {
                 return None;
             }
             let here = length.min(chunk - within);
@@ -91,6 +97,7 @@ impl ChunkRun {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::io::MemoryStore;
     use crate::{File, FileMut};
 
@@ -125,5 +132,19 @@ mod tests {
             let part: Vec<u16> = holes.select(start as u64..end as u64).unwrap().read().unwrap();
             assert_eq!(part, whole[start..end], "{start}..{end}");
         }
+    }
+
+    #[test]
+    fn borders_of_the_largest_chunks_are_found() {
+        let (dims, chunk) = (u64::MAX, 1 << 63);
+        let grid = Grid::new(&[dims], &[Some(dims)], &[chunk]).unwrap();
+        let run = |start, end| ChunkRun::find(&grid, &[Axis::Range(start..end)]);
+        let across = run(chunk - 2, chunk + 3).unwrap();
+        assert_eq!((across.number, across.offset, across.here), (0, chunk - 2, 2));
+        assert_eq!((across.next, across.next_offset), (1, 0));
+        assert_eq!(run(chunk, dims).map(|r| (r.number, r.here, r.next)), Some((1, chunk - 1, 1)));
+        assert_eq!(run(0, dims).map(|r| (r.here, r.next)), Some((chunk, 1)));
+        let three = Grid::new(&[30], &[Some(30)], &[10]).unwrap();
+        assert!(ChunkRun::find(&three, &[Axis::Range(5..21)]).is_none());
     }
 }
