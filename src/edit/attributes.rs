@@ -13,16 +13,13 @@ use crate::format::message::{Shared, kind};
 use crate::index::space::Space;
 use crate::io::Reader;
 use crate::object::ObjectHeader;
-use crate::object::attributes::{self, Stored};
+use crate::object::attributes::{self, SHARED, Stored};
 
 /// The most bytes of an attribute, as for new files.
 const MOST: u64 = 64 << 20;
 
 /// The creation order of an attribute whose object tracks none.
 const NO_ORDER: u32 = 0xffff;
-
-/// The flag of a message that stands elsewhere.
-const SHARED: u8 = 2;
 
 /// A message that is not to be shared.
 const UNSHARED: u8 = 4;
@@ -66,12 +63,12 @@ impl Attributes {
 
     /// The message of the attribute of this name, unless it stands among the file's shared messages.
     pub(super) fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        self.list.iter().find(|a| a.name == name && a.flags & SHARED == 0).map(|a| &a.body[..])
+        self.list.iter().find(|a| a.name == name && a.shared.is_none()).map(|a| &a.body[..])
     }
 
     /// The committed datatypes that they use.
     pub(super) fn committed_types(&self, w: Widths) -> Result<Vec<Address>> {
-        let own = self.list.iter().filter(|a| a.flags & SHARED == 0);
+        let own = self.list.iter().filter(|a| a.shared.is_none());
         own.filter_map(|a| committed(&a.body, w).transpose()).collect()
     }
 
@@ -79,7 +76,7 @@ impl Attributes {
     pub(super) fn set(&mut self, name: &[u8], body: Vec<u8>, tracked: bool) -> Result<()> {
         self.check_size(name, &body)?;
         if let Some(there) = self.list.iter_mut().find(|a| a.name == name) {
-            (there.body, there.flags) = (body, there.flags & !SHARED);
+            (there.body, there.shared) = (body, None);
             return Ok(());
         }
         if tracked && self.next_order >= NO_ORDER {
@@ -87,7 +84,7 @@ impl Attributes {
         }
         let order = self.next_order;
         self.next_order += u32::from(tracked);
-        self.list.push(Stored { name: name.to_vec(), flags: 0, order, body });
+        self.list.push(Stored { name: name.to_vec(), flags: 0, order, body, shared: None });
         Ok(())
     }
 
@@ -99,18 +96,16 @@ impl Attributes {
         (message, self.list.len() < there)
     }
 
-    /// Gives one another name.
+    /// Gives one another name; one among the file's shared messages is none of those any more.
     pub(super) fn rename(&mut self, name: &[u8], to: &[u8]) -> Result<()> {
         if self.list.iter().any(|a| a.name == to) {
             return Err(Error::conflict(format!("attribute {} exists already", Name::from_bytes(to))));
         }
         let place = self.list.iter().position(|a| a.name == name).ok_or_else(|| missing(name))?;
-        if self.list[place].flags & SHARED != 0 {
-            return Err(Error::unsupported("renaming an attribute that is kept among the file's shared messages"));
-        }
         let body = renamed(&self.list[place].body, to)?;
         self.check_size(to, &body)?;
-        (self.list[place].body, self.list[place].name) = (body, to.to_vec());
+        let there = &mut self.list[place];
+        (there.body, there.name, there.shared) = (body, to.to_vec(), None);
         Ok(())
     }
 
@@ -118,13 +113,9 @@ impl Attributes {
     pub(super) fn store(&self, header: &mut Header, space: &mut Space) -> Result<()> {
         let (most, least) = header.phase_change;
         let count = self.list.len();
-        let large = self.list.iter().any(|a| a.body.len() > MOST_BODY);
+        let large = self.list.iter().any(|a| a.shared.is_none() && a.body.len() > MOST_BODY);
         let many = count > usize::from(most) || (self.was_dense && count >= usize::from(least).max(1));
         let dense = can_be_dense(header) && (large || many);
-        if dense != self.was_dense && self.list.iter().any(|a| a.flags & SHARED != 0) {
-            let message = "moving attributes between header and heap that are kept among the file's shared messages";
-            return Err(Error::unsupported(message));
-        }
         header.remove(kind::ATTRIBUTE);
         let mut info = info(header)?;
         if header.version > 1 && count > 0 {
@@ -144,9 +135,9 @@ impl Attributes {
         if !dense {
             header.messages.extend(self.list.iter().map(|a| Message {
                 kind: kind::ATTRIBUTE,
-                flags: a.flags,
+                flags: flags(a),
                 order: if tracked { a.order as u16 } else { 0 },
-                body: a.body.clone(),
+                body: a.shared.as_ref().map_or_else(|| a.body.clone(), Shared::encode_in_heap),
             }));
         }
         Ok(())
@@ -159,14 +150,19 @@ impl Attributes {
             .iter()
             .map(|a| Item {
                 name: &a.name,
-                flags: a.flags,
+                flags: flags(a),
                 order: if tracked { a.order } else { NO_ORDER }.into(),
                 body: &a.body,
-                shared: if a.flags & SHARED != 0 { a.body.first_chunk::<8>().copied() } else { None },
+                shared: a.shared,
             })
             .collect();
         dense::attributes(space, &items, header.indexes_order())
     }
+}
+
+/// The flags of an attribute's message.
+fn flags(a: &Stored) -> u8 {
+    a.flags | if a.shared.is_some() { SHARED } else { 0 }
 }
 
 /// Whether an object's attributes can be kept in a heap, whose blocks are larger than two bytes can say.

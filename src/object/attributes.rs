@@ -109,26 +109,38 @@ pub(crate) fn find(header: &ObjectHeader, reader: &Reader, name: &[u8]) -> Resul
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) name: Vec<u8>,
-    /// Of its message: bit 1 set, the body says where among the file's shared messages it is.
+    /// Of its message, but for the bit that says that it stands elsewhere.
     pub(crate) flags: u8,
     /// When it was made, where the object tracks that; else its place.
     pub(crate) order: u32,
+    /// Its message.
     pub(crate) body: Vec<u8>,
+    /// Of one that stands in the file's heap of shared messages: its ID there.
+    pub(crate) shared: Option<[u8; 8]>,
 }
+
+/// The flag of a message that stands elsewhere.
+pub(crate) const SHARED: u8 = 2;
 
 /// All attributes as they are stored, and whether they are in a heap.
 pub(crate) fn stored(header: &ObjectHeader, reader: &Reader) -> Result<(Vec<Stored>, bool)> {
     let w = reader.widths();
-    let name = |body: &[u8]| Ok::<_, Error>(Attribute::decode(body, w)?.name.0.into_vec());
+    let whole = |body: Vec<u8>, flags: u8, order, shared| {
+        let name = Attribute::decode(&body, w)?.name.0.into_vec();
+        Ok::<_, Error>(Stored { name, flags: flags & !SHARED, order, body, shared })
+    };
+    let in_heap = |id: &[u8; 8]| in_shared_heap(reader, kind::ATTRIBUTE, id);
     let mut found = Vec::new();
-    let shared = |id: &[u8; 8]| in_shared_heap(reader, kind::ATTRIBUTE, id);
     for (_, flags, order, body) in header.messages().filter(|(k, ..)| *k == kind::ATTRIBUTE) {
-        let name = match flags & 2 {
-            0 => name(body)?,
-            _ => follow(reader, kind::ATTRIBUTE, &Shared::decode(body, w)?.0, name)?.0,
-        };
         let order = order.map_or(found.len() as u32, u32::from);
-        found.push(Stored { name, flags, order, body: body.to_vec() });
+        if flags & SHARED == 0 {
+            found.push(whole(body.to_vec(), flags, order, None)?);
+            continue;
+        }
+        let (Shared::Heap(id), _) = Shared::decode(body, w)? else {
+            return Err(Error::damaged("an attribute that stands in another object's header"));
+        };
+        found.push(whole(in_heap(&id)?, flags, order, Some(id))?);
     }
     let Some((heap, index)) = dense_place(header, reader)? else {
         return Ok((found, false));
@@ -140,11 +152,10 @@ pub(crate) fn stored(header: &ObjectHeader, reader: &Reader) -> Result<(Vec<Stor
             return Err(Error::damaged("ends before its last field").in_structure("version 2 B-tree record"));
         };
         let order = u32::from_le_bytes([*o0, *o1, *o2, *o3]);
-        let (name, body) = match flags & 2 {
-            0 => objects.get(id).and_then(|body| Ok((name(&body)?, body)))?,
-            _ => (name(&shared(id)?)?, id.to_vec()),
-        };
-        found.push(Stored { name, flags: *flags, order, body });
+        found.push(match flags & SHARED {
+            0 => whole(objects.get(id)?, *flags, order, None)?,
+            _ => whole(in_heap(id)?, *flags, order, Some(*id))?,
+        });
     }
     Ok((found, true))
 }

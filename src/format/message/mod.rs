@@ -61,6 +61,13 @@ impl Shared {
         Ok(body)
     }
 
+    /// Encodes a body that leads to the file's heap of shared messages.
+    pub(crate) fn encode_in_heap(id: &[u8; 8]) -> Vec<u8> {
+        const VERSION: u8 = 3;
+        const HEAP: u8 = 1;
+        [&[VERSION, HEAP][..], id].concat()
+    }
+
     /// Decodes the body of a message whose envelope has the "shared" bit set; tells how many bytes it took.
     pub(crate) fn decode(body: &[u8], w: crate::bytes::Widths) -> crate::Result<(Shared, usize)> {
         use crate::bytes::{Address, decode};
