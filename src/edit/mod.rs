@@ -9,6 +9,7 @@ mod chunks;
 mod data;
 mod dense;
 mod elements;
+mod extension;
 mod header;
 mod ledger;
 mod limits;
@@ -120,7 +121,7 @@ impl File {
     ///
     /// # Errors
     /// As [`File::open`]; `Conflict` if another program has the file open, or says so; `Unsupported` for files that are
-    /// split over several, whose addresses are wider than 8 bytes, or that hold an image of libhdf5's metadata cache.
+    /// split over several, or whose addresses are wider than 8 bytes.
     pub fn edit(path: impl AsRef<Path>) -> Result<FileEdit> {
         Self::edit_with(path, EditOptions::new())
     }

@@ -4,9 +4,10 @@ use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
 use super::data::{Data, Stored};
 use super::elements::{count, write};
+use super::extension::Extension;
 use super::header::Header;
 use super::ledger::{Ledger, Part};
-use super::limits::{self, FileSpace};
+use super::limits;
 use super::links::Links;
 use super::own_fill::OwnFill;
 use super::superblock;
@@ -20,7 +21,7 @@ use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
 use crate::group::{Access, Object};
-use crate::index::space::{METADATA, Space};
+use crate::index::space::Space;
 use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ pub(super) struct Work {
     /// The file as it is.
     file: File,
     superblock: superblock::Stored,
-    file_space: Option<FileSpace>,
+    extension: Extension,
     tail: Arc<Tail>,
     /// New space, and the heap of new variable-length data.
     session: Arc<Session>,
@@ -79,18 +80,20 @@ impl Work {
         let file = open()?;
         io::finish(&**device, file.inner.superblock.base)?;
         let file = open()?;
-        let file_space = limits::check(&file, options)?;
+        limits::check(&file, options)?;
+        let extension = Extension::load(&file)?;
         let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
-        let page = file_space.filter(|f| f.paged).map(|f| f.page_size);
-        let space = Space::new(tail.clone(), superblock.end()).in_pages(page).with_widths(file.inner.superblock.widths);
+        let space = Space::new(tail.clone(), superblock.end())
+            .in_pages(extension.page())
+            .with_widths(file.inner.superblock.widths);
         let space = space.reusing(ledger.begin(superblock.end()));
         let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
         session.with(|open| {
             open.ranks = file.inner.superblock.ranks;
             Ok(())
         })?;
-        Ok(Work { file, superblock, file_space, tail, session, objects: BTreeMap::new(), built: false, ledger })
+        Ok(Work { file, superblock, extension, tail, session, objects: BTreeMap::new(), built: false, ledger })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -422,8 +425,10 @@ impl Work {
         self.ledger.settle_heap(&mut open.space, closed);
         let mut patches = self.patches(&mut open)?;
         patches.sort_by_key(|(turn, _)| *turn);
-        let mut all = Vec::from_iter(self.file_space(&mut open.space)?);
-        all.extend(patches.into_iter().map(|(_, patch)| patch));
+        let patches = patches.into_iter().map(|(_, patch)| patch).collect();
+        let extension = self.extension.store(&self.file, &mut open.space, &mut self.ledger)?;
+        let extension = extension.and_then(|(at, old, new)| self.superblock.patch(at, &old, &new));
+        let all = self.extension.with_image(patches, extension);
         let end = open.space.end();
         let reuse = open.space.take_reuse();
         open.space.into_store()?;
@@ -544,34 +549,6 @@ impl Work {
             patches.extend(replaced.into_iter().filter_map(patch).map(|p| (turn, p)));
         }
         Ok(patches)
-    }
-
-    /// What the file says of its free space: nothing any more, for a library that trusts what it said before would cut
-    /// the file where it ended then.
-    fn file_space(&mut self, space: &mut Space) -> Result<Option<Patch>> {
-        let (Some(at), Some(info)) = (self.file.inner.superblock.extension, self.file_space) else {
-            return Ok(None);
-        };
-        if !info.persists {
-            info.fill_page(space)?;
-            return Ok(None);
-        }
-        let mut header = Header::load(&self.file.reader(), at)?;
-        // Where the file ends is known when the header has its room, and the header says where the file ends.
-        let mut place = None;
-        self.ledger.replace(space, at, Part::Header, |space| {
-            header.encode_with(&mut |chunk| Ok(*place.insert(space.allocate(chunk.len() as u64, METADATA)?)))
-        })?;
-        info.fill_page(space)?;
-        let end = space.end();
-        if let Some(message) = header.messages.iter_mut().find(|m| m.kind == kind::FILE_SPACE_INFO) {
-            info.forget(&mut message.body, end)?;
-        }
-        let bytes = header.encode_with(&mut |chunk| {
-            let at = place.ok_or_else(|| Error::damaged("an object header that grows while it is written"))?;
-            space.write(at, chunk).map(|()| at)
-        })?;
-        Ok(self.superblock.patch(at, header.stored(), &bytes))
     }
 }
 

@@ -130,24 +130,32 @@ fn driver_message(header: &ObjectHeader) -> Result<Option<Drivers>> {
 
 /// The file with its metadata cache image laid over it.
 fn under_image(reader: Reader, message: &[u8]) -> Result<Reader> {
-    const STRUCTURE: &str = "metadata cache image";
+    match image(&reader, message)? {
+        None => Ok(reader),
+        Some((at, entries)) => reader.with_patches(entries).in_structure(IMAGE).at(at.get()),
+    }
+}
+
+const IMAGE: &str = "metadata cache image";
+
+/// Where the metadata cache image is that a message of the extension leads to, and its entries: positions with the bytes
+/// that count there.
+pub(crate) fn image(reader: &Reader, message: &[u8]) -> Result<Option<(Address, Vec<(u64, Vec<u8>)>)>> {
     let w = reader.widths();
     let (message, _) = decode::<ImageMessage>(message, w, "metadata cache image message")?;
     let (Some(at), Some(size)) = (message.image, message.size.0) else {
-        return Ok(reader);
+        return Ok(None);
     };
     if size > MOST_IMAGE_BYTES {
         return Err(Error::limit(format!("a metadata cache image of {size} bytes")).at(at.get()));
     }
-    let patches = {
-        let bytes = reader.metadata(at, size).in_structure(STRUCTURE)?;
-        let entries = cache_image::decode(&bytes, w).at(at.get())?;
-        let base = reader.base();
-        let place = |e: &cache_image::Entry<'_>| Some((base.checked_add(e.address.get())?, e.bytes.to_vec()));
-        let patches: Option<Vec<_>> = entries.iter().map(place).collect();
-        patches.ok_or_else(|| Error::damaged("an address past 64 bits").in_structure(STRUCTURE).at(at.get()))?
-    };
-    reader.with_patches(patches).in_structure(STRUCTURE).at(at.get())
+    let bytes = reader.metadata(at, size).in_structure(IMAGE)?;
+    let entries = cache_image::decode(&bytes, w).at(at.get())?;
+    let base = reader.base();
+    let place = |e: &cache_image::Entry<'_>| Some((base.checked_add(e.address.get())?, e.bytes.to_vec()));
+    let entries: Option<Vec<_>> = entries.iter().map(place).collect();
+    let entries = entries.ok_or_else(|| Error::damaged("an address past 64 bits").in_structure(IMAGE).at(at.get()))?;
+    Ok(Some((at, entries)))
 }
 
 /// The heaps of shared messages, by the types of messages.

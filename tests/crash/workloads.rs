@@ -33,7 +33,12 @@ pub(crate) fn own() -> Vec<u8> {
     store.bytes()
 }
 
-/// The same behind a block of the user's, and with rubbish behind its end.
+/// A file of libhdf5 with an image of its metadata cache.
+fn image() -> Vec<u8> {
+    std::fs::read("fixtures/structures/image.h5").unwrap()
+}
+
+/// A file of ours behind a block of the user's, and with rubbish behind its end.
 fn behind() -> Vec<u8> {
     [vec![7; 1024], own(), vec![0xab; 3000]].concat()
 }
@@ -65,6 +70,7 @@ pub(crate) fn all() -> Vec<Workload> {
     all.push(w("ours: attributes of two objects", own, &[many_objects]));
     all.push(w("ours: five commits", own, &[text, text, text, text, text]));
     all.push(w("user block and rubbish behind", behind, &[text, many_objects]));
+    all.push(w("image: several objects", image, &[many_objects, text]));
     // What the first commits wrote is used again by the later ones.
     all.push(w("new: room used again", new, &[rewrite as Change; 4]));
     all.push(w("old: room used again", old, &[rewrite as Change; 4]));

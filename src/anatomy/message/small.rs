@@ -6,6 +6,7 @@ use crate::anatomy::time_text;
 use crate::bytes::{Widths, until_nul};
 use crate::error::Result;
 use crate::format::message::link::{Link, Target};
+use crate::format::message::small::form_of_file_space_info;
 
 const LINK_FLAGS: Names = &[
     (1, "width of the name's length (low bit)"),
@@ -205,15 +206,12 @@ const OLD_STRATEGIES: Names = &[
 ];
 
 pub(super) fn file_space_info(s: &mut Scribe<'_>, parts: &mut Parts) -> Result<()> {
-    let mut version = s.version("version", 0..=1)?;
-    // Shortly before 1.10.1, libhdf5 wrote what became version 1 under the number 0: only the size tells.
-    let old = 1 + s.w.length();
-    let new = 4 + 2 * s.w.length() + s.w.offset();
-    if version == 0 && s.left() >= new && !(old + 6 * s.w.offset()..new + 12 * s.w.offset()).contains(&s.left()) {
+    let version = s.version("version", 0..=1)?;
+    let form = form_of_file_space_info(version, s.left(), s.w);
+    if form > version {
         s.means(|| "in the form of version 1".into());
-        version = 1;
     }
-    let managers = if version == 0 {
+    let managers = if form == 0 {
         let strategy = s.choice("strategy", 1, OLD_STRATEGIES)?;
         s.length("smallest section that is tracked")?;
         if strategy == 1 { 6 } else { 0 }

@@ -164,3 +164,12 @@ pub(crate) fn decode_ranks(body: &[u8]) -> Result<NodeRanks> {
     let (r, _) = bytes::decode::<BTreeRanks>(body, (), "B-tree K values")?;
     NodeRanks { group_leaf: r.group_leaf, group_internal: r.group_internal, chunk: r.chunk }.checked()
 }
+
+/// Which form file space info (IV.A.2.x) has, of a version and so many bytes behind that. Shortly before 1.10.1, libhdf5 wrote
+/// what became version 1 under the number 0: only the size tells.
+pub(crate) fn form_of_file_space_info(version: u8, bytes: usize, w: Widths) -> u8 {
+    let old = 1 + w.length();
+    let new = 4 + 2 * w.length() + w.offset();
+    let is_new = bytes >= new && !(old + 6 * w.offset()..new + 12 * w.offset()).contains(&bytes);
+    version.max(u8::from(is_new))
+}

@@ -1,0 +1,204 @@
+//! What the superblock's extension binds a writer to: file space information, and an image of libhdf5's metadata cache.
+
+use super::header::Header;
+use super::ledger::{Ledger, Part};
+use super::limits;
+use crate::bytes::{self, Address, Widths};
+use crate::error::{Error, Result};
+use crate::file::File;
+use crate::format::message::kind;
+use crate::format::message::small::form_of_file_space_info;
+use crate::index::space::{METADATA, Space};
+use crate::io::Patch;
+use crate::object::{ObjectHeader, start};
+use std::collections::BTreeMap;
+
+/// The extension of the superblock, where there is one.
+#[derive(Debug, Default)]
+pub(super) struct Extension {
+    address: Option<Address>,
+    space: Option<FileSpace>,
+    /// The metadata that an image holds for its place, by position: what stands there in the file does not count.
+    image: Option<BTreeMap<u64, Vec<u8>>>,
+}
+
+impl Extension {
+    /// Reads it; refuses, by name, what cannot be edited.
+    pub(super) fn load(file: &File) -> Result<Extension> {
+        let superblock = &file.inner.superblock;
+        let Some(address) = superblock.extension else {
+            return Ok(Extension::default());
+        };
+        let reader = file.reader();
+        let header = ObjectHeader::load(&reader, address)?;
+        if header.find(kind::DRIVER_INFO).is_some() {
+            return Err(limits::split());
+        }
+        let image = match header.find(kind::METADATA_CACHE_IMAGE) {
+            None => None,
+            Some(body) => Some(start::image(&reader, body.bytes)?.map(|(_, entries)| BTreeMap::from_iter(entries))),
+        };
+        let space = header.find(kind::FILE_SPACE_INFO);
+        let space = space.map(|body| FileSpace::decode(body.bytes, superblock.widths)).transpose()?;
+        Ok(Extension { address: Some(address), space, image: image.map(Option::unwrap_or_default) })
+    }
+
+    /// The size of the pages that room is handed out in, if it is.
+    pub(super) fn page(&self) -> Option<u64> {
+        self.space.filter(|s| s.paged).map(|s| s.page_size)
+    }
+
+    /// The extension as a commit leaves it, behind its address and what is there now; `None` where it stays. It says
+    /// nothing of free space any more, for a library that trusts what it said before would cut the file where it ended
+    /// then; and it leads to no image.
+    pub(super) fn store(
+        &self,
+        file: &File,
+        space: &mut Space,
+        ledger: &mut Ledger,
+    ) -> Result<Option<(Address, Vec<u8>, Vec<u8>)>> {
+        let persists = self.space.is_some_and(|s| s.persists);
+        let Some(at) = self.address.filter(|_| persists || self.image.is_some()) else {
+            self.fill_page(space)?;
+            return Ok(None);
+        };
+        let mut header = Header::load(&file.reader(), at)?;
+        header.remove(kind::METADATA_CACHE_IMAGE);
+        // Where the file ends is known when the header has its room, and the header says where the file ends.
+        let mut place = None;
+        ledger.replace(space, at, Part::Header, |space| {
+            header.encode_with(&mut |chunk| Ok(*place.insert(space.allocate(chunk.len() as u64, METADATA)?)))
+        })?;
+        self.fill_page(space)?;
+        let end = space.end();
+        let message = header.messages.iter_mut().find(|m| m.kind == kind::FILE_SPACE_INFO);
+        if let (Some(info), Some(message), true) = (self.space, message, persists) {
+            info.forget(&mut message.body, end)?;
+        }
+        let bytes = header.encode_with(&mut |chunk| {
+            let at = place.ok_or_else(|| Error::damaged("an object header that grows while it is written"))?;
+            space.write(at, chunk).map(|()| at)
+        })?;
+        Ok(Some((at, header.stored().to_vec(), bytes)))
+    }
+
+    /// Lets the file end with a whole page, if it is made of pages.
+    fn fill_page(&self, space: &mut Space) -> Result<()> {
+        self.page().map_or(Ok(()), |page| space.allocate(0, page).map(drop))
+    }
+
+    /// All patches of a commit in their order: what an image holds comes to its place, with the changes that are made of
+    /// it, and the extension leads there until everything else is done. Without an image the extension comes first.
+    pub(super) fn with_image(&self, patches: Vec<Patch>, extension: Option<Patch>) -> Vec<Patch> {
+        let Some(image) = &self.image else {
+            return extension.into_iter().chain(patches).collect();
+        };
+        let (mut image, mut outside) = (image.clone(), Vec::new());
+        for patch in patches.into_iter().chain(extension) {
+            lay_over(&mut image, patch, &mut outside);
+        }
+        let image = image.into_iter().map(|(position, bytes)| Patch { position, bytes });
+        image.chain(outside).collect()
+    }
+}
+
+/// Makes a patch of what lies below it, entries that do not overlap; what lies outside of them comes to `outside`.
+fn lay_over(entries: &mut BTreeMap<u64, Vec<u8>>, patch: Patch, outside: &mut Vec<Patch>) {
+    let Patch { position, mut bytes } = patch;
+    while !bytes.is_empty() {
+        let end = position + bytes.len() as u64;
+        let below = entries.range_mut(..end).next_back();
+        let below = below.filter(|(start, entry)| *start + entry.len() as u64 > position);
+        let Some((&start, entry)) = below else {
+            return outside.push(Patch { position, bytes });
+        };
+        // From behind: what lies behind this entry, then what lies in it; what lies in front of it is left.
+        let first = start.max(position);
+        let last = end.min(start + entry.len() as u64);
+        let behind = bytes.split_off((last - position) as usize);
+        if !behind.is_empty() {
+            outside.push(Patch { position: last, bytes: behind });
+        }
+        let inside = bytes.split_off((first - position) as usize);
+        entry[(first - start) as usize..(last - start) as usize].copy_from_slice(&inside);
+    }
+}
+
+/// The file space information of a file, as far as it binds a writer.
+#[derive(Clone, Copy, Debug)]
+struct FileSpace {
+    /// The version whose fields it has.
+    form: u8,
+    /// Whether free space is kept from one opening to the next.
+    persists: bool,
+    /// Whether room is handed out in pages.
+    paged: bool,
+    page_size: u64,
+    w: Widths,
+}
+
+/// Where the fields of file space information (IV.A.2.x) stand.
+const PERSISTS: usize = 2;
+const PAGES: u8 = 1;
+/// In version 0, which has no field of its own for that.
+const OLD_PERSISTS: u8 = 1;
+
+impl FileSpace {
+    fn decode(body: &[u8], w: Widths) -> Result<FileSpace> {
+        let short = || Error::damaged("ends before its last field").in_structure("file space info");
+        let (&version, &strategy) = body.first().zip(body.get(1)).ok_or_else(short)?;
+        if version > 1 {
+            return Err(Error::unsupported(format!("editing files with file space info of version {version}")));
+        }
+        let form = form_of_file_space_info(version, body.len() - 1, w);
+        let mut info = FileSpace { form, persists: strategy == OLD_PERSISTS, paged: false, page_size: 0, w };
+        if form == 0 {
+            return Ok(info);
+        }
+        info.persists = *body.get(PERSISTS).ok_or_else(short)? != 0;
+        // Behind the smallest section that is kept.
+        let page_size = body.get(PERSISTS + 1 + w.length()..).and_then(|b| b.get(..w.length())).ok_or_else(short)?;
+        info.page_size = bytes::uint(page_size).flatten().unwrap_or(0);
+        info.paged = strategy == PAGES;
+        if info.paged && !(512..=1 << 30).contains(&info.page_size) {
+            return Err(Error::damaged(format!("pages of {} bytes", info.page_size)).in_structure("file space info"));
+        }
+        Ok(info)
+    }
+
+    /// Takes the addresses of the lists of free space out of the message, and puts the new end of the file in.
+    fn forget(&self, body: &mut [u8], end: u64) -> Result<()> {
+        let (length, offset) = (self.w.length(), self.w.offset());
+        // Version 0: behind the smallest section that is kept, for six kinds of memory. Version 1: behind that, the size
+        // of pages, the size of what is left of a page that is kept and the end; for six kinds each of two sizes.
+        let (at, lists) = match self.form {
+            0 => (PERSISTS + length, 6),
+            _ => (PERSISTS + 1 + 2 * length + 2 + offset, 12),
+        };
+        let field = body.get_mut(at..at + lists * offset);
+        field.ok_or_else(|| Error::damaged("ends before its last field").in_structure("file space info"))?.fill(0xff);
+        if self.form > 0 {
+            body[at - offset..at].copy_from_slice(&bytes::encode(&Address(end), self.w, "file space info")?);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_changes_what_lies_below_it_and_stands_where_nothing_does() {
+        let mut entries = BTreeMap::from([(10, vec![1; 4]), (16, vec![2; 4]), (30, vec![3; 2])]);
+        let mut outside = Vec::new();
+        lay_over(&mut entries, Patch { position: 8, bytes: (50..64).collect() }, &mut outside);
+        lay_over(&mut entries, Patch { position: 17, bytes: vec![9; 2] }, &mut outside);
+        lay_over(&mut entries, Patch { position: 24, bytes: vec![8; 6] }, &mut outside);
+        let expected = [(10, vec![52, 53, 54, 55]), (16, vec![58, 9, 9, 61]), (30, vec![3; 2])];
+        assert_eq!(entries, BTreeMap::from(expected));
+        let patch = |position, bytes: &[u8]| Patch { position, bytes: bytes.to_vec() };
+        let expected = [patch(20, &[62, 63]), patch(14, &[56, 57]), patch(8, &[50, 51]), patch(24, &[8; 6])];
+        assert_eq!(outside, expected);
+    }
+}
