@@ -8,6 +8,7 @@ not count. Medians; ratios are those of C's time (higher is faster). All must ag
 import argparse
 import glob
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -99,7 +100,8 @@ def compare(commands, row, path, threads, rounds):
     """Of each competitor its seconds in every round; and why some have none. The first round is not counted."""
     times, notes, checks = {who: [] for who in commands}, {}, set()
     for number in range(rounds + 1):
-        for who, command in commands.items():
+        # In another order each time: who comes behind one that leaves much memory, or none, finds it faster or slower.
+        for who, command in random.Random(number).sample(list(commands.items()), len(commands)):
             if who in notes:
                 continue
             seconds, check = run(command, row, path, threads)
@@ -117,6 +119,17 @@ def compare(commands, row, path, threads, rounds):
 def ratio(theirs, ours):
     """How many times faster ours is: the median of the rounds, each beside itself, for a shared machine is now fast, now slow."""
     return statistics.median(t / o for t, o in zip(theirs, ours))
+
+
+def compare_handle(commands, data, rounds, only):
+    """Twice the reads by two threads through one handle, beside the reads of one: 2 is twice as many in the same time."""
+    title, path = "one handle, 2 threads", os.path.join(data, "7_small_chunks.h5")
+    if only not in title:
+        return
+    for who in ("ours", "ours, mapped"):
+        times = [[run(commands[who], row, path, 1)[0] for row in ("one_thread", "two_threads")] for _ in range(5 * rounds)]
+        one, two = zip(*times[1:])
+        print(f"\n{title}, random reads of 7 ({who}): {2 * ratio(one, two):.2f} times as many as one", flush=True)
 
 
 # Whole processes: the program of C's tools, ours, the file.
@@ -184,6 +197,7 @@ def main():
             print(f"| {title} | {c} | " + " | ".join(cells) + " |", flush=True)
             for who, note in notes.items():
                 print(f"    {who}: {note}", file=sys.stderr)
+    compare_handle(commands, arguments.data, arguments.rounds, arguments.only)
     compare_programs(arguments.program, arguments.data, arguments.rounds, arguments.only)
 
 

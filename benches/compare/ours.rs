@@ -91,7 +91,9 @@ fn run(row: &str, file: &File, opened: Mark) -> Result<(Took, u64)> {
                 all.iter().fold(0, |n: u64, r| n.wrapping_add(r.id as u64 + r.value as u64 + u64::from(r.name[4])));
             (start.since(), check)
         }
-        "random_i64" | "random_slabs" => random(file, row == "random_slabs")?,
+        "random_i64" | "random_slabs" => random(file, row == "random_slabs", 1)?,
+        "one_thread" => shared(file, 1)?,
+        "two_threads" => shared(file, 2)?,
         "walk" => walk(file, start)?,
         "list" => {
             let names = file
@@ -113,9 +115,9 @@ fn sum_f32(all: &[f32]) -> u64 {
 }
 
 /// 10,000 pieces of 100 numbers, or 500 slabs of 1 x 64 x 64, at places that a simple generator gives.
-fn random(file: &File, slabs: bool) -> Result<(Took, u64)> {
+fn random(file: &File, slabs: bool, seed: u64) -> Result<(Took, u64)> {
     let dataset = file.dataset("d")?;
-    let mut state = 1u64;
+    let mut state = seed;
     let mut next = |n: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % n
@@ -132,6 +134,21 @@ fn random(file: &File, slabs: bool) -> Result<(Took, u64)> {
             check = check.wrapping_add(part[0] as u64);
         }
     }
+    Ok((start.since(), check))
+}
+
+/// 10,000 pieces for each of some threads, all through one handle.
+fn shared(file: &File, threads: u64) -> Result<(Took, u64)> {
+    let start = Mark::now();
+    let checks = std::thread::scope(|scope| {
+        let all: Vec<_> = (1..=threads).map(|seed| scope.spawn(move || random(file, false, seed))).collect();
+        let read = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(read) => read,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        all.into_iter().map(read).collect::<Result<Vec<_>>>()
+    })?;
+    let check = checks.iter().fold(0, |n: u64, (_, check)| n.wrapping_add(*check));
     Ok((start.since(), check))
 }
 
