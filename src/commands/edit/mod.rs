@@ -68,7 +68,7 @@ impl Command for Edit {
         let options = EditOptions::new().locking(locking).ignore_marks(self.ignore_marks);
         let mut edit = File::edit_with(&self.file, options)?;
         for (place, action) in &actions {
-            action.apply(&mut edit).map_err(|e| at(place, &e))?;
+            action.apply(&mut edit).map_err(|e| at(place, e))?;
             writeln!(out, "{action}")?;
         }
         let changes = if actions.len() == 1 { "1 change".into() } else { format!("{} changes", actions.len()) };
@@ -93,9 +93,9 @@ impl Edit {
         if let Some(script) = &self.script {
             for (i, line) in read(script)?.lines().enumerate() {
                 let place = Some(i + 1);
-                let words = action::words(line).map_err(|e| at(&place, &e))?;
+                let words = action::words(line).map_err(|e| at(&place, e))?;
                 if !words.is_empty() {
-                    actions.push((place, Action::parse(&words).map_err(|e| at(&place, &e))?));
+                    actions.push((place, Action::parse(&words).map_err(|e| at(&place, e))?));
                 }
             }
         }
@@ -115,9 +115,9 @@ fn read(script: &Path) -> Result<String> {
 }
 
 /// An error with the line of the script that it is about.
-fn at(place: &Option<usize>, e: &Error) -> Error {
+fn at(place: &Option<usize>, e: Error) -> Error {
     match place {
         Some(line) => Error::new(e.kind(), format!("line {line} of the script: {e}")),
-        None => Error::new(e.kind(), e.to_string()),
+        None => e,
     }
 }
