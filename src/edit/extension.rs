@@ -3,6 +3,7 @@
 use super::header::Header;
 use super::ledger::{Ledger, Part};
 use super::limits;
+use super::superblock::Stored;
 use crate::bytes::{self, Address, Widths};
 use crate::error::{Error, Result};
 use crate::file::File;
@@ -36,7 +37,7 @@ impl Extension {
         }
         let image = match header.find(kind::METADATA_CACHE_IMAGE) {
             None => None,
-            Some(body) => Some(start::image(&reader, body.bytes)?.map(|(_, entries)| BTreeMap::from_iter(entries))),
+            Some(body) => Some(start::image(&reader, body.bytes)?.map(|image| BTreeMap::from_iter(image.entries))),
         };
         let space = header.find(kind::FILE_SPACE_INFO);
         let space = space.map(|body| FileSpace::decode(body.bytes, superblock.widths)).transpose()?;
@@ -48,15 +49,16 @@ impl Extension {
         self.space.filter(|s| s.paged).map(|s| s.page_size)
     }
 
-    /// The extension as a commit leaves it, behind its address and what is there now; `None` where it stays. It says
-    /// nothing of free space any more, for a library that trusts what it said before would cut the file where it ended
-    /// then; and it leads to no image.
+    /// What makes of the extension what a commit leaves of it, if that is anything else. It says nothing of free space
+    /// any more, for a library that trusts what it said before would cut the file where it ended then; and it leads to
+    /// no image.
     pub(super) fn store(
         &self,
         file: &File,
+        superblock: &Stored,
         space: &mut Space,
         ledger: &mut Ledger,
-    ) -> Result<Option<(Address, Vec<u8>, Vec<u8>)>> {
+    ) -> Result<Option<Patch>> {
         let persists = self.space.is_some_and(|s| s.persists);
         let Some(at) = self.address.filter(|_| persists || self.image.is_some()) else {
             self.fill_page(space)?;
@@ -79,7 +81,7 @@ impl Extension {
             let at = place.ok_or_else(|| Error::damaged("an object header that grows while it is written"))?;
             space.write(at, chunk).map(|()| at)
         })?;
-        Ok(Some((at, header.stored().to_vec(), bytes)))
+        Ok(superblock.patch(at, header.stored(), &bytes))
     }
 
     /// Lets the file end with a whole page, if it is made of pages.

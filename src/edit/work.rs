@@ -426,8 +426,7 @@ impl Work {
         let mut patches = self.patches(&mut open)?;
         patches.sort_by_key(|(turn, _)| *turn);
         let patches = patches.into_iter().map(|(_, patch)| patch).collect();
-        let extension = self.extension.store(&self.file, &mut open.space, &mut self.ledger)?;
-        let extension = extension.and_then(|(at, old, new)| self.superblock.patch(at, &old, &new));
+        let extension = self.extension.store(&self.file, &self.superblock, &mut open.space, &mut self.ledger)?;
         let all = self.extension.with_image(patches, extension);
         let end = open.space.end();
         let reuse = open.space.take_reuse();

@@ -132,15 +132,21 @@ fn driver_message(header: &ObjectHeader) -> Result<Option<Drivers>> {
 fn under_image(reader: Reader, message: &[u8]) -> Result<Reader> {
     match image(&reader, message)? {
         None => Ok(reader),
-        Some((at, entries)) => reader.with_patches(entries).in_structure(IMAGE).at(at.get()),
+        Some(image) => reader.with_patches(image.entries).in_structure(IMAGE).at(image.at.get()),
     }
 }
 
 const IMAGE: &str = "metadata cache image";
 
-/// Where the metadata cache image is that a message of the extension leads to, and its entries: positions with the bytes
-/// that count there.
-pub(crate) fn image(reader: &Reader, message: &[u8]) -> Result<Option<(Address, Vec<(u64, Vec<u8>)>)>> {
+/// A metadata cache image.
+pub(crate) struct Image {
+    at: Address,
+    /// Positions, with the bytes that count there.
+    pub(crate) entries: Vec<(u64, Vec<u8>)>,
+}
+
+/// The metadata cache image that a message of the extension leads to.
+pub(crate) fn image(reader: &Reader, message: &[u8]) -> Result<Option<Image>> {
     let w = reader.widths();
     let (message, _) = decode::<ImageMessage>(message, w, "metadata cache image message")?;
     let (Some(at), Some(size)) = (message.image, message.size.0) else {
@@ -155,7 +161,7 @@ pub(crate) fn image(reader: &Reader, message: &[u8]) -> Result<Option<(Address, 
     let place = |e: &cache_image::Entry<'_>| Some((base.checked_add(e.address.get())?, e.bytes.to_vec()));
     let entries: Option<Vec<_>> = entries.iter().map(place).collect();
     let entries = entries.ok_or_else(|| Error::damaged("an address past 64 bits").in_structure(IMAGE).at(at.get()))?;
-    Ok(Some((at, entries)))
+    Ok(Some(Image { at, entries }))
 }
 
 /// The heaps of shared messages, by the types of messages.
