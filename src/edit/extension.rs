@@ -11,7 +11,8 @@ use crate::format::message::kind;
 use crate::format::message::small::form_of_file_space_info;
 use crate::index::space::{METADATA, Space};
 use crate::io::Patch;
-use crate::object::{ObjectHeader, start};
+use crate::object::ObjectHeader;
+use crate::object::start::{self, Image};
 use std::collections::BTreeMap;
 
 /// The extension of the superblock, where there is one.
@@ -25,9 +26,8 @@ pub(super) struct Extension {
 
 impl Extension {
     /// Reads it; refuses, by name, what cannot be edited.
-    pub(super) fn load(file: &File) -> Result<Extension> {
-        let superblock = &file.inner.superblock;
-        let Some(address) = superblock.extension else {
+    pub(super) fn load(file: &File, superblock: &Stored) -> Result<Extension> {
+        let Some(address) = file.inner.superblock.extension else {
             return Ok(Extension::default());
         };
         let reader = file.reader();
@@ -35,13 +35,11 @@ impl Extension {
         if header.find(kind::DRIVER_INFO).is_some() {
             return Err(limits::split());
         }
-        let image = match header.find(kind::METADATA_CACHE_IMAGE) {
-            None => None,
-            Some(body) => Some(start::image(&reader, body.bytes)?.map(|image| BTreeMap::from_iter(image.entries))),
-        };
+        let image = header.find(kind::METADATA_CACHE_IMAGE);
+        let image = image.map(|body| entries(start::image(&reader, body.bytes)?, superblock)).transpose()?;
         let space = header.find(kind::FILE_SPACE_INFO);
-        let space = space.map(|body| FileSpace::decode(body.bytes, superblock.widths)).transpose()?;
-        Ok(Extension { address: Some(address), space, image: image.map(Option::unwrap_or_default) })
+        let space = space.map(|body| FileSpace::decode(body.bytes, reader.widths())).transpose()?;
+        Ok(Extension { address: Some(address), space, image })
     }
 
     /// The size of the pages that room is handed out in, if it is.
@@ -101,6 +99,17 @@ impl Extension {
         }
         let image = image.into_iter().map(|(position, bytes)| Patch { position, bytes });
         image.chain(outside).collect()
+    }
+}
+
+/// The entries of an image, if there is one, by position. The superblock is in none: a commit replaces it by itself.
+fn entries(image: Option<Image>, superblock: &Stored) -> Result<BTreeMap<u64, Vec<u8>>> {
+    let entries = image.map_or(BTreeMap::new(), |image| BTreeMap::from_iter(image.entries));
+    let own = superblock.position..superblock.position + superblock.bytes.len() as u64;
+    let last = entries.range(..own.end).next_back();
+    match last.is_some_and(|(at, bytes)| at + bytes.len() as u64 > own.start) {
+        true => Err(Error::damaged("an entry for the superblock").in_structure("metadata cache image")),
+        false => Ok(entries),
     }
 }
 
@@ -189,6 +198,27 @@ impl FileSpace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::MemoryStore;
+    use crate::{EditOptions, ErrorKind};
+    use std::sync::Arc;
+
+    #[test]
+    fn an_image_that_holds_the_superblock_is_damaged() {
+        let mut file = include_bytes!("../../fixtures/structures/image.h5").to_vec();
+        let edit = |file: &[u8]| File::edit_on(Arc::new(MemoryStore::holding(file.to_vec())), EditOptions::new());
+        edit(&file).unwrap();
+        let at = file.windows(4).rposition(|w| w == b"MDCI").unwrap();
+        let size = u64::from_le_bytes(file[at + 6..at + 14].try_into().unwrap()) as usize;
+        // Behind the image's own fields, and those of the first entry up to its address.
+        let address = at + 18 + 14;
+        file[address..address + 8].fill(0);
+        let mut image = file[at..at + size - 4].to_vec();
+        bytes::seal(&mut image);
+        file[at..at + size].copy_from_slice(&image);
+        let error = edit(&file).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(error.to_string().contains("an entry for the superblock"), "{error}");
+    }
 
     #[test]
     fn a_patch_changes_what_lies_below_it_and_stands_where_nothing_does() {

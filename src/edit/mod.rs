@@ -273,7 +273,8 @@ impl FileEdit {
     }
 
     /// Removes a link, and the object with it if nothing else leads there. The room that it took before this editor
-    /// opened the file is not used again before the file is repacked.
+    /// opened the file is not used again before the file is repacked. References to it stay, for they are addresses: where
+    /// this editor made it, they may come to lead to what takes its place.
     ///
     /// # Errors
     /// `NotFound` without the link, `Invalid` for the root group.

@@ -81,8 +81,8 @@ impl Work {
         io::finish(&**device, file.inner.superblock.base)?;
         let file = open()?;
         limits::check(&file, options)?;
-        let extension = Extension::load(&file)?;
         let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
+        let extension = Extension::load(&file, &superblock)?;
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let space = Space::new(tail.clone(), superblock.end())
             .in_pages(extension.page())

@@ -3,7 +3,7 @@
     corpus_edits.py PROGRAM CONFORMANCE [--only TEXT] [-j N]
 
 CONFORMANCE is the folder with `check.py`, `oracle.py` and `corpus/expected.jsonl`. In one commit the root group and the first
-dataset get an attribute, and the root another one that is renamed; in a second one a link and a group are made. All other
+dataset get an attribute, and the root another one that is renamed; in a second one a link is made. All other
 objects, attributes and elements must be what they were, and the new ones what was written. Not part of CI.
 """
 import argparse

@@ -25,6 +25,9 @@ pub(crate) enum Cell {
     Lead(Option<usize>),
 }
 
+/// In place of an object's number: a reference may lead to any, or to none.
+pub(crate) const ANYTHING: usize = usize::MAX;
+
 /// What elements are.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
@@ -134,11 +137,12 @@ impl Array {
         Ok(ToWrite { array: self, leads })
     }
 
-    /// Lets references lead to the new objects, or to nothing where there is none.
-    pub(crate) fn lead_to(&mut self, new: &std::collections::BTreeMap<usize, usize>) {
+    /// Lets references lead to the new objects, or to nothing where there is none. Those to objects that are `gone` may lead
+    /// to anything: another object may have come to their place.
+    pub(crate) fn lead_to(&mut self, new: &std::collections::BTreeMap<usize, usize>, gone: impl Fn(usize) -> bool) {
         for cell in &mut self.cells {
             if let Cell::Lead(to) = cell {
-                *to = to.and_then(|node| new.get(&node).copied());
+                *to = to.and_then(|node| if gone(node) { Some(ANYTHING) } else { new.get(&node).copied() });
             }
         }
     }

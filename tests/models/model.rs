@@ -126,11 +126,14 @@ impl Model {
                 }));
             }
         }
+        let mut gone = vec![true; self.nodes.len()];
+        self.reached().iter().for_each(|(node, _)| gone[*node] = false);
+        let gone = |node: usize| gone.get(node).copied().unwrap_or(true);
         let first = self.nodes.len();
         new.values_mut().zip(first..).for_each(|(to, number)| *to = number);
         for node in new.keys() {
             let mut copy = self.nodes[*node].clone();
-            copy.attributes.iter_mut().for_each(|(_, array)| array.lead_to(&new));
+            copy.attributes.iter_mut().for_each(|(_, array)| array.lead_to(&new, gone));
             match &mut copy.what {
                 What::Group(links) => links.iter_mut().for_each(|(_, to)| {
                     if let LinkTo::Node(node) = to {
@@ -138,7 +141,7 @@ impl Model {
                     }
                 }),
                 What::Data(data) => {
-                    data.array.lead_to(&new);
+                    data.array.lead_to(&new, gone);
                     data.committed = data.committed.and_then(|node| new.get(&node).copied());
                 }
                 What::Type(_) => {}
