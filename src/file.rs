@@ -111,7 +111,7 @@ impl OpenOptions {
 }
 
 /// Whether a file that cannot be opened may be a part of a whole that is split over several.
-fn is_perhaps_a_part(error: &Error) -> bool {
+pub(crate) fn is_perhaps_a_part(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unsupported)
 }
 

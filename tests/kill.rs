@@ -8,8 +8,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-/// What changes a file.
-const CALLS: [&str; 3] = ["pwrite64", "fsync", "ftruncate"];
+/// What changes a file, or takes a member of a family away.
+const CALLS: [&str; 4] = ["pwrite64", "fsync", "ftruncate", "unlink"];
+
+/// The bytes of a member of a family, of which the whole is the beginning of the next one.
+const MEMBER: usize = 1100;
 
 fn note(text: &str) {
     // Written past the test harness, which would swallow it.
@@ -34,6 +37,29 @@ fn make(path: &Path) {
     file.commit().unwrap();
 }
 
+/// A folder with the file of the tests, as one file or as a family.
+fn make_folder(folder: &Path, name: &str) {
+    std::fs::create_dir(folder).unwrap();
+    make(&folder.join("file.h5"));
+    if name == FAMILY {
+        let whole = std::fs::read(folder.join("file.h5")).unwrap();
+        std::fs::remove_file(folder.join("file.h5")).unwrap();
+        for (number, member) in whole.chunks(MEMBER).enumerate() {
+            std::fs::write(folder.join(format!("file{number}.h5")), member).unwrap();
+        }
+    }
+}
+
+/// Makes of a folder what another one is.
+fn copy_folder(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    std::fs::create_dir(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
 /// What is in it: rows, and the note.
 fn content(path: &Path) -> (Vec<i32>, String) {
     let file = File::open(path).unwrap();
@@ -49,12 +75,13 @@ fn interrupt(name: &str, command: &dyn Fn(&Path) -> Vec<String>, environment: &s
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (original, path) = (folder.path().join("original.h5"), folder.path().join("file.h5"));
-    make(&original);
-    let before = content(&original);
-    std::fs::copy(&original, &path).unwrap();
+    let (original, place) = (folder.path().join("original"), folder.path().join("place"));
+    let first = if name == FAMILY { "file0.h5" } else { "file.h5" };
+    let path = place.join(first);
+    make_folder(&original, name);
+    let before = content(&original.join(first));
     let run = |call: &str, what: &str, number: usize| {
-        std::fs::copy(&original, &path).unwrap();
+        copy_folder(&original, &place);
         let words = command(&path);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         traced(&words, &[(environment, &path)], call, what, number)
@@ -73,8 +100,8 @@ fn interrupt(name: &str, command: &dyn Fn(&Path) -> Vec<String>, environment: &s
                     break;
                 }
                 stopped += usize::from(!status.success());
-                let state = folder.path().join(format!("{name}-{call}-{}-{number}.h5", &what[what.len() - 4..]));
-                std::fs::copy(&path, &state).unwrap();
+                let state = folder.path().join(format!("{name}-{call}-{}-{number}", &what[what.len() - 4..]));
+                copy_folder(&place, &state);
                 let found = content(&path);
                 assert!(found == before || found == after, "{name}: {call} {number} {what}: {found:?}");
                 // Whoever edits it next finishes or forgets what was begun.
@@ -87,24 +114,26 @@ fn interrupt(name: &str, command: &dyn Fn(&Path) -> Vec<String>, environment: &s
     }
     println!("{name}: stopped {stopped} times; {old} times the old file, {new} times the new one");
     assert!(old > 0 && new > 0 && stopped > 10);
-    libhdf5_opens(&kept);
+    libhdf5_opens(&kept, if name == FAMILY { MEMBER } else { 0 });
 }
 
 /// A process that was killed leaves a file that libhdf5 opens, with all that was there before.
-fn libhdf5_opens(states: &[PathBuf]) {
+fn libhdf5_opens(states: &[PathBuf], member: usize) {
     let Ok(python) = std::env::var("H5MANAGER_PYTHON") else {
         note("NOT RUN: set H5MANAGER_PYTHON to a Python with h5py to open with libhdf5 what a killed program leaves");
         return;
     };
     let script = "
 import sys, h5py
-for path in sys.argv[1:]:
-    with h5py.File(path, 'r') as f:
+family, *folders = sys.argv[1:]
+for folder in folders:
+    path = folder + ('/file%d.h5' if int(family) else '/file.h5')
+    with h5py.File(path, 'r', **({'driver': 'family', 'memb_size': int(family)} if int(family) else {})) as f:
         assert list(f['other']) == [1.5, 2.5] and 'note' in f.attrs, path
         rows = f['rows'][...].ravel().tolist()
         assert rows[:40] == list(range(40)) and len(rows) in (40, 52), (path, rows)
 ";
-    let done = Command::new(python).arg("-c").arg(script).args(states).output().unwrap();
+    let done = Command::new(python).arg("-c").arg(script).arg(member.to_string()).args(states).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
@@ -116,6 +145,19 @@ fn the_program_is_killed_while_it_sets_an_attribute() {
         [program, "edit", path.to_str().unwrap(), "set-attr", "/", "note", &long].map(str::to_owned).to_vec()
     };
     interrupt("attribute", &command, "H5MANAGER_TEST_NOTHING");
+}
+
+/// The name of the case whose file is a family.
+const FAMILY: &str = "family";
+
+#[test]
+fn the_program_is_killed_while_a_family_grows() {
+    let program = env!("CARGO_BIN_EXE_h5manager");
+    let command = |path: &Path| {
+        let long = "after ".repeat(400);
+        [program, "edit", path.to_str().unwrap(), "set-attr", "/", "note", &long].map(str::to_owned).to_vec()
+    };
+    interrupt(FAMILY, &command, "H5MANAGER_TEST_NOTHING");
 }
 
 const APPEND: &str = "H5MANAGER_TEST_APPEND";

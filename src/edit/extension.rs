@@ -32,7 +32,7 @@ impl Extension {
         };
         let reader = file.reader();
         let header = ObjectHeader::load(&reader, address)?;
-        if header.find(kind::DRIVER_INFO).is_some() {
+        if header.find(kind::DRIVER_INFO).is_some() && !reader.source().is_joined() {
             return Err(limits::split());
         }
         let image = header.find(kind::METADATA_CACHE_IMAGE);

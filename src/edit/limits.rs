@@ -20,7 +20,8 @@ pub(super) fn check(file: &File, options: &EditOptions) -> Result<()> {
         let message = format!("editing a file whose addresses have {offset} bytes and whose lengths have {length}");
         return Err(Error::unsupported(message));
     }
-    if superblock.driver.is_some() {
+    // Only a file that opens by itself, of several, has one and is not joined.
+    if superblock.driver.is_some() && !file.reader().source().is_joined() {
         return Err(split());
     }
     Ok(())
@@ -40,5 +41,5 @@ pub(super) fn bound(file: &File) -> LibVer {
 }
 
 pub(super) fn split() -> Error {
-    Error::unsupported("editing a file that is split over several")
+    Error::unsupported("editing a file that is split over several, from anywhere but a folder with all of them")
 }

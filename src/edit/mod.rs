@@ -25,11 +25,12 @@ use crate::bytes::Limits;
 use crate::copy::CopyOptions;
 use crate::data::selection::Select;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::file::File;
+use crate::file::{File, is_perhaps_a_part};
 use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::group::Object;
 use crate::io::{Device, Durability, FileDevice, Locking};
+use crate::object::members;
 use ledger::Ledger;
 use std::path::Path;
 use std::sync::Arc;
@@ -117,11 +118,12 @@ enum Phase {
 }
 
 impl File {
-    /// Opens a file to edit it in place; finishes the commit that an earlier editor was interrupted in.
+    /// Opens a file to edit it in place; finishes the commit that an earlier editor was interrupted in. Of a family, any
+    /// member may be named: all are opened, and there are more of them as it grows.
     ///
     /// # Errors
     /// As [`File::open`]; `Conflict` if another program has the file open, or says so; `Unsupported` for files that are
-    /// split over several, or whose addresses are wider than 8 bytes.
+    /// split by what their bytes are for, or whose addresses are wider than 8 bytes.
     pub fn edit(path: impl AsRef<Path>) -> Result<FileEdit> {
         Self::edit_with(path, EditOptions::new())
     }
@@ -132,8 +134,17 @@ impl File {
     /// As [`edit`](File::edit).
     pub fn edit_with(path: impl AsRef<Path>, options: EditOptions) -> Result<FileEdit> {
         let path = path.as_ref();
-        let device = FileDevice::open(path, options.locking)?;
-        Self::edit_on(Arc::new(device), options).on(&path.display().to_string())
+        let first = members::first_of(path);
+        let path = first.as_deref().unwrap_or(path);
+        let locking = options.locking;
+        let alone = FileDevice::open(path, locking).and_then(|device| Self::edit_on(Arc::new(device), options.clone()));
+        let opened = match alone {
+            Err(e) if is_perhaps_a_part(&e) => {
+                members::join_family(path, locking, e).and_then(|whole| Self::edit_on(whole, options))
+            }
+            done => done,
+        };
+        opened.on(&path.display().to_string())
     }
 
     /// Edits a file wherever its bytes are; locks are the caller's.

@@ -6,6 +6,7 @@
 mod budget;
 mod cache;
 mod device;
+mod family;
 mod fault;
 mod file;
 mod hosted;
@@ -23,6 +24,7 @@ pub(crate) use budget::Budget;
 pub(crate) use cache::ChunkCache;
 pub(crate) use device::FileDevice;
 pub use device::{Device, Locking};
+pub(crate) use family::{FamilyDevice, FurtherMembers, Member};
 pub use fault::{CountingSource, FaultSource, FaultStore};
 pub use file::FileSource;
 pub use hosted::OtherFiles;
@@ -37,7 +39,7 @@ pub(crate) use neighbours::{Found, Neighbours, Search};
 pub(crate) use patched::PatchedSource;
 pub(crate) use reader::{Block, Reader, SharedMessages};
 pub(crate) use redo::{Patch, pending};
-pub(crate) use staged::StagedFile;
+pub(crate) use staged::{StagedFile, sync_folder_of};
 
 use crate::error::Result;
 

@@ -71,7 +71,7 @@ impl StagedFile {
         } else {
             publish_new(path, &target)?;
         }
-        sync_folder(&target)
+        sync_folder_of(&target)
     }
 }
 
@@ -104,9 +104,9 @@ fn keep_permissions(target: &Path, staged: &NamedTempFile) {
     }
 }
 
-/// The rename itself must survive a power cut.
+/// That a file got its name must survive a power cut, too: syncs the folder that it stands in.
 #[cfg(unix)]
-fn sync_folder(target: &Path) -> Result<()> {
+pub(crate) fn sync_folder_of(target: &Path) -> Result<()> {
     let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match std::fs::File::open(folder).and_then(|f| f.sync_all()) {
         // Some network folders cannot be synced; the file itself is.
@@ -118,7 +118,7 @@ fn sync_folder(target: &Path) -> Result<()> {
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> Result<()> {
+pub(crate) fn sync_folder_of(_: &Path) -> Result<()> {
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! Files that are split over several: which others belong to the one that the user names, and opening them all.
+//! Files that are split over several: which others belong to the one that the user names, and opening them all, to read or to
+//! edit.
 //!
 //! Other files are only ever opened in the folder of the one that was named, under names that follow from its own: of a
 //! family another number, of a file split by use another short ending. A file cannot name another folder here.
@@ -7,7 +8,11 @@ use super::start::{NO_SIGNATURE, read_drivers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::drivers::{Drivers, MultiMember};
 use crate::format::superblock::SIGNATURE;
-use crate::io::{FileSource, JoinedSource, OtherFiles, Source};
+use crate::io::{
+    Device, FamilyDevice, FileDevice, FileSource, FurtherMembers, JoinedSource, Locking, Member, OtherFiles, Source,
+    sync_folder_of,
+};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +41,28 @@ pub(crate) fn join_hosted(
     Folder::hosted(name, source, host).join(name, error)
 }
 
+/// The family that the file at `path` is a member of, to be edited; all members are locked. Where it is the only one, it is a
+/// family as well.
+///
+/// # Errors
+/// As [`join`]; `Unsupported` for a file that is split by what its bytes are for.
+pub(crate) fn join_family(path: &Path, locking: Locking, error: Error) -> Result<Arc<dyn Device>> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
+        return Err(error);
+    };
+    let Some(Whole { members, family }) = Folder::on_disk(folder).whole(name)? else {
+        return Err(error);
+    };
+    let Some((pattern, room)) = family else {
+        // libhdf5 looks for metadata in one part and for elements in another.
+        return Err(Error::unsupported("editing a file that is split by what its bytes are for"));
+    };
+    let open = |(name, ..): &Named| -> Result<Member> { Ok(Box::new(FileDevice::open(&folder.join(name), locking)?)) };
+    let members = members.iter().map(open).collect::<Result<_>>()?;
+    let further = FurtherOnDisk { folder: folder.to_owned(), pattern, locking };
+    Ok(Arc::new(FamilyDevice::new(members, room, Box::new(further))))
+}
+
 /// The first part of the file that one called `name` may be a part of, where it is not the first itself.
 fn first_part_of(name: &str) -> Option<String> {
     let end = name.rfind('.').filter(|dot| matches!(&name[*dot..], ".h5" | ".hdf5"))?;
@@ -52,7 +79,7 @@ fn first_part_of(name: &str) -> Option<String> {
 pub(crate) fn part(path: &Path, name: &str) -> Option<PathBuf> {
     let folder = path.parent()?;
     let whole = Folder::on_disk(folder).whole(path.file_name()?.to_str()?).ok()??;
-    whole.iter().any(|(n, ..)| n == name).then(|| folder.join(name))
+    whole.members.iter().any(|(n, ..)| n == name).then(|| folder.join(name))
 }
 
 /// The first member of a family that is named by its pattern, as libhdf5's driver wants it: `run%d.h5`, `run%05d.h5`.
@@ -75,6 +102,14 @@ fn endings(name: &str) -> impl Iterator<Item = &str> {
 
 /// The name of a member, where it begins, and its bytes.
 type Named = (String, u64, Arc<dyn Source>);
+
+/// All files of a whole.
+#[derive(Default)]
+struct Whole {
+    members: Vec<Named>,
+    /// Of a family: how members are called, and the bytes that each has room for.
+    family: Option<(Pattern, u64)>,
+}
 
 /// How a file of a name is had.
 type Opener<'a> = dyn Fn(&str) -> Result<Option<Arc<dyn Source>>> + 'a;
@@ -121,8 +156,8 @@ impl<'a> Folder<'a> {
     }
 
     fn join(&self, name: &str, error: Error) -> Result<Arc<dyn Source>> {
-        if let Some(whole) = self.whole(name)? {
-            let members = whole.into_iter().map(|(_, start, source)| (start, source)).collect();
+        if let Some(whole) = self.whole(name)?.filter(|whole| whole.members.len() > 1) {
+            let members = whole.members.into_iter().map(|(_, start, source)| (start, source)).collect();
             return Ok(Arc::new(JoinedSource::new(members)?));
         }
         if error.message() == NO_SIGNATURE
@@ -135,8 +170,8 @@ impl<'a> Folder<'a> {
         Err(error)
     }
 
-    /// All members of what the file called `name` is one of; `None` if it is whole.
-    fn whole(&self, name: &str) -> Result<Option<Vec<Named>>> {
+    /// All members of what the file called `name` is one of; `None` if it is none of several.
+    fn whole(&self, name: &str) -> Result<Option<Whole>> {
         // The file itself, if it is the one with the superblock, or one that should have it.
         let mut firsts = vec![name.to_owned()];
         firsts.extend(Pattern::all(name).iter().map(|p| p.member(0)));
@@ -150,31 +185,32 @@ impl<'a> Folder<'a> {
                 Err(_) => continue,
                 Ok(found) => found,
             };
-            let names = self.names(&first, source, drivers, end)?;
-            if names.iter().any(|(n, ..)| n == name) && names.len() > 1 {
-                return Ok(Some(names));
+            let whole = self.all(&first, source, drivers, end)?;
+            if whole.members.iter().any(|(n, ..)| n == name) {
+                return Ok(Some(whole));
             }
         }
         Ok(None)
     }
 
     /// All members of the whole whose first is `first`, itself included.
-    fn names(&self, first: &str, source: Arc<dyn Source>, drivers: Option<Drivers>, end: u64) -> Result<Vec<Named>> {
+    fn all(&self, first: &str, source: Arc<dyn Source>, drivers: Option<Drivers>, end: u64) -> Result<Whole> {
         match drivers {
-            Some(Drivers::Multi(members)) => self.multi(first, &members),
+            Some(Drivers::Multi(members)) => Ok(Whole { members: self.multi(first, &members)?, family: None }),
             Some(Drivers::Family { member_size }) => self.family(first, source, Some(member_size), end),
             // Before HDF5 1.8 families did not say that they are one.
             None if source.size()? < end => self.family(first, source, None, end),
-            _ => Ok(Vec::new()),
+            _ => Ok(Whole::default()),
         }
     }
 
-    /// The members of a family: as many as it takes to reach `end`.
-    fn family(&self, first: &str, source: Arc<dyn Source>, size: Option<u64>, end: u64) -> Result<Vec<Named>> {
+    /// The members of a family: as many as it takes to reach `end`, and on disk what an editor that was interrupted has made
+    /// behind it.
+    fn family(&self, first: &str, source: Arc<dyn Source>, size: Option<u64>, end: u64) -> Result<Whole> {
         let told = size.is_some();
         let size = size.unwrap_or(source.size()?);
         if size == 0 {
-            return Ok(Vec::new());
+            return Ok(Whole::default());
         }
         let number = end.div_ceil(size);
         if number > MOST_MEMBERS {
@@ -205,8 +241,9 @@ impl<'a> Folder<'a> {
                 }
                 found.push((name, found.len() as u64 * size, next));
             }
-            if found.len() as u64 == number {
-                return Ok(found);
+            if found.len() as u64 >= number {
+                self.go_on(&pattern, size, &mut found)?;
+                return Ok(Whole { members: found, family: Some((pattern, size)) });
             }
             let missing = (found.len(), pattern.member(found.len() as u64));
             if (told || missing.0 > 1) && lacking.as_ref().is_none_or(|(most, _)| missing.0 > *most) {
@@ -220,12 +257,28 @@ impl<'a> Folder<'a> {
             None if told && number > 1 => Err(Error::not_found(format!(
                 "it is the first of a family of {number} files, and its name has no number to find the others by"
             ))),
-            None => Ok(Vec::new()),
+            None => Ok(Whole::default()),
         }
     }
 
+    /// Adds the members behind the end of a family on disk: each behind a full one.
+    fn go_on(&self, pattern: &Pattern, size: u64, found: &mut Vec<Named>) -> Result<()> {
+        while let Some((_, start, last)) = found.last()
+            && !self.is_far
+            && last.size()? == size
+            && (found.len() as u64) < MOST_MEMBERS
+        {
+            let (name, start) = (pattern.member(found.len() as u64), start + size);
+            match self.open(&name)? {
+                Some(next) if !begins_with_signature(&*next)? => found.push((name, start, next)),
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
     /// Looks for all members at once, where each would have to be waited for.
-    fn ask_for(&self, pattern: &Pattern<'_>, number: u64) -> Result<()> {
+    fn ask_for(&self, pattern: &Pattern, number: u64) -> Result<()> {
         let mut failure = Ok(());
         for n in (2..number).filter(|_| self.is_far) {
             // Each is asked for, whatever became of the others.
@@ -273,23 +326,61 @@ fn begins_with_signature(source: &dyn Source) -> Result<bool> {
     Ok(source.size()? >= start.len() as u64 && source.read_at(0, &mut start).map(|()| start == SIGNATURE)?)
 }
 
-/// A name with a number in it.
-struct Pattern<'a> {
-    before: &'a str,
-    digits: usize,
-    behind: &'a str,
+/// The further members of a family, beside the others.
+struct FurtherOnDisk {
+    folder: PathBuf,
+    pattern: Pattern,
+    locking: Locking,
 }
 
-impl Pattern<'_> {
+impl FurtherMembers for FurtherOnDisk {
+    fn make(&self, number: u64) -> Result<Member> {
+        let path = self.folder.join(self.pattern.member(number));
+        if number >= MOST_MEMBERS {
+            return Err(Error::limit(format!("a family of more than {MOST_MEMBERS} files")));
+        }
+        match File::options().write(true).create_new(true).open(&path) {
+            // What an interrupted editor has left there, or libhdf5, where it cut the family.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                if begins_with_signature(&FileSource::open(&path)?)? {
+                    let message = format!("{} is a file of its own, where the family is to go on", path.display());
+                    return Err(Error::conflict(message));
+                }
+            }
+            made => drop(made?),
+        }
+        let device = FileDevice::open(&path, self.locking)?;
+        device.resize(0)?;
+        Ok(Box::new(device))
+    }
+
+    fn remove(&self, number: u64) -> Result<()> {
+        Ok(std::fs::remove_file(self.folder.join(self.pattern.member(number)))?)
+    }
+
+    fn sync(&self) -> Result<()> {
+        sync_folder_of(&self.folder.join(self.pattern.member(0)))
+    }
+}
+
+/// A name with a number in it.
+struct Pattern {
+    before: String,
+    digits: usize,
+    behind: String,
+}
+
+impl Pattern {
     /// All ways to see a number in a name, the last one first.
-    fn all(name: &str) -> Vec<Pattern<'_>> {
+    fn all(name: &str) -> Vec<Pattern> {
         let mut found = Vec::new();
         let mut end = name.len();
         while let Some(last) = name[..end].rfind(|c: char| c.is_ascii_digit()) {
             let start = name[..last]
                 .rfind(|c: char| !c.is_ascii_digit())
                 .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
-            found.push(Pattern { before: &name[..start], digits: last + 1 - start, behind: &name[last + 1..] });
+            let (before, behind) = (name[..start].to_owned(), name[last + 1..].to_owned());
+            found.push(Pattern { before, digits: last + 1 - start, behind });
             end = start;
         }
         found

@@ -72,7 +72,7 @@ pub(crate) fn read(
 fn with_interrupted(reader: &Reader, superblock: &Superblock, position: u64) -> Result<Option<Arc<dyn Source>>> {
     // Nobody else leaves anything behind the end.
     let end = superblock.end.saturating_sub(superblock.base).saturating_add(position);
-    if reader.size() <= end || reader.source().is_joined() {
+    if reader.size() <= end {
         return Ok(None);
     }
     let source = reader.source();

@@ -157,8 +157,8 @@ def links(f, path):
     return h5py.h5o.get_info(f[path].id).rc
 
 
-def check(path, before):
-    with h5py.File(path, "r") as f:
+def check(path, before, **driver):
+    with h5py.File(path, "r", **driver) as f:
         walk(f)
         assert "longer" in f.attrs["title"]
         g = f["g"]
@@ -172,7 +172,7 @@ def check(path, before):
         assert links(f, "many3/d001") == 2 and links(f, "type") == 1
         assert f[f["data"].attrs["ref"]] == g
         assert "typed" not in f and (f["data/chunked"][()] == np.arange(600.0).reshape(20, 30)).all()
-    with h5py.File(path, "r+") as f:
+    with h5py.File(path, "r+", **driver) as f:
         f["g"].attrs["again"] = np.arange(100)
         f.create_dataset("added", data=np.arange(1000))
         f["many9"].create_group("sub")
@@ -182,7 +182,7 @@ def check(path, before):
         for i in range(20):
             f["many3"].create_dataset(f"n{i}", data=i)
             f["many9"].attrs[f"n{i}"] = i
-    with h5py.File(path, "r") as f:
+    with h5py.File(path, "r", **driver) as f:
         walk(f)
         assert list(f["g"].attrs["again"]) == list(range(100)) and f["data/chunked"][30, 7] == 1
 
@@ -227,11 +227,52 @@ def shared(folder, program):
     assert done.returncode == 0, done.stdout.decode()[:3000]
 
 
+def several(folder, program):
+    """Families get further members; a file that is split by what its bytes are for is refused."""
+    for low in ("earliest", "v110"):
+        # The last family has one member yet.
+        for size in (3000, 50_000, 1 << 20):
+            family = {"driver": "family", "memb_size": size}
+            path = f"{folder}/{low}_{size}_%03d.h5"
+            with h5py.File(path, "w", libver=(low, "latest"), **family) as f:
+                fill(f, False)
+            members = len(list(folder.glob(f"{low}_{size}_*")))
+            edit_several(program, f"{folder}/{low}_{size}_000.h5", folder / "script")
+            check(path, 60, **family)
+            # As often as it takes to need more members, or what libhdf5 has made is used up.
+            for i in range(30):
+                edit_several(program, path, "set-attr", "/g", "a2", " ".join(str(n) for n in range(200 + i)))
+            with h5py.File(path, "r", **family) as f:
+                walk(f)
+                assert f["g"].attrs["a2"] == " ".join(str(n) for n in range(229)) and f["added"][999] == 999
+            sizes = [p.stat().st_size for p in sorted(folder.glob(f"{low}_{size}_*"))]
+            assert len(sizes) > members or size > 3000, sizes
+            assert set(sizes[:-1]) <= {size} and 0 < sizes[-1] <= size, sizes
+        with h5py.File(folder / f"{low}.split", "w", libver=(low, "latest"), driver="split") as f:
+            fill(f, False)
+        before = [p.read_bytes() for p in sorted(folder.glob("*.split*"))]
+        for part in "mr":
+            refused = subprocess.run([program, "edit", folder / f"{low}.split-{part}.h5", "rm-attr", "/", "title"], stderr=subprocess.PIPE)
+            assert refused.returncode == 2 and b"split by what" in refused.stderr, refused
+        assert before == [p.read_bytes() for p in sorted(folder.glob("*.split*"))]
+    for path in folder.glob("*"):
+        if path.name != "script":
+            path.unlink()
+
+
+def edit_several(program, path, *what):
+    what = ["--script", *what] if len(what) == 1 else what
+    subprocess.run([program, "edit", path, *what], check=True, stdout=subprocess.DEVNULL)
+    for reading in (["ls", "-r", "-v", path], ["digest", path]):
+        subprocess.run([program, *reading], check=True, stdout=subprocess.DEVNULL)
+
+
 def main(folder, program):
     shared(folder, program)
     (folder / "shared.h5").unlink()
-    make(folder)
     (folder / "script").write_text(SCRIPT)
+    several(folder, program)
+    make(folder)
     for path in sorted(folder.glob("*.h5")):
         if path.stem == "image":
             before = 61  # libhdf5 trips over its own image: "non-parent entry has children"
