@@ -1,4 +1,4 @@
-//! What is not raw numbers, read by us: `cargo bench --bench metadata`. Small files, made here; rows as in
+//! What is not raw numbers, read by us: `cargo bench -p h5manager-benches --bench metadata`. Small files, made here; rows as in
 //! benches/compare/README.md, where others are measured beside us.
 #![allow(clippy::expect_used, missing_docs)]
 

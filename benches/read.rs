@@ -1,4 +1,4 @@
-//! Raw data, read by us: `cargo bench --bench read`. Small files, made here; rows as in benches/compare/README.md, where
+//! Raw data, read by us: `cargo bench -p h5manager-benches --bench read`. Small files, made here; rows as in benches/compare/README.md, where
 //! others are measured beside us.
 #![allow(clippy::expect_used, missing_docs)]
 

@@ -47,13 +47,12 @@ ROWS = [
 
 def build():
     env = dict(os.environ, RUSTFLAGS="")
-    subprocess.run(["cargo", "build", "--release", "--no-default-features", "--example", "compare_ours"], cwd=ROOT,
-                   check=True, env=env)
+    subprocess.run(["cargo", "build", "--release", "-p", "h5manager-benches"], cwd=ROOT, check=True, env=env)
     subprocess.run(["cargo", "build", "--release"], cwd=os.path.join(HERE, "rivals"), check=True, env=env)
     target = os.path.join(ROOT, "target", "compare_c")
     compile_c(target)
     rivals = os.path.join(HERE, "rivals", "target", "release", "compare-rivals")
-    ours = os.path.join(ROOT, "target", "release", "examples", "compare_ours")
+    ours = os.path.join(ROOT, "target", "release", "compare_ours")
     return {
         "C": [target],
         "ours": [ours],

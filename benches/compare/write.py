@@ -24,11 +24,11 @@ ROOT = HERE.parents[1]
 
 
 def build(profile, only_find):
-    command = ["cargo", "build", "--profile", profile, "--bin", "h5manager", "--example", "compare_ours_write"]
+    command = ["cargo", "build", "--profile", profile, "--workspace", "--bins"]
     if not only_find:
         subprocess.run(command, cwd=ROOT, check=True, env=dict(os.environ, RUSTFLAGS=""))
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / profile
-    return target / "h5manager", target / "examples" / "compare_ours_write"
+    return target / "h5manager", target / "compare_ours_write"
 
 
 def field(planes, side=1024):
