@@ -9,12 +9,15 @@ use crate::error::Result;
 use crate::format::global_heap::{decode_size, header_size};
 use rayon::slice::ParallelSliceMut;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Every byte of a file accounted for.
 #[derive(Debug)]
 pub struct Map {
     pub(super) base: u64,
     pub(super) size: u64,
+    /// Bytes of that which stand in no file.
+    nowhere: u64,
     pub(super) end: u64,
     pub(super) version: u8,
     claims: Vec<Claim>,
@@ -92,9 +95,9 @@ impl Map {
         self.version
     }
 
-    /// Bytes of the whole file, whatever its superblock says.
+    /// Bytes of the whole file, whatever its superblock says; where it is split over several, of all of them.
     pub fn size(&self) -> u64 {
-        self.size
+        self.size - self.nowhere
     }
 
     /// The position that the superblock calls the end of the file.
@@ -121,6 +124,7 @@ impl Map {
         Map {
             base,
             size,
+            nowhere: 0,
             end,
             version,
             claims: Vec::new(),
@@ -142,6 +146,13 @@ impl Map {
         // What lies between the pieces, before and behind them.
         let mut between: Vec<Claim> = Vec::new();
         let mut look = Look { left: MOST_LOOKED_AT, buffer: Vec::new() };
+        let holes = walk.reader.source().gaps();
+        self.nowhere = holes.iter().map(|hole| hole.end - hole.start).sum();
+        let mut gaps = |walk: &mut Walk, from: u64, to: u64, between: &mut Vec<Claim>| {
+            for (from, to) in somewhere(&holes, from, to) {
+                gap(walk, &mut look, from, to, between);
+            }
+        };
         if self.base > 0 {
             between.push(Claim::of_file(0, self.base, Kind::UserBlock));
         }
@@ -152,7 +163,7 @@ impl Map {
                 return Err(super::interrupted());
             }
             if claim.position > reach {
-                gap(&mut walk, &mut look, reach, claim.position, &mut between);
+                gaps(&mut walk, reach, claim.position, &mut between);
             } else if claim.position < reach {
                 self.overlap(&mut walk, claim, reach, last);
             }
@@ -161,7 +172,7 @@ impl Map {
             }
         }
         if reach < inside {
-            gap(&mut walk, &mut look, reach, inside, &mut between);
+            gaps(&mut walk, reach, inside, &mut between);
         }
         if self.size > inside {
             between.push(Claim::of_file(inside.max(reach).min(self.size), self.size, Kind::Beyond));
@@ -259,6 +270,18 @@ impl Look {
         }
         Ok(if zeros { Seen::Zeros } else { Seen::Something })
     }
+}
+
+/// What of a range stands in some file: between the parts of one that is split by use there is nothing.
+fn somewhere(holes: &[Range<u64>], from: u64, to: u64) -> Vec<(u64, u64)> {
+    let (mut parts, mut at) = (Vec::new(), from);
+    for hole in holes.iter().filter(|hole| hole.start < to && from < hole.end) {
+        parts.push((at, hole.start));
+        at = hole.end;
+    }
+    parts.push((at, to));
+    parts.retain(|(from, to)| from < to);
+    parts
 }
 
 /// The bytes between two pieces: free space that the file remembers, and what nobody knows of.

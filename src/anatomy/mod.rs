@@ -112,14 +112,17 @@ pub struct Structure {
 }
 
 impl Anatomy {
-    /// Opens a file. It need not be whole.
+    /// Opens a file. It need not be whole; where it is split over several, and the others are there, it is looked at with them.
     ///
     /// # Errors
     /// `NotFound` or `Io` if it cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Anatomy> {
         let path = path.as_ref();
-        let source = FileSource::open(path).map_err(|e| e.on(path.display().to_string()))?;
-        Ok(Self::from_source(Arc::new(source), Limits::default()))
+        let source = match joined(path) {
+            Some(source) => source,
+            None => Arc::new(FileSource::open(path).map_err(|e| e.on(path.display().to_string()))?),
+        };
+        Ok(Self::from_source(source, Limits::default()))
     }
 
     /// Looks at a file from wherever its bytes come.
@@ -238,8 +241,9 @@ impl Anatomy {
         // A block put in front of the file, or taken away, shifts everything by the same distance.
         let base = frame.base.map_or(position, Address::get);
         let length = frame.end.and_then(|end| end.get().checked_sub(base)).filter(|&n| n > 0);
-        let end = length.and_then(|n| position.checked_add(n));
         let whole = reader.size();
+        // The superblock of a file that is split by use says where one of its parts ends.
+        let end = if reader.source().is_joined() { Some(whole) } else { length.and_then(|n| position.checked_add(n)) };
         walk.reader = match &self.reader {
             Some(known) if (known.base(), known.widths()) == (position, frame.widths) && Some(known.size()) == end => {
                 known.refuelled()
@@ -325,6 +329,13 @@ fn find_superblock(reader: &Reader) -> Result<u64> {
     }
     let empty = reader.size() == 0;
     Err(Error::damaged(if empty { "the file is empty" } else { "not an HDF5 file: its signature is nowhere" }))
+}
+
+/// All files that a file is split over.
+fn joined(path: &Path) -> Option<Arc<dyn Source>> {
+    let file = File::open(path).ok()?;
+    let source = file.inner.reader.source();
+    source.is_joined().then(|| source.clone())
 }
 
 /// The sizes of nodes, where the superblock's extension says them.

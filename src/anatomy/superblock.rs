@@ -121,7 +121,8 @@ pub(super) fn driver(walk: &mut Walk, at: Address) {
         s.note = super::scribe::quoted(&name);
         s.bytes("what the driver needs", size as usize).map(drop)
     });
-    if name.starts_with(b"NCSAfami") || name.starts_with(b"NCSAmult") {
+    let split = name.starts_with(b"NCSAfami") || name.starts_with(b"NCSAmult");
+    if split && !walk.reader.source().is_joined() {
         let message = "the file is one of several: what stands in the others is not looked at";
         walk.finding(Kind::DriverInfo, at, Owner::FILE, message);
     }

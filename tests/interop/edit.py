@@ -263,7 +263,7 @@ def several(folder, program):
 def edit_several(program, path, *what):
     what = ["--script", *what] if len(what) == 1 else what
     subprocess.run([program, "edit", path, *what], check=True, stdout=subprocess.DEVNULL)
-    for reading in (["ls", "-r", "-v", path], ["digest", path]):
+    for reading in (["ls", "-r", "-v", path], ["digest", path], ["check", path]):
         subprocess.run([program, *reading], check=True, stdout=subprocess.DEVNULL)
 
 

@@ -159,7 +159,7 @@ impl Explain {
             if self.json {
                 writeln!(out, "{}", json_piece(&piece))?;
             } else {
-                writeln!(out, "{}", one_line(&piece, map.size()))?;
+                writeln!(out, "{}", one_line(&piece, map.end().max(map.size())))?;
             }
         }
         let mut findings = 0;
