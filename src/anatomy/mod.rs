@@ -50,6 +50,7 @@ use crate::file::File;
 use crate::format::superblock::SIGNATURE;
 use crate::group::Object;
 use crate::io::{FileSource, Reader, Source};
+use crate::object::members;
 use crate::walk::Visited;
 use std::path::Path;
 use std::sync::Arc;
@@ -118,6 +119,8 @@ impl Anatomy {
     /// `NotFound` or `Io` if it cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Anatomy> {
         let path = path.as_ref();
+        let first = members::first_of(path);
+        let path = first.as_deref().unwrap_or(path);
         let source = match joined(path) {
             Some(source) => source,
             None => Arc::new(FileSource::open(path).map_err(|e| e.on(path.display().to_string()))?),

@@ -121,8 +121,10 @@ pub(super) fn driver(walk: &mut Walk, at: Address) {
         s.note = super::scribe::quoted(&name);
         s.bytes("what the driver needs", size as usize).map(drop)
     });
-    let split = name.starts_with(b"NCSAfami") || name.starts_with(b"NCSAmult");
-    if split && !walk.reader.source().is_joined() {
+    // A family of one member has all that it says.
+    let source = walk.reader.source();
+    let lacks = source.size().is_ok_and(|size| size < walk.reader.size());
+    if !source.is_joined() && (name.starts_with(b"NCSAmult") || (name.starts_with(b"NCSAfami") && lacks)) {
         let message = "the file is one of several: what stands in the others is not looked at";
         walk.finding(Kind::DriverInfo, at, Owner::FILE, message);
     }

@@ -347,7 +347,7 @@ impl FurtherMembers for FurtherOnDisk {
                     return Err(Error::conflict(message));
                 }
             }
-            made => drop(made?),
+            made => _ = made?,
         }
         let device = FileDevice::open(&path, self.locking)?;
         device.resize(0)?;
