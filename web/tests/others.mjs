@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { drop, failure, openPage, visit, watch } from './drive.mjs';
+import { drop, failure, openPage, settled, visit, watch } from './drive.mjs';
 import { visualize } from './program.mjs';
 import { serve } from './serve.mjs';
 
@@ -81,6 +81,8 @@ export function otherFileTests({ server, dist, folder, binary }) {
         // Each of them can be looked at.
         await page.selectOption('.together', { label: 'deeper.h5' });
         await page.waitForFunction(() => document.querySelector('.file-name')?.textContent === 'deeper.h5');
+        // Opening it goes to its root; what is asked for before that would be lost.
+        await settled(page, '/');
         await visit(page, '/x', 'table');
         assert.equal(await cell(page, 1), '70');
       },
