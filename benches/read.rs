@@ -1,5 +1,5 @@
-//! Raw data, read by us: `cargo bench -p h5manager-benches --bench read`. Small files, made here; rows as in benches/compare/README.md, where
-//! others are measured beside us.
+//! Raw data, read by us: `cargo bench -p h5manager-benches --bench read`. Small files, made here; rows as in
+//! benches/compare/README.md, where others are measured beside us.
 #![allow(clippy::expect_used, missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -11,7 +11,9 @@ use std::process::{Command, ExitStatus};
 /// What changes a file, or takes a member of a family away.
 const CALLS: [&str; 4] = ["pwrite64", "fsync", "ftruncate", "unlink"];
 
-/// The bytes of a member of a family, of which the whole is the beginning of the next one.
+/// The name of the case whose file is a family.
+const FAMILY: &str = "family";
+/// The bytes of each of its members but the last.
 const MEMBER: usize = 1100;
 
 fn note(text: &str) {
@@ -137,27 +139,22 @@ for folder in folders:
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-#[test]
-fn the_program_is_killed_while_it_sets_an_attribute() {
-    let program = env!("CARGO_BIN_EXE_h5manager");
-    let command = |path: &Path| {
-        let long = "after ".repeat(100);
-        [program, "edit", path.to_str().unwrap(), "set-attr", "/", "note", &long].map(str::to_owned).to_vec()
-    };
-    interrupt("attribute", &command, "H5MANAGER_TEST_NOTHING");
+/// Sets the note, by the program: a text of so many words.
+fn set_note(words: usize) -> impl Fn(&Path) -> Vec<String> {
+    move |path| {
+        let (program, text) = (env!("CARGO_BIN_EXE_h5manager"), "after ".repeat(words));
+        [program, "edit", path.to_str().unwrap(), "set-attr", "/", "note", &text].map(str::to_owned).to_vec()
+    }
 }
 
-/// The name of the case whose file is a family.
-const FAMILY: &str = "family";
+#[test]
+fn the_program_is_killed_while_it_sets_an_attribute() {
+    interrupt("attribute", &set_note(100), "H5MANAGER_TEST_NOTHING");
+}
 
 #[test]
 fn the_program_is_killed_while_a_family_grows() {
-    let program = env!("CARGO_BIN_EXE_h5manager");
-    let command = |path: &Path| {
-        let long = "after ".repeat(400);
-        [program, "edit", path.to_str().unwrap(), "set-attr", "/", "note", &long].map(str::to_owned).to_vec()
-    };
-    interrupt(FAMILY, &command, "H5MANAGER_TEST_NOTHING");
+    interrupt(FAMILY, &set_note(400), "H5MANAGER_TEST_NOTHING");
 }
 
 const APPEND: &str = "H5MANAGER_TEST_APPEND";

@@ -107,24 +107,24 @@ impl Map {
 
     /// Makes the map of what a walk found.
     pub(super) fn new(walk: Walk, ends: (u64, u64), version: u8, stopped: &dyn Fn() -> bool) -> Result<Map> {
-        let mut map = Map::empty(walk.reader.base(), ends, version);
+        let mut map = Map::empty(&walk, ends, version);
         map.fill(walk, stopped)?;
         Ok(map)
     }
 
     /// What a walk found, and nothing of what lies between.
     pub(super) fn of_pieces(mut walk: Walk, ends: (u64, u64), version: u8) -> Map {
-        let mut map = Map::empty(walk.reader.base(), ends, version);
+        let mut map = Map::empty(&walk, ends, version);
         map.claims = sorted(&mut walk);
         (map.findings, map.more_findings, map.owners) = (walk.findings, walk.more_findings, walk.owners);
         map
     }
 
-    fn empty(base: u64, (end, size): (u64, u64), version: u8) -> Map {
+    fn empty(walk: &Walk, (end, size): (u64, u64), version: u8) -> Map {
         Map {
-            base,
+            base: walk.reader.base(),
             size,
-            nowhere: 0,
+            nowhere: walk.reader.source().gaps().iter().map(|hole| hole.end - hole.start).sum(),
             end,
             version,
             claims: Vec::new(),
@@ -147,7 +147,6 @@ impl Map {
         let mut between: Vec<Claim> = Vec::new();
         let mut look = Look { left: MOST_LOOKED_AT, buffer: Vec::new() };
         let holes = walk.reader.source().gaps();
-        self.nowhere = holes.iter().map(|hole| hole.end - hole.start).sum();
         let mut gaps = |walk: &mut Walk, from: u64, to: u64, between: &mut Vec<Claim>| {
             for (from, to) in somewhere(&holes, from, to) {
                 gap(walk, &mut look, from, to, between);

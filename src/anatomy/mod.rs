@@ -44,10 +44,10 @@ pub use kind::Kind;
 pub use map::{Map, Piece};
 pub use scribe::Field;
 
-use crate::bytes::{Address, Limits, MAX_PROBES};
+use crate::bytes::{Address, Limits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
-use crate::format::superblock::SIGNATURE;
+use crate::format::superblock::{SIGNATURE, positions};
 use crate::group::Object;
 use crate::io::{FileSource, Reader, Source};
 use crate::object::members;
@@ -324,8 +324,7 @@ fn interrupted() -> Error {
 
 /// Looks for the superblock at 0, 512, 1024, 2048 … (II.A).
 fn find_superblock(reader: &Reader) -> Result<u64> {
-    let positions = std::iter::once(0).chain((9..9 + MAX_PROBES).map(|n| 1u64 << n));
-    for position in positions.take_while(|p| p + SIGNATURE.len() as u64 <= reader.size()) {
+    for position in positions(reader.size()) {
         if reader.metadata_up_to(Address(position), SIGNATURE.len() as u64)?[..] == SIGNATURE {
             return Ok(position);
         }

@@ -4,12 +4,18 @@
 //! table entry; versions 2 and 3 point to its object header and end with a checksum.
 
 use super::symbol_table::SymbolTableEntry;
-use crate::bytes::{self, Address, Widths};
+use crate::bytes::{self, Address, MAX_PROBES, Widths};
 use crate::error::{Context, Error, Result};
 use crate::format::message::small::SymbolTable;
 use binrw::binrw;
 
 pub(crate) const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
+
+/// Where a superblock may stand in a file of `size` bytes: 0, 512, 1024, 2048 … (II.A).
+pub(crate) fn positions(size: u64) -> impl Iterator<Item = u64> {
+    let all = std::iter::once(0).chain((9..9 + MAX_PROBES).map(|n| 1 << n));
+    all.take_while(move |position| position + SIGNATURE.len() as u64 <= size)
+}
 
 /// The most bytes that a superblock of any version and width takes.
 pub(crate) const MAX_SIZE: u64 = 256;

@@ -7,7 +7,7 @@
 use super::start::{NO_SIGNATURE, read_drivers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::drivers::{Drivers, MultiMember};
-use crate::format::superblock::SIGNATURE;
+use crate::format::superblock::{SIGNATURE, positions};
 use crate::io::{
     Device, FamilyDevice, FileDevice, FileSource, FurtherMembers, JoinedSource, Locking, Member, OtherFiles, Source,
     sync_folder_of,
@@ -261,7 +261,7 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// Adds the members behind the end of a family on disk: each behind a full one.
+    /// Adds the members behind the end of a family on disk: each behind a full one, and none that is a file of its own.
     fn go_on(&self, pattern: &Pattern, size: u64, found: &mut Vec<Named>) -> Result<()> {
         while let Some((_, start, last)) = found.last()
             && !self.is_far
@@ -270,7 +270,7 @@ impl<'a> Folder<'a> {
         {
             let (name, start) = (pattern.member(found.len() as u64), start + size);
             match self.open(&name)? {
-                Some(next) if !begins_with_signature(&*next)? => found.push((name, start, next)),
+                Some(next) if !has_signature(&*next)? => found.push((name, start, next)),
                 _ => break,
             }
         }
@@ -322,8 +322,22 @@ fn ending(template: &[u8]) -> Option<&str> {
 }
 
 fn begins_with_signature(source: &dyn Source) -> Result<bool> {
-    let mut start = [0; SIGNATURE.len()];
-    Ok(source.size()? >= start.len() as u64 && source.read_at(0, &mut start).map(|()| start == SIGNATURE)?)
+    Ok(source.size()? >= SIGNATURE.len() as u64 && is_signature(source, 0)?)
+}
+
+/// Whether it is a file of its own, perhaps behind a user block.
+fn has_signature(source: &dyn Source) -> Result<bool> {
+    for position in positions(source.size()?) {
+        if is_signature(source, position)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_signature(source: &dyn Source, position: u64) -> Result<bool> {
+    let mut there = [0; SIGNATURE.len()];
+    source.read_at(position, &mut there).map(|()| there == SIGNATURE)
 }
 
 /// The further members of a family, beside the others.
@@ -340,18 +354,17 @@ impl FurtherMembers for FurtherOnDisk {
             return Err(Error::limit(format!("a family of more than {MOST_MEMBERS} files")));
         }
         match File::options().write(true).create_new(true).open(&path) {
-            // What an interrupted editor has left there, or libhdf5, where it cut the family.
+            // libhdf5 leaves empty members where it cuts a family, and so may an editor that is interrupted.
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                if begins_with_signature(&FileSource::open(&path)?)? {
-                    let message = format!("{} is a file of its own, where the family is to go on", path.display());
+                let there = std::fs::symlink_metadata(&path)?;
+                if !there.is_file() || there.len() > 0 {
+                    let message = format!("{} is there, where the family is to go on; move it away", path.display());
                     return Err(Error::conflict(message));
                 }
             }
             made => _ = made?,
         }
-        let device = FileDevice::open(&path, self.locking)?;
-        device.resize(0)?;
-        Ok(Box::new(device))
+        Ok(Box::new(FileDevice::open(&path, self.locking)?))
     }
 
     fn remove(&self, number: u64) -> Result<()> {
@@ -476,5 +489,34 @@ mod tests {
             let joined = join(&folder.path().join(member), Error::damaged(NO_SIGNATURE)).unwrap();
             assert_eq!(joined.size().unwrap(), whole.len() as u64);
         }
+    }
+
+    #[test]
+    fn a_family_goes_on_only_where_nothing_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, place) = (whole_file(), |n: u64| folder.path().join(format!("run{n}.h5")));
+        let half = whole.len().div_ceil(2);
+        whole.chunks(half).zip(0..).for_each(|(part, n)| std::fs::write(place(n), part).unwrap());
+        assert_eq!(whole.len(), 2 * half, "the last member is full");
+        let count = || Folder::on_disk(folder.path()).whole("run0.h5").unwrap().unwrap().members.len();
+        assert_eq!(count(), 2);
+        // What an interrupted editor has written belongs to it, another file with a user block does not.
+        std::fs::write(place(2), b"new elements").unwrap();
+        assert_eq!(count(), 3);
+        let other = [&[0; 512][..], &whole].concat();
+        std::fs::write(place(2), &other).unwrap();
+        assert_eq!(count(), 2);
+        let pattern = Pattern { before: "run".into(), digits: 1, behind: ".h5".into() };
+        let further = FurtherOnDisk { folder: folder.path().to_owned(), pattern, locking: Locking::Try };
+        let error = further.make(2).err().unwrap();
+        assert!(error.kind() == ErrorKind::Conflict && error.message().contains("run2.h5"), "{error}");
+        assert_eq!(std::fs::read(place(2)).unwrap(), other);
+        std::fs::write(place(2), b"").unwrap();
+        for number in [2, 3] {
+            assert_eq!(further.make(number).unwrap().size().unwrap(), 0);
+            further.remove(number).unwrap();
+            assert!(!place(number).exists());
+        }
+        assert_eq!(further.make(MOST_MEMBERS).err().map(|e| e.kind()), Some(ErrorKind::Limit));
     }
 }

@@ -1,13 +1,13 @@
 //! What reading begins with: the superblock, and its extension, an object header of messages about the file as a whole.
 
 use super::ObjectHeader;
-use crate::bytes::{Address, Limits, MAX_PROBES, decode};
+use crate::bytes::{Address, Limits, decode};
 use crate::error::{Context, Error, Result};
 use crate::format::cache_image::{self, ImageMessage};
 use crate::format::drivers::{self, Drivers};
 use crate::format::message::{kind, small};
 use crate::format::shared_messages::{self, TableMessage};
-use crate::format::superblock::{MAX_SIZE, SIGNATURE, Superblock};
+use crate::format::superblock::{self, MAX_SIZE, SIGNATURE, Superblock};
 use crate::io::{self, Neighbours, PatchedSource, Reader, SharedMessages, Source};
 use std::sync::Arc;
 
@@ -90,8 +90,7 @@ fn split() -> Error {
 
 /// Looks for the superblock at 0, 512, 1024, 2048 … (II.A).
 fn find_superblock(reader: &Reader) -> Result<(Superblock, u64)> {
-    let positions = std::iter::once(0).chain((9..9 + MAX_PROBES).map(|n| 1u64 << n));
-    for position in positions.take_while(|p| p + SIGNATURE.len() as u64 <= reader.size()) {
+    for position in superblock::positions(reader.size()) {
         let bytes = reader.metadata_up_to(Address(position), MAX_SIZE)?;
         if bytes.starts_with(&SIGNATURE) {
             return Ok((Superblock::decode(&bytes).map_err(|e| e.at(position))?, position));

@@ -252,7 +252,8 @@ def several(folder, program):
             fill(f, False)
         before = [p.read_bytes() for p in sorted(folder.glob("*.split*"))]
         for part in "mr":
-            refused = subprocess.run([program, "edit", folder / f"{low}.split-{part}.h5", "rm-attr", "/", "title"], stderr=subprocess.PIPE)
+            wanted = [program, "edit", folder / f"{low}.split-{part}.h5", "rm-attr", "/", "title"]
+            refused = subprocess.run(wanted, stderr=subprocess.PIPE)
             assert refused.returncode == 2 and b"split by what" in refused.stderr, refused
         assert before == [p.read_bytes() for p in sorted(folder.glob("*.split*"))]
     for path in folder.glob("*"):
