@@ -131,6 +131,11 @@ impl Chunks {
         self.plain_edges
     }
 
+    /// Whether chunks are written one behind the other, and all alike.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.open.is_none() && self.in_line.is_none() && self.own_fill.is_none() && !self.plain_edges
+    }
+
     /// Stores chunks anew, or for the first time, by number.
     pub(super) fn put(&mut self, session: &Session, ready: Vec<(u64, Ready)>) -> Result<()> {
         self.find_place(session)?;

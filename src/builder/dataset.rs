@@ -14,6 +14,7 @@ use crate::error::{Context, Error, Result};
 use crate::filters::{BitshuffleCodec, BloscCodec, FilterSpec, SzipCoding};
 use crate::format::message::datatype::{Charset, Datatype, Padding};
 use crate::format::message::filter_pipeline::FilterInfo;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Describes a new dataset; [`create`](DatasetBuilder::create) or [`write`](DatasetBuilder::write) make it.
@@ -395,6 +396,18 @@ impl DatasetMut {
     pub fn copy_chunks_of_rows(&mut self, source: &Dataset, rows: u64) -> Result<()> {
         let mut writer = self.writer()?;
         writer.copy_chunks(&self.session, source, Some(rows)).on(&self.path)
+    }
+
+    /// Appends rows of another dataset by cutting its deflated chunks anew, where both are such that this is quicker than
+    /// taking the rows as elements; whether it was done. `watch` hears of the bytes.
+    pub(crate) fn recut(
+        &mut self,
+        source: &Dataset,
+        rows: Range<u64>,
+        watch: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<bool> {
+        let mut writer = self.writer()?;
+        writer.recut(&self.session, source, rows, watch).on(&self.path)
     }
 
     /// Writes to a part of the dataset, wherever it is, and as often as you like; what was there is replaced.

@@ -240,7 +240,7 @@ impl DatasetWriter {
     }
 
     /// Takes rows that look as they are stored. Whole groups are stored from where they are, without a copy.
-    fn take(&mut self, session: &Session, mut bytes: &[u8]) -> Result<()> {
+    pub(super) fn take(&mut self, session: &Session, mut bytes: &[u8]) -> Result<()> {
         let group = self.group_bytes();
         if !self.waiting.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(group - self.waiting.len()));

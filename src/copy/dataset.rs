@@ -309,6 +309,12 @@ impl Plan {
         let translate = |reference: &Reference| translator.reference(reference);
         let total = u128::from(from.len()) * u128::from(from.datatype().size());
         let stored = u128::from(from.stored_size()?);
+        if let Some(&rows) = from.shape().first() {
+            let mut watch = |bytes| (copier.job.watch)((u128::from(bytes) * stored / total.max(1)) as u64);
+            if made.recut(from, 0..rows, &mut watch)? {
+                return Ok(());
+            }
+        }
         let refers = from.datatype().has_references_to_file();
         let sparse = from.chunk_shape().is_some() && stored.saturating_mul(2) < total && from.filters().is_empty();
         for block in from.blocks(if refers || sparse { SMALL_BLOCK } else { BLOCK }) {

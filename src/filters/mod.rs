@@ -6,6 +6,7 @@
 //! Deflate, shuffle and Fletcher-32 are stages of their own, which work in place where they can. Every other filter is a
 //! [`Filter`]: one file, one line in [`registry`]; users [`register`] theirs.
 
+mod again;
 #[cfg(test)]
 mod against_libhdf5;
 pub(crate) mod best;
@@ -45,11 +46,13 @@ use crate::error::{Error, Result};
 use crate::format::message::filter_pipeline::FilterInfo;
 #[cfg(fuzzing)]
 pub(crate) use deflate::check_deflate;
+pub(crate) use deflate::{Matches, Piece};
 #[cfg(fuzzing)]
 pub(crate) use inflate::check_against_zlib;
 pub use registry::register;
 use registry::{find, registered_name};
 pub use spec::{BitshuffleCodec, BloscCodec, FilterSpec, SzipCoding};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Filters of the library itself.
@@ -269,12 +272,29 @@ impl Pipeline {
     /// Applies the filters to `chunk`; returns what is to be stored, and the mask of the filters that were skipped:
     /// optional ones that failed.
     pub(crate) fn encode(&self, chunk: &[u8], scratch: &mut Scratch) -> Result<(Vec<u8>, u32)> {
+        self.encode_pieces(chunk, &[], scratch)
+    }
+
+    /// As [`encode`](Self::encode), where the chunk consists of `pieces` of others that [have matches](Self::matches_for) for this
+    /// pipeline; of none if nothing is known of them.
+    pub(crate) fn encode_pieces(
+        &self,
+        chunk: &[u8],
+        pieces: &[Piece<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<(Vec<u8>, u32)> {
         let mut mask = 0;
         let mut current: Option<Vec<u8>> = None;
+        let mut pieces = Cow::Borrowed(pieces);
         for (i, (filter, optional)) in self.stages.iter().enumerate() {
             let input = current.as_deref().unwrap_or(chunk);
-            match filter.encode(input, *optional, &mut scratch.deflater)? {
-                Some(out) => current = Some(out),
+            match filter.encode(input, &pieces, *optional, &mut scratch.deflater)? {
+                Some(out) => {
+                    if let Stage::Shuffle { element_size } = filter {
+                        pieces = Cow::Owned(again::shuffled(&pieces, *element_size));
+                    }
+                    current = Some(out);
+                }
                 None if *optional => mask |= 1 << i,
                 None => {
                     let name = filter.name();
@@ -369,12 +389,18 @@ impl Stage {
     }
 
     /// Applies one stage; `None` where the filter is of no use for this chunk.
-    fn encode(&self, input: &[u8], optional: bool, deflater: &mut deflate::Deflater) -> Result<Option<Vec<u8>>> {
+    fn encode(
+        &self,
+        input: &[u8],
+        pieces: &[Piece<'_>],
+        optional: bool,
+        deflater: &mut deflate::Deflater,
+    ) -> Result<Option<Vec<u8>>> {
         match self {
             Stage::Deflate { .. } if READS_ONLY => Err(Error::unsupported("writing with the filter deflate")),
             Stage::Deflate { level } => {
                 let most = if optional { deflate::most_of_libhdf5 } else { deflate::most_at_all };
-                Ok(deflater.deflate(input, *level, most(input.len())))
+                Ok(deflater.deflate(input, pieces, *level, most(input.len())))
             }
             Stage::Shuffle { element_size } => Ok(Some(shuffle::shuffle(input, *element_size))),
             Stage::Fletcher32 => Ok(Some(fletcher32::sealed(input))),

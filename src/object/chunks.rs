@@ -118,6 +118,15 @@ impl Grid {
         Some(index)
     }
 
+    /// The elements of the chunk at `position`, counted in chunks, up to the last one inside the dataset.
+    pub(crate) fn elements_inside(&self, position: &[u64]) -> u64 {
+        let last = position.iter().zip(&self.chunk).zip(&self.dims).fold(0, |n, ((p, c), d)| {
+            let inside = (d - p * c).min(*c);
+            n * c + inside - 1
+        });
+        last + 1
+    }
+
     /// Whether the chunk at `position` reaches beyond the dataset.
     pub(crate) fn is_partial(&self, position: &[u64]) -> bool {
         position.iter().zip(&self.chunk).zip(&self.dims).any(|((p, c), d)| (p + 1) * c > *d)

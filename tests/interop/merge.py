@@ -107,6 +107,47 @@ def layouts():
                   and (merged["growing"][...] == merged["fixed"][...]).all() and merged["growing"][...].max() > 500)
 
 
+def cut_anew():
+    """Chunks that begin elsewhere in the merged file, large enough that their matches are taken along."""
+    rng = np.random.default_rng(8)
+    names, rows = [], 0
+    for i, (n, band) in enumerate(((1, 4), (23, 4), (9, 4), (6, 3), (2, 1), (40, 4))):
+        names.append(f"cut{i}.h5")
+        y, x = np.mgrid[0:300, 0:240]
+        steps = np.arange(rows, rows + n)[:, None, None]
+        smooth = np.sin(x / 40 + steps) * 90 + np.cos(y / 30) * 30 + 128
+        with h5py.File(path(names[-1]), "w") as f:
+            def put(name, data, **options):
+                f.create_dataset(name, data=data, chunks=(band, 300, 240), maxshape=(None, 300, 240), **options)
+
+            put("bytes", (smooth + rng.normal(0, 2, smooth.shape)).astype("u1"), compression="gzip")
+            put("shuffled", np.round(smooth, 1).astype("f4"), compression=6, shuffle=True)
+            put("checked", np.round(smooth).astype(">i2"), compression=2, shuffle=True, fletcher32=True)
+            put("sparse", np.zeros(smooth.shape, "u1")[:0], compression="gzip", fillvalue=9)
+            f["sparse"].resize(n, 0)
+            f["sparse"][n // 2] = steps[n // 2, 0, 0]
+            if n > band:
+                # Stored without its filter, and so it says.
+                f["bytes"].id.write_direct_chunk((0, 0, 0), f["bytes"][:band].tobytes(), filter_mask=1)
+        rows += n
+    merge(*names, "-o", "cut", "--verify")
+    files = [h5py.File(path(n)) for n in names]
+    with h5py.File(path("cut.h5")) as merged:
+        wrong = [n for n in merged if not same(merged, files, n)]
+        check(f"cut anew: all datasets {wrong or ''}", len(merged) == 4 and not wrong)
+        check("cut anew: chunks", all(d.chunks == (4, 300, 240) for d in merged.values()))
+        sizes = {n: (merged[n].id.get_storage_size(), sum(f[n].id.get_storage_size() for f in files)) for n in merged}
+        check(f"cut anew: sizes {sizes}", all(new < 1.1 * old + 4096 for new, old in sizes.values()))
+    repack = ["repack", "cut.h5", "recut.h5", "--chunks", "7x300x240"]
+    subprocess.run([PROGRAM, *repack], check=True, cwd=FOLDER, capture_output=True)
+    with h5py.File(path("recut.h5")) as packed:
+        wrong = [n for n in packed if not same(packed, files, n) or packed[n].chunks != (7, 300, 240)]
+        stored = packed["sparse"].id.get_num_chunks()
+        check(f"repacked in other chunks: all datasets {wrong or ''}", len(packed) == 4 and not wrong and stored < 12)
+    for f in files:
+        f.close()
+
+
 def weather(name, start, n, units="days since 2000-01-01"):
     with netCDF4.Dataset(path(name), "w") as f:
         for dimension, size in (("time", None), ("lat", 4), ("lon", 3), ("nv", 2)):
@@ -200,6 +241,7 @@ def references():
 
 
 layouts()
+cut_anew()
 netcdf()
 references()
 print(f"{failures} failures")

@@ -25,6 +25,9 @@ pub(crate) enum Cell {
     Lead(Option<usize>),
 }
 
+/// Bytes of an element whose datatype is nested deep.
+const LARGEST: u64 = 512;
+
 /// In place of an object's number: a reference may lead to any, or to none.
 pub(crate) const ANYTHING: usize = usize::MAX;
 
@@ -75,7 +78,8 @@ impl Kind {
             5 => Kind::List,
             6 => Kind::Mixed,
             7 => Kind::Lead,
-            _ => Kind::Raw(datatype(c, 2)),
+            // Large elements only take time.
+            _ => Kind::Raw(Some(datatype(c, 2)).filter(|d| d.size() <= LARGEST).unwrap_or_else(|| datatype(c, 1))),
         }
     }
 

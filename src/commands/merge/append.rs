@@ -65,6 +65,15 @@ impl Target<'_> {
         if raw == range.end - range.start {
             return Ok(());
         }
+        if joined.axis == 0 && joined.renumbers(input).is_none() {
+            let mut watch = |bytes| {
+                progress.advance(bytes);
+                output::stop_if_asked(progress)
+            };
+            if made.recut(&from, raw..range.end - range.start, &mut watch)? {
+                return Ok(());
+            }
+        }
         let references = References::new(self.plan, input, self.shelf.paths(input, from.datatype())?, true);
         let translate = |r: &Reference| references.translate(r);
         let root = self.out.root();

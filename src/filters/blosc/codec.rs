@@ -101,7 +101,7 @@ impl Codec {
                 true
             }
             Codec::Snappy => snappy::pack(raw, out),
-            Codec::Zlib => match deflater.deflate(raw, effort, raw.len()) {
+            Codec::Zlib => match deflater.deflate(raw, &[], effort, raw.len()) {
                 Some(mut packed) => {
                     out.append(&mut packed);
                     true

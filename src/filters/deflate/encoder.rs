@@ -4,6 +4,7 @@ use super::batch;
 use super::bits::Writer;
 use super::block::{Block, Sequence, write_stored};
 use super::huffman::{BIT, entropy};
+use super::known::{Piece, Stretch};
 use super::matcher::{Chains, Hash, Matcher, Near};
 use super::parse::{Effort, Part};
 use super::prices::{Prices, sample};
@@ -45,8 +46,9 @@ impl Encoder {
         self.level
     }
 
-    /// The zlib stream of `input`; `None` where it has more than `most` bytes.
-    pub(super) fn encode(&mut self, input: &[u8], most: usize) -> Option<&[u8]> {
+    /// The zlib stream of `input`; `None` where it has more than `most` bytes. The matches in `pieces`, which make up the
+    /// input, are taken; where there are none they are looked for.
+    pub(super) fn encode(&mut self, input: &[u8], pieces: &[Piece<'_>], most: usize) -> Option<&[u8]> {
         self.writer.restart();
         self.block.restart();
         self.writer.bytes(&zlib_header(self.level));
@@ -55,7 +57,7 @@ impl Encoder {
                 write_stored(input, true, &mut self.writer);
                 true
             }
-            _ => self.encode_parts(input, most),
+            _ => self.encode_parts(input, &Stretch::all(pieces), most),
         };
         let writer = &mut self.writer;
         writer.align();
@@ -64,7 +66,7 @@ impl Encoder {
     }
 
     /// Writes all blocks; `false` if it ended early, for they are too many bytes.
-    fn encode_parts(&mut self, input: &[u8], most: usize) -> bool {
+    fn encode_parts(&mut self, input: &[u8], mut known: &[Stretch<'_>], most: usize) -> bool {
         self.near.clear(input.len());
         if let Some(chains) = &mut self.chains {
             chains.clear(input.len());
@@ -74,7 +76,16 @@ impl Encoder {
             let part = if at == 0 { FIRST_PART } else { PART };
             let end = if input.len() - at < part + part / 2 { input.len() } else { at + part };
             let first = self.block.sequences.len();
-            let next = self.parse(input, at, end, before);
+            while let Some((stretch, rest)) = known.split_first()
+                && stretch.end <= at
+            {
+                known = rest;
+            }
+            let next = match known.first() {
+                Some(stretch) if stretch.begin <= at => stretch.retrace(input, at, end, &mut self.block.sequences),
+                Some(stretch) => self.parse(input, at, end.min(stretch.begin), before),
+                None => self.parse(input, at, end, before),
+            };
             before = Some(Found::of(&self.block.sequences[first..], next - at));
             at = next;
             begin += self.block.take_part(&input[begin..at], &mut self.writer);

@@ -5,6 +5,7 @@ mod bits;
 mod block;
 mod encoder;
 mod huffman;
+mod known;
 mod matcher;
 mod parse;
 mod prices;
@@ -14,6 +15,7 @@ mod tests;
 use super::inflate::{self, Fault, Inflated, SLACK};
 use crate::error::{Error, Result};
 use encoder::Encoder;
+pub(crate) use known::{Matches, Piece};
 
 /// What inflating keeps from chunk to chunk: one for each thread.
 #[derive(Default)]
@@ -30,6 +32,13 @@ impl Inflater {
     /// Inflates into `chunk`, at least `least` bytes. What the stream has beyond it is ignored; libhdf5 does so too.
     pub(super) fn inflate_into(&mut self, stream: &[u8], chunk: &mut [u8], least: usize) -> Result<()> {
         enough(self.0.inflate(stream, chunk), chunk.len(), least)
+    }
+
+    /// Inflates a stream of just as many bytes as `chunk` has, with its matches; `None` if it has more or fewer.
+    pub(super) fn inflate_noting(&mut self, stream: &[u8], chunk: &mut [u8]) -> Result<Option<Matches>> {
+        let mut matches = Matches { list: Vec::new(), held: chunk.len() };
+        let inflated = self.0.inflate_noting(stream, chunk, &mut matches.list).map_err(fault)?;
+        Ok(Some(matches).filter(|_| inflated == Inflated { written: chunk.len(), whole: true }))
     }
 
     /// As [`inflate_into`](Self::inflate_into), two at once, which takes less time.
@@ -105,13 +114,13 @@ fn enough(result: std::result::Result<Inflated, Fault>, size: usize, least: usiz
 pub(super) struct Deflater(Option<Encoder>);
 
 impl Deflater {
-    /// Deflates `chunk`; `None` if that gives more than `most` bytes.
-    pub(super) fn deflate(&mut self, chunk: &[u8], level: u32, most: usize) -> Option<Vec<u8>> {
+    /// Deflates `chunk`; `None` if that gives more than `most` bytes. Of its `pieces` matches may be known.
+    pub(super) fn deflate(&mut self, chunk: &[u8], pieces: &[Piece<'_>], level: u32, most: usize) -> Option<Vec<u8>> {
         let encoder = match &mut self.0 {
             Some(encoder) if encoder.level() == level => encoder,
             slot => slot.insert(Encoder::new(level)),
         };
-        encoder.encode(chunk, most).map(<[u8]>::to_vec)
+        encoder.encode(chunk, pieces, most).map(<[u8]>::to_vec)
     }
 }
 
@@ -130,9 +139,9 @@ pub(super) fn most_at_all(chunk: usize) -> usize {
 #[cfg(fuzzing)]
 pub(crate) fn check_deflate(data: &[u8], level: u32) {
     let mut encoder = Encoder::new(level);
-    let first = encoder.encode(data, most_at_all(data.len())).map(<[u8]>::to_vec).unwrap_or_default();
-    assert_eq!(encoder.encode(data, first.len()), Some(&first[..]));
-    assert_eq!(encoder.encode(data, first.len() - 1), None);
+    let first = encoder.encode(data, &[], most_at_all(data.len())).map(<[u8]>::to_vec).unwrap_or_default();
+    assert_eq!(encoder.encode(data, &[], first.len()), Some(&first[..]));
+    assert_eq!(encoder.encode(data, &[], first.len() - 1), None);
     let mut back = vec![0; data.len()];
     let mut decompress = flate2::Decompress::new(true);
     let status = decompress.decompress(&first, &mut back, flate2::FlushDecompress::Finish);

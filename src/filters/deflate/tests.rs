@@ -6,7 +6,11 @@ use crate::filters::inflate::tests::{Noise, by_zlib, data};
 
 /// Deflates, and holds the stream against zlib-rs and our inflater.
 fn check(encoder: &mut Encoder, data: &[u8]) -> Vec<u8> {
-    let stream = encoder.encode(data, most_at_all(data.len())).unwrap().to_vec();
+    check_pieces(encoder, data, &[])
+}
+
+fn check_pieces(encoder: &mut Encoder, data: &[u8], pieces: &[Piece<'_>]) -> Vec<u8> {
+    let stream = encoder.encode(data, pieces, most_at_all(data.len())).unwrap().to_vec();
     let level = encoder.level();
     assert!(by_zlib(&stream, data.len()).as_deref() == Some(data), "level {level}, {} bytes", data.len());
     let mut back = vec![0; data.len()];
@@ -61,9 +65,9 @@ fn what_is_larger_than_it_may_be_is_refused() {
     for level in [0, 1, 6] {
         let mut encoder = Encoder::new(level);
         let length = check(&mut encoder, &data).len();
-        assert!(encoder.encode(&data, length).is_some());
-        assert!(encoder.encode(&data, length - 1).is_none());
-        assert!(encoder.encode(&data, 100).is_none());
+        assert!(encoder.encode(&data, &[], length).is_some());
+        assert!(encoder.encode(&data, &[], length - 1).is_none());
+        assert!(encoder.encode(&data, &[], 100).is_none());
         check(&mut encoder, &data);
     }
 }
@@ -185,4 +189,54 @@ fn sizes_are_those_of_zlib_or_less() {
             assert!(ours * 100 <= theirs.len() * most, "{name} level {level}: {ours} bytes, zlib-rs {}", theirs.len());
         }
     }
+}
+
+/// A zlib stream by zlib-rs, and what our inflater notes of it.
+fn noted(data: &[u8], level: u32) -> (usize, Matches) {
+    let mut stream = Vec::with_capacity(2 * data.len() + 100);
+    let mut zlib = flate2::Compress::new(flate2::Compression::new(level), true);
+    zlib.compress_vec(data, &mut stream, flate2::FlushCompress::Finish).unwrap();
+    let mut back = vec![0; data.len()];
+    let matches = Inflater::default().inflate_noting(&stream, &mut back).unwrap().unwrap();
+    assert!(back == data);
+    (stream.len(), matches)
+}
+
+#[test]
+fn streams_are_cut_anew() {
+    let (kinds, mut noise) = (kinds(), Noise(14));
+    for level in [1, 4, 6, 9] {
+        let mut encoder = Encoder::new(level);
+        for (n, (name, one)) in kinds.iter().enumerate() {
+            let (one, other) = ([&one[..], one].concat(), &kinds[(n + 1) % kinds.len()].1);
+            let streams = [noted(&one, level), noted(other, level)];
+            for _ in 0..4 {
+                // From anywhere in one to anywhere in the other.
+                let (from, to) = (noise.below(one.len() as u64) as usize, noise.below(other.len() as u64) as usize);
+                let input = [&one[from..], &other[..to]].concat();
+                let pieces = [
+                    Piece { bytes: one.len() - from, matches: Some(&streams[0].1), from },
+                    Piece { bytes: to, matches: Some(&streams[1].1), from: 0 },
+                ];
+                let again = check_pieces(&mut encoder, &input, &pieces).len();
+                let alone = noted(&one[from..], level).0 + noted(&other[..to], level).0;
+                let what = format!("{name} from {from} on, {to} bytes of the next, level {level}");
+                assert!(again * 100 <= alone * 110, "{what}: {again} bytes, {alone} in streams of their own");
+            }
+        }
+    }
+}
+
+#[test]
+fn matches_that_are_known_are_not_looked_for() {
+    let (data, mut encoder) = (b"again and again ".repeat(10_000), Encoder::new(6));
+    let none = Matches { list: Vec::new(), held: data.len() };
+    let mut size = |bytes: usize, from: usize| {
+        let piece = Piece { bytes, matches: Some(&none), from };
+        check_pieces(&mut encoder, &data[..bytes], &[piece]).len()
+    };
+    assert!(size(data.len(), 0) > 40_000, "somebody looked");
+    // Where a stream was cut, and in small pieces, they are.
+    assert!(size(data.len(), 1) < size(data.len(), 0) * 9 / 10);
+    assert!(size(60_000, 0) < 1_000);
 }

@@ -2,13 +2,14 @@
 
 use super::stream::{Step, Stream};
 use super::table::{LengthTable, Tables};
+use super::witness::Witness;
 use super::{Fault, Inflated, fast};
 use simd_adler32::Adler32;
 
 /// A stream on its way.
-pub(super) struct Job<'i, 'o> {
+pub(super) struct Job<'i, 'o, W> {
     input: &'i [u8],
-    pub(super) stream: Stream<'i, 'o>,
+    pub(super) stream: Stream<'i, 'o, W>,
     sum: Adler32,
     /// Bytes of the output that are in the sum.
     summed: usize,
@@ -23,9 +24,10 @@ type Part<T> = Result<T, &'static str>;
 
 const ENDS_IN_HEADER: &str = "ends in a header";
 
-impl<'i, 'o> Job<'i, 'o> {
-    pub(super) fn new(input: &'i [u8], out: &'o mut [u8]) -> Self {
-        let stream = Stream::new(input.get(2..).unwrap_or_default(), out);
+impl<'i, 'o, W: Witness> Job<'i, 'o, W> {
+    /// `witness` is told of all matches.
+    pub(super) fn new(input: &'i [u8], out: &'o mut [u8], witness: &'o mut W) -> Self {
+        let stream = Stream::new(input.get(2..).unwrap_or_default(), out, witness);
         let done = zlib_header(input).err().map(|what| Err(Fault { written: 0, what }));
         Job { input, stream, sum: Adler32::new(), summed: 0, last: false, inside: false, done }
     }

@@ -11,10 +11,12 @@ mod stream;
 mod table;
 #[cfg(test)]
 pub(super) mod tests;
+mod witness;
 
 use job::Job;
 use stream::{OUTPUT_AHEAD, fast, fast_pair};
 use table::Tables;
+pub(crate) use witness::Match;
 
 /// Room behind what is expected with which the output's end is met at full speed.
 pub(super) const SLACK: usize = OUTPUT_AHEAD;
@@ -46,14 +48,26 @@ impl Inflater {
     /// Inflates one stream. What is behind it in `input` is ignored.
     pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Result<Inflated, Fault> {
         let [tables, _] = &mut self.tables;
-        Job::new(input, out).finish(tables.get_or_insert_default())
+        Job::new(input, out, &mut ()).finish(tables.get_or_insert_default())
+    }
+
+    /// As [`inflate`](Self::inflate); adds the matches of the stream to `matches`.
+    pub(super) fn inflate_noting(
+        &mut self,
+        input: &[u8],
+        out: &mut [u8],
+        matches: &mut Vec<Match>,
+    ) -> Result<Inflated, Fault> {
+        let [tables, _] = &mut self.tables;
+        Job::new(input, out, matches).finish(tables.get_or_insert_default())
     }
 
     /// Inflates two streams at once.
     pub(super) fn inflate_pair(&mut self, inputs: [&[u8]; 2], outs: [&mut [u8]; 2]) -> [Result<Inflated, Fault>; 2] {
         let ([ta, tb], [out_a, out_b]) = (&mut self.tables, outs);
         let (ta, tb) = (ta.get_or_insert_default(), tb.get_or_insert_default());
-        let (mut a, mut b) = (Job::new(inputs[0], out_a), Job::new(inputs[1], out_b));
+        let (mut nobody, mut nor_here) = ((), ());
+        let (mut a, mut b) = (Job::new(inputs[0], out_a, &mut nobody), Job::new(inputs[1], out_b, &mut nor_here));
         loop {
             a.enter(ta);
             b.enter(tb);

@@ -2,6 +2,7 @@
 
 use super::copy::{LONGEST, OVERSHOOT, copy};
 use super::table::*;
+use super::witness::Witness;
 use crate::filters::best::with_best_instructions;
 
 /// Input and output ahead with which a step needs to look at neither end: two words; the literals of a step, the longest
@@ -9,7 +10,7 @@ use crate::filters::best::with_best_instructions;
 const INPUT_AHEAD: usize = 16;
 pub(super) const OUTPUT_AHEAD: usize = 16 + LONGEST + OVERSHOOT;
 
-pub(super) struct Stream<'i, 'o> {
+pub(super) struct Stream<'i, 'o, W> {
     /// What was not taken yet.
     pub(super) input: &'i [u8],
     /// The next bits, lowest first. Above `count` of them there may be what comes next in the input.
@@ -19,6 +20,7 @@ pub(super) struct Stream<'i, 'o> {
     pub(super) out: &'o mut [u8],
     /// Bytes written.
     pub(super) at: usize,
+    witness: &'o mut W,
 }
 
 /// What a step came to.
@@ -37,9 +39,9 @@ pub(super) enum Step {
     Short,
 }
 
-impl<'i, 'o> Stream<'i, 'o> {
-    pub(super) fn new(input: &'i [u8], out: &'o mut [u8]) -> Self {
-        Stream { input, bits: 0, count: 0, out, at: 0 }
+impl<'i, 'o, W: Witness> Stream<'i, 'o, W> {
+    pub(super) fn new(input: &'i [u8], out: &'o mut [u8], witness: &'o mut W) -> Self {
+        Stream { input, bits: 0, count: 0, out, at: 0, witness }
     }
 
     #[inline(always)]
@@ -198,6 +200,7 @@ impl<'i, 'o> Stream<'i, 'o> {
         }
         *next = self.next_litlen(t);
         copy(self.out, self.at, distance, length);
+        self.witness.matched(self.at, length, distance);
         self.at += length;
         Step::Go
     }
@@ -256,6 +259,7 @@ impl<'i, 'o> Stream<'i, 'o> {
             self.out[at] = self.out[at - distance];
         }
         let full = end < self.at + length;
+        self.witness.matched(self.at, end - self.at, distance);
         self.at = end;
         if full { Step::Full } else { Step::Go }
     }
@@ -273,12 +277,12 @@ impl<'i, 'o> Stream<'i, 'o> {
 }
 
 /// Goes on as far as there is room ahead in the block.
-pub(super) fn fast(whole: &mut Stream<'_, '_>, t: &Tables) -> Step {
+pub(super) fn fast<W: Witness>(whole: &mut Stream<'_, '_, W>, t: &Tables) -> Step {
     with_best_instructions(
         #[inline(always)]
         || {
             // A copy, which stays in registers.
-            let mut s = Stream { out: &mut *whole.out, ..*whole };
+            let mut s = Stream { out: &mut *whole.out, witness: &mut *whole.witness, ..*whole };
             let mut step = Step::Go;
             if s.is_roomy() {
                 s.refill();
@@ -294,12 +298,17 @@ pub(super) fn fast(whole: &mut Stream<'_, '_>, t: &Tables) -> Step {
 }
 
 /// Goes on in turn as far as both have room ahead in their blocks.
-pub(super) fn fast_pair(a: &mut Stream<'_, '_>, ta: &Tables, b: &mut Stream<'_, '_>, tb: &Tables) -> (Step, Step) {
+pub(super) fn fast_pair<W: Witness>(
+    a: &mut Stream<'_, '_, W>,
+    ta: &Tables,
+    b: &mut Stream<'_, '_, W>,
+    tb: &Tables,
+) -> (Step, Step) {
     with_best_instructions(
         #[inline(always)]
         || {
-            let mut x = Stream { out: &mut *a.out, ..*a };
-            let mut y = Stream { out: &mut *b.out, ..*b };
+            let mut x = Stream { out: &mut *a.out, witness: &mut *a.witness, ..*a };
+            let mut y = Stream { out: &mut *b.out, witness: &mut *b.witness, ..*b };
             let mut steps = (Step::Go, Step::Go);
             if x.is_roomy() && y.is_roomy() {
                 x.refill();

@@ -369,11 +369,7 @@ impl<'a> ChunkRead<'a> {
 
     /// The bytes of a chunk up to its last element inside the dataset.
     fn least(&self, position: &[u64]) -> usize {
-        let last = position.iter().zip(&self.grid.chunk).zip(&self.grid.dims).fold(0, |n, ((p, c), d)| {
-            let inside = (d - p * c).min(*c);
-            n * c + inside - 1
-        });
-        ((last + 1) * self.raw.element_size) as usize
+        (self.grid.elements_inside(position) * self.raw.element_size) as usize
     }
 
     /// Whether it is a chunk at the edge that the layout leaves without filters.

@@ -3,6 +3,7 @@
 mod chunked;
 mod direct;
 mod external;
+mod noted;
 mod piece;
 mod span;
 
@@ -21,6 +22,7 @@ use crate::format::message::kind;
 use crate::format::message::layout::{Chunked, Layout};
 use crate::io::Reader;
 use external::ExternalPiece;
+pub(crate) use noted::NotedChunk;
 use span::Span;
 use std::sync::{Arc, OnceLock};
 

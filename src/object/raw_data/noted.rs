@@ -1,0 +1,51 @@
+//! Whole chunks with the matches in the streams that they came from, for those who deflate them anew.
+
+use super::RawData;
+use super::runs;
+use crate::bytes::zeroed;
+use crate::error::{Error, Result};
+use crate::filters::{Matches, Pipeline, Scratch};
+use crate::format::message::layout::Layout;
+use crate::io::Reader;
+
+/// A chunk, and the matches in its stream; without them where it was not deflated.
+pub(crate) struct NotedChunk {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) matches: Option<Matches>,
+    /// Whether it is in the file; else it holds fill values.
+    pub(crate) stored: bool,
+}
+
+impl RawData {
+    /// The parts of its chunks whose matches are as good as those that `to` would look for, if there are such.
+    pub(crate) fn matches_for(&self, to: &Pipeline) -> Option<usize> {
+        self.pipeline.matches_for(to)
+    }
+
+    /// The chunk of this number where there [are matches](Self::matches_for), and no edges without filters. What lies
+    /// beyond the dataset may be anything.
+    pub(crate) fn noted_chunk(&self, reader: &Reader, number: u64, scratch: &mut Scratch) -> Result<NotedChunk> {
+        let Layout::Chunked(layout) = &self.layout else {
+            return Err(Error::mismatch("not stored in chunks"));
+        };
+        let (grid, table) = self.chunks(reader, layout)?;
+        let mut bytes = zeroed(reader.ctx().check_chunk(layout.chunk_bytes()?)? as u64)?;
+        let Some(record) = table.get(number, grid)? else {
+            runs::fill_run(&mut bytes, &self.fill);
+            return Ok(NotedChunk { bytes, matches: None, stored: false });
+        };
+        let least = (grid.elements_inside(&grid.position(number)) * self.element_size) as usize;
+        let mut decode = |stored: &[u8]| self.pipeline.decode_noting(stored, record.mask, &mut bytes, least, scratch);
+        let decoded = match reader.raw_slice(record.address, record.size)? {
+            Some(stored) => decode(stored),
+            None => {
+                reader.check_range(record.address, record.size)?;
+                let mut stored = zeroed(record.size)?;
+                reader.raw_into(record.address, &mut stored)?;
+                decode(&stored)
+            }
+        };
+        let matches = decoded.map_err(|e| e.in_structure("chunk").at(record.address.get()))?;
+        Ok(NotedChunk { bytes, matches, stored: true })
+    }
+}
