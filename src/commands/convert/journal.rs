@@ -7,7 +7,7 @@
 use super::report::{Changes, Skipped};
 use crate::commands::output::{self, printable};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::Store;
+use crate::io::{Store, sync_folder_of};
 use crate::{Checkpoint, CheckpointChunk};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -152,8 +152,7 @@ impl Draft {
         placed.map_err(|e| Error::new(e.kind(), e.message()).on(printable(&self.target)))?;
         self.finished = true;
         remove(&self.journal)?;
-        sync_folder(&self.target);
-        Ok(())
+        sync_folder_of(&self.target)
     }
 
     fn place(&self) -> Result<()> {
@@ -295,12 +294,6 @@ fn remove(path: &Path) -> Result<()> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::from(e).on(printable(path))),
         _ => Ok(()),
     }
-}
-
-/// The new name must survive a power cut; what cannot be synced is not.
-fn sync_folder(target: &Path) {
-    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 /// The bytes of a part.

@@ -116,8 +116,30 @@ fn read(script: &Path) -> Result<String> {
 
 /// An error with the line of the script that it is about.
 fn at(place: &Option<usize>, e: Error) -> Error {
-    match place {
-        Some(line) => Error::new(e.kind(), format!("line {line} of the script: {e}")),
-        None => e,
+    let Some(line) = place else { return e };
+    let object = e.object().map_or_else(String::new, |object| format!(": {object}"));
+    let mut told = Error::new(e.kind(), e.message()).on(format!("line {line} of the script{object}"));
+    if let Some(structure) = e.structure() {
+        told = told.in_structure(structure);
+    }
+    if let Some(address) = e.address() {
+        told = told.at(address);
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_script_says_what_it_is_once_and_where() {
+        let told = |e: Error| at(&Some(3), e).to_string();
+        assert_eq!(
+            told(Error::unsupported("such links").in_structure("link").at(64).on("/a")),
+            "line 3 of the script: /a: link at 0x40: not supported: such links"
+        );
+        assert_eq!(told(Error::not_found("no such object")), "line 3 of the script: no such object");
+        assert_eq!(at(&None, Error::unsupported("such links")).to_string(), "not supported: such links");
     }
 }
