@@ -10,6 +10,7 @@ use crate::error::{Context, Error, Result};
 use crate::filters::{Piece, Pipeline};
 use crate::index::btree1_build::PlacedChunk;
 use crate::object::raw_data::NotedChunk;
+use crate::object::runs;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -70,6 +71,8 @@ impl DatasetWriter {
         {
             return Err(Error::mismatch(format!("rows {rows:?}, where there are fewer or there is no room for them")));
         }
+        // The index of chunks is read now, before all threads ask for it.
+        source.stored_size()?;
         let zeros = |element: &[u8]| element.iter().all(|&byte| byte == 0);
         let (fill, other) = (plan.fill_element(), source.raw().fill());
         let sparse = fill == other || (zeros(fill) && zeros(other));
@@ -180,7 +183,7 @@ impl Recut<'_> {
             let start = rows.start + k as u64 * self.bands.here;
             let rows = start..start + self.bands.here;
             let of = self.of(&rows, inflated);
-            if self.sparse && of.iter().all(|chunk| !chunk.1.stored) {
+            if self.sparse && of.iter().all(|chunk| chunk.1.bytes.is_none()) {
                 return Ok(None);
             }
             with_kept(|scratch, chunk| {
@@ -194,7 +197,7 @@ impl Recut<'_> {
 
     /// Those of some chunks that have any of some rows.
     fn of<'c>(&self, rows: &Range<u64>, inflated: &'c [Inflated]) -> &'c [Inflated] {
-        let first = inflated.partition_point(|chunk| (chunk.0 + 1) * self.bands.there <= rows.start);
+        let first = inflated.partition_point(|chunk| (chunk.0 + 1).saturating_mul(self.bands.there) <= rows.start);
         let end = inflated.partition_point(|chunk| chunk.0 * self.bands.there < rows.end);
         inflated.get(first..end).unwrap_or_default()
     }
@@ -204,11 +207,20 @@ impl Recut<'_> {
         let mut pieces = Vec::new();
         for (number, chunk) in of.iter().map(Arc::as_ref) {
             let first = number * self.bands.there;
-            let part = rows.start.max(first)..rows.end.min(first + self.bands.there);
+            let part = rows.start.max(first)..rows.end.min(first.saturating_add(self.bands.there));
             let bytes = (part.start - first) as usize * self.row_bytes..(part.end - first) as usize * self.row_bytes;
-            let run = chunk.bytes.get(bytes.clone()).ok_or_else(|| Error::invalid("rows beyond their chunk"))?;
-            out.extend_from_slice(run);
-            pieces.push(Piece { bytes: run.len(), matches: chunk.matches.as_ref(), from: bytes.start });
+            match &chunk.bytes {
+                Some(all) => {
+                    let run = all.get(bytes.clone());
+                    out.extend_from_slice(run.ok_or_else(|| Error::invalid("rows beyond their chunk"))?);
+                }
+                None => {
+                    let before = out.len();
+                    out.resize(before + bytes.len(), 0);
+                    runs::fill_run(&mut out[before..], self.source.raw().fill());
+                }
+            }
+            pieces.push(Piece { bytes: bytes.len(), matches: chunk.matches.as_ref(), from: bytes.start });
         }
         Ok(pieces)
     }

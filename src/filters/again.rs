@@ -56,7 +56,9 @@ impl Pipeline {
             } else {
                 shuffled.resize(chunk.len(), 0);
                 let matches = inflater.inflate_noting(stream, shuffled)?;
-                shuffle::unshuffle(shuffled, element_size, chunk);
+                if matches.is_some() {
+                    shuffle::unshuffle(shuffled, element_size, chunk);
+                }
                 matches
             };
             if matches.is_some() {

@@ -1,7 +1,6 @@
 //! Whole chunks with the matches in the streams that they came from, for those who deflate them anew.
 
 use super::RawData;
-use super::runs;
 use crate::bytes::zeroed;
 use crate::error::{Error, Result};
 use crate::filters::{Matches, Pipeline, Scratch};
@@ -10,10 +9,9 @@ use crate::io::Reader;
 
 /// A chunk, and the matches in its stream; without them where it was not deflated.
 pub(crate) struct NotedChunk {
-    pub(crate) bytes: Vec<u8>,
+    /// `None` where it is not in the file: it holds fill values, of which there may be more than memory.
+    pub(crate) bytes: Option<Vec<u8>>,
     pub(crate) matches: Option<Matches>,
-    /// Whether it is in the file; else it holds fill values.
-    pub(crate) stored: bool,
 }
 
 impl RawData {
@@ -29,11 +27,10 @@ impl RawData {
             return Err(Error::mismatch("not stored in chunks"));
         };
         let (grid, table) = self.chunks(reader, layout)?;
-        let mut bytes = zeroed(reader.ctx().check_chunk(layout.chunk_bytes()?)? as u64)?;
         let Some(record) = table.get(number, grid)? else {
-            runs::fill_run(&mut bytes, &self.fill);
-            return Ok(NotedChunk { bytes, matches: None, stored: false });
+            return Ok(NotedChunk { bytes: None, matches: None });
         };
+        let mut bytes = zeroed(reader.ctx().check_chunk(layout.chunk_bytes()?)? as u64)?;
         let least = (grid.elements_inside(&grid.position(number)) * self.element_size) as usize;
         let mut decode = |stored: &[u8]| self.pipeline.decode_noting(stored, record.mask, &mut bytes, least, scratch);
         let decoded = match reader.raw_slice(record.address, record.size)? {
@@ -46,6 +43,6 @@ impl RawData {
             }
         };
         let matches = decoded.map_err(|e| e.in_structure("chunk").at(record.address.get()))?;
-        Ok(NotedChunk { bytes, matches, stored: true })
+        Ok(NotedChunk { bytes: Some(bytes), matches })
     }
 }
