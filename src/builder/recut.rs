@@ -1,14 +1,12 @@
 //! Rows of another dataset whose chunks begin elsewhere: deflated chunks are inflated, put together anew, and deflated with
 //! the matches that were found when they were deflated first. Looking for them is most of the work of deflating.
 
-use super::chunking::Chunking;
-use super::chunks::{Chunks, Placed, Ready, stored_size, with_kept};
+use super::chunks::{Chunks, Ready, with_kept};
 use super::session::Session;
 use super::writer::{DatasetWriter, Storage};
 use crate::dataset::Dataset;
 use crate::error::{Context, Error, Result};
 use crate::filters::{Piece, Pipeline};
-use crate::index::btree1_build::PlacedChunk;
 use crate::object::raw_data::NotedChunk;
 use crate::object::runs;
 use rayon::prelude::*;
@@ -18,7 +16,8 @@ use std::sync::Arc;
 /// Bytes of chunks that are put together while those before them are written.
 const BATCH: u64 = 8 << 20;
 
-/// With fewer bytes of each part of a chunk, matches across the borders of chunks would be missing.
+/// The least bytes of each part of a chunk: cut in two, one piece is as long as the encoder asks for
+/// (`filters/deflate/known.rs`).
 const WORTH: u64 = 128 << 10;
 
 /// What hears of the bytes that are done, and may stop the work.
@@ -54,7 +53,8 @@ impl DatasetWriter {
         let (Storage::Chunked(chunks), Some(there)) = (&self.storage, source.chunk_shape()) else {
             return Ok(None);
         };
-        let Some(parts) = source.raw().matches_for(&chunks.pipeline) else { return Ok(None) };
+        let pipeline = Pipeline::new(&plan.filters);
+        let Some(parts) = source.raw().matches_for(&pipeline) else { return Ok(None) };
         let row_bytes = shape.iter().skip(1).product::<u64>().saturating_mul(plan.datatype.size());
         let bands = Bands { here: chunks.chunking.rows(), there: there.first().copied().unwrap_or(1) };
         let worth = bands.here.min(bands.there).saturating_mul(row_bytes) >= WORTH.saturating_mul(parts as u64);
@@ -76,7 +76,7 @@ impl DatasetWriter {
         let zeros = |element: &[u8]| element.iter().all(|&byte| byte == 0);
         let (fill, other) = (plan.fill_element(), source.raw().fill());
         let sparse = fill == other || (zeros(fill) && zeros(other));
-        Ok(Some(Recut { source, bands, row_bytes: row_bytes as usize, sparse }))
+        Ok(Some(Recut { source, pipeline, bands, row_bytes: row_bytes as usize, sparse }))
     }
 
     /// Appends a few rows as any others.
@@ -95,17 +95,17 @@ impl DatasetWriter {
         let first = self.next_row();
         self.cover(first + (rows.end - rows.start));
         let Storage::Chunked(chunks) = &mut self.storage else { return Ok(()) };
-        let Chunks { chunking, pipeline, placed, .. } = chunks.as_mut();
-        let batch = (BATCH / chunking.chunk_bytes as u64).max(rayon::current_num_threads() as u64) * recut.bands.here;
+        let batch =
+            (BATCH / chunks.chunking.chunk_bytes as u64).max(rayon::current_num_threads() as u64) * recut.bands.here;
         let behind = |at: u64| at..rows.end.min(at.saturating_add(batch));
-        let mut write = |(row, chunks): (u64, Vec<Option<Ready>>)| store(session, chunking, placed, row, chunks);
+        let mut write = |(row, ready): (u64, Vec<Option<Ready>>)| store(session, chunks, row, ready);
         let mut now = behind(rows.start);
         let (mut inflated, mut ready) = (recut.inflate(&now, None)?, (first, Vec::new()));
         while !now.is_empty() {
             let (next, last) = (behind(now.end), inflated.last().cloned());
             let (written, (deflated, more)) = rayon::join(
                 || write(ready),
-                || rayon::join(|| recut.deflate(pipeline, &now, &inflated), || recut.inflate(&next, last)),
+                || rayon::join(|| recut.deflate(&now, &inflated), || recut.inflate(&next, last)),
             );
             written?;
             watch((now.end - now.start) * recut.row_bytes as u64)?;
@@ -119,26 +119,16 @@ impl DatasetWriter {
 }
 
 /// Writes chunks of whole rows that begin with row `first`.
-fn store(
-    session: &Session,
-    chunking: &Chunking,
-    placed: &mut Placed,
-    first: u64,
-    chunks: Vec<Option<Ready>>,
-) -> Result<()> {
-    let mut offset = vec![0; chunking.chunk.len()];
-    session.with(|open| {
-        for (chunk, row) in chunks.iter().zip((first..).step_by(chunking.rows() as usize)) {
-            let Some((bytes, mask)) = chunk else { continue };
-            if let Some(place) = offset.first_mut() {
-                *place = row;
-            }
-            let number = chunking.number_at(&offset).ok_or_else(|| Error::limit(format!("a chunk at {offset:?}")))?;
-            let (address, size) = (open.space.append(bytes, 1)?, stored_size(bytes)?);
-            placed.push(PlacedChunk { number, address, size, mask: *mask });
+fn store(session: &Session, chunks: &mut Chunks, first: u64, ready: Vec<Option<Ready>>) -> Result<()> {
+    let mut offset = vec![0; chunks.chunking.chunk.len()];
+    for (chunk, row) in ready.iter().zip((first..).step_by(chunks.chunking.rows() as usize)) {
+        if let (Some((bytes, mask)), Some(place)) = (chunk, offset.first_mut()) {
+            *place = row;
+            let number = chunks.number(&offset)?;
+            chunks.store_filtered(session, number, bytes, *mask)?;
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// Rows of a chunk.
@@ -149,6 +139,8 @@ struct Bands {
 
 struct Recut<'a> {
     source: &'a Dataset,
+    /// The filters here.
+    pipeline: Pipeline,
     bands: Bands,
     row_bytes: usize,
     /// Whether chunks that nobody wrote there need not be written here.
@@ -177,7 +169,7 @@ impl Recut<'_> {
     }
 
     /// The chunks that some rows become here, of chunks that have them all; `None` for one that need not be written.
-    fn deflate(&self, pipeline: &Pipeline, rows: &Range<u64>, inflated: &[Inflated]) -> Result<Vec<Option<Ready>>> {
+    fn deflate(&self, rows: &Range<u64>, inflated: &[Inflated]) -> Result<Vec<Option<Ready>>> {
         let count = ((rows.end - rows.start) / self.bands.here) as usize;
         let one = |k: usize| {
             let start = rows.start + k as u64 * self.bands.here;
@@ -189,7 +181,7 @@ impl Recut<'_> {
             with_kept(|scratch, chunk| {
                 chunk.clear();
                 let pieces = self.join(&rows, of, chunk)?;
-                pipeline.encode_pieces(chunk, &pieces, scratch).map(Some)
+                self.pipeline.encode_pieces(chunk, &pieces, scratch).map(Some)
             })
         };
         (0..count).into_par_iter().with_max_len(1).map(one).collect()

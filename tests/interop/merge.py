@@ -146,6 +146,15 @@ def cut_anew():
         check(f"repacked in other chunks: all datasets {wrong or ''}", len(packed) == 4 and not wrong and stored < 12)
     for f in files:
         f.close()
+    # Far more rows than memory, and hardly any of them written.
+    with h5py.File(path("wide.h5"), "w") as f:
+        f.create_dataset("data", (400_000, 300, 240), "u1", chunks=(4, 300, 240), compression="gzip", fillvalue=3)
+        f["data"][300_001] = 5
+    subprocess.run([PROGRAM, "repack", "wide.h5", "rewide.h5", "--chunks", "7x300x240"], check=True, cwd=FOLDER, capture_output=True)
+    with h5py.File(path("rewide.h5")) as f:
+        found = [int(f["data"][row].min()) for row in (0, 300_000, 300_001, 300_002, 399_999)]
+        stored = f["data"].id.get_num_chunks()
+        check(f"cut anew: 29 GB of fill values {found}, {stored} chunks", found == [3, 3, 5, 3, 3] and stored <= 3)
 
 
 def weather(name, start, n, units="days since 2000-01-01"):
