@@ -400,14 +400,14 @@ impl DatasetMut {
 
     /// Appends rows of another dataset by cutting its deflated chunks anew, where both are such that this is quicker than
     /// taking the rows as elements; whether it was done. `watch` hears of the bytes.
-    pub(crate) fn recut(
+    pub(crate) fn rechunk(
         &mut self,
         source: &Dataset,
         rows: Range<u64>,
         watch: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<bool> {
         let mut writer = self.writer()?;
-        writer.recut(&self.session, source, rows, watch).on(&self.path)
+        writer.rechunk(&self.session, source, rows, watch).on(&self.path)
     }
 
     /// Writes to a part of the dataset, wherever it is, and as often as you like; what was there is replaced.

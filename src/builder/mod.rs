@@ -23,7 +23,7 @@ mod open_chunks;
 mod options;
 mod own_fill;
 mod plan;
-mod recut;
+mod rechunk;
 mod reference;
 mod scales;
 mod scattered;

@@ -311,7 +311,7 @@ impl Plan {
         let stored = u128::from(from.stored_size()?);
         if let Some(&rows) = from.shape().first() {
             let mut watch = |bytes| (copier.job.watch)((u128::from(bytes) * stored / total.max(1)) as u64);
-            if made.recut(from, 0..rows, &mut watch)? {
+            if made.rechunk(from, 0..rows, &mut watch)? {
                 return Ok(());
             }
         }

@@ -138,9 +138,9 @@ def cut_anew():
         check("cut anew: chunks", all(d.chunks == (4, 300, 240) for d in merged.values()))
         sizes = {n: (merged[n].id.get_storage_size(), sum(f[n].id.get_storage_size() for f in files)) for n in merged}
         check(f"cut anew: sizes {sizes}", all(new < 1.1 * old + 4096 for new, old in sizes.values()))
-    repack = ["repack", "cut.h5", "recut.h5", "--chunks", "7x300x240"]
+    repack = ["repack", "cut.h5", "rechunk.h5", "--chunks", "7x300x240"]
     subprocess.run([PROGRAM, *repack], check=True, cwd=FOLDER, capture_output=True)
-    with h5py.File(path("recut.h5")) as packed:
+    with h5py.File(path("rechunk.h5")) as packed:
         wrong = [n for n in packed if not same(packed, files, n) or packed[n].chunks != (7, 300, 240)]
         stored = packed["sparse"].id.get_num_chunks()
         check(f"repacked in other chunks: all datasets {wrong or ''}", len(packed) == 4 and not wrong and stored < 12)
@@ -150,8 +150,8 @@ def cut_anew():
     with h5py.File(path("wide.h5"), "w") as f:
         f.create_dataset("data", (400_000, 300, 240), "u1", chunks=(4, 300, 240), compression="gzip", fillvalue=3)
         f["data"][300_001] = 5
-    subprocess.run([PROGRAM, "repack", "wide.h5", "rewide.h5", "--chunks", "7x300x240"], check=True, cwd=FOLDER, capture_output=True)
-    with h5py.File(path("rewide.h5")) as f:
+    subprocess.run([PROGRAM, "repack", "wide.h5", "rechunked_wide.h5", "--chunks", "7x300x240"], check=True, cwd=FOLDER, capture_output=True)
+    with h5py.File(path("rechunked_wide.h5")) as f:
         found = [int(f["data"][row].min()) for row in (0, 300_000, 300_001, 300_002, 399_999)]
         stored = f["data"].id.get_num_chunks()
         check(f"cut anew: 29 GB of fill values {found}, {stored} chunks", found == [3, 3, 5, 3, 3] and stored <= 3)

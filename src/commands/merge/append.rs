@@ -70,7 +70,7 @@ impl Target<'_> {
                 progress.advance(bytes);
                 output::stop_if_asked(progress)
             };
-            if made.recut(&from, raw..range.end - range.start, &mut watch)? {
+            if made.rechunk(&from, raw..range.end - range.start, &mut watch)? {
                 return Ok(());
             }
         }

@@ -1,5 +1,6 @@
-//! Rows of another dataset whose chunks begin elsewhere: deflated chunks are inflated, put together anew, and deflated with
-//! the matches that were found when they were deflated first. Looking for them is most of the work of deflating.
+//! Rows of another dataset in chunks that begin elsewhere, or have another number of rows (re-chunking): deflated chunks are
+//! inflated, put together anew, and deflated with the matches that were found when they were deflated first. Looking for them
+//! is most of the work of deflating.
 
 use super::chunks::{Chunks, Ready, with_kept};
 use super::session::Session;
@@ -25,7 +26,7 @@ pub(super) type Watch<'a> = &'a mut dyn FnMut(u64) -> Result<()>;
 
 impl DatasetWriter {
     /// Appends rows of `source` if its chunks and these are such that it can be done this way. Whether it was.
-    pub(super) fn recut(
+    pub(super) fn rechunk(
         &mut self,
         session: &Session,
         source: &Dataset,
@@ -33,14 +34,14 @@ impl DatasetWriter {
         watch: Watch<'_>,
     ) -> Result<bool> {
         self.check_open()?;
-        let Some(recut) = self.plan_recut(source, &rows)? else { return Ok(false) };
-        let (first, band) = (self.next_row(), recut.bands.here);
+        let Some(rechunk) = self.plan_rechunk(source, &rows)? else { return Ok(false) };
+        let (first, band) = (self.next_row(), rechunk.bands.here);
         let head = rows.start + (first.next_multiple_of(band) - first).min(rows.end - rows.start);
         let tail = rows.end - (rows.end - head) % band;
         let done = self.append_part(session, source, rows.start..head, watch).and_then(|()| {
             if head < tail {
                 self.store_waiting(session)?;
-                self.store_recut(session, &recut, head..tail, watch)?;
+                self.store_rechunked(session, &rechunk, head..tail, watch)?;
             }
             self.append_part(session, source, tail..rows.end, watch)
         });
@@ -48,7 +49,7 @@ impl DatasetWriter {
         Ok(true)
     }
 
-    fn plan_recut<'a>(&self, source: &'a Dataset, rows: &Range<u64>) -> Result<Option<Recut<'a>>> {
+    fn plan_rechunk<'a>(&self, source: &'a Dataset, rows: &Range<u64>) -> Result<Option<Rechunk<'a>>> {
         let (plan, shape) = (self.plan(), source.shape());
         let (Storage::Chunked(chunks), Some(there)) = (&self.storage, source.chunk_shape()) else {
             return Ok(None);
@@ -76,7 +77,7 @@ impl DatasetWriter {
         let zeros = |element: &[u8]| element.iter().all(|&byte| byte == 0);
         let (fill, other) = (plan.fill_element(), source.raw().fill());
         let sparse = fill == other || (zeros(fill) && zeros(other));
-        Ok(Some(Recut { source, pipeline, bands, row_bytes: row_bytes as usize, sparse }))
+        Ok(Some(Rechunk { source, pipeline, bands, row_bytes: row_bytes as usize, sparse }))
     }
 
     /// Appends a few rows as any others.
@@ -91,24 +92,30 @@ impl DatasetWriter {
 
     /// Appends rows that are whole chunks here, and begin with one. While some are written, the next ones are deflated, and
     /// those behind them inflated.
-    fn store_recut(&mut self, session: &Session, recut: &Recut<'_>, rows: Range<u64>, watch: Watch<'_>) -> Result<()> {
+    fn store_rechunked(
+        &mut self,
+        session: &Session,
+        rechunk: &Rechunk<'_>,
+        rows: Range<u64>,
+        watch: Watch<'_>,
+    ) -> Result<()> {
         let first = self.next_row();
         self.cover(first + (rows.end - rows.start));
         let Storage::Chunked(chunks) = &mut self.storage else { return Ok(()) };
         let batch =
-            (BATCH / chunks.chunking.chunk_bytes as u64).max(rayon::current_num_threads() as u64) * recut.bands.here;
+            (BATCH / chunks.chunking.chunk_bytes as u64).max(rayon::current_num_threads() as u64) * rechunk.bands.here;
         let behind = |at: u64| at..rows.end.min(at.saturating_add(batch));
         let mut write = |(row, ready): (u64, Vec<Option<Ready>>)| store(session, chunks, row, ready);
         let mut now = behind(rows.start);
-        let (mut inflated, mut ready) = (recut.inflate(&now, None)?, (first, Vec::new()));
+        let (mut inflated, mut ready) = (rechunk.inflate(&now, None)?, (first, Vec::new()));
         while !now.is_empty() {
             let (next, last) = (behind(now.end), inflated.last().cloned());
             let (written, (deflated, more)) = rayon::join(
                 || write(ready),
-                || rayon::join(|| recut.deflate(&now, &inflated), || recut.inflate(&next, last)),
+                || rayon::join(|| rechunk.deflate(&now, &inflated), || rechunk.inflate(&next, last)),
             );
             written?;
-            watch((now.end - now.start) * recut.row_bytes as u64)?;
+            watch((now.end - now.start) * rechunk.row_bytes as u64)?;
             ready = (first + (now.start - rows.start), deflated?);
             (inflated, now) = (more?, next);
         }
@@ -137,7 +144,7 @@ struct Bands {
     there: u64,
 }
 
-struct Recut<'a> {
+struct Rechunk<'a> {
     source: &'a Dataset,
     /// The filters here.
     pipeline: Pipeline,
@@ -150,7 +157,7 @@ struct Recut<'a> {
 /// A chunk of the source, and its number there.
 type Inflated = Arc<(u64, NotedChunk)>;
 
-impl Recut<'_> {
+impl Rechunk<'_> {
     /// The chunks of the source that have any of some rows. `known` may be the first of them.
     fn inflate(&self, rows: &Range<u64>, known: Option<Inflated>) -> Result<Vec<Inflated>> {
         if rows.is_empty() {
