@@ -56,7 +56,7 @@ impl DatasetWriter {
         };
         let pipeline = Pipeline::new(&plan.filters);
         let Some(parts) = source.raw().matches_for(&pipeline) else { return Ok(None) };
-        let row_bytes = shape.iter().skip(1).product::<u64>().saturating_mul(plan.datatype.size());
+        let row_bytes = shape.iter().skip(1).fold(plan.datatype.size(), |n, &d| n.saturating_mul(d));
         let bands = Bands { here: chunks.chunking.rows(), there: there.first().copied().unwrap_or(1) };
         let worth = bands.here.min(bands.there).saturating_mul(row_bytes) >= WORTH.saturating_mul(parts as u64);
         let whole_rows = chunks.chunking.is_whole_rows() && shape.get(1..) == there.get(1..);
