@@ -1,8 +1,10 @@
-//! What the superblock's extension binds a writer to: file space information, and an image of libhdf5's metadata cache.
+//! What the superblock's extension binds a writer to: file space information, an image of libhdf5's metadata cache, and
+//! what it says of the parts of a split file, which before version 2 of the superblock stands in a block of its own.
 
 use super::header::Header;
 use super::ledger::{Ledger, Part};
 use super::limits;
+use super::parts::{FirstPart, Said};
 use super::superblock::Stored;
 use crate::bytes::{self, Address, Widths};
 use crate::error::{Error, Result};
@@ -22,13 +24,15 @@ pub(super) struct Extension {
     space: Option<FileSpace>,
     /// The metadata that an image holds for its place, by position: what stands there in the file does not count.
     image: Option<BTreeMap<u64, Vec<u8>>>,
+    /// Of a file that is split by what its bytes are for.
+    first_part: Option<FirstPart>,
 }
 
 impl Extension {
     /// Reads it; refuses, by name, what cannot be edited.
     pub(super) fn load(file: &File, superblock: &Stored) -> Result<Extension> {
         let Some(address) = file.inner.superblock.extension else {
-            return Ok(Extension::default());
+            return Ok(Extension { first_part: FirstPart::find(file, None)?, ..Extension::default() });
         };
         let reader = file.reader();
         let header = ObjectHeader::load(&reader, address)?;
@@ -39,7 +43,13 @@ impl Extension {
         let image = image.map(|body| entries(start::image(&reader, body.bytes)?, superblock)).transpose()?;
         let space = header.find(kind::FILE_SPACE_INFO);
         let space = space.map(|body| FileSpace::decode(body.bytes, reader.widths())).transpose()?;
-        Ok(Extension { address: Some(address), space, image })
+        let first_part = FirstPart::find(file, Some(&header))?;
+        Ok(Extension { address: Some(address), space, image, first_part })
+    }
+
+    /// Where the part of a split file ends to which everything new goes.
+    pub(super) fn end_of_first_part(&self) -> Option<u64> {
+        self.first_part.map(|part| part.end)
     }
 
     /// The size of the pages that room is handed out in, if it is.
@@ -48,8 +58,8 @@ impl Extension {
     }
 
     /// What makes of the extension what a commit leaves of it, if that is anything else. It says nothing of free space
-    /// any more, for a library that trusts what it said before would cut the file where it ended then; and it leads to
-    /// no image.
+    /// any more, for a library that trusts what it said before would cut the file where it ended then; it leads to no
+    /// image; and it says where the first part of a split file ends.
     pub(super) fn store(
         &self,
         file: &File,
@@ -58,9 +68,15 @@ impl Extension {
         ledger: &mut Ledger,
     ) -> Result<Option<Patch>> {
         let persists = self.space.is_some_and(|s| s.persists);
-        let Some(at) = self.address.filter(|_| persists || self.image.is_some()) else {
+        let said = self.first_part.map(|part| part.said);
+        let changes = persists || self.image.is_some() || matches!(said, Some(Said::InMessage(_)));
+        let Some(at) = self.address.filter(|_| changes) else {
             self.fill_page(space)?;
-            return Ok(None);
+            let end = space.end().to_le_bytes().to_vec();
+            return Ok(match said {
+                Some(Said::At(at)) => Some(Patch { position: superblock.position + at.get(), bytes: end }),
+                _ => None,
+            });
         };
         let mut header = Header::load(&file.reader(), at)?;
         header.remove(kind::METADATA_CACHE_IMAGE);
@@ -74,6 +90,12 @@ impl Extension {
         let message = header.messages.iter_mut().find(|m| m.kind == kind::FILE_SPACE_INFO);
         if let (Some(info), Some(message), true) = (self.space, message, persists) {
             info.forget(&mut message.body, end)?;
+        }
+        let message = header.messages.iter_mut().find(|m| m.kind == kind::DRIVER_INFO);
+        if let (Some(Said::InMessage(at)), Some(message)) = (said, message)
+            && let Some(field) = message.body.get_mut(at..at + 8)
+        {
+            field.copy_from_slice(&end.to_le_bytes());
         }
         let bytes = header.encode_with(&mut |chunk| {
             let at = place.ok_or_else(|| Error::damaged("an object header that grows while it is written"))?;

@@ -1,4 +1,6 @@
 //! The links of an edited group: all of them in memory, put back into its header, into a heap or into a symbol table.
+//!
+//! An old-style group that gets a link which a symbol table cannot hold becomes a new-style one, as with libhdf5.
 
 use super::dense::{self, Item};
 use super::header::{Header, MOST_BODY, Message};
@@ -12,6 +14,7 @@ use crate::format::message::small::{GroupInfo, LinkInfo};
 use crate::format::superblock::NodeRanks;
 use crate::index::space::Space;
 use crate::io::Reader;
+use crate::object::store::CONSTANT;
 use crate::object::{ObjectHeader, links};
 use std::collections::BTreeMap;
 
@@ -26,6 +29,8 @@ pub(super) struct Links {
     /// Whether links were added, and whether some were taken away.
     pub(super) added: bool,
     pub(super) removed: bool,
+    /// Whether an old-style group becomes a new-style one.
+    pub(super) converted: bool,
 }
 
 struct Entry {
@@ -69,7 +74,7 @@ impl Links {
             Form::Messages { info } => info.max_creation_order.unwrap_or(0),
             Form::Symbols(_) => 0,
         };
-        Ok(Links { by_name, form, next_order, added: false, removed: false })
+        Ok(Links { by_name, form, next_order, added: false, removed: false, converted: false })
     }
 
     pub(super) fn get(&self, name: &[u8]) -> Option<&Target> {
@@ -87,20 +92,13 @@ impl Links {
             return Err(Error::conflict(format!("{} exists already", shown())));
         }
         let mut link = Link { name: shown(), charset: crate::builder::charset(name), creation_order: None, target };
-        match (&self.form, &link.target) {
-            (Form::Symbols(_), Target::External { .. }) => {
-                return Err(Error::unsupported("an external link in an old-style group"));
-            }
-            (Form::Symbols(_), Target::User { class, .. }) => {
-                return Err(Error::unsupported(format!("a link of class {class} in an old-style group")));
-            }
-            (Form::Symbols(_), _) => {}
-            (Form::Messages { info }, _) => {
-                if info.flags & 1 != 0 {
-                    link.creation_order = Some(self.next_order);
-                    self.next_order += 1;
-                }
-            }
+        if matches!(self.form, Form::Symbols(_)) && !link.fits_symbol_table() {
+            self.form = Form::Messages { info: LinkInfo::COMPACT };
+            self.converted = true;
+        }
+        if matches!(&self.form, Form::Messages { info } if info.flags & 1 != 0) {
+            link.creation_order = Some(self.next_order);
+            self.next_order += 1;
         }
         self.by_name.insert(name.to_vec(), Entry { link, message: None });
         self.added = true;
@@ -132,6 +130,10 @@ impl Links {
         // A heap's blocks are larger than two bytes can say.
         let dense = header.w.length > 2 && (many || messages.iter().any(|m| m.len() > MOST_BODY));
         header.remove(kind::LINK);
+        if self.converted {
+            header.remove(kind::SYMBOL_TABLE);
+            header.set(kind::GROUP_INFO, CONSTANT, bytes::encode(&GroupInfo::default(), (), "group info")?);
+        }
         let mut info = LinkInfo {
             heap: None,
             name_index: None,

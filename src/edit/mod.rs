@@ -15,6 +15,7 @@ mod ledger;
 mod limits;
 mod links;
 mod own_fill;
+mod parts;
 mod references;
 mod superblock;
 mod symbols;
@@ -119,11 +120,12 @@ enum Phase {
 
 impl File {
     /// Opens a file to edit it in place; finishes the commit that an earlier editor was interrupted in. Of a family, any
-    /// member may be named: all are opened, and there are more of them as it grows.
+    /// member may be named: all are opened, and there are more of them as it grows. Of a file that is split by what its
+    /// bytes are for, any part: what is new goes to the first one.
     ///
     /// # Errors
-    /// As [`File::open`]; `Conflict` if another program has the file open, or says so; `Unsupported` for files that are
-    /// split by what their bytes are for, or whose addresses are wider than 8 bytes.
+    /// As [`File::open`]; `Conflict` if another program has the file open, or says so; `Unsupported` for files whose
+    /// addresses are wider than 8 bytes.
     pub fn edit(path: impl AsRef<Path>) -> Result<FileEdit> {
         Self::edit_with(path, EditOptions::new())
     }
@@ -140,7 +142,7 @@ impl File {
         let alone = FileDevice::open(path, locking).and_then(|device| Self::edit_on(Arc::new(device), options.clone()));
         let opened = match alone {
             Err(e) if is_perhaps_a_part(&e) => {
-                members::join_family(path, locking, e).and_then(|whole| Self::edit_on(whole, options))
+                members::join_to_edit(path, locking, e).and_then(|whole| Self::edit_on(whole, options))
             }
             done => done,
         };
@@ -272,7 +274,7 @@ impl FileEdit {
     /// for it.
     ///
     /// # Errors
-    /// As [`link_soft`](Self::link_soft); `Unsupported` in an old-style group, which cannot hold one.
+    /// As [`link_soft`](Self::link_soft).
     pub fn link_external(
         &mut self,
         path: impl AsRef<[u8]>,

@@ -1,4 +1,5 @@
-//! The superblock of an edited file: all that changes is where the file ends.
+//! The superblock of an edited file: all that changes is where the file ends, and that the root is no old-style group any
+//! more.
 
 use crate::bytes::{self, Address, Widths};
 use crate::error::{Error, Result};
@@ -6,6 +7,10 @@ use crate::format::superblock::Superblock;
 use crate::io::{Patch, Source};
 
 const CHECKSUM: usize = 4;
+
+/// What the root's entry says of its links, before version 2 at the end of the superblock: whether the addresses of an
+/// old-style group's are here, reserved bytes, the addresses.
+const CACHED: usize = 4 + 4 + 16;
 
 /// A superblock as it is stored.
 pub(super) struct Stored {
@@ -22,7 +27,7 @@ impl Stored {
         let Superblock { base: position, version, widths: w, .. } = *superblock;
         // Four addresses, and before version 2 the root's entry.
         let size = match version {
-            0 | 1 => Self::addresses_at(version) + 5 * w.offset() + w.length() + 24,
+            0 | 1 => Self::addresses_at(version) + 5 * w.offset() + w.length() + CACHED,
             2 | 3 => Self::addresses_at(version) + 4 * w.offset() + CHECKSUM,
             _ => return Err(Error::unsupported(format!("editing files with a superblock of version {version}"))),
         };
@@ -51,9 +56,13 @@ impl Stored {
         self.number(2).wrapping_sub(self.number(0))
     }
 
-    /// The same superblock with another end.
-    pub(super) fn with_end(&self, end: u64) -> Result<Vec<u8>> {
+    /// The same superblock with another end; where the root is `converted`, without the addresses of an old-style group.
+    pub(super) fn with_end(&self, end: u64, converted: bool) -> Result<Vec<u8>> {
         let mut out = self.bytes.clone();
+        if converted && self.version < 2 {
+            let cached = out.len() - CACHED;
+            out[cached..].fill(0);
+        }
         let end = bytes::encode(&Address(self.number(0).wrapping_add(end)), self.w, "superblock")?;
         let at = Self::addresses_at(self.version) + 2 * self.w.offset();
         out[at..at + end.len()].copy_from_slice(&end);

@@ -160,7 +160,9 @@ fn add(names: &mut Vec<u8>, link: &Link) -> Result<SymbolTableEntry> {
             let target = u32::try_from(put(&path.0)).map_err(|_| Error::limit("a local heap of more than 4 GiB"))?;
             Ok(SymbolTableEntry::soft(name, target))
         }
-        Target::External { .. } => Err(Error::unsupported("an external link in an old-style group")),
-        Target::User { class, .. } => Err(Error::unsupported(format!("a link of class {class} in an old-style group"))),
+        // `Links` makes a new-style group first.
+        Target::External { .. } | Target::User { .. } => {
+            Err(Error::unsupported("a link to elsewhere in an old-style group"))
+        }
     }
 }

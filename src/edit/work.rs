@@ -34,6 +34,8 @@ pub(super) struct Work {
     file: File,
     superblock: superblock::Stored,
     extension: Extension,
+    /// Where the file ends, as an address: behind that everything new goes.
+    end: u64,
     tail: Arc<Tail>,
     /// New space, and the heap of new variable-length data.
     session: Arc<Session>,
@@ -83,17 +85,18 @@ impl Work {
         limits::check(&file, options)?;
         let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
         let extension = Extension::load(&file, &superblock)?;
+        let end = extension.end_of_first_part().unwrap_or(superblock.end());
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
-        let space = Space::new(tail.clone(), superblock.end())
+        let space = Space::new(tail.clone(), end)
             .in_pages(extension.page())
             .with_widths(file.inner.superblock.widths);
-        let space = space.reusing(ledger.begin(superblock.end()));
+        let space = space.reusing(ledger.begin(end));
         let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
         session.with(|open| {
             open.ranks = file.inner.superblock.ranks;
             Ok(())
         })?;
-        Ok(Work { file, superblock, extension, tail, session, objects: BTreeMap::new(), built: false, ledger })
+        Ok(Work { file, superblock, extension, end, tail, session, objects: BTreeMap::new(), built: false, ledger })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -413,7 +416,7 @@ impl Work {
     /// Cuts off what was written behind the end for a commit that will not be. What stays is harmless.
     pub(super) fn give_up(&mut self, device: &dyn Device) {
         if self.tail.is_used() {
-            let _ = device.resize(self.superblock.position + self.superblock.end());
+            let _ = device.resize(self.superblock.position + self.end);
         }
     }
 
@@ -431,11 +434,15 @@ impl Work {
         let end = open.space.end();
         let reuse = open.space.take_reuse();
         open.space.into_store()?;
-        let superblock = Patch { position: self.superblock.position, bytes: self.superblock.with_end(end)? };
         let position = self.superblock.position;
+        let root = self.objects.get(&self.file.inner.superblock.root).and_then(|root| root.links.as_ref());
+        let converted = root.is_some_and(|links| links.converted);
+        // What old libraries say of a split file's end here is not that of its first part.
+        let said = if self.superblock.end() == self.end { end } else { self.superblock.end() };
+        let superblock = Patch { position, bytes: self.superblock.with_end(said, converted)? };
         let range = |(at, length): (u64, u64)| position + at..position + at + length;
         let mut new: Vec<Range<u64>> = reuse.taken.iter().map(range).collect();
-        new.push(position + self.superblock.end()..position + end);
+        new.push(position + self.end..position + end);
         let end = position + end;
         let commit =
             Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, end, new, durability };

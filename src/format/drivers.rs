@@ -13,6 +13,9 @@ const STRUCTURE: &str = "driver information";
 /// The uses that the multi driver tells apart.
 const USES: usize = 6;
 
+/// The bytes of the map of uses, and two that are reserved.
+const MAP: usize = USES + 2;
+
 /// The most bytes of a block or message: six names of a kilobyte, and more than enough.
 pub(crate) const MOST_BYTES: u64 = 16 << 10;
 
@@ -75,6 +78,15 @@ pub(crate) fn decode_message(body: &[u8]) -> Result<Drivers> {
     decode(message.id, &message.data)
 }
 
+/// The bytes of a block before the driver's own data, and of a message.
+pub(crate) const BEFORE_DATA_OF_BLOCK: usize = 1 + 3 + 4 + 8;
+pub(crate) const BEFORE_DATA_OF_MESSAGE: usize = 1 + 8 + 2;
+
+/// Where the data of the multi driver say how much the member `number` uses.
+pub(crate) const fn used_at(number: usize) -> usize {
+    MAP + 16 * number + 8
+}
+
 fn decode(id: [u8; 8], data: &[u8]) -> Result<Drivers> {
     match &id {
         b"NCSAfami" => {
@@ -93,7 +105,7 @@ fn decode(id: [u8; 8], data: &[u8]) -> Result<Drivers> {
 /// member its name, padded to a multiple of 8.
 fn decode_multi(data: &[u8]) -> Result<Vec<MultiMember>> {
     let short = || Error::damaged("ends before its last member").in_structure(STRUCTURE);
-    let (map, rest) = data.split_at_checked(8).ok_or_else(short)?;
+    let (map, rest) = data.split_at_checked(MAP).ok_or_else(short)?;
     let mut seen = [false; USES];
     for (i, &to) in map[..USES].iter().enumerate() {
         // 0 is "as it comes": the use has a member of its own.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// A file that is edited in place: its bytes come from here and go here.
 pub trait Device: Source + Store {
-    /// Makes the file `size` bytes long: cuts it, or adds zeros.
+    /// Makes the file `size` bytes long: cuts it, or adds zeros. Of one with [gaps](Source::gaps), the part before the first.
     ///
     /// # Errors
     /// Of kind [`Io`](crate::ErrorKind::Io).

@@ -1,7 +1,7 @@
 //! Committing to a file in place: the steps of [`redo`](super::redo), and what is done about a file that was left
 //! between them.
 
-use super::redo::{self, Extent, Found, MOST_VOUCHED, Patch, Redo};
+use super::redo::{self, Extent, Found, MOST_VOUCHED, Patch, Redo, growing_end};
 use super::{Device, Source, Store};
 use crate::bytes::zeroed;
 use crate::error::{Error, Result};
@@ -79,7 +79,7 @@ impl Commit<'_> {
         // The end first: what the other patches lead to must lie in the file.
         let mut patches = vec![self.superblock.clone()];
         patches.append(&mut self.patches);
-        if device.size().map_err(before)? < self.end {
+        if growing_end(device).map_err(before)? < self.end {
             device.resize(self.end).map_err(before)?;
         }
         if self.durability == Durability::None {
@@ -93,7 +93,7 @@ impl Commit<'_> {
         let at = self.end.next_multiple_of(8);
         let size = at + record.len() as u64;
         // The record is found from the end of the file.
-        if device.size().map_err(before)? > size {
+        if growing_end(device).map_err(before)? > size {
             device.resize(size).map_err(before)?;
         }
         device.write_at(at, &record).map_err(before)?;

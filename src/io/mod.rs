@@ -18,6 +18,7 @@ mod neighbours;
 mod patched;
 mod reader;
 mod redo;
+mod split;
 mod staged;
 
 pub(crate) use budget::Budget;
@@ -39,6 +40,7 @@ pub(crate) use neighbours::{Found, Neighbours, Search};
 pub(crate) use patched::PatchedSource;
 pub(crate) use reader::{Block, Reader, SharedMessages};
 pub(crate) use redo::{Patch, pending};
+pub(crate) use split::SplitDevice;
 pub(crate) use staged::{StagedFile, sync_folder_of};
 
 use crate::error::Result;

@@ -163,9 +163,13 @@ impl Redo {
         Some(redo)
     }
 
-    /// Whether everything lies before the record, which begins at `start`.
-    fn is_inside(&self, start: u64) -> bool {
-        let before = |position: u64, size: u64| position.checked_add(size).is_some_and(|end| end <= start);
+    /// Whether everything lies before the record, which is at `own`, or in a further part of the file, which ends at `size`.
+    fn is_inside(&self, own: Range<u64>, size: u64) -> bool {
+        let start = own.start;
+        let before = |position: u64, length: u64| {
+            let end = position.checked_add(length).filter(|&end| end <= size);
+            end.is_some_and(|end| end <= start || position >= own.end)
+        };
         let vouched = self.extents.iter().try_fold(0u64, |n, e| n.checked_add(e.size));
         vouched.is_some_and(|n| n <= MOST_VOUCHED)
             && self.end <= start
@@ -184,9 +188,14 @@ pub(crate) fn check_size(bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Looks for a record at the end of `source`, whose superblock is at `superblock`.
+/// Where the part of a file ends that grows: the file, or what is before its first gap.
+pub(super) fn growing_end(source: &dyn Source) -> Result<u64> {
+    source.gaps().first().map_or_else(|| source.size(), |gap| Ok(gap.start))
+}
+
+/// Looks for a record at the end of `source`, or of its part that grows. Its superblock is at `superblock`.
 pub(crate) fn find(source: &dyn Source, superblock: u64) -> Result<Found> {
-    let size = source.size()?;
+    let size = growing_end(source)?;
     let Some(trailer_at) = size.checked_sub(TRAILER as u64) else {
         return Ok(Found::Nothing);
     };
@@ -208,7 +217,8 @@ pub(crate) fn find(source: &dyn Source, superblock: u64) -> Result<Found> {
     if hash(body) != u64::from_le_bytes(*sum) {
         return Ok(Found::Nothing);
     }
-    let redo = Redo::decode(body).filter(|r| r.is_inside(size - length) && r.superblock.start == superblock);
+    let (own, whole) = (size - length..size, source.size()?);
+    let redo = Redo::decode(body).filter(|r| r.is_inside(own, whole) && r.superblock.start == superblock);
     redo.map_or(Ok(Found::Nothing), |redo| judge(source, redo))
 }
 

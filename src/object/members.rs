@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::drivers::{Drivers, MultiMember};
 use crate::format::superblock::{SIGNATURE, positions};
 use crate::io::{
-    Device, FamilyDevice, FileDevice, FileSource, FurtherMembers, JoinedSource, Locking, Member, OtherFiles, Source,
+    Device, FamilyDevice, FileDevice, FileSource, FurtherMembers, JoinedSource, Locking, Member, OtherFiles, Source, SplitDevice,
     sync_folder_of,
 };
 use std::fs::File;
@@ -41,24 +41,26 @@ pub(crate) fn join_hosted(
     Folder::hosted(name, source, host).join(name, error)
 }
 
-/// The family that the file at `path` is a member of, to be edited; all members are locked. Where it is the only one, it is a
-/// family as well.
+/// The whole that the file at `path` is a part of, to be edited; all parts are locked. The only member of a family is a family
+/// as well.
 ///
 /// # Errors
-/// As [`join`]; `Unsupported` for a file that is split by what its bytes are for.
-pub(crate) fn join_family(path: &Path, locking: Locking, error: Error) -> Result<Arc<dyn Device>> {
+/// As [`join`].
+pub(crate) fn join_to_edit(path: &Path, locking: Locking, error: Error) -> Result<Arc<dyn Device>> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
         return Err(error);
     };
     let Some(Whole { members, family }) = Folder::on_disk(folder).whole(name)? else {
         return Err(error);
     };
-    let Some((pattern, room)) = family else {
-        // libhdf5 looks for metadata in one part and for elements in another.
-        return Err(Error::unsupported("editing a file that is split by what its bytes are for"));
+    let open = |(name, start, _): &Named| -> Result<(u64, Member)> {
+        Ok((*start, Box::new(FileDevice::open(&folder.join(name), locking)?)))
     };
-    let open = |(name, ..): &Named| -> Result<Member> { Ok(Box::new(FileDevice::open(&folder.join(name), locking)?)) };
-    let members = members.iter().map(open).collect::<Result<_>>()?;
+    let members = members.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let Some((pattern, room)) = family else {
+        return Ok(Arc::new(SplitDevice::new(members)?));
+    };
+    let members = members.into_iter().map(|(_, member)| member).collect();
     let further = FurtherOnDisk { folder: folder.to_owned(), pattern, locking };
     Ok(Arc::new(FamilyDevice::new(members, room, Box::new(further))))
 }

@@ -114,7 +114,7 @@ pub(crate) fn read_drivers(source: Arc<dyn Source>) -> Result<(Option<Drivers>, 
 }
 
 /// The driver information of superblock versions 0 and 1.
-fn driver_block(reader: &Reader, superblock: &Superblock) -> Result<Option<Drivers>> {
+pub(crate) fn driver_block(reader: &Reader, superblock: &Superblock) -> Result<Option<Drivers>> {
     let Some(at) = superblock.driver else {
         return Ok(None);
     };
@@ -123,7 +123,7 @@ fn driver_block(reader: &Reader, superblock: &Superblock) -> Result<Option<Drive
 }
 
 /// The driver information of later versions.
-fn driver_message(header: &ObjectHeader) -> Result<Option<Drivers>> {
+pub(crate) fn driver_message(header: &ObjectHeader) -> Result<Option<Drivers>> {
     header.find(kind::DRIVER_INFO).map(|body| drivers::decode_message(body.bytes)).transpose()
 }
 

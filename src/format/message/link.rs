@@ -65,6 +65,11 @@ struct Counted {
 }
 
 impl Link {
+    /// Whether an old-style group can hold it: its symbol table knows no character sets and no other files.
+    pub(crate) fn fits_symbol_table(&self) -> bool {
+        self.charset == Charset::Ascii && matches!(self.target, Target::Hard(_) | Target::Soft(_))
+    }
+
     /// What links are sorted by, without decoding where this one leads: where its name stands in the message, and when it
     /// was made.
     pub(crate) fn key(body: &[u8]) -> Result<(Range<usize>, Option<i64>)> {

@@ -4,7 +4,6 @@ use super::{CONSTANT, Common, encode, message};
 use crate::bytes::{self, Address};
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
-use crate::format::message::datatype::Charset;
 use crate::format::message::kind;
 use crate::format::message::link::{Link, Target};
 use crate::format::message::small::{GroupInfo, LinkInfo, SymbolTable};
@@ -58,8 +57,7 @@ pub(crate) fn encode_group(
 impl GroupLinks<'_> {
     /// Whether a symbol table can say all that is wanted.
     fn can_be_old(&self) -> bool {
-        let old = |l: &Link| l.charset == Charset::Ascii && matches!(l.target, Target::Hard(_) | Target::Soft(_));
-        !self.track_order && self.phase_change.is_none() && self.links.iter().all(old)
+        !self.track_order && self.phase_change.is_none() && self.links.iter().all(Link::fits_symbol_table)
     }
 
     fn named_targets(&self) -> Result<Vec<NamedTarget<'_>>> {

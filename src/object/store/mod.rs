@@ -20,7 +20,7 @@ use crate::format::object_header::{self, Extras, MAX_MESSAGE_V1, Outgoing};
 use crate::index::space::Space;
 
 /// A message that never changes.
-const CONSTANT: u8 = 1;
+pub(crate) const CONSTANT: u8 = 1;
 
 /// A message that stands elsewhere.
 const SHARED: u8 = 2;

@@ -1,0 +1,143 @@
+//! A file that is split by what its bytes are for, edited as one: what is new goes behind the end of its first part,
+//! whatever it is for.
+//!
+//! libhdf5 reads an address from the part whose range it lies in, and holds it against the end of the part that its kind
+//! of bytes belongs to: below the end of every part is what lies in the first one.
+
+use super::{Device, Member, Source, Store, too_short};
+use crate::error::{Error, Result};
+use std::ops::Range;
+
+/// The parts, each in a range of its own, by position; the first begins at 0.
+pub(crate) struct SplitDevice {
+    parts: Vec<(u64, Member)>,
+}
+
+impl SplitDevice {
+    /// Joins `parts`, each with the position of its first byte.
+    ///
+    /// # Errors
+    /// `Damaged` if two begin at the same position; `Unsupported` if none begins at 0.
+    pub(crate) fn new(mut parts: Vec<(u64, Member)>) -> Result<SplitDevice> {
+        parts.sort_by_key(|(start, _)| *start);
+        if parts.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(Error::damaged("two files at the same address"));
+        }
+        match parts.first() {
+            Some((0, _)) => Ok(SplitDevice { parts }),
+            _ => Err(Error::unsupported("editing a split file no part of which begins at address 0")),
+        }
+    }
+
+    /// The parts that a range lies in, and where in each; what lies behind one belongs to it up to the next one.
+    fn within(&self, range: Range<u64>) -> impl Iterator<Item = (&Member, Range<u64>)> {
+        let ends = self.parts.iter().skip(1).map(|(start, _)| *start).chain([u64::MAX]);
+        self.parts.iter().zip(ends).filter_map(move |((start, part), end)| {
+            let common = range.start.max(*start)..range.end.min(end);
+            (!common.is_empty()).then(|| (part, common.start - start..common.end - start))
+        })
+    }
+}
+
+impl Source for SplitDevice {
+    fn size(&self) -> Result<u64> {
+        for (start, part) in self.parts.iter().rev() {
+            let size = part.size()?;
+            if size > 0 {
+                return start.checked_add(size).ok_or_else(|| Error::damaged("a file that ends past 64 bits"));
+            }
+        }
+        Ok(0)
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        let size = self.size()?;
+        let end = position.checked_add(buffer.len() as u64).filter(|&end| end <= size);
+        let end = end.ok_or_else(|| too_short(position, buffer.len(), size))?;
+        let mut rest = buffer;
+        for (part, place) in self.within(position..end) {
+            let (piece, behind) = rest.split_at_mut((place.end - place.start) as usize);
+            // What a part does not reach is a gap, and reads as zeros.
+            let there = part.size()?.clamp(place.start, place.end) - place.start;
+            let (stored, gap) = piece.split_at_mut(there as usize);
+            part.read_at(place.start, stored)?;
+            gap.fill(0);
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    fn gaps(&self) -> Vec<Range<u64>> {
+        let filled = self.parts.iter().filter_map(|(start, part)| {
+            let size = part.size().ok().filter(|&size| size > 0)?;
+            Some(*start..start.saturating_add(size))
+        });
+        let before = filled.scan(0, |last, part| Some(std::mem::replace(last, part.end)..part.start));
+        before.filter(|gap| !gap.is_empty()).collect()
+    }
+
+    fn is_joined(&self) -> bool {
+        true
+    }
+}
+
+impl Store for SplitDevice {
+    fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()> {
+        let end = position.checked_add(bytes.len() as u64);
+        let end = end.ok_or_else(|| Error::limit("a file of more than 2^64 bytes"))?;
+        let mut rest = bytes;
+        for (part, place) in self.within(position..end) {
+            let (piece, behind) = rest.split_at((place.end - place.start) as usize);
+            part.write_at(place.start, piece)?;
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.parts.iter().try_for_each(|(_, part)| part.sync())
+    }
+}
+
+impl Device for SplitDevice {
+    /// Lengthens or cuts the first part.
+    fn resize(&self, size: u64) -> Result<()> {
+        match &self.parts[..] {
+            [_, (next, _), ..] if size > *next => Err(Error::limit("a part of a split file that reaches the next one")),
+            [(_, first), ..] => first.resize(size),
+            [] => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::MemoryStore;
+
+    #[test]
+    fn the_first_part_grows_and_each_is_written_where_it_is() {
+        let [first, second, third] = [&b"abc"[..], b"", b"xyz"].map(|b| MemoryStore::holding(b.to_vec()));
+        let part = |at: u64, part: &MemoryStore| (at, Box::new(part.clone()) as Member);
+        let split = SplitDevice::new(vec![part(20, &third), part(0, &first), part(10, &second)]).unwrap();
+        let whole = || {
+            let mut all = vec![1; split.size().unwrap() as usize];
+            split.read_at(0, &mut all).unwrap();
+            all
+        };
+        let with = |first: &[u8], third: &[u8]| [first, &vec![0; 20 - first.len()], third].concat();
+        assert_eq!((whole(), split.gaps()), (with(b"abc", b"xyz"), vec![3..20]));
+        split.write_at(2, b"CDE").unwrap();
+        split.write_at(21, b"Y").unwrap();
+        assert_eq!((whole(), split.gaps()), (with(b"abCDE", b"xYz"), vec![5..20]));
+        split.resize(7).unwrap();
+        assert_eq!((first.bytes(), split.gaps()), (b"abCDE\0\0".to_vec(), vec![7..20]));
+        split.resize(2).unwrap();
+        assert_eq!((whole(), second.bytes()), (with(b"ab", b"xYz"), Vec::new()));
+        split.sync().unwrap();
+        assert!(split.resize(11).is_err() && split.read_at(22, &mut [0; 2]).is_err());
+        assert!(split.write_at(u64::MAX, b"ab").is_err());
+        assert!(SplitDevice::new(vec![part(3, &first)]).is_err());
+        assert!(SplitDevice::new(vec![part(0, &first), part(0, &second)]).is_err());
+    }
+}
