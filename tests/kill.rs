@@ -11,10 +11,12 @@ use std::process::{Command, ExitStatus};
 /// What changes a file, or takes a member of a family away.
 const CALLS: [&str; 4] = ["pwrite64", "fsync", "ftruncate", "unlink"];
 
-/// The name of the case whose file is a family.
+/// The name of the case whose file is a family, and the bytes of each member but the last.
 const FAMILY: &str = "family";
-/// The bytes of each of its members but the last.
 const MEMBER: usize = 1100;
+
+/// The name of the case whose file is split into metadata and elements.
+const SPLIT: &str = "split";
 
 fn note(text: &str) {
     // Written past the test harness, which would swallow it.
@@ -39,9 +41,22 @@ fn make(path: &Path) {
     file.commit().unwrap();
 }
 
-/// A folder with the file of the tests, as one file or as a family.
+/// The same of a split file, which libhdf5 must make.
+const MAKE_SPLIT: &str = "
+import sys, h5py, numpy
+with h5py.File(sys.argv[1] + '/file', 'w', driver='split') as f:
+    rows = numpy.arange(40, dtype='i4').reshape(10, 4)
+    f.create_dataset('rows', data=rows, chunks=(3, 4), maxshape=(None, 4), compression='gzip')
+    f['other'] = [1.5, 2.5]
+    f.attrs['note'] = 'before'
+";
+
+/// A folder with the file of the tests, as one file or as several.
 fn make_folder(folder: &Path, name: &str) {
     std::fs::create_dir(folder).unwrap();
+    if name == SPLIT {
+        return python(MAKE_SPLIT, &[folder]);
+    }
     make(&folder.join("file.h5"));
     if name == FAMILY {
         let whole = std::fs::read(folder.join("file.h5")).unwrap();
@@ -78,7 +93,11 @@ fn interrupt(name: &str, command: &dyn Fn(&Path) -> Vec<String>, environment: &s
     }
     let folder = tempfile::tempdir().unwrap();
     let (original, place) = (folder.path().join("original"), folder.path().join("place"));
-    let first = if name == FAMILY { "file0.h5" } else { "file.h5" };
+    let first = match name {
+        FAMILY => "file0.h5",
+        SPLIT => "file-m.h5",
+        _ => "file.h5",
+    };
     let path = place.join(first);
     make_folder(&original, name);
     let before = content(&original.join(first));
@@ -116,26 +135,36 @@ fn interrupt(name: &str, command: &dyn Fn(&Path) -> Vec<String>, environment: &s
     }
     println!("{name}: stopped {stopped} times; {old} times the old file, {new} times the new one");
     assert!(old > 0 && new > 0 && stopped > 10);
-    libhdf5_opens(&kept, if name == FAMILY { MEMBER } else { 0 });
+    // A process that was killed leaves a file that libhdf5 opens, with all that was there before.
+    if has_python() {
+        python(&OPEN.replace("MEMBER", &MEMBER.to_string()), &[&[PathBuf::from(name)], &kept[..]].concat());
+    }
 }
 
-/// A process that was killed leaves a file that libhdf5 opens, with all that was there before.
-fn libhdf5_opens(states: &[PathBuf], member: usize) {
-    let Ok(python) = std::env::var("H5MANAGER_PYTHON") else {
-        note("NOT RUN: set H5MANAGER_PYTHON to a Python with h5py to open with libhdf5 what a killed program leaves");
-        return;
-    };
-    let script = "
+/// Opens a file of a kind in each folder.
+const OPEN: &str = "
 import sys, h5py
-family, *folders = sys.argv[1:]
+kind, *folders = sys.argv[1:]
+driver = {'family': {'driver': 'family', 'memb_size': MEMBER}, 'split': {'driver': 'split'}}.get(kind, {})
+name = {'family': 'file%d.h5', 'split': 'file'}.get(kind, 'file.h5')
 for folder in folders:
-    path = folder + ('/file%d.h5' if int(family) else '/file.h5')
-    with h5py.File(path, 'r', **({'driver': 'family', 'memb_size': int(family)} if int(family) else {})) as f:
-        assert list(f['other']) == [1.5, 2.5] and 'note' in f.attrs, path
+    with h5py.File(folder + '/' + name, 'r', **driver) as f:
+        assert list(f['other']) == [1.5, 2.5] and 'note' in f.attrs, folder
         rows = f['rows'][...].ravel().tolist()
-        assert rows[:40] == list(range(40)) and len(rows) in (40, 52), (path, rows)
+        assert rows[:40] == list(range(40)) and len(rows) in (40, 52), (folder, rows)
 ";
-    let done = Command::new(python).arg("-c").arg(script).arg(member.to_string()).args(states).output().unwrap();
+
+fn has_python() -> bool {
+    let found = std::env::var("H5MANAGER_PYTHON").is_ok();
+    if !found {
+        note("NOT RUN: set H5MANAGER_PYTHON to a Python with h5py to open with libhdf5 what a killed program leaves");
+    }
+    found
+}
+
+fn python(script: &str, arguments: &[impl AsRef<std::ffi::OsStr>]) {
+    let python = std::env::var("H5MANAGER_PYTHON").unwrap();
+    let done = Command::new(python).arg("-c").arg(script).args(arguments).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
@@ -155,6 +184,13 @@ fn the_program_is_killed_while_it_sets_an_attribute() {
 #[test]
 fn the_program_is_killed_while_a_family_grows() {
     interrupt(FAMILY, &set_note(400), "H5MANAGER_TEST_NOTHING");
+}
+
+#[test]
+fn the_program_is_killed_while_a_split_file_grows() {
+    if has_python() {
+        interrupt(SPLIT, &set_note(400), "H5MANAGER_TEST_NOTHING");
+    }
 }
 
 const APPEND: &str = "H5MANAGER_TEST_APPEND";

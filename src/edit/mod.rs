@@ -139,14 +139,16 @@ impl File {
         let first = members::first_of(path);
         let path = first.as_deref().unwrap_or(path);
         let locking = options.locking;
-        let alone = FileDevice::open(path, locking).and_then(|device| Self::edit_on(Arc::new(device), options.clone()));
-        let opened = match alone {
-            Err(e) if is_perhaps_a_part(&e) => {
-                members::join_to_edit(path, locking, e).and_then(|whole| Self::edit_on(whole, options))
+        let open = || {
+            let named: Arc<dyn Device> = Arc::new(FileDevice::open(path, locking)?);
+            match Self::edit_on(named.clone(), options.clone()) {
+                Err(e) if is_perhaps_a_part(&e) => {
+                    Self::edit_on(members::join_to_edit(path, &named, locking, e)?, options)
+                }
+                done => done,
             }
-            done => done,
         };
-        opened.on(&path.display().to_string())
+        open().on(&path.display().to_string())
     }
 
     /// Edits a file wherever its bytes are; locks are the caller's.

@@ -87,9 +87,7 @@ impl Work {
         let extension = Extension::load(&file, &superblock)?;
         let end = extension.end_of_first_part().unwrap_or(superblock.end());
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
-        let space = Space::new(tail.clone(), end)
-            .in_pages(extension.page())
-            .with_widths(file.inner.superblock.widths);
+        let space = Space::new(tail.clone(), end).in_pages(extension.page()).with_widths(file.inner.superblock.widths);
         let space = space.reusing(ledger.begin(end));
         let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
         session.with(|open| {

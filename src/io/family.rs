@@ -3,10 +3,10 @@
 use super::{Device, Source, Store, too_short};
 use crate::error::{Error, Result};
 use std::ops::Range;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A member, whose bytes have a place in the whole.
-pub(crate) type Member = Box<dyn Device>;
+pub(crate) type Member = Arc<dyn Device>;
 
 /// Where further members come from.
 pub(crate) trait FurtherMembers: Send + Sync {
@@ -158,7 +158,7 @@ mod tests {
         fn make(&self, number: u64) -> Result<Member> {
             let member = MemoryStore::default();
             self.0.lock().unwrap().push((number, member.clone()));
-            Ok(Box::new(member))
+            Ok(Arc::new(member))
         }
 
         fn remove(&self, number: u64) -> Result<()> {
@@ -175,7 +175,7 @@ mod tests {
     fn a_family_gets_the_members_that_it_needs_and_loses_those_it_was_given() {
         let [first, second] = [b"abcd".to_vec(), b"e".to_vec()].map(MemoryStore::holding);
         let made = Made::default();
-        let family: Vec<Member> = vec![Box::new(first.clone()), Box::new(second.clone())];
+        let family: Vec<Member> = vec![Arc::new(first.clone()), Arc::new(second.clone())];
         let family = FamilyDevice::new(family, 4, Box::new(made.clone()));
         let whole = || {
             let mut all = vec![1; family.size().unwrap() as usize];

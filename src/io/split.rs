@@ -114,11 +114,12 @@ impl Device for SplitDevice {
 mod tests {
     use super::*;
     use crate::io::MemoryStore;
+    use std::sync::Arc;
 
     #[test]
     fn the_first_part_grows_and_each_is_written_where_it_is() {
         let [first, second, third] = [&b"abc"[..], b"", b"xyz"].map(|b| MemoryStore::holding(b.to_vec()));
-        let part = |at: u64, part: &MemoryStore| (at, Box::new(part.clone()) as Member);
+        let part = |at: u64, part: &MemoryStore| (at, Arc::new(part.clone()) as Member);
         let split = SplitDevice::new(vec![part(20, &third), part(0, &first), part(10, &second)]).unwrap();
         let whole = || {
             let mut all = vec![1; split.size().unwrap() as usize];

@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::drivers::{Drivers, MultiMember};
 use crate::format::superblock::{SIGNATURE, positions};
 use crate::io::{
-    Device, FamilyDevice, FileDevice, FileSource, FurtherMembers, JoinedSource, Locking, Member, OtherFiles, Source, SplitDevice,
-    sync_folder_of,
+    Device, FamilyDevice, FileDevice, FileSource, FurtherMembers, JoinedSource, Locking, Member, OtherFiles, Source,
+    SplitDevice, sync_folder_of,
 };
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -41,20 +41,24 @@ pub(crate) fn join_hosted(
     Folder::hosted(name, source, host).join(name, error)
 }
 
-/// The whole that the file at `path` is a part of, to be edited; all parts are locked. The only member of a family is a family
-/// as well.
+/// The whole that the file at `path` is a part of, to be edited. That file is open already, as `named`; if its lock were given
+/// up and taken again, a child that this process makes meanwhile could still hold it. All others are opened, and locked.
+/// The only member of a family is a family as well.
 ///
 /// # Errors
 /// As [`join`].
-pub(crate) fn join_to_edit(path: &Path, locking: Locking, error: Error) -> Result<Arc<dyn Device>> {
+pub(crate) fn join_to_edit(path: &Path, named: &Member, locking: Locking, error: Error) -> Result<Arc<dyn Device>> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
         return Err(error);
     };
     let Some(Whole { members, family }) = Folder::on_disk(folder).whole(name)? else {
         return Err(error);
     };
-    let open = |(name, start, _): &Named| -> Result<(u64, Member)> {
-        Ok((*start, Box::new(FileDevice::open(&folder.join(name), locking)?)))
+    let open = |(member, start, _): &Named| -> Result<(u64, Member)> {
+        if member == name {
+            return Ok((*start, named.clone()));
+        }
+        Ok((*start, Arc::new(FileDevice::open(&folder.join(member), locking)?)))
     };
     let members = members.iter().map(open).collect::<Result<Vec<_>>>()?;
     let Some((pattern, room)) = family else {
@@ -366,7 +370,7 @@ impl FurtherMembers for FurtherOnDisk {
             }
             made => _ = made?,
         }
-        Ok(Box::new(FileDevice::open(&path, self.locking)?))
+        Ok(Arc::new(FileDevice::open(&path, self.locking)?))
     }
 
     fn remove(&self, number: u64) -> Result<()> {
