@@ -1,6 +1,7 @@
 //! The attributes of an edited object: all of them in memory, put back into its header or into a heap.
 
 use super::dense::{self, Item};
+use super::dropped::Dropped;
 use super::header::{Header, MOST_BODY, Message};
 use crate::builder::{ArrayLike, Open, charset};
 use crate::bytes::{self, Address, Widths};
@@ -70,6 +71,14 @@ impl Attributes {
     pub(super) fn committed_types(&self, w: Widths) -> Result<Vec<Address>> {
         let own = self.list.iter().filter(|a| a.shared.is_none());
         own.filter_map(|a| committed(&a.body, w).transpose()).collect()
+    }
+
+    /// What they have in the heap.
+    pub(super) fn dropped(&self, w: Widths) -> Dropped {
+        let mut dropped = Dropped::default();
+        // One that cannot be read keeps its room.
+        self.list.iter().filter(|a| a.shared.is_none()).for_each(|a| drop(dropped.attribute(&a.body, w)));
+        dropped
     }
 
     /// Puts in an encoded message, in place of that of the same name.

@@ -14,6 +14,7 @@ use crate::object::chunks::{ChunkRecord, ChunkTable, Grid};
 use crate::object::raw_data::RawData;
 use crate::object::runs::{self, Place, fill_run};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Decoded bytes that are kept before they go to new space.
@@ -89,8 +90,9 @@ impl Chunks {
             let length = (room * size).min(rest.len() as u64) as usize;
             let (part, others) = rest.split_at(length);
             let chunk = self.open(position, source)?;
-            let from = (within * size) as usize;
-            chunk[from..from + length].copy_from_slice(part);
+            let place = &mut chunk[(within * size) as usize..][..length];
+            source.let_go(place)?;
+            place.copy_from_slice(part);
             element += length as u64 / size;
             rest = others;
         }
@@ -213,10 +215,11 @@ impl Chunks {
         let shrinks = dims.iter().zip(&self.grid.dims).any(|(new, old)| new < old);
         let old = std::mem::replace(&mut self.grid, new);
         self.changed = true;
-        let ready = self.ready.iter().map(|(p, ..)| p);
-        let known: BTreeSet<Vec<u64>> = self.stored.keys().chain(ready).chain(self.open.keys()).cloned().collect();
-        for position in known {
+        for position in self.known() {
             if position.iter().zip(&self.grid.counts).any(|(p, n)| p >= n) {
+                if source.gone.is_some() {
+                    source.let_go(&*self.contents(&old, &position, source)?)?;
+                }
                 self.cut_off.extend(self.stored.remove(&position));
                 self.open.remove(&position);
                 self.ready.retain(|(p, ..)| *p != position);
@@ -232,8 +235,10 @@ impl Chunks {
                     None => self.decoded(&old, &position, source)?,
                 };
                 if shrinks {
+                    let before = source.gone.map(|_| chunk.clone());
                     self.clear_outside(&position, &mut chunk)?;
                     source.renew(&self.fill, &mut chunk)?;
+                    self.let_go_of_changes(before.as_deref().unwrap_or_default(), &chunk, source)?;
                 }
                 self.open.insert(position, chunk);
                 if self.open.len() * self.bytes >= MOST_KEPT {
@@ -242,6 +247,32 @@ impl Chunks {
             }
         }
         Ok(())
+    }
+
+    /// The positions of all chunks that there are.
+    fn known(&self) -> BTreeSet<Vec<u64>> {
+        let ready = self.ready.iter().map(|(p, ..)| p);
+        self.stored.keys().chain(ready).chain(self.open.keys()).cloned().collect()
+    }
+
+    /// A chunk as it is now.
+    fn contents(&self, grid: &Grid, position: &[u64], source: &Stored<'_>) -> Result<Cow<'_, [u8]>> {
+        match self.open.get(position) {
+            Some(chunk) => Ok(Cow::Borrowed(chunk)),
+            None => Ok(Cow::Owned(self.decoded(grid, position, source)?)),
+        }
+    }
+
+    /// All elements are gone.
+    pub(super) fn let_go(&self, source: &Stored<'_>) -> Result<()> {
+        self.known().iter().try_for_each(|p| source.let_go(&self.contents(&self.grid, p, source)?))
+    }
+
+    /// The elements are gone in whose place there are others.
+    fn let_go_of_changes(&self, before: &[u8], after: &[u8], source: &Stored<'_>) -> Result<()> {
+        let size = (self.layout.element_size as usize).max(1);
+        let mut pairs = before.chunks_exact(size).zip(after.chunks_exact(size)).filter(|(b, a)| b != a);
+        pairs.try_for_each(|(before, _)| source.let_go(before))
     }
 
     /// Puts the fill value wherever a chunk reaches beyond the dataset.

@@ -21,6 +21,7 @@ use crate::object::ObjectHeader;
 use crate::object::raw_data::RawData;
 use crate::object::runs::fill_run;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// More bytes than these are not patched where they are.
 const MOST_PATCHED: usize = 1 << 20;
@@ -97,10 +98,15 @@ impl Data {
             match form {
                 Form::Compact(data) => {
                     let place = data.get_mut(at as usize..(at + length) as usize);
-                    place.ok_or_else(|| Error::damaged("elements beyond the data"))?.copy_from_slice(part);
+                    let place = place.ok_or_else(|| Error::damaged("elements beyond the data"))?;
+                    source.let_go(place)?;
+                    place.copy_from_slice(part);
                     Ok(())
                 }
-                Form::Contiguous { changes, .. } => {
+                Form::Contiguous { address, changes } => {
+                    if source.gone.is_some() {
+                        source.let_go(&piece(source, *address, at..at + length, changes, raw.fill())?)?;
+                    }
                     add(changes, at, part);
                     Ok(())
                 }
@@ -124,6 +130,23 @@ impl Data {
         source.renew(raw.fill(), &mut bytes)?;
         changes.insert(0, bytes);
         Ok(())
+    }
+
+    /// All elements are gone, with what they have elsewhere.
+    pub(super) fn let_go(&self, source: &Stored<'_>) -> Result<()> {
+        match &self.form {
+            Form::Compact(data) => source.let_go(data),
+            Form::Chunked(chunks) => chunks.let_go(source),
+            Form::Contiguous { address: None, changes } if changes.is_empty() => Ok(()),
+            Form::Contiguous { address, changes } => {
+                let (fill, size) = (self.raw.fill(), self.datatype.size().max(1));
+                let total = self.raw.dataspace.len().saturating_mul(size);
+                for piece_of_it in pieces(total, size) {
+                    source.let_go(&piece(source, *address, piece_of_it, changes, fill)?)?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Gives the dataset another shape; what is new holds the fill value, what is cut off is gone.
@@ -212,11 +235,18 @@ pub(super) struct Stored<'a> {
     pub(super) flush: &'a dyn Fn() -> Result<()>,
     /// Makes an element like the fill value, with data of its own, where those are elsewhere.
     pub(super) fresh: Option<&'a dyn Fn() -> Result<Vec<u8>>>,
+    /// Told the elements that are gone, where they have data elsewhere.
+    pub(super) gone: Option<&'a dyn Fn(&[u8]) -> Result<()>>,
 }
 
 impl Stored<'_> {
     pub(super) fn read(&self, at: Address, buffer: &mut [u8]) -> Result<()> {
         self.source.read_at(self.base + at.get(), buffer)
+    }
+
+    /// Elements are overwritten, or cut off.
+    pub(super) fn let_go(&self, elements: &[u8]) -> Result<()> {
+        self.gone.map_or(Ok(()), |gone| gone(elements))
     }
 
     /// Gives elements that were filled with `fill` data of their own: libhdf5 frees those of an element that is
@@ -275,27 +305,41 @@ fn copy(
     fill: &[u8],
 ) -> Result<Address> {
     let to = space.allocate(total, METADATA)?;
-    let mut at = 0;
-    // Whole elements, so that the fill value begins with the piece.
-    let step = COPIED - COPIED % (fill.len().max(1) as u64);
-    while at < total {
-        let mut bytes = zeroed(step.min(total - at))?;
-        match from {
-            Some(from) => source.read(from.plus(at)?, &mut bytes)?,
-            None => fill_run(&mut bytes, fill),
-        }
-        let end = at + bytes.len() as u64;
-        for (&start, change) in changes.range(..end) {
-            let (from, to) = (start.max(at), (start + change.len() as u64).min(end));
-            if from < to {
-                let new = &change[(from - start) as usize..(to - start) as usize];
-                bytes[(from - at) as usize..(to - at) as usize].copy_from_slice(new);
-            }
-        }
-        space.write(to.plus(at)?, &bytes)?;
-        at = end;
+    for range in pieces(total, fill.len() as u64) {
+        let at = range.start;
+        space.write(to.plus(at)?, &piece(source, from, range, changes, fill)?)?;
     }
     Ok(to)
+}
+
+/// Cuts a dataset in one piece into parts of whole elements of `size` bytes, so that the fill value begins with each.
+fn pieces(total: u64, size: u64) -> impl Iterator<Item = Range<u64>> {
+    let step = (COPIED / size.max(1)).max(1) * size.max(1);
+    (0..total).step_by(step as usize).map(move |at| at..(at + step).min(total))
+}
+
+/// A part of the elements of a dataset in one piece, with the changes in it.
+fn piece(
+    source: &Stored<'_>,
+    from: Option<Address>,
+    range: Range<u64>,
+    changes: &BTreeMap<u64, Vec<u8>>,
+    fill: &[u8],
+) -> Result<Vec<u8>> {
+    let mut bytes = zeroed(range.end - range.start)?;
+    match from {
+        Some(from) => source.read(from.plus(range.start)?, &mut bytes)?,
+        None => fill_run(&mut bytes, fill),
+    }
+    let first = changes.range(..=range.start).next_back().map_or(range.start, |(start, _)| *start);
+    for (&start, change) in changes.range(first..range.end) {
+        let (from, to) = (start.max(range.start), (start + change.len() as u64).min(range.end));
+        if from < to {
+            let new = &change[(from - start) as usize..(to - start) as usize];
+            bytes[(from - range.start) as usize..(to - range.start) as usize].copy_from_slice(new);
+        }
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -8,12 +8,10 @@
 //!
 //! What is remembered is lost with the editor: a file that is opened anew grows first.
 
-use crate::bytes::{Address, Widths};
+use super::dropped::Dropped;
+use crate::bytes::Address;
 use crate::error::Result;
 use crate::file::File;
-use crate::format::global_heap::HeapId;
-use crate::format::message::attribute::{Attribute, Held};
-use crate::format::message::datatype::Datatype;
 use crate::index::heap_writer::Closed;
 use crate::index::reuse::{Ranges, Reuse};
 use crate::index::space::Space;
@@ -44,8 +42,8 @@ pub(super) struct Ledger {
     owned: HashMap<(Address, Part), Pieces>,
     /// Collections of the global heap: bytes, and how many of their objects are used.
     heap: BTreeMap<u64, (u64, u32)>,
-    /// Objects of the heap that a change does without, by their collections.
-    dropped: Vec<u64>,
+    /// Objects of the heap that a change does without.
+    dropped: Dropped,
     /// What each of the last commits has replaced, with who may read the state before it: the oldest first.
     waiting: VecDeque<(Weak<OpenFiles>, Ranges)>,
     spare: Ranges,
@@ -105,43 +103,27 @@ impl Ledger {
         }
     }
 
-    /// An attribute is gone: so is what it has in the heap. What that leads to in turn, and committed datatypes, are
-    /// left alone.
-    pub(super) fn drop_attribute(&mut self, message: &[u8], w: Widths) -> Result<()> {
-        let attribute = Attribute::decode(message, w)?;
-        let Held::Here(datatype) = &attribute.datatype else { return Ok(()) };
-        let size = (datatype.size() as usize).max(1);
-        attribute.data.chunks_exact(size).try_for_each(|element| self.drop_element(datatype, element, w))
-    }
-
-    fn drop_element(&mut self, datatype: &Datatype, element: &[u8], w: Widths) -> Result<()> {
-        match datatype {
-            Datatype::VariableString { .. } | Datatype::Sequence { .. } => {
-                let reference = element.get(4..).unwrap_or_default();
-                self.dropped.extend(HeapId::decode(reference, w)?.collection.map(Address::get));
-                Ok(())
-            }
-            Datatype::Array { base, .. } => {
-                let size = (base.size() as usize).max(1);
-                element.chunks_exact(size).try_for_each(|e| self.drop_element(base, e, w))
-            }
-            Datatype::Compound { members, .. } => members.iter().try_for_each(|m| {
-                let (start, size) = (m.offset as usize, m.datatype.size() as usize);
-                let field = element.get(start..start + size).unwrap_or_default();
-                self.drop_element(&m.datatype, field, w)
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes in the collections of the heap that were written; those of which nothing is used any more give their room
-    /// back.
-    pub(super) fn settle_heap(&mut self, space: &mut Space, closed: Vec<Closed>) {
+    /// Takes in the collections of the heap that were written.
+    pub(super) fn know_heap(&mut self, closed: Vec<Closed>) {
         self.heap.extend(closed.into_iter().map(|c| (c.at.get(), (c.bytes, c.objects))));
-        for at in std::mem::take(&mut self.dropped) {
+    }
+
+    /// Whether anything of the heap is known: only then it is of use to say what is dropped of it.
+    pub(super) fn knows_heap(&self) -> bool {
+        !self.heap.is_empty()
+    }
+
+    /// Objects of the heap are done without.
+    pub(super) fn drop_from_heap(&mut self, dropped: Dropped) {
+        self.dropped.extend(dropped);
+    }
+
+    /// Lets the collections give their room back of which nothing is used any more.
+    pub(super) fn settle_heap(&mut self, space: &mut Space) {
+        for (at, count) in std::mem::take(&mut self.dropped).0 {
             // What was there before the file was opened is not known here.
             let Some((bytes, used)) = self.heap.get_mut(&at) else { continue };
-            *used = used.saturating_sub(1);
+            *used = used.saturating_sub(count);
             if *used == 0 {
                 space.free(Address(at), *bytes);
                 self.heap.remove(&at);
@@ -272,6 +254,43 @@ mod tests {
             sizes.push(store.size().unwrap());
         }
         assert!(sizes[39] < 2 * sizes[4], "{:?}", sizes.iter().step_by(5).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn texts_that_come_and_go_do_not_grow_the_file() {
+        let store = made();
+        let mut edit = edit(&store);
+        let texts = |n: usize, round: usize| -> Vec<String> {
+            (0..n).map(|i| format!("{round} {}", "text ".repeat(20 + (i + round) % 30))).collect()
+        };
+        let mut sizes = Vec::new();
+        for round in 0..60 {
+            if round == 0 {
+                edit.build("plain").unwrap().write(texts(100, 0)).unwrap();
+                let chunked = edit.build("chunked").unwrap().element::<String>().shape([100]).max_shape([None]);
+                chunked.chunks([16]).deflate(1).create().unwrap();
+                edit.commit().unwrap();
+            }
+            // Twice: the first ones are never in the file.
+            for round in [round + 1000, round] {
+                edit.write("plain", .., texts(100, round)).unwrap();
+                edit.write("chunked", .., texts(100, round)).unwrap();
+            }
+            edit.append("chunked", texts(50, round)).unwrap();
+            edit.build(format!("run{round}")).unwrap().write(texts(100, round)).unwrap();
+            edit.commit().unwrap();
+            edit.resize("chunked", [100]).unwrap();
+            if round >= 3 {
+                edit.remove(format!("run{}", round - 3)).unwrap();
+            }
+            edit.commit().unwrap();
+            let file = File::from_bytes(store.bytes()).unwrap();
+            for name in ["plain", "chunked", &format!("run{round}")] {
+                assert_eq!(file.dataset(name).unwrap().read::<Vec<String>>().unwrap(), texts(100, round), "{name}");
+            }
+            sizes.push(store.size().unwrap());
+        }
+        assert!(sizes[59] < 2 * sizes[5], "{:?}", sizes.iter().step_by(5).collect::<Vec<_>>());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod attributes;
 mod chunks;
 mod data;
 mod dense;
+mod dropped;
 mod elements;
 mod extension;
 mod header;

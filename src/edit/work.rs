@@ -3,6 +3,7 @@
 use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
 use super::data::{Data, Stored};
+use super::dropped::Dropped;
 use super::elements::{count, write};
 use super::extension::Extension;
 use super::header::Header;
@@ -24,6 +25,7 @@ use crate::group::{Access, Object};
 use crate::index::space::Space;
 use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
@@ -292,7 +294,9 @@ impl Work {
             {
                 self.let_go(at, reader)?;
             }
-            let types = self.attributes(address, reader)?.0.committed_types(reader.widths())?;
+            let attributes = self.attributes(address, reader)?.0;
+            let (types, dropped) = (attributes.committed_types(reader.widths())?, attributes.dropped(reader.widths()));
+            self.ledger.drop_from_heap(dropped);
             types.into_iter().try_for_each(|at| self.let_go(at, reader))?;
             if is_group {
                 let hard = |t: &Target| if let Target::Hard(at) = t { Some(*at) } else { None };
@@ -348,7 +352,9 @@ impl Work {
     fn let_go_of_type(&mut self, attribute: Option<Vec<u8>>) -> Result<()> {
         let w = self.file.inner.superblock.widths;
         let Some(body) = attribute else { return Ok(()) };
-        self.ledger.drop_attribute(&body, w)?;
+        let mut dropped = Dropped::default();
+        dropped.attribute(&body, w)?;
+        self.ledger.drop_from_heap(dropped);
         match attributes::committed(&body, w)? {
             Some(address) => self.let_go(address, &self.file.reader()),
             None => Ok(()),
@@ -375,10 +381,14 @@ impl Work {
         let fill = data.own_fill().map(|fill| OwnFill::new(&access, address, fill)).transpose()?;
         let fresh = || fill.as_ref().map_or_else(|| Ok(Vec::new()), |fill| session.with(|open| fill.store(open)));
         let fresh: Option<&dyn Fn() -> Result<Vec<u8>>> = if fill.is_some() { Some(&fresh) } else { None };
-        let source = Stored { source: &**reader.source(), base, flush: &flush, fresh };
-        let done = work(data, &session, &source)?;
+        let (datatype, dropped) = (data.datatype.clone(), RefCell::new(Dropped::default()));
+        let gone = |elements: &[u8]| dropped.borrow_mut().elements(&datatype, elements, reader.widths());
+        let gone: Option<&dyn Fn(&[u8]) -> Result<()>> = if datatype.is_variable_length() { Some(&gone) } else { None };
+        let source = Stored { source: &**reader.source(), base, flush: &flush, fresh, gone };
+        let done = work(data, &session, &source);
         session.with(|open| data.settle(&mut open.space))?;
-        Ok(done)
+        self.ledger.drop_from_heap(dropped.into_inner());
+        done
     }
 
     pub(super) fn write(&mut self, path: &[u8], what: &dyn Select, elements: &dyn ArrayLike) -> Result<()> {
@@ -422,9 +432,9 @@ impl Work {
     pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<Ledger> {
         let mut open = self.close()?;
         self.ledger.made(std::mem::take(&mut open.made));
-        let closed = open.heap.take_closed();
-        self.ledger.settle_heap(&mut open.space, closed);
+        self.ledger.know_heap(open.heap.take_closed());
         let mut patches = self.patches(&mut open)?;
+        self.ledger.settle_heap(&mut open.space);
         patches.sort_by_key(|(turn, _)| *turn);
         let patches = patches.into_iter().map(|(_, patch)| patch).collect();
         let extension = self.extension.store(&self.file, &self.superblock, &mut open.space, &mut self.ledger)?;
@@ -519,12 +529,15 @@ impl Work {
         for (&at, edited) in &mut self.objects {
             if edited.gone {
                 let ranks = self.file.inner.superblock.ranks;
+                let is_known = open.space.has_earlier() || ledger.knows_heap();
                 // What cannot be read keeps its room.
-                let data = edited.data.take();
-                ledger.release(&mut open.space, at, |known| {
-                    let data = data.or_else(|| Data::load(&reader, at, ranks).ok().map(Box::new));
-                    data.map_or(Vec::new(), |data| data.pieces(known))
-                });
+                let load = || if is_known { Data::load(&reader, at, ranks).ok().map(Box::new) } else { None };
+                let data = edited.data.take().or_else(load);
+                if let Some(data) = data.as_ref().filter(|_| ledger.knows_heap()) {
+                    open.space.flush()?;
+                    ledger.drop_from_heap(gone(data, &reader, self.superblock.position));
+                }
+                ledger.release(&mut open.space, at, |known| data.map_or(Vec::new(), |data| data.pieces(known)));
                 continue;
             }
             let turn = edited.turn();
@@ -536,7 +549,7 @@ impl Work {
                 // What waits to be written may be read again.
                 open.space.flush()?;
                 let (source, base) = (&**reader.source(), self.superblock.position);
-                let source = Stored { source, base, flush: &|| Ok(()), fresh: None };
+                let source = Stored { source, base, flush: &|| Ok(()), fresh: None, gone: None };
                 let libver = open.libver;
                 let store = |space: &mut Space| data.store(header, (space, libver), &source);
                 let old = ledger.replace(&mut open.space, at, Part::Data, store)?;
@@ -565,6 +578,17 @@ impl Edited {
             _ => Turn::Object,
         }
     }
+}
+
+/// What the elements of a dataset have in the heap, as far as they can be read.
+fn gone(data: &Data, reader: &Reader, base: u64) -> Dropped {
+    let dropped = RefCell::new(Dropped::default());
+    if data.datatype.is_variable_length() {
+        let gone = |elements: &[u8]| dropped.borrow_mut().elements(&data.datatype, elements, reader.widths());
+        let source = Stored { source: &**reader.source(), base, flush: &|| Ok(()), fresh: None, gone: Some(&gone) };
+        let _ = data.let_go(&source);
+    }
+    dropped.into_inner()
 }
 
 /// The name of the stand-in for a group.
