@@ -32,8 +32,18 @@ fn libhdf5_reads_and_extends_what_was_edited() {
     python("edit.py", &[folder.path().to_str().unwrap(), env!("CARGO_BIN_EXE_h5manager")]);
 }
 
-/// Of three bounds, and with addresses and lengths of other widths.
-const FILES: [&str; 7] = ["earliest", "v110", "latest", "narrow_old", "narrow_new", "short_lengths", "short_addresses"];
+/// Of three bounds, with addresses and lengths of other widths, and with nodes of B-trees of other sizes.
+const FILES: [&str; 9] = [
+    "earliest",
+    "v110",
+    "latest",
+    "narrow_old",
+    "narrow_new",
+    "short_lengths",
+    "short_addresses",
+    "small_nodes",
+    "large_nodes",
+];
 
 /// Writes to some places of a dataset.
 fn write(edit: &mut FileEdit, path: &str) {

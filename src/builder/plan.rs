@@ -12,8 +12,6 @@ use crate::format::message::dataspace::MAX_RANK;
 use crate::format::message::datatype::Datatype;
 use crate::format::message::fill_value::{self, FillValue};
 use crate::format::message::filter_pipeline::FilterInfo;
-use crate::format::message::layout::ChunkIndex;
-use crate::format::superblock::NodeRanks;
 use crate::index::chunk_index_build::Facts;
 
 /// When the storage of a dataset is made.
@@ -182,20 +180,7 @@ impl DatasetBuilder {
         let filters = self.pipeline(&datatype, &layout, &fill)?;
         let (allocation, fill_time) = self.times(&layout, &datatype, &fill)?;
         let own_fill = self.own_fill(&datatype, &fill);
-        let plan = Plan { path, libver, datatype, shape, max, layout, filters, allocation, fill_time, fill, own_fill };
-        self.check_ranks(&plan)?;
-        Ok(plan)
-    }
-
-    /// Refuses chunks whose index would have nodes of another size than the file says.
-    fn check_ranks(&self, plan: &Plan) -> Result<()> {
-        let (max, ranks) = (plan.max_dims(), self.session.with(|open| Ok(open.ranks))?);
-        let by_tree = plan.chunk().is_some() && plan.facts(&max).layout().index == ChunkIndex::BTree1;
-        if by_tree && ranks.chunk != NodeRanks::DEFAULT.chunk {
-            let rank = ranks.chunk;
-            return Err(Error::unsupported(format!("writing chunks of a file whose B-trees have rank {rank}")));
-        }
-        Ok(())
+        Ok(Plan { path, libver, datatype, shape, max, layout, filters, allocation, fill_time, fill, own_fill })
     }
 
     /// The filters with all their parameters.

@@ -13,7 +13,6 @@ use crate::format::libver::LibVer;
 use crate::format::message::datatype::{Datatype, ReferenceKind};
 use crate::format::object_header;
 use crate::format::reference::{self, Outgoing, Reference};
-use crate::format::superblock::NodeRanks;
 use crate::index::heap_writer::HeapWriter;
 use crate::index::space::{METADATA, Space};
 use std::sync::Mutex;
@@ -38,8 +37,6 @@ pub(crate) struct Open {
     pub(crate) libver: LibVer,
     /// What objects say of the time when they were made: seconds since 1970 UTC.
     pub(crate) time: Option<u32>,
-    /// How many entries nodes of version 1 B-trees have in this file. New files say nothing, and have the usual numbers.
-    pub(crate) ranks: NodeRanks,
     pub(super) scales: Scales,
     /// In an edited file: the objects that were made, and what room each took, but for their elements.
     pub(crate) made: Vec<(Address, Vec<(u64, u64)>)>,
@@ -51,8 +48,8 @@ impl Session {
         if track_order {
             tree.track_order_of_all();
         }
-        let (heap, ranks, scales) = (HeapWriter::new(), NodeRanks::DEFAULT, Scales::default());
-        let open = Open { space, heap, tree, libver, time, ranks, scales, made: Vec::new() };
+        let (heap, scales) = (HeapWriter::new(), Scales::default());
+        let open = Open { space, heap, tree, libver, time, scales, made: Vec::new() };
         Session(Mutex::new(Phase::Open(Box::new(open))))
     }
 

@@ -5,7 +5,6 @@ use crate::bytes::{Address, zeroed};
 use crate::error::{Error, Result};
 use crate::filters::{Pipeline, Scratch};
 use crate::format::message::layout::{ChunkIndex, Chunked};
-use crate::format::superblock::NodeRanks;
 use crate::index::btree1_build::PlacedChunk;
 use crate::index::chunk_index_build::{self, Facts};
 use crate::index::space::Space;
@@ -335,12 +334,4 @@ impl Chunks {
         }
         Ok(Chunked { address: Some(start), ..self.layout.clone() })
     }
-}
-
-/// The rank of nodes of version 1 B-trees that we write.
-pub(super) fn check_rank(layout: &Chunked, ranks: NodeRanks) -> Result<()> {
-    if layout.index == ChunkIndex::BTree1 && ranks.chunk != NodeRanks::DEFAULT.chunk {
-        return Err(Error::unsupported(format!("writing chunks of a file whose B-trees have rank {}", ranks.chunk)));
-    }
-    Ok(())
 }

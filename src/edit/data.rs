@@ -4,7 +4,7 @@
 //! says where the index is and what shape the dataset has, makes all changes at once. What lies in one piece is
 //! patched where it is while that is little, and else copied to new space with the changes in it.
 
-use super::chunks::{self, Chunks};
+use super::chunks::Chunks;
 use super::header::Header;
 use crate::bytes::{Address, zeroed};
 use crate::data::selection::Selection;
@@ -14,7 +14,6 @@ use crate::format::message::dataspace::Dataspace;
 use crate::format::message::datatype::Datatype;
 use crate::format::message::kind;
 use crate::format::message::layout::{ChunkIndex, Layout};
-use crate::format::superblock::NodeRanks;
 use crate::index::space::{METADATA, Space};
 use crate::io::{Patch, Reader, Source};
 use crate::object::ObjectHeader;
@@ -51,7 +50,7 @@ enum Form {
 }
 
 impl Data {
-    pub(super) fn load(reader: &Reader, address: Address, ranks: NodeRanks) -> Result<Data> {
+    pub(super) fn load(reader: &Reader, address: Address) -> Result<Data> {
         let header = ObjectHeader::load(reader, address)?;
         let (datatype, _) = header.datatype(reader)?;
         let dataspace = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
@@ -64,7 +63,6 @@ impl Data {
             Layout::Compact(data) => Form::Compact(data.clone()),
             Layout::Contiguous { address, .. } => Form::Contiguous { address: *address, changes: BTreeMap::new() },
             Layout::Chunked(layout) => {
-                chunks::check_rank(layout, ranks)?;
                 let own_fill = datatype.has_references_to_file() && !raw.fill().is_empty();
                 if own_fill && layout.index == ChunkIndex::Implicit {
                     return Err(Error::unsupported(

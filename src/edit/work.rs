@@ -89,13 +89,10 @@ impl Work {
         let extension = Extension::load(&file, &superblock)?;
         let end = extension.end_of_first_part().unwrap_or(superblock.end());
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
-        let space = Space::new(tail.clone(), end).in_pages(extension.page()).with_widths(file.inner.superblock.widths);
-        let space = space.reusing(ledger.begin(end));
+        let w = file.inner.superblock.widths;
+        let space = Space::new(tail.clone(), end).in_pages(extension.page()).with_widths(w);
+        let space = space.with_chunk_rank(file.inner.superblock.ranks.chunk).reusing(ledger.begin(end));
         let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
-        session.with(|open| {
-            open.ranks = file.inner.superblock.ranks;
-            Ok(())
-        })?;
         Ok(Work { file, superblock, extension, end, tail, session, objects: BTreeMap::new(), built: false, ledger })
     }
 
@@ -369,13 +366,12 @@ impl Work {
     ) -> Result<R> {
         let reader = self.file.reader();
         let address = self.resolve(path, &reader)?;
-        let ranks = self.file.inner.superblock.ranks;
         let (session, base) = (self.session.clone(), self.superblock.position);
         let flush = || session.with(|open| open.space.flush());
         let access = Arc::new(Access { file: self.file.clone(), reader: reader.clone() });
         let edited = self.edited(address, &reader)?;
         if edited.data.is_none() {
-            edited.data = Some(Box::new(Data::load(&reader, address, ranks)?));
+            edited.data = Some(Box::new(Data::load(&reader, address)?));
         }
         let data = edited.data.as_mut().ok_or_else(|| Error::not_found("a dataset that was just read"))?;
         let fill = data.own_fill().map(|fill| OwnFill::new(&access, address, fill)).transpose()?;
@@ -528,10 +524,9 @@ impl Work {
         let ledger = &mut self.ledger;
         for (&at, edited) in &mut self.objects {
             if edited.gone {
-                let ranks = self.file.inner.superblock.ranks;
                 let is_known = open.space.has_earlier() || ledger.knows_heap();
                 // What cannot be read keeps its room.
-                let load = || if is_known { Data::load(&reader, at, ranks).ok().map(Box::new) } else { None };
+                let load = || if is_known { Data::load(&reader, at).ok().map(Box::new) } else { None };
                 let data = edited.data.take().or_else(load);
                 if let Some(data) = data.as_ref().filter(|_| ledger.knows_heap()) {
                     open.space.flush()?;

@@ -5,7 +5,6 @@ use super::space::{METADATA, Space};
 use crate::bytes::Address;
 use crate::error::Result;
 use crate::format::btree1::{ChunkKey, Node, node_size};
-use crate::format::superblock::NodeRanks;
 
 /// A chunk that is stored, and where it belongs.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +67,7 @@ fn write_level(
     entries: impl ExactSizeIterator<Item = Entry>,
     end: &ChunkKey,
 ) -> Result<Vec<Entry>> {
-    let (w, rank) = (space.widths(), NodeRanks::DEFAULT.chunk);
+    let (w, rank) = (space.widths(), space.chunk_rank());
     let coordinates = end.offset.len();
     let size = node_size::<ChunkKey>(coordinates, w, rank);
     let most = 2 * usize::from(rank);

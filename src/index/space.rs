@@ -7,6 +7,7 @@
 use super::reuse::{Ranges, Reuse};
 use crate::bytes::{Address, Widths};
 use crate::error::{Error, Result};
+use crate::format::superblock::NodeRanks;
 use crate::io::Store;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(crate) struct Space {
     end: u64,
     /// How wide addresses and lengths are in this file.
     widths: Widths,
+    /// Half of the children of a node of this file's version 1 B-trees of chunks.
+    chunk_rank: u16,
     /// The size of the pages that room is handed out in, if it is: what is smaller stays within one, what is larger
     /// begins with one.
     page: Option<u64>,
@@ -50,6 +53,7 @@ impl Space {
             base: 0,
             end: reserved,
             widths: Widths::EIGHT,
+            chunk_rank: NodeRanks::DEFAULT.chunk,
             page: None,
             waiting: Vec::new(),
             waiting_at: reserved,
@@ -78,6 +82,16 @@ impl Space {
     /// How wide addresses and lengths are in this file.
     pub(crate) fn widths(&self) -> Widths {
         self.widths
+    }
+
+    /// The same space, of a file whose version 1 B-trees of chunks have nodes of another size.
+    pub(crate) fn with_chunk_rank(self, chunk_rank: u16) -> Space {
+        Space { chunk_rank, ..self }
+    }
+
+    /// Half of the children of a node of this file's version 1 B-trees of chunks.
+    pub(crate) fn chunk_rank(&self) -> u16 {
+        self.chunk_rank
     }
 
     /// The same space, handed out in pages.

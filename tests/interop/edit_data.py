@@ -3,6 +3,7 @@
 usage: edit_data.py make|check|make_tiny|check_tiny FOLDER
 """
 
+import ctypes
 import pathlib
 import subprocess
 import sys
@@ -44,11 +45,15 @@ def dataset(f, name, **options):
         d[...] = data
 
 
-def create(path, low, sizes):
-    """A file whose addresses and lengths have so many bytes."""
-    bounds = {"earliest": h5py.h5f.LIBVER_EARLIEST, "v110": h5py.h5f.LIBVER_V110, "latest": h5py.h5f.LIBVER_LATEST}
+def create(path, low, sizes, rank=None):
+    """A file whose addresses and lengths have so many bytes; B-trees of chunks have nodes of `rank`."""
+    bounds = {"earliest": h5py.h5f.LIBVER_EARLIEST, "v108": h5py.h5f.LIBVER_V18, "v110": h5py.h5f.LIBVER_V110}
+    bounds["latest"] = h5py.h5f.LIBVER_LATEST
     made, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     made.set_sizes(*sizes)
+    if rank:
+        library = ctypes.CDLL(next(pathlib.Path(h5py.__file__).parent.parent.glob("h5py.libs/libhdf5-*")))
+        assert library.H5Pset_istore_k(ctypes.c_int64(made.id), ctypes.c_uint(rank)) >= 0
     access.set_libver_bounds(bounds[low], h5py.h5f.LIBVER_LATEST)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     return h5py.File(h5py.h5f.create(str(path).encode(), h5py.h5f.ACC_TRUNC, made, access))
@@ -58,8 +63,9 @@ def make(folder):
     files = {low: (low, (8, 8)) for low in ("earliest", "v110", "latest")}
     files |= {"narrow_old": ("earliest", (4, 4)), "narrow_new": ("latest", (4, 4))}
     files |= {"short_lengths": ("v110", (8, 4)), "short_addresses": ("latest", (4, 8))}
-    for name, (low, sizes) in files.items():
-        with create(folder / f"{name}.h5", low, sizes) as f:
+    files |= {"small_nodes": ("earliest", (8, 8), 3), "large_nodes": ("v108", (8, 8), 100)}
+    for name, (low, sizes, *rank) in files.items():
+        with create(folder / f"{name}.h5", low, sizes, *rank) as f:
             chunks, grows, both = (7, 8), (None, COLUMNS), (None, None)
             # libhdf5 cannot open its own extensible arrays where "without end" is narrower than 8 bytes.
             lists = (None,)
