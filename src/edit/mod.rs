@@ -18,6 +18,8 @@ mod links;
 mod own_fill;
 mod parts;
 mod references;
+#[cfg(test)]
+mod several;
 mod superblock;
 mod symbols;
 mod work;

@@ -236,6 +236,10 @@ impl Space {
     /// Takes room back. What readers of the last commit need is used again when they are gone; what was there before the
     /// file was edited, never.
     pub(crate) fn free(&mut self, at: Address, length: u64) {
+        // In a further part of a split file, where nothing of this is.
+        if at.get() >= self.end {
+            return;
+        }
         match &mut self.reuse {
             Some(reuse) if !reuse.is_new(at) => {
                 if at.get() >= reuse.ours {

@@ -54,17 +54,29 @@ impl FamilyDevice {
         })
     }
 
-    /// Makes the members that it takes to reach `end`, and those before the last as large as they may be.
+    /// Makes the members that it takes to reach `end`, and those before the last as large as they may be. Each is so for
+    /// good before there is anything behind it: what stands behind one that is not full is of nobody, and would be in the
+    /// way.
     fn reach(&self, members: &mut Vec<Member>, end: u64) -> Result<()> {
-        let last = end.saturating_sub(1) / self.room;
-        while members.len() as u64 <= last {
-            members.push(self.further.make(members.len() as u64)?);
+        let last = (end.saturating_sub(1) / self.room) as usize;
+        let mut full = last.min(members.len());
+        while full > 0 && members[full - 1].size()? < self.room {
+            full -= 1;
         }
-        for member in members[..last as usize].iter().rev() {
-            if member.size()? == self.room {
-                break;
+        for number in full..=last {
+            if number == members.len() {
+                members.push(self.further.make(number as u64)?);
             }
-            member.resize(self.room)?;
+            let (before, member) = (number.checked_sub(1), &members[number]);
+            if let Some(before) = before.filter(|_| member.size().is_ok_and(|size| size == 0)) {
+                members[before].sync()?;
+                if before >= self.found {
+                    self.further.sync()?;
+                }
+            }
+            if number < last {
+                member.resize(self.room)?;
+            }
         }
         Ok(())
     }
@@ -127,13 +139,19 @@ impl Device for FamilyDevice {
     fn resize(&self, size: u64) -> Result<()> {
         let mut members = self.write();
         self.reach(&mut members, size)?;
+        let mut cut = false;
         while members.len() > self.found && (members.len() as u64 - 1) * self.room >= size {
             members.pop();
             self.further.remove(members.len() as u64)?;
+            cut = true;
+        }
+        if cut {
+            self.further.sync()?;
         }
         for (number, member) in members.iter().enumerate().rev() {
             let wanted = size.saturating_sub(number as u64 * self.room).min(self.room);
             if member.size()? != wanted {
+                members.get(number + 1).map_or(Ok(()), |behind| behind.sync())?;
                 member.resize(wanted)?;
             }
             if wanted > 0 {

@@ -1,0 +1,344 @@
+//! Families and split files, stopped anywhere while they are edited: each of their files is one that the disk, or the
+//! system, does its own things with. `tests/crash.rs` does the same with files that are one.
+
+use crate::io::{
+    Device, FamilyDevice, FurtherMembers, JoinedSource, Member, MemorySource, MemoryStore, Source, SplitDevice, Store,
+};
+use crate::{EditOptions, Error, File, FileEdit, FileMut, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+/// What is done to a file.
+#[derive(Clone, Debug)]
+enum Op {
+    Make,
+    Remove,
+    Write(u64, Vec<u8>),
+    Resize(u64),
+    Sync,
+}
+
+/// What was done, and to which file; to the folder as file `FOLDER`.
+type Log = Arc<Mutex<Vec<(u64, Op)>>>;
+const FOLDER: u64 = u64::MAX;
+
+/// The files that there are, by their numbers.
+type Files = BTreeMap<u64, Vec<u8>>;
+
+struct Part {
+    number: u64,
+    now: MemoryStore,
+    log: Log,
+}
+
+impl Part {
+    fn done(&self, op: Op) -> Result<()> {
+        self.log.lock().unwrap().push((self.number, op));
+        Ok(())
+    }
+}
+
+impl Source for Part {
+    fn size(&self) -> Result<u64> {
+        self.now.size()
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        self.now.read_at(position, buffer)
+    }
+}
+
+impl Store for Part {
+    fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()> {
+        self.now.write_at(position, bytes)?;
+        self.done(Op::Write(position, bytes.to_vec()))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.done(Op::Sync)
+    }
+}
+
+impl Device for Part {
+    fn resize(&self, size: u64) -> Result<()> {
+        self.now.resize(size)?;
+        self.done(Op::Resize(size))
+    }
+}
+
+/// Where members are made: among others that are there, as on disk.
+struct Folder {
+    others: Files,
+    log: Log,
+}
+
+impl FurtherMembers for Folder {
+    fn make(&self, number: u64) -> Result<Member> {
+        if self.others.get(&number).is_some_and(|there| !there.is_empty()) {
+            return Err(Error::conflict(format!("member {number} is there")));
+        }
+        self.log.lock().unwrap().push((number, Op::Make));
+        Ok(Arc::new(Part { number, now: MemoryStore::default(), log: self.log.clone() }))
+    }
+
+    fn remove(&self, number: u64) -> Result<()> {
+        self.log.lock().unwrap().push((number, Op::Remove));
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.log.lock().unwrap().push((FOLDER, Op::Sync));
+        Ok(())
+    }
+}
+
+/// How a file is spread over several.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// With room for so many bytes in each.
+    Family(u64),
+    /// The second one begins at this address.
+    Split(u64),
+}
+
+impl Kind {
+    fn start(self, number: u64) -> u64 {
+        match self {
+            Kind::Family(room) => number * room,
+            Kind::Split(second) => number * second,
+        }
+    }
+
+    /// Those that belong to it, as `object/members.rs` finds them: behind each full member of a family there may be one.
+    fn parts(self, files: &Files) -> Vec<(u64, &Vec<u8>)> {
+        let mut found: Vec<(u64, &Vec<u8>)> = Vec::new();
+        for (&number, bytes) in files {
+            let goes_on = match self {
+                Kind::Family(room) => {
+                    number == found.len() as u64 && found.last().is_none_or(|f| f.1.len() as u64 == room)
+                }
+                Kind::Split(_) => true,
+            };
+            if goes_on {
+                found.push((number, bytes));
+            }
+        }
+        found
+    }
+
+    fn source(self, files: &Files) -> Arc<dyn Source> {
+        let part = |(number, bytes): (u64, &Vec<u8>)| {
+            (self.start(number), Arc::new(MemorySource::new(bytes.clone())) as Arc<dyn Source>)
+        };
+        Arc::new(JoinedSource::new(self.parts(files).into_iter().map(part).collect()).unwrap())
+    }
+
+    fn device(self, files: &Files, log: &Log) -> Arc<dyn Device> {
+        let part = |(number, bytes): (u64, &Vec<u8>)| -> (u64, Member) {
+            let now = MemoryStore::holding(bytes.clone());
+            (self.start(number), Arc::new(Part { number, now, log: log.clone() }))
+        };
+        let parts: Vec<(u64, Member)> = self.parts(files).into_iter().map(part).collect();
+        match self {
+            Kind::Split(_) => Arc::new(SplitDevice::new(parts).unwrap()),
+            Kind::Family(room) => {
+                let further = Folder { others: files.clone(), log: log.clone() };
+                let members = parts.into_iter().map(|(_, member)| member).collect();
+                Arc::new(FamilyDevice::new(members, room, Box::new(further)))
+            }
+        }
+    }
+}
+
+/// Does something to the files. What is done to one that was never made does nothing.
+fn apply(files: &mut Files, number: u64, op: &Op) {
+    match op {
+        Op::Make => _ = files.entry(number).or_default(),
+        Op::Remove => _ = files.remove(&number),
+        Op::Write(at, data) => {
+            let Some(file) = files.get_mut(&number) else { return };
+            let (from, to) = (*at as usize, *at as usize + data.len());
+            file.resize(file.len().max(to), 0);
+            file[from..to].copy_from_slice(data);
+        }
+        Op::Resize(size) => {
+            let Some(file) = files.get_mut(&number) else { return };
+            file.resize(*size as usize, 0);
+        }
+        Op::Sync => {}
+    }
+}
+
+/// The parts of a write that a disk does one by one.
+fn sectors(op: &Op) -> Vec<Op> {
+    const SECTOR: u64 = 512;
+    let Op::Write(at, data) = op else { return vec![op.clone()] };
+    let (mut parts, mut from) = (Vec::new(), 0);
+    while from < data.len() {
+        let position = at + from as u64;
+        let to = data.len().min(from + (SECTOR - position % SECTOR) as usize);
+        parts.push(Op::Write(position, data[from..to].to_vec()));
+        from = to;
+    }
+    parts
+}
+
+/// Whether something is on the disk for good, after what was done behind it: names with the folder, bytes with their file.
+fn is_durable(op: &(u64, Op), behind: &[(u64, Op)]) -> bool {
+    let of = if matches!(op.1, Op::Make | Op::Remove) { FOLDER } else { op.0 };
+    behind.iter().any(|(number, op)| *number == of && matches!(op, Op::Sync))
+}
+
+/// Whether the last of `ops` was syncing a file that nothing was done to since it was last synced.
+fn is_idle(ops: &[(u64, Op)]) -> bool {
+    let Some(((synced, Op::Sync), before)) = ops.split_last() else { return false };
+    let names = |op: &Op| matches!(op, Op::Make | Op::Remove);
+    let mut concerned = before.iter().rev().filter(|(n, op)| if names(op) { *synced == FOLDER } else { n == synced });
+    matches!(concerned.next(), None | Some((_, Op::Sync)))
+}
+
+/// Calls `see` with all files in every state in which `ops`, done to `start`, can be stopped, and the operations done and
+/// begun by then.
+fn states(start: &Files, ops: &[(u64, Op)], see: &mut dyn FnMut(Files, usize, usize, String)) {
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let done = |chosen: &mut dyn Iterator<Item = (u64, Op)>| {
+        let mut files = start.clone();
+        chosen.for_each(|(number, op)| apply(&mut files, number, &op));
+        files
+    };
+    for stop in 0..=ops.len() {
+        if stop > 0 && is_idle(&ops[..stop]) {
+            continue;
+        }
+        let all = done(&mut ops[..stop].iter().cloned());
+        see(all.clone(), stop, stop, format!("stopped before {stop}"));
+        // The program was stopped within an operation.
+        if let Some((number, op)) = ops.get(stop) {
+            let mut torn = all;
+            for piece in sectors(op) {
+                apply(&mut torn, *number, &piece);
+                see(torn.clone(), stop, stop + 1, format!("torn in {stop}"));
+            }
+        }
+        // The power failed: of what is not durable any part may have happened.
+        let certain: Vec<bool> = (0..stop).map(|i| is_durable(&ops[i], &ops[i + 1..stop])).collect();
+        let open: Vec<usize> = (0..stop).filter(|&i| !certain[i] && !matches!(ops[i].1, Op::Sync)).collect();
+        let mut choices: Vec<BTreeSet<usize>> = vec![BTreeSet::new()];
+        choices.extend(open.iter().map(|&i| BTreeSet::from([i])));
+        choices.extend(open.iter().map(|&i| open.iter().copied().filter(|&o| o != i).collect()));
+        for chosen in &choices {
+            let which = |i: &usize| certain[*i] || chosen.contains(i);
+            let files = done(&mut (0..stop).filter(which).map(|i| ops[i].clone()));
+            see(files, stop, stop, format!("before {stop}, of those unsynced {chosen:?}"));
+        }
+        for choice in 0..6 {
+            let mut some = (0..stop).flat_map(|i| {
+                let pieces = sectors(&ops[i].1);
+                pieces.into_iter().map(move |op| (i, op)).collect::<Vec<_>>()
+            });
+            let mut kept = std::iter::from_fn(|| {
+                some.by_ref().find(|(i, _)| certain[*i] || !next().is_multiple_of(2 + choice % 3))
+            });
+            let files = done(&mut kept.by_ref().map(|(i, op)| (ops[i].0, op)));
+            see(files, stop, stop, format!("before {stop}, unsynced sectors, choice {choice}"));
+        }
+    }
+}
+
+/// All that is changed here.
+fn describe(file: &File) -> Result<String> {
+    let rows = file.dataset("rows")?;
+    let root = file.root()?;
+    let mut out = format!("{:?} {:?}", rows.shape(), rows.read::<Vec<i32>>()?);
+    for attribute in root.attributes()? {
+        let attribute = attribute?;
+        out += &format!(" {}={:?}", attribute.name(), attribute.values(usize::MAX)?);
+    }
+    for link in root.links()? {
+        out += &format!(" {}", link?.name());
+    }
+    Ok(out + &format!("{:?}", file.dataset("plain")?.read::<Vec<i16>>()?))
+}
+
+/// Changes whose commits grow the file, need little, and need less than before.
+fn change(edit: &mut FileEdit, round: i32) -> Result<()> {
+    edit.set_attribute("", "note", "round ".repeat(if round % 3 == 1 { 200 } else { 3 }))?;
+    edit.append("rows", (0..12).map(|i| i * round).collect::<Vec<i32>>())?;
+    edit.write("plain", 2..4, [round as i16; 2])?;
+    if round == 2 {
+        edit.build("more")?.write(vec![1u8; 1500])?;
+    }
+    if round == 3 {
+        edit.remove("more")?;
+    }
+    edit.commit()
+}
+
+/// Edits the files, and looks at every state in between.
+fn interrupt(kind: Kind, start: Files) -> usize {
+    let log = Log::default();
+    let options = EditOptions::new();
+    let mut edit = File::edit_on(kind.device(&start, &log), options.clone()).unwrap();
+    let mut contents = vec![describe(edit.file().unwrap()).unwrap()];
+    let mut commits = Vec::new();
+    for round in 1..=3 {
+        change(&mut edit, round).unwrap();
+        contents.push(describe(edit.file().unwrap()).unwrap());
+        commits.push(log.lock().unwrap().len());
+    }
+    drop(edit);
+    let ops = log.lock().unwrap().clone();
+    let (mut count, mut seen) = (0, BTreeSet::new());
+    states(&start, &ops, &mut |files, done, begun, what| {
+        count += 1;
+        let returned = commits.iter().filter(|&&n| n <= done).count();
+        let going_on = commits.iter().filter(|&&n| n <= begun).count().max(returned) + 1;
+        let allowed = returned..=going_on.min(commits.len());
+        let found = File::from_source(kind.source(&files), Default::default()).and_then(|file| describe(&file));
+        let found = found.unwrap_or_else(|e| panic!("{what}: {e}"));
+        let state = allowed.clone().find(|&k| contents[k] == found);
+        seen.insert(state.unwrap_or_else(|| panic!("{what}: neither of {allowed:?}: {found}")));
+        // The next editor finishes it, and goes on.
+        let later = Log::default();
+        let mut edit = File::edit_on(kind.device(&files, &later), options.clone()).unwrap();
+        assert_eq!(describe(edit.file().unwrap()).unwrap(), found, "{what}");
+        edit.set_attribute("", "again", "word ".repeat(300)).unwrap();
+        edit.commit().unwrap_or_else(|e| panic!("{what}: {e}"));
+    });
+    assert_eq!(seen.len(), contents.len());
+    println!("{} operations, {count} states", ops.len());
+    count
+}
+
+#[test]
+fn a_family_is_stopped_anywhere() {
+    let store = MemoryStore::default();
+    let mut file = FileMut::on_store(store.clone());
+    let rows = file.build("rows").element::<i32>().shape([0, 4]).extendible();
+    rows.chunks([3, 4]).create().unwrap().append((0..40).collect::<Vec<i32>>()).unwrap();
+    file.build("plain").write([1i16, 2, 3, 4, 5, 6]).unwrap();
+    file.set_attribute("note", "before").unwrap();
+    file.commit().unwrap();
+    for room in [1100, 5000] {
+        let start = store.bytes().chunks(room).map(<[u8]>::to_vec).zip(0..).map(|(bytes, n)| (n, bytes)).collect();
+        let count = interrupt(Kind::Family(room as u64), start);
+        assert!(count > 500, "{room}: {count} states");
+    }
+}
+
+#[test]
+fn a_split_file_is_stopped_anywhere() {
+    let [metadata, elements] = [
+        &include_bytes!("../../fixtures/structures/split-m.h5")[..],
+        include_bytes!("../../fixtures/structures/split-r.h5"),
+    ];
+    let start = Files::from([(0, metadata.to_vec()), (1, elements.to_vec())]);
+    let count = interrupt(Kind::Split(0x7fff_ffff_ffff_ffff), start);
+    assert!(count > 500, "{count} states");
+}
