@@ -106,7 +106,9 @@ impl Encoder {
             Some(found) => found.short(self.level, look.period > 0),
         };
         let part = Part { input, end, effort: self.effort, prices: &prices, hash: look.hash(), period: look.period };
+        let near = self.level < 5 && before.is_some_and(Found::near);
         match short && self.level < 7 {
+            true if near => self.parse_nearest(part, at),
             true => self.parse_together(part, at, before.is_none_or(|found| found.repeats)),
             false => self.parse_one_by_one(part, at, &look),
         }
@@ -125,23 +127,29 @@ impl Encoder {
         )
     }
 
+    /// Where few values make up much of what is left by short matches, as in the planes of rounded numbers, the nearest
+    /// candidate is as good as the best of many.
+    fn parse_nearest(&mut self, mut part: Part<'_>, at: usize) -> usize {
+        (part.effort.thorough, part.effort.lazy) = (false, 0);
+        let (near, sequences) = (&mut self.near, &mut self.block.sequences);
+        with_best_instructions(
+            #[inline(always)]
+            || part.parse(at, near, sequences),
+        )
+    }
+
     /// Texts and records repeat themselves; in noise, and where nearly all is the same, the nearest candidates are nearly as
     /// good as any.
     fn parse_one_by_one(&mut self, mut part: Part<'_>, at: usize, look: &Look) -> usize {
         let Effort { tries, tries_in_noise, .. } = self.effort;
         let tries = if (4..16).contains(&look.least) { tries } else { tries.min(tries_in_noise) };
         part.effort.tries = if part.period > 0 { tries.max(8) } else { tries };
+        let Some(chains) = &mut self.chains else { return self.parse_nearest(part, at) };
         let sequences = &mut self.block.sequences;
-        match &mut self.chains {
-            Some(chains) => with_best_instructions(
-                #[inline(always)]
-                || part.parse(at, chains, sequences),
-            ),
-            None => with_best_instructions(
-                #[inline(always)]
-                || part.parse(at, &mut self.near, sequences),
-            ),
-        }
+        with_best_instructions(
+            #[inline(always)]
+            || part.parse(at, chains, sequences),
+        )
     }
 }
 
@@ -192,6 +200,11 @@ impl Found {
         let matched = sequences.iter().map(|s| usize::from(s.length)).sum();
         let same = sequences.windows(2).filter(|w| w[0].distance == w[1].distance).count();
         Found { bytes, matches, matched, repeats: same * 8 > matches }
+    }
+
+    /// Whether matches are not that short, make up a quarter at least, and have distances of all kinds.
+    fn near(self) -> bool {
+        self.matched > 5 * self.matches && 4 * self.matched > self.bytes && !self.repeats
     }
 
     /// Whether matches are short, or few: those of many positions are best looked for together.
