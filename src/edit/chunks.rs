@@ -217,7 +217,7 @@ impl Chunks {
         for position in self.known() {
             if position.iter().zip(&self.grid.counts).any(|(p, n)| p >= n) {
                 if source.gone.is_some() {
-                    source.let_go(&*self.contents(&old, &position, source)?)?;
+                    source.let_go(&self.contents(&old, &position, source)?)?;
                 }
                 self.cut_off.extend(self.stored.remove(&position));
                 self.open.remove(&position);

@@ -225,6 +225,9 @@ impl Data {
     }
 }
 
+/// Told the elements that are gone.
+pub(super) type Gone<'a> = &'a dyn Fn(&[u8]) -> Result<()>;
+
 /// Where stored bytes come from: the file, behind its user block; what was written to new space is there, too.
 pub(super) struct Stored<'a> {
     pub(super) source: &'a dyn Source,
@@ -233,8 +236,8 @@ pub(super) struct Stored<'a> {
     pub(super) flush: &'a dyn Fn() -> Result<()>,
     /// Makes an element like the fill value, with data of its own, where those are elsewhere.
     pub(super) fresh: Option<&'a dyn Fn() -> Result<Vec<u8>>>,
-    /// Told the elements that are gone, where they have data elsewhere.
-    pub(super) gone: Option<&'a dyn Fn(&[u8]) -> Result<()>>,
+    /// Told where elements have data elsewhere.
+    pub(super) gone: Option<Gone<'a>>,
 }
 
 impl Stored<'_> {

@@ -2,11 +2,14 @@
 //!
 //! What such data lead to in turn, as in sequences of sequences, keeps its room, and so does what a reference has there.
 
+use super::data::{Data, Stored};
 use crate::bytes::Widths;
 use crate::error::Result;
 use crate::format::global_heap::HeapId;
 use crate::format::message::attribute::{Attribute, Held};
 use crate::format::message::datatype::Datatype;
+use crate::io::Reader;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// How many objects of each collection are done without, by its address.
@@ -21,6 +24,18 @@ impl Dropped {
             Held::Here(datatype) => self.elements(datatype, &attribute.data, w),
             Held::Shared(_) => Ok(()),
         }
+    }
+
+    /// A dataset is gone, with all its elements that can be read.
+    pub(super) fn with(data: &Data, reader: &Reader, base: u64) -> Dropped {
+        let dropped = RefCell::new(Dropped::default());
+        if data.datatype.is_variable_length() {
+            let gone = |elements: &[u8]| dropped.borrow_mut().elements(&data.datatype, elements, reader.widths());
+            let flush = || Ok(());
+            let source = Stored { source: &**reader.source(), base, flush: &flush, fresh: None, gone: Some(&gone) };
+            let _ = data.let_go(&source);
+        }
+        dropped.into_inner()
     }
 
     /// Elements are gone.

@@ -2,7 +2,7 @@
 
 use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
-use super::data::{Data, Stored};
+use super::data::{Data, Gone, Stored};
 use super::dropped::Dropped;
 use super::elements::{count, write};
 use super::extension::Extension;
@@ -379,7 +379,7 @@ impl Work {
         let fresh: Option<&dyn Fn() -> Result<Vec<u8>>> = if fill.is_some() { Some(&fresh) } else { None };
         let (datatype, dropped) = (data.datatype.clone(), RefCell::new(Dropped::default()));
         let gone = |elements: &[u8]| dropped.borrow_mut().elements(&datatype, elements, reader.widths());
-        let gone: Option<&dyn Fn(&[u8]) -> Result<()>> = if datatype.is_variable_length() { Some(&gone) } else { None };
+        let gone: Option<Gone<'_>> = if datatype.is_variable_length() { Some(&gone) } else { None };
         let source = Stored { source: &**reader.source(), base, flush: &flush, fresh, gone };
         let done = work(data, &session, &source);
         session.with(|open| data.settle(&mut open.space))?;
@@ -530,7 +530,7 @@ impl Work {
                 let data = edited.data.take().or_else(load);
                 if let Some(data) = data.as_ref().filter(|_| ledger.knows_heap()) {
                     open.space.flush()?;
-                    ledger.drop_from_heap(gone(data, &reader, self.superblock.position));
+                    ledger.drop_from_heap(Dropped::with(data, &reader, self.superblock.position));
                 }
                 ledger.release(&mut open.space, at, |known| data.map_or(Vec::new(), |data| data.pieces(known)));
                 continue;
@@ -573,17 +573,6 @@ impl Edited {
             _ => Turn::Object,
         }
     }
-}
-
-/// What the elements of a dataset have in the heap, as far as they can be read.
-fn gone(data: &Data, reader: &Reader, base: u64) -> Dropped {
-    let dropped = RefCell::new(Dropped::default());
-    if data.datatype.is_variable_length() {
-        let gone = |elements: &[u8]| dropped.borrow_mut().elements(&data.datatype, elements, reader.widths());
-        let source = Stored { source: &**reader.source(), base, flush: &|| Ok(()), fresh: None, gone: Some(&gone) };
-        let _ = data.let_go(&source);
-    }
-    dropped.into_inner()
 }
 
 /// The name of the stand-in for a group.
