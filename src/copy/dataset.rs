@@ -317,33 +317,16 @@ impl Plan {
         }
         let refers = from.datatype().has_references_to_file();
         let sparse = from.chunk_shape().is_some() && stored.saturating_mul(2) < total && from.filters().is_empty();
-        let share = |copied: &CopiedElements<'_>| (u128::from(copied.stored_len()) * stored / total.max(1)) as u64;
-        let chunked = made.chunk_shape().is_some();
-        let mut parts = Vec::new();
         for block in from.blocks(if refers || sparse { SMALL_BLOCK } else { BLOCK }) {
-            if !chunked || from.has_elements_in(&block)? {
-                parts.push((from.select(block.clone())?, block));
+            if made.chunk_shape().is_some() && !from.has_elements_in(&block)? {
+                continue;
             }
-        }
-        if refers {
-            return parts.into_iter().try_for_each(|(part, block)| {
-                let copied = part.to_copy_with(&translate)?;
-                translator.prepare(&copied)?;
-                let share = share(&copied);
-                made.write_selection(block, copied)?;
-                (copier.job.watch)(share)
-            });
-        }
-        // While a block is filtered and written, the next one is read.
-        let read = |number: usize| parts.get(number).map(|(part, _)| part.to_copy()).transpose();
-        let mut ahead = read(0)?;
-        for (number, (_, block)) in parts.iter().enumerate() {
-            let Some(copied) = ahead.take() else { break };
-            let share = share(&copied);
-            let (written, next) = rayon::join(|| made.write_selection(block.clone(), copied), || read(number + 1));
-            written?;
-            ahead = next?;
-            (copier.job.watch)(share)?;
+            let part = from.select(block.clone())?;
+            let copied = part.to_copy_with(&translate)?;
+            translator.prepare(&copied)?;
+            let share = u128::from(copied.stored_len()) * stored / total.max(1);
+            made.write_selection(block, copied)?;
+            (copier.job.watch)(share as u64)?;
         }
         Ok(())
     }
