@@ -4,9 +4,10 @@
 //! libhdf5 reads an address from the part whose range it lies in, and holds it against the end of the part that its kind
 //! of bytes belongs to: below the end of every part is what lies in the first one.
 
-use super::{Device, Member, Source, Store, too_short};
+use super::{Device, JoinedSource, Member, Source, Store};
 use crate::error::{Error, Result};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The parts, each in a range of its own, by position; the first begins at 0.
 pub(crate) struct SplitDevice {
@@ -20,13 +21,17 @@ impl SplitDevice {
     /// `Damaged` if two begin at the same position; `Unsupported` if none begins at 0.
     pub(crate) fn new(mut parts: Vec<(u64, Member)>) -> Result<SplitDevice> {
         parts.sort_by_key(|(start, _)| *start);
-        if parts.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return Err(Error::damaged("two files at the same address"));
+        if !matches!(parts.first(), Some((0, _))) {
+            return Err(Error::unsupported("editing a split file no part of which begins at address 0"));
         }
-        match parts.first() {
-            Some((0, _)) => Ok(SplitDevice { parts }),
-            _ => Err(Error::unsupported("editing a split file no part of which begins at address 0")),
-        }
+        let split = SplitDevice { parts };
+        split.joined()?;
+        Ok(split)
+    }
+
+    /// The parts as they are now, as who reads them has them.
+    fn joined(&self) -> Result<JoinedSource> {
+        JoinedSource::new(self.parts.iter().map(|(start, part)| (*start, part.clone() as Arc<dyn Source>)).collect())
     }
 
     /// The parts that a range lies in, and where in each; what lies behind one belongs to it up to the next one.
@@ -41,39 +46,15 @@ impl SplitDevice {
 
 impl Source for SplitDevice {
     fn size(&self) -> Result<u64> {
-        for (start, part) in self.parts.iter().rev() {
-            let size = part.size()?;
-            if size > 0 {
-                return start.checked_add(size).ok_or_else(|| Error::damaged("a file that ends past 64 bits"));
-            }
-        }
-        Ok(0)
+        self.joined()?.size()
     }
 
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
-        let size = self.size()?;
-        let end = position.checked_add(buffer.len() as u64).filter(|&end| end <= size);
-        let end = end.ok_or_else(|| too_short(position, buffer.len(), size))?;
-        let mut rest = buffer;
-        for (part, place) in self.within(position..end) {
-            let (piece, behind) = rest.split_at_mut((place.end - place.start) as usize);
-            // What a part does not reach is a gap, and reads as zeros.
-            let there = part.size()?.clamp(place.start, place.end) - place.start;
-            let (stored, gap) = piece.split_at_mut(there as usize);
-            part.read_at(place.start, stored)?;
-            gap.fill(0);
-            rest = behind;
-        }
-        Ok(())
+        self.joined()?.read_at(position, buffer)
     }
 
     fn gaps(&self) -> Vec<Range<u64>> {
-        let filled = self.parts.iter().filter_map(|(start, part)| {
-            let size = part.size().ok().filter(|&size| size > 0)?;
-            Some(*start..start.saturating_add(size))
-        });
-        let before = filled.scan(0, |last, part| Some(std::mem::replace(last, part.end)..part.start));
-        before.filter(|gap| !gap.is_empty()).collect()
+        self.joined().map_or_else(|_| Vec::new(), |joined| joined.gaps())
     }
 
     fn is_joined(&self) -> bool {
@@ -114,7 +95,6 @@ impl Device for SplitDevice {
 mod tests {
     use super::*;
     use crate::io::MemoryStore;
-    use std::sync::Arc;
 
     #[test]
     fn the_first_part_grows_and_each_is_written_where_it_is() {
