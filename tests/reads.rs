@@ -151,3 +151,36 @@ fn typical_operations_take_few_requests() {
     // The superblock; the root's structures; the way to the dataset; its chunk; all chunks, which stand together.
     assert_eq!([open, list, find, part, again, cached, whole], [1, 1, 0, 1, 1, 0, 1]);
 }
+
+/// A source that takes its time.
+struct Resting(Vec<u8>);
+
+impl Source for Resting {
+    fn size(&self) -> Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        std::thread::sleep(std::time::Duration::from_millis(position % 37));
+        buffer.copy_from_slice(&self.0[position as usize..][..buffer.len()]);
+        Ok(())
+    }
+}
+
+/// A thread that waits for others to bring parts of its chunk takes up other chunks meanwhile.
+#[test]
+fn chunks_that_several_threads_bring_are_read_by_several_threads() {
+    const ROWS: usize = 12;
+    const CHUNK: usize = (4 << 20) + 4096;
+    let store = h5manager::io::MemoryStore::default();
+    let mut out = h5manager::FileMut::on_store(store.clone());
+    let elements: Vec<u16> = (0..ROWS * CHUNK).map(|n| (n / 999) as u16).collect();
+    out.build("d").shape([ROWS as u64, CHUNK as u64]).chunks([1, CHUNK as u64]).shuffle().write(&elements).unwrap();
+    out.commit().unwrap();
+    let file = File::from_source(Arc::new(Resting(store.bytes())), Limits::default()).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
+    for _ in 0..3 {
+        let read: Vec<u16> = pool.install(|| file.dataset("d").unwrap().read().unwrap());
+        assert!(read == elements);
+    }
+}

@@ -15,7 +15,7 @@ use crate::index::space::{METADATA, Space};
 use crate::object::chunks::ChunkRecord;
 use foldhash::{HashMap, HashMapExt};
 use rayon::prelude::*;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Bytes of chunks that are filtered before the first of them is written.
@@ -62,18 +62,20 @@ pub(super) type Ready = (Vec<u8>, u32);
 
 thread_local! {
     /// What a thread keeps from chunk to chunk.
-    static KEPT: RefCell<(Scratch, Vec<u8>)> = RefCell::default();
+    static KEPT: Cell<Option<Box<(Scratch, Vec<u8>)>>> = const { Cell::new(None) };
 }
 
-/// Calls `work` with what this thread keeps: what filters need, and a buffer for a chunk.
+/// Calls `work` with what this thread keeps: what filters need, and a buffer for a chunk. Work that waits for other threads
+/// may be interrupted by more work, which finds nothing kept.
 pub(super) fn with_kept<R>(work: impl FnOnce(&mut Scratch, &mut Vec<u8>) -> R) -> R {
-    KEPT.with_borrow_mut(|(scratch, buffer)| {
-        let result = work(scratch, buffer);
-        if buffer.capacity() > MOST_KEPT {
-            *buffer = Vec::new();
-        }
-        result
-    })
+    let mut kept = KEPT.take().unwrap_or_default();
+    let (scratch, buffer) = &mut *kept;
+    let result = work(scratch, buffer);
+    if buffer.capacity() > MOST_KEPT {
+        *buffer = Vec::new();
+    }
+    KEPT.set(Some(kept));
+    result
 }
 
 impl Chunks {

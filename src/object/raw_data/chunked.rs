@@ -15,7 +15,7 @@ use crate::format::message::layout::Chunked;
 use crate::io::Reader;
 use crate::object::chunks::{ChunkRecord, ChunkTable, Grid};
 use rayon::prelude::*;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,7 +36,18 @@ struct Buffers {
 }
 
 thread_local! {
-    static BUFFERS: RefCell<Buffers> = RefCell::default();
+    static BUFFERS: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
+}
+
+/// Calls `work` with what this thread keeps. They are not there meanwhile: a thread that waits for others, which help it to
+/// fetch a large chunk, may take up another chunk.
+fn with_buffers<R>(work: impl FnOnce(&mut Buffers) -> R) -> R {
+    let mut buffers = BUFFERS.take().unwrap_or_default();
+    let result = work(&mut buffers);
+    if buffers.are_kept() {
+        BUFFERS.set(Some(buffers));
+    }
+    result
 }
 
 /// Chunks up to this size may be decoded two at once.
@@ -148,7 +159,7 @@ impl<'a> ChunkRead<'a> {
 
     /// One chunk after the other. `origin` is where `out` begins in the result.
     fn serial(&self, cuts: &[&[Cut]], origin: &[u64], out: &mut [u8]) -> Result<()> {
-        BUFFERS.with_borrow_mut(|buffers| {
+        with_buffers(|buffers| {
             let mut wanted: Vec<Wanted> = Vec::new();
             let mut end = None;
             for_each_chunk(cuts, |position| {
@@ -165,9 +176,7 @@ impl<'a> ChunkRead<'a> {
                 wanted.push(Wanted { position: position.to_vec(), record });
                 Ok(())
             })?;
-            let result = self.fetch(&mut wanted, origin, buffers, out);
-            buffers.shrink();
-            result
+            self.fetch(&mut wanted, origin, buffers, out)
         })
     }
 
@@ -282,7 +291,7 @@ impl<'a> ChunkRead<'a> {
         }
         let mut pending: Vec<Wanted> = Vec::new();
         let flush = |pending: &mut Vec<Wanted>, out: &mut [u8]| {
-            let decode = |w: &Wanted| BUFFERS.with_borrow_mut(|b| self.decoded(w, None, b));
+            let decode = |w: &Wanted| with_buffers(|buffers| self.decoded(w, None, buffers));
             let decoded: Vec<Result<Vec<u8>>> = pending.par_iter().map(decode).collect();
             for (w, chunk) in pending.drain(..).zip(decoded) {
                 Piece::new(self, &w.position, &origin).copy(&chunk?, out)?;
@@ -447,10 +456,8 @@ fn for_each_chunk(cuts: &[&[Cut]], mut each: impl FnMut(&[u64]) -> Result<()>) -
 
 impl Buffers {
     /// A thread of the pool lives on after the read: it keeps what is useful and no more.
-    fn shrink(&mut self) {
-        if self.chunk.capacity() + self.beside.capacity() + self.stored.capacity() > KEPT {
-            *self = Buffers::default();
-        }
+    fn are_kept(&self) -> bool {
+        self.chunk.capacity() + self.beside.capacity() + self.stored.capacity() <= KEPT
     }
 }
 
@@ -482,7 +489,7 @@ pub(super) fn read_rows(
         }
     }
     pieces.sort_unstable();
-    BUFFERS.with_borrow_mut(|buffers| {
+    with_buffers(|buffers| {
         for of_chunk in pieces.chunk_by(|a, b| a.0 == b.0) {
             let number = of_chunk[0].0;
             let range = |&(_, _, to, n): &(u64, u64, u64, u64)| to as usize..(to + n) as usize;
