@@ -40,3 +40,9 @@ fn repacked_files_hold_the_same_in_the_eyes_of_libhdf5() {
     assert_eq!(failed, 0);
     assert!(passed >= 20 && refused <= 4, "{last}");
 }
+
+#[test]
+fn chunks_of_all_kinds_go_through_other_filters() {
+    let Some(told) = run("refilter.py", &[]) else { return };
+    assert_eq!(told.lines().last(), Some("0 failures"));
+}

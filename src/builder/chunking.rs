@@ -1,11 +1,15 @@
 //! How a new dataset is cut into chunks: the shape of a chunk where nobody says, and the chunks of a block of rows.
 
+use super::chunks::BATCH;
 use crate::error::{Error, Result};
 use crate::object::runs::{self, Place};
 
 /// Chunks that are guessed are between these sizes in bytes.
 const SMALLEST: f64 = 8.0 * 1024.0;
 const LARGEST: f64 = 1024.0 * 1024.0;
+
+/// Bytes of chunks that are worth the while of a thread.
+const PORTION: usize = 128 << 10;
 
 /// A chunk's shape for a dataset of shape `shape`, as h5py guesses it: the larger the dataset the larger the chunk, from
 /// 8 KiB to 1 MiB, found by halving one dimension after the other. A dimension of 0 is taken as 1,024.
@@ -63,6 +67,13 @@ impl Chunking {
             chunk_bytes: chunk_bytes as usize,
             fill,
         })
+    }
+
+    /// How chunks are shared out among threads: so many at a time, so many portions ahead of the one that is written.
+    pub(super) fn portions(&self) -> (u64, u64) {
+        let portion = (PORTION / self.chunk_bytes.max(1)).max(1);
+        let ahead = BATCH / (portion * self.chunk_bytes.max(1));
+        (portion as u64, ahead.max(rayon::current_num_threads() + 1) as u64)
     }
 
     /// Rows of a chunk.

@@ -1,6 +1,7 @@
 //! The chunks of a dataset that is being written: cut from rows, filtered in parallel, stored in order, indexed.
 
 use super::chunking::Chunking;
+use super::in_order::in_order;
 use super::open_chunks::OpenChunks;
 use super::own_fill::OwnFill;
 use super::plan::{AllocationTime, Plan};
@@ -14,15 +15,10 @@ use crate::index::chunk_index_build;
 use crate::index::space::{METADATA, Space};
 use crate::object::chunks::ChunkRecord;
 use foldhash::{HashMap, HashMapExt};
-use rayon::prelude::*;
 use std::cell::Cell;
-use std::ops::Range;
 
 /// Bytes of chunks that are filtered before the first of them is written.
 pub(super) const BATCH: usize = 8 << 20;
-
-/// Chunks of so many bytes are worth the while of a thread.
-const SMALL: usize = 128 << 10;
 
 /// A thread's buffer that has grown beyond this is not kept.
 const MOST_KEPT: usize = 32 << 20;
@@ -340,7 +336,7 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Stores all chunks in their order. While one batch is written the next one is filtered.
+    /// Stores all chunks in their order.
     fn store(&self, session: &Session, placed: &mut Placed) -> Result<()> {
         let rows_of_chunks = self.rows.div_ceil(self.chunking.rows());
         let count = rows_of_chunks * self.chunking.in_a_row();
@@ -349,24 +345,18 @@ impl Block<'_> {
             return self.store_as_it_is(session, placed, count);
         }
         if self.own_fill.is_some() {
-            return (0..count).try_for_each(|local| self.write(session, placed, local, self.filter(local..local + 1)?));
+            let one = |local| with_kept(|scratch, buffer| self.filter_one(local, scratch, buffer));
+            return (0..count).try_for_each(|local| self.write(session, placed, local, vec![one(local)?]));
         }
-        let threads = rayon::current_num_threads();
-        let batch = (BATCH / self.chunking.chunk_bytes.max(1)).max(threads) as u64;
-        // Batches of one size, nearly: a few chunks that are left keep but one thread at work.
-        let batch = count.div_ceil(((count + batch / 2) / batch).max(1)).max(1);
+        let (portion, ahead) = self.chunking.portions();
+        let one = |number| with_kept(|scratch, buffer| self.filter_one(number, scratch, buffer));
+        let filter = |n| (n * portion..count.min((n + 1) * portion)).map(one).collect::<Result<Vec<Ready>>>();
         let mut from = 0;
-        let mut ready = self.filter(0..batch.min(count))?;
-        loop {
-            let next = from + ready.len() as u64;
-            let more = next..(next + batch).min(count);
-            if more.is_empty() {
-                return self.write(session, placed, from, ready);
-            }
-            let (written, filtered) = rayon::join(|| self.write(session, placed, from, ready), || self.filter(more));
-            written?;
-            (from, ready) = (next, filtered?);
-        }
+        in_order(count.div_ceil(portion), ahead, filter, |ready| {
+            let first = from;
+            from += ready.len() as u64;
+            self.write(session, placed, first, ready)
+        })
     }
 
     /// The offset in the dataset of a chunk of the block.
@@ -394,19 +384,7 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Cuts out and filters some chunks of the block, by number.
-    fn filter(&self, numbers: Range<u64>) -> Result<Vec<Ready>> {
-        let one = |number| with_kept(|scratch, buffer| self.filter_one(number, scratch, buffer));
-        if numbers.end - numbers.start == 1 {
-            return numbers.map(one).collect();
-        }
-        // Large chunks one by one, so that threads come to the end together.
-        let together = (SMALL / self.chunking.chunk_bytes.max(1)).max(1);
-        let count = (numbers.end - numbers.start) as usize;
-        let all = (0..count).into_par_iter().with_max_len(together);
-        all.map(|i| one(numbers.start + i as u64)).collect()
-    }
-
+    /// Cuts out and filters a chunk of the block, by number.
     fn filter_one(&self, number: u64, scratch: &mut Scratch, buffer: &mut Vec<u8>) -> Result<Ready> {
         let run = self.chunking.cut(self.bytes, self.rows, number, buffer)?;
         if let (None, Some((own, session))) = (run, self.own_fill) {

@@ -18,7 +18,7 @@ const PIECE: u64 = 8 << 20;
 const GAP: u64 = 64 << 10;
 
 /// A chunk on its way: its number here, and where it is there.
-type Moving = (u64, ChunkRecord);
+pub(super) type Moving = (u64, ChunkRecord);
 
 impl DatasetWriter {
     /// Appends the chunks of the first `rows` rows of `source`, or of all, behind the rows that are there.
@@ -37,6 +37,7 @@ impl DatasetWriter {
         }
         let reader = source.node().reader();
         let mut moving = self.moving(source, first, rows)?;
+        self.check_sizes(&moving)?;
         moving.sort_by_key(|(number, record)| (record.address, *number));
         self.store_waiting(session).inspect_err(|e| session.fail(e))?;
         self.cover(end);
@@ -87,19 +88,24 @@ impl DatasetWriter {
         Ok(())
     }
 
-    /// The chunks to be copied, with their numbers here.
-    fn moving(&mut self, source: &Dataset, first: u64, rows: u64) -> Result<Vec<Moving>> {
+    /// Refuses chunks of other sizes than those that are not filtered have, or than any can have.
+    fn check_sizes(&self, moving: &[Moving]) -> Result<()> {
+        let Storage::Chunked(chunks) = &self.storage else { return Ok(()) };
+        let (whole, plain) = (chunks.chunking.chunk_bytes as u64, chunks.pipeline.is_empty());
+        match moving.iter().find(|(_, r)| r.size > u32::MAX.into() || (plain && r.size != whole)) {
+            Some((_, r)) => Err(Error::damaged(format!("a chunk of {} bytes", r.size)).in_structure("chunk index")),
+            None => Ok(()),
+        }
+    }
+
+    /// The chunks of another dataset's first rows, with their numbers here.
+    pub(super) fn moving(&mut self, source: &Dataset, first: u64, rows: u64) -> Result<Vec<Moving>> {
         let Storage::Chunked(chunks) = &mut self.storage else {
             return Ok(Vec::new());
         };
-        let whole = chunks.chunking.chunk_bytes as u64;
-        let filters = !chunks.pipeline.is_empty();
         let one = |(mut offset, record): (Vec<u64>, ChunkRecord)| {
             if let Some(row) = offset.first_mut() {
                 *row = row.checked_add(first).ok_or_else(|| Error::limit("2^64 rows"))?;
-            }
-            if record.size > u32::MAX.into() || (!filters && record.size != whole) {
-                return Err(Error::damaged(format!("a chunk of {} bytes", record.size)).in_structure("chunk index"));
             }
             let number = chunks.number(&offset)?;
             if chunks.has(number) {

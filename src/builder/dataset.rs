@@ -404,10 +404,21 @@ impl DatasetMut {
         &mut self,
         source: &Dataset,
         rows: Range<u64>,
-        watch: &mut dyn FnMut(u64) -> Result<()>,
+        watch: &mut (dyn FnMut(u64) -> Result<()> + Send),
     ) -> Result<bool> {
         let mut writer = self.writer()?;
         writer.rechunk(&self.session, source, rows, watch).on(&self.path)
+    }
+
+    /// Writes all chunks of another dataset through the filters of this one, where nothing else differs and nothing is written
+    /// yet; whether it was done. `watch` hears of the bytes that are stored there.
+    pub(crate) fn refilter(
+        &mut self,
+        source: &Dataset,
+        watch: &mut (dyn FnMut(u64) -> Result<()> + Send),
+    ) -> Result<bool> {
+        let mut writer = self.writer()?;
+        writer.refilter(&self.session, source, watch).on(&self.path)
     }
 
     /// Writes to a part of the dataset, wherever it is, and as often as you like; what was there is replaced.

@@ -22,7 +22,7 @@ const BATCH: u64 = 8 << 20;
 const WORTH: u64 = 128 << 10;
 
 /// What hears of the bytes that are done, and may stop the work.
-pub(super) type Watch<'a> = &'a mut dyn FnMut(u64) -> Result<()>;
+pub(super) type Watch<'a> = &'a mut (dyn FnMut(u64) -> Result<()> + Send);
 
 impl DatasetWriter {
     /// Appends rows of `source` if its chunks and these are such that it can be done this way. Whether it was.
@@ -74,10 +74,15 @@ impl DatasetWriter {
         }
         // The index of chunks is read now, before all threads ask for it.
         source.stored_size()?;
-        let zeros = |element: &[u8]| element.iter().all(|&byte| byte == 0);
-        let (fill, other) = (plan.fill_element(), source.raw().fill());
-        let sparse = fill == other || (zeros(fill) && zeros(other));
+        let sparse = self.fills_as(source);
         Ok(Some(Rechunk { source, pipeline, bands, row_bytes: row_bytes as usize, sparse }))
+    }
+
+    /// Whether elements that were never written are the same here and there.
+    pub(super) fn fills_as(&self, source: &Dataset) -> bool {
+        let zeros = |element: &[u8]| element.iter().all(|&byte| byte == 0);
+        let (fill, other) = (self.plan().fill_element(), source.raw().fill());
+        fill == other || (zeros(fill) && zeros(other))
     }
 
     /// Appends a few rows as any others.

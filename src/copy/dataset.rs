@@ -222,7 +222,8 @@ impl Plan {
             NewLayout::Chunked(chunk) => NewLayout::Chunked(cut(from, chunk)?),
             other => other,
         };
-        let filters = if scalar { None } else { wanted.filters };
+        let none = |filters: &Vec<FilterSpec>| filters.is_empty() && from.filters().is_empty();
+        let filters = wanted.filters.filter(|filters| !scalar && !none(filters));
         let same = layout == before.map_or(NewLayout::Contiguous, NewLayout::Chunked) && filters.is_none();
         let chunked = matches!(layout, NewLayout::Chunked(_));
         Ok(Plan {
@@ -314,6 +315,9 @@ impl Plan {
             if made.rechunk(from, 0..rows, &mut watch)? {
                 return Ok(());
             }
+        }
+        if made.refilter(from, &mut |bytes| (copier.job.watch)(bytes))? {
+            return Ok(());
         }
         let refers = from.datatype().has_references_to_file();
         let sparse = from.chunk_shape().is_some() && stored.saturating_mul(2) < total && from.filters().is_empty();

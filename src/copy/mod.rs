@@ -37,7 +37,7 @@ type ChooseStorage = dyn Fn(&Dataset) -> Result<Storage> + Send + Sync;
 struct Job<'a> {
     options: &'a CopyOptions,
     /// Hears of bytes of the file that is copied from.
-    watch: &'a dyn Fn(u64) -> Result<()>,
+    watch: &'a (dyn Fn(u64) -> Result<()> + Sync),
 }
 
 /// Copies an object to `path` in a group.
@@ -176,7 +176,7 @@ impl FileMut {
         object: &Object,
         path: impl AsRef<[u8]>,
         options: &CopyOptions,
-        watch: &dyn Fn(u64) -> Result<()>,
+        watch: &(dyn Fn(u64) -> Result<()> + Sync),
     ) -> Result<()> {
         tree::copy(self.root(), object, path.as_ref(), &Job { options, watch })
     }

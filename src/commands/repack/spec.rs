@@ -187,7 +187,10 @@ impl Wishes {
     /// How a dataset's copy is to be stored.
     pub(super) fn of(&self, dataset: &Dataset) -> Result<Storage> {
         let bytes = dataset.len().saturating_mul(dataset.datatype().size());
-        let large = bytes >= self.minimum && bytes > 0 && !dataset.shape().is_empty() && dataset.layout() != "virtual";
+        // What is empty may grow, if it has chunks.
+        let has_elements = bytes > 0 || dataset.chunk_shape().is_some();
+        let large =
+            bytes >= self.minimum && has_elements && !dataset.shape().is_empty() && dataset.layout() != "virtual";
         let mut storage = Storage::default();
         if let Some((layout, named)) = chosen(&self.layouts, dataset).filter(|(_, named)| large || *named) {
             storage.layout = fitting(&layout.0, dataset, named)?;

@@ -3,9 +3,9 @@
 mod chunked;
 mod direct;
 mod external;
-mod noted;
 mod piece;
 mod span;
+mod whole;
 
 use super::ObjectHeader;
 use super::chunks::{ChunkRecord, ChunkTable, Grid};
@@ -22,9 +22,9 @@ use crate::format::message::kind;
 use crate::format::message::layout::{Chunked, Layout};
 use crate::io::Reader;
 use external::ExternalPiece;
-pub(crate) use noted::NotedChunk;
 use span::Span;
 use std::sync::{Arc, OnceLock};
+pub(crate) use whole::NotedChunk;
 
 /// Where and how the elements of a dataset are stored.
 pub(crate) struct RawData {
