@@ -2,6 +2,7 @@
 
 mod virtual_data;
 mod virtual_extent;
+mod virtual_places;
 
 use crate::attribute::Attribute;
 use crate::data::element::{Element, HeapBytes, HeapReader, Stored};
@@ -25,6 +26,7 @@ use crate::object::raw_data::RawData;
 use crate::open_files::Errand;
 use std::sync::Arc;
 use virtual_data::VirtualData;
+pub(crate) use virtual_places::{Place, Stretch};
 
 /// A dataset: an array of elements of one datatype.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 //! and not hidden.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
-use h5manager::{File, FileEdit, every};
+use h5manager::{ErrorKind, File, FileEdit, Selection, every};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -114,6 +114,51 @@ fn libhdf5_reads_and_extends_elements_that_were_edited() {
         let done = Command::new(env!("CARGO_BIN_EXE_h5manager")).arg("check").arg(&path).output().unwrap();
         assert!(done.status.success(), "{name}, extended by libhdf5: {}", String::from_utf8_lossy(&done.stdout));
     }
+}
+
+#[test]
+fn libhdf5_finds_in_the_sources_what_was_written_to_virtual_datasets() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    if !python("edit_virtual.py", &["make", place]) {
+        return;
+    }
+    for name in ["v110", "latest"] {
+        let path = folder.path().join(format!("{name}.h5"));
+        let mut edit = File::edit(&path).unwrap();
+        edit.write("stacked", (2..10, 3..15), (0..96).map(|n| -n).collect::<Vec<i32>>()).unwrap();
+        edit.write("stacked", (every(.., 5), every(.., 7)), vec![1000; 9]).unwrap();
+        let woven: Vec<i32> = (0..80).collect();
+        let columns = |columns: &[usize], rows: usize| -> Vec<i32> {
+            (0..rows).flat_map(|row| columns.iter().map(move |c| (row * 20 + c) as i32)).collect()
+        };
+        // Where nothing is mapped nothing can be written, nor where there are too few.
+        let refused = |done: h5manager::Result<()>, kind, word: &str| {
+            let error = done.unwrap_err();
+            assert!(error.kind() == kind && error.to_string().contains(word), "{error}");
+        };
+        refused(edit.write("woven", (0..4, ..), &woven[..]), ErrorKind::Mismatch, "none of its sources");
+        refused(edit.write("woven", (4..5, ..), vec![0; 20]), ErrorKind::Mismatch, "none of its sources");
+        refused(edit.write("woven", (0..2, 0..3), vec![0; 5]), ErrorKind::Mismatch, "5 elements");
+        refused(edit.write("words", .., &["x"; 4][..]), ErrorKind::Mismatch, "none of its sources");
+        refused(edit.write("above", .., vec![0; 240]), ErrorKind::Unsupported, "stacked");
+        refused(edit.append("grown", vec![0; 20]), ErrorKind::Unsupported, "virtual");
+        edit.write("woven", (0..4, every(.., 2)), columns(&[0, 2, 4, 6, 8, 10, 12, 14, 16, 18], 4)).unwrap();
+        edit.write("woven", (0..2, every(1..13, 2)), columns(&[1, 3, 5, 7, 9, 11], 2)).unwrap();
+        let words = ["é".repeat(40), "x".to_string()];
+        edit.write("words", every(1.., 2), &words[..]).unwrap();
+        // A point, within a source that changed since.
+        edit.write("grown", Selection::points([[1, 9]]), vec![77]).unwrap();
+        edit.append("s/growing", [[5i32; 20], [6; 20]].concat()).unwrap();
+        refused(edit.write("grown", (0..1, ..), vec![0; 20]), ErrorKind::Conflict, "s/growing");
+        edit.commit().unwrap();
+        // Now it is as long as its source.
+        edit.write("grown", (4..6, ..), [[5i32; 20], [6; 20]].concat()).unwrap();
+        edit.commit().unwrap();
+        let mut other = File::edit(folder.path().join(format!("elsewhere_{name}.h5"))).unwrap();
+        refused(other.write("other", .., vec![0; 80]), ErrorKind::Unsupported, &format!("{name}.h5"));
+    }
+    python("edit_virtual.py", &["check", place]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{Dataset, Shared};
 use crate::data::convert::{Conversion, Origin};
 use crate::data::region::Region;
 use crate::data::selection::{Bounds, Selection};
-use crate::data::transfer::Transfer;
+use crate::data::transfer::{Read, Transfer};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::file::File;
 use crate::format::message::dataspace::Dataspace;
@@ -25,7 +25,7 @@ const MOST_OPEN: usize = 32;
 
 /// The parts of a virtual dataset.
 pub(super) struct VirtualData {
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
     /// The sources used last, the newest in front.
     open: Mutex<Vec<(Name, Option<Dataset>)>>,
 }
@@ -120,7 +120,7 @@ impl VirtualData {
     }
 
     /// The source of this name; `None` if there is none.
-    fn source(&self, name: &Name, node: &Node, errand: &Errand) -> Result<Option<Dataset>> {
+    pub(super) fn source(&self, name: &Name, node: &Node, errand: &Errand) -> Result<Option<Dataset>> {
         {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(at) = open.iter().position(|(n, _)| n == name) {
@@ -168,7 +168,7 @@ impl VirtualData {
     }
 }
 
-fn meets(region: &Region, selection: &Bounds) -> bool {
+pub(super) fn meets(region: &Region, selection: &Bounds) -> bool {
     let meet = |(a, b): (&Range<u64>, &Range<u64>)| a.start < b.end && b.start < a.end;
     region.bounds().is_some_and(|bounds| bounds.iter().zip(&selection.0).all(meet))
 }
@@ -188,6 +188,31 @@ impl Part {
             marked: source.shared.virtual_data.is_some(),
         };
         let conversion = Conversion::new(source.datatype(), &shared.datatype, origin)?;
+        let deeper = errand.deeper()?;
+        let source_size = source.datatype().size();
+        let mut read = |what: &Bounds, into: &mut [u8]| {
+            let selection = Selection::of_bounds(what.clone());
+            if conversion.is_copy() {
+                return source.read_stored_into(&deeper, &selection, into);
+            }
+            let mut bytes = crate::bytes::zeroed(what.len().saturating_mul(source_size))?;
+            source.read_stored_into(&deeper, &selection, &mut bytes)?;
+            into.copy_from_slice(&conversion.all(&bytes)?);
+            Ok(())
+        };
+        self.transfer(source, selection, shared.datatype.size(), out, &mut read)
+    }
+
+    /// Has all elements of a box of the virtual dataset that are in this part's source read, `size` bytes each, to where they
+    /// belong.
+    pub(super) fn transfer(
+        &self,
+        source: &Dataset,
+        part: &Bounds,
+        size: u64,
+        out: &mut [u8],
+        read: &mut Read<'_>,
+    ) -> Result<()> {
         let all = Region::all(source.shape());
         let region = self.source.as_ref().unwrap_or(&all);
         let inside = |b: &[Range<u64>]| {
@@ -203,21 +228,8 @@ impl Part {
             );
             return Err(Error::damaged(message));
         }
-        let deeper = errand.deeper()?;
-        let source_size = source.datatype().size();
-        let mut read = |what: &Bounds, into: &mut [u8]| {
-            let selection = Selection::of_bounds(what.clone());
-            if conversion.is_copy() {
-                return source.read_stored_into(&deeper, &selection, into);
-            }
-            let mut bytes = crate::bytes::zeroed(what.len().saturating_mul(source_size))?;
-            source.read_stored_into(&deeper, &selection, &mut bytes)?;
-            into.copy_from_slice(&conversion.all(&bytes)?);
-            Ok(())
-        };
-        let (target, part, chunk) = (&self.target, selection, source.chunk_shape().unwrap_or_default());
-        let size = shared.datatype.size();
-        Transfer { target, source: region, part, size, chunk, out, read: &mut read }.run()
+        let (target, chunk) = (&self.target, source.chunk_shape().unwrap_or_default());
+        Transfer { target, source: region, part, size, chunk, out, read }.run()
     }
 }
 

@@ -8,6 +8,7 @@ use super::chunks::Chunks;
 use super::header::Header;
 use crate::bytes::{Address, zeroed};
 use crate::data::selection::Selection;
+use crate::dataset::Stretch;
 use crate::error::{Error, Result};
 use crate::format::libver::LibVer;
 use crate::format::message::dataspace::Dataspace;
@@ -49,6 +50,36 @@ enum Form {
     Chunked(Box<Chunks>),
 }
 
+/// A part of some elements.
+fn run(bytes: &[u8], from: u64, length: u64) -> Result<&[u8]> {
+    let part = bytes.get(from as usize..(from + length) as usize);
+    part.ok_or_else(|| Error::mismatch("fewer elements than are selected"))
+}
+
+impl Form {
+    /// Writes elements that lie one behind the other, from the byte `at` on.
+    fn write(&mut self, at: u64, elements: &[u8], fill: &[u8], source: &Stored<'_>) -> Result<()> {
+        let length = elements.len() as u64;
+        match self {
+            Form::Compact(data) => {
+                let place = data.get_mut(at as usize..(at + length) as usize);
+                let place = place.ok_or_else(|| Error::damaged("elements beyond the data"))?;
+                source.let_go(place)?;
+                place.copy_from_slice(elements);
+                Ok(())
+            }
+            Form::Contiguous { address, changes } => {
+                if source.gone.is_some() {
+                    source.let_go(&piece(source, *address, at..at + length, changes, fill)?)?;
+                }
+                add(changes, at, elements);
+                Ok(())
+            }
+            Form::Chunked(chunks) => chunks.write(at, elements, source),
+        }
+    }
+}
+
 impl Data {
     pub(super) fn load(reader: &Reader, address: Address) -> Result<Data> {
         let header = ObjectHeader::load(reader, address)?;
@@ -56,7 +87,9 @@ impl Data {
         let dataspace = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
         let (dataspace, _) = dataspace.ok_or_else(|| Error::mismatch("not a dataset"))?;
         if header.find(kind::EXTERNAL_FILES).is_some() {
-            return Err(Error::unsupported("writing elements that are in external files"));
+            return Err(Error::unsupported(
+                "writing elements that are in external files; repack can bring them into this one",
+            ));
         }
         let raw = RawData::load(&header, reader, dataspace, datatype.size(), false)?;
         let form = match &raw.layout {
@@ -71,7 +104,7 @@ impl Data {
                 }
                 Form::Chunked(Box::new(Chunks::load(&raw, reader, layout)?))
             }
-            Layout::Virtual(_) => return Err(Error::unsupported("writing elements of a virtual dataset")),
+            Layout::Virtual(_) => return Err(Error::unsupported("changing the shape of a virtual dataset")),
         };
         Ok(Data { datatype, raw, form })
     }
@@ -90,26 +123,17 @@ impl Data {
     pub(super) fn write(&mut self, selection: &Selection, bytes: &[u8], source: &Stored<'_>) -> Result<()> {
         self.fill_all(source)?;
         let Data { raw, form, .. } = self;
-        raw.for_each_run(selection, |at, from, length| {
-            let part = bytes.get(from as usize..(from + length) as usize);
-            let part = part.ok_or_else(|| Error::mismatch("fewer elements than are selected"))?;
-            match form {
-                Form::Compact(data) => {
-                    let place = data.get_mut(at as usize..(at + length) as usize);
-                    let place = place.ok_or_else(|| Error::damaged("elements beyond the data"))?;
-                    source.let_go(place)?;
-                    place.copy_from_slice(part);
-                    Ok(())
-                }
-                Form::Contiguous { address, changes } => {
-                    if source.gone.is_some() {
-                        source.let_go(&piece(source, *address, at..at + length, changes, raw.fill())?)?;
-                    }
-                    add(changes, at, part);
-                    Ok(())
-                }
-                Form::Chunked(chunks) => chunks.write(at, part, source),
-            }
+        raw.for_each_run(selection, |at, from, length| form.write(at, run(bytes, from, length)?, raw.fill(), source))
+    }
+
+    /// Writes elements, one behind the other, to the places where stretches of them are to go.
+    pub(super) fn write_stretches(&mut self, to: &[Stretch], mut bytes: &[u8], source: &Stored<'_>) -> Result<()> {
+        self.fill_all(source)?;
+        let size = self.datatype.size();
+        to.iter().try_for_each(|stretch| {
+            let (elements, rest) = bytes.split_at(bytes.len().min((stretch.length * size) as usize));
+            bytes = rest;
+            self.form.write(stretch.to * size, elements, self.raw.fill(), source)
         })
     }
 

@@ -9,7 +9,6 @@ mod chunks;
 mod data;
 mod dense;
 mod dropped;
-mod elements;
 mod extension;
 mod header;
 mod ledger;
@@ -309,11 +308,13 @@ impl FileEdit {
         self.work()?.rename(path.as_ref(), to.as_ref()).on(&shown(&path))
     }
 
-    /// Writes elements to the places of a dataset that a selection names, in its order.
+    /// Writes elements to the places of a dataset that a selection names, in its order. Those of a virtual dataset are written
+    /// to its sources in this file, as they and it were at the last commit; where several have an element, to the last one.
     ///
     /// # Errors
-    /// `NotFound` without the dataset; `Mismatch` if there are not as many elements, or they are of another kind;
-    /// `Unsupported` for virtual datasets and elements in external files.
+    /// `NotFound` without the dataset; `Mismatch` if there are not as many elements, they are of another kind, or no source of
+    /// a virtual dataset has them; `Conflict` for such a source that was moved or resized since the last commit;
+    /// `Unsupported` for elements in external files, and those of a virtual dataset whose sources are in other files.
     pub fn write(&mut self, path: impl AsRef<[u8]>, what: impl Select, elements: impl ArrayLike) -> Result<()> {
         self.work()?.write(path.as_ref(), &what, &elements).on(&shown(&path))
     }

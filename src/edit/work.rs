@@ -1,31 +1,29 @@
 //! The changes between two commits: edited objects by the address of their header, and new space behind the old end.
 
+mod elements;
+
 use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
-use super::data::{Data, Gone, Stored};
+use super::data::{Data, Stored};
 use super::dropped::Dropped;
-use super::elements::{count, write};
 use super::extension::Extension;
 use super::header::Header;
 use super::ledger::{Ledger, Part};
 use super::limits;
 use super::links::Links;
-use super::own_fill::OwnFill;
 use super::superblock;
 use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
 use crate::bytes::{Address, Limits};
 use crate::copy::{self, CopyOptions};
-use crate::data::selection::{Bounds, Select, Selection};
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
-use crate::group::{Access, Object};
+use crate::group::Object;
 use crate::index::space::Space;
 use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
@@ -356,65 +354,6 @@ impl Work {
             Some(address) => self.let_go(address, &self.file.reader()),
             None => Ok(()),
         }
-    }
-
-    /// Does something with a dataset.
-    fn with_data<R>(
-        &mut self,
-        path: &[u8],
-        work: impl FnOnce(&mut Data, &Session, &Stored<'_>) -> Result<R>,
-    ) -> Result<R> {
-        let reader = self.file.reader();
-        let address = self.resolve(path, &reader)?;
-        let (session, base) = (self.session.clone(), self.superblock.position);
-        let flush = || session.with(|open| open.space.flush());
-        let access = Arc::new(Access { file: self.file.clone(), reader: reader.clone() });
-        let edited = self.edited(address, &reader)?;
-        if edited.data.is_none() {
-            edited.data = Some(Box::new(Data::load(&reader, address)?));
-        }
-        let data = edited.data.as_mut().ok_or_else(|| Error::not_found("a dataset that was just read"))?;
-        let fill = data.own_fill().map(|fill| OwnFill::new(&access, address, fill)).transpose()?;
-        let fresh = || fill.as_ref().map_or_else(|| Ok(Vec::new()), |fill| session.with(|open| fill.store(open)));
-        let fresh: Option<&dyn Fn() -> Result<Vec<u8>>> = if fill.is_some() { Some(&fresh) } else { None };
-        let (datatype, dropped) = (data.datatype.clone(), RefCell::new(Dropped::default()));
-        let gone = |elements: &[u8]| dropped.borrow_mut().elements(&datatype, elements, reader.widths());
-        let gone: Option<Gone<'_>> = if datatype.is_variable_length() { Some(&gone) } else { None };
-        let source = Stored { source: &**reader.source(), base, flush: &flush, fresh, gone };
-        let done = work(data, &session, &source);
-        session.with(|open| data.settle(&mut open.space))?;
-        self.ledger.drop_from_heap(dropped.into_inner());
-        done
-    }
-
-    pub(super) fn write(&mut self, path: &[u8], what: &dyn Select, elements: &dyn ArrayLike) -> Result<()> {
-        self.with_data(path, |data, session, source| {
-            let selection = what.select(data.shape())?.checked(data.shape())?;
-            write(data, session, source, &selection, elements)
-        })
-    }
-
-    pub(super) fn append(&mut self, path: &[u8], elements: &dyn ArrayLike) -> Result<()> {
-        self.with_data(path, |data, session, source| {
-            let mut shape = data.shape().to_vec();
-            let count = count(&elements.shape())?;
-            let row: u64 = shape.iter().skip(1).product();
-            let (Some(rows), true) = (shape.first_mut(), row > 0 && count % row.max(1) == 0) else {
-                return Err(Error::mismatch(format!("{count} elements are no whole rows of {row}")));
-            };
-            let from = *rows;
-            *rows = from.saturating_add(count / row);
-            data.resize(&shape, source)?;
-            let mut bounds = Bounds::all(&shape);
-            if let Some(first) = bounds.0.first_mut() {
-                first.start = from;
-            }
-            write(data, session, source, &Selection::of_bounds(bounds), elements)
-        })
-    }
-
-    pub(super) fn resize(&mut self, path: &[u8], shape: &[u64]) -> Result<()> {
-        self.with_data(path, |data, _, source| data.resize(shape, source))
     }
 
     /// Cuts off what was written behind the end for a commit that will not be. What stays is harmless.
