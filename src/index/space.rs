@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(crate) const METADATA: u64 = 8;
 
 /// Bytes that are gathered for one write.
-const BATCH: usize = 4 << 20;
+const BATCH: usize = 1 << 20;
 
 /// Pieces of this size are not worth gathering: copying them costs more than another write.
 pub(crate) const LARGE: usize = 1 << 20;

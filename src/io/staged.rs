@@ -18,7 +18,7 @@ pub(crate) struct StagedFile {
 }
 
 /// Bytes that are written before the system is asked to bring them to the disk.
-const BEHIND: u64 = 4 << 20;
+const BEHIND: u64 = 1 << 20;
 
 impl StagedFile {
     /// Stages a file for `target`. Without `overwrite` an existing target is refused, now and again at the end.
