@@ -56,9 +56,11 @@ pub(super) struct Placed {
 /// A chunk that is ready to be stored: its bytes, and the filters that it skipped.
 pub(super) type Ready = (Vec<u8>, u32);
 
+/// What a thread keeps from chunk to chunk.
+type Kept = Box<(Scratch, Vec<u8>)>;
+
 thread_local! {
-    /// What a thread keeps from chunk to chunk.
-    static KEPT: Cell<Option<Box<(Scratch, Vec<u8>)>>> = const { Cell::new(None) };
+    static KEPT: Cell<Option<Kept>> = const { Cell::new(None) };
 }
 
 /// Calls `work` with what this thread keeps: what filters need, and a buffer for a chunk. Work that waits for other threads
