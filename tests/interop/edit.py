@@ -232,6 +232,21 @@ def shared(folder, program):
     assert done.returncode == 0, done.stdout.decode()[:3000]
 
 
+def names(folder, program):
+    """Names may be any bytes: in a script, and on the command line."""
+    path = folder / "names.h5"
+    with h5py.File(path, "w") as f:
+        f[b"\xe4 \xff"], f[b"\xfe"] = 1, 2
+        f[b"\xfe"].attrs[b"\xf6"] = 3
+    script = b"mv '/\xe4 \xff' /\xe5\r\nrename-attr /\xfe \xf6 \xfc\n"
+    subprocess.run([program, "edit", path, "--script", "-"], input=script, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([program, "edit", path, b"set-attr", b"/\xe5", b"\xe6", b"4"], check=True, stdout=subprocess.DEVNULL)
+    with h5py.File(path, "r") as f:
+        assert sorted(f.id) == [b"\xe5", b"\xfe"], sorted(f.id)
+        assert f[b"\xe5"].attrs[b"\xe6"] == 4 and f[b"\xfe"].attrs[b"\xfc"] == 3
+    path.unlink()
+
+
 def several(folder, program):
     """Families get further members; of a file that is split by what its bytes are for the first part grows."""
     for low in ("earliest", "v110"):
@@ -281,6 +296,7 @@ def edit_several(program, path, *what):
 def main(folder, program):
     shared(folder, program)
     (folder / "shared.h5").unlink()
+    names(folder, program)
     (folder / "script").write_text(SCRIPT)
     several(folder, program)
     make(folder)

@@ -9,14 +9,14 @@ use std::fmt;
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Action {
-    SetAttribute { path: String, name: String, value: Elements, list: bool },
-    RemoveAttribute { path: String, name: String },
-    RenameAttribute { path: String, name: String, to: String },
-    Remove { path: String },
-    Move { path: String, to: String },
-    LinkHard { target: String, path: String },
-    LinkSoft { target: String, path: String },
-    LinkExternal { file: String, target: String, path: String },
+    SetAttribute { path: Name, name: Name, value: Elements, list: bool },
+    RemoveAttribute { path: Name, name: Name },
+    RenameAttribute { path: Name, name: Name, to: Name },
+    Remove { path: Name },
+    Move { path: Name, to: Name },
+    LinkHard { target: Name, path: Name },
+    LinkSoft { target: Name, path: Name },
+    LinkExternal { file: Name, target: Name, path: Name },
 }
 
 /// The elements of an attribute.
@@ -37,28 +37,29 @@ pub(super) enum Elements {
 }
 
 impl Action {
-    pub(super) fn parse(words: &[String]) -> Result<Action> {
-        let all: Vec<&str> = words.iter().map(String::as_str).collect();
-        let own = |s: &str| s.to_owned();
+    /// Names may be any bytes.
+    pub(super) fn parse<W: AsRef<[u8]>>(words: &[W]) -> Result<Action> {
+        let all: Vec<&[u8]> = words.iter().map(W::as_ref).collect();
+        let name = |word: &[u8]| Name::from_bytes(word);
         Ok(match &all[..] {
-            ["set-attr", path, name, value] => set(path, name, value, None)?,
-            ["set-attr", path, name, value, datatype] => set(path, name, value, Some(datatype))?,
-            ["rm-attr", path, name] => Action::RemoveAttribute { path: own(path), name: own(name) },
-            ["rename-attr", path, name, to] => {
-                Action::RenameAttribute { path: own(path), name: own(name), to: own(to) }
+            [b"set-attr", path, attribute, value] => set([path, attribute], value, None)?,
+            [b"set-attr", path, attribute, value, datatype] => set([path, attribute], value, Some(datatype))?,
+            [b"rm-attr", path, attribute] => Action::RemoveAttribute { path: name(path), name: name(attribute) },
+            [b"rename-attr", path, attribute, to] => {
+                Action::RenameAttribute { path: name(path), name: name(attribute), to: name(to) }
             }
-            ["rm", path] => Action::Remove { path: own(path) },
-            ["mv", path, to] => Action::Move { path: own(path), to: own(to) },
-            ["ln", target, path] => Action::LinkHard { target: own(target), path: own(path) },
-            ["ln-soft", target, path] => Action::LinkSoft { target: own(target), path: own(path) },
-            ["ln-external", file, target, path] => {
-                Action::LinkExternal { file: own(file), target: own(target), path: own(path) }
+            [b"rm", path] => Action::Remove { path: name(path) },
+            [b"mv", path, to] => Action::Move { path: name(path), to: name(to) },
+            [b"ln", target, path] => Action::LinkHard { target: name(target), path: name(path) },
+            [b"ln-soft", target, path] => Action::LinkSoft { target: name(target), path: name(path) },
+            [b"ln-external", file, target, path] => {
+                Action::LinkExternal { file: name(file), target: name(target), path: name(path) }
             }
             [verb, ..] => {
-                let usage = USAGE.iter().find(|u| u.split(' ').next() == Some(verb));
+                let usage = USAGE.iter().find(|u| u.as_bytes().split(|&b| b == b' ').next() == Some(verb));
                 return Err(Error::invalid(match usage {
                     Some(usage) => format!("write {usage}"),
-                    None => format!("no action {verb:?}; possible: {}", USAGE.join(", ")),
+                    None => format!("no action \"{}\"; possible: {}", name(verb), USAGE.join(", ")),
                 }));
             }
             [] => return Err(Error::invalid("an empty action")),
@@ -66,15 +67,16 @@ impl Action {
     }
 
     pub(super) fn apply(&self, edit: &mut FileEdit) -> Result<()> {
+        let bytes = Name::as_bytes;
         match self {
-            Action::SetAttribute { path, name, value, list } => value.set(edit, path, name, *list),
-            Action::RemoveAttribute { path, name } => edit.remove_attribute(path, name),
-            Action::RenameAttribute { path, name, to } => edit.rename_attribute(path, name, to),
-            Action::Remove { path } => edit.remove(path),
-            Action::Move { path, to } => edit.rename(path, to),
-            Action::LinkHard { target, path } => edit.link_hard(path, target),
-            Action::LinkSoft { target, path } => edit.link_soft(path, target),
-            Action::LinkExternal { file, target, path } => edit.link_external(path, file, target),
+            Action::SetAttribute { path, name, value, list } => value.set(edit, bytes(path), bytes(name), *list),
+            Action::RemoveAttribute { path, name } => edit.remove_attribute(bytes(path), bytes(name)),
+            Action::RenameAttribute { path, name, to } => edit.rename_attribute(bytes(path), bytes(name), bytes(to)),
+            Action::Remove { path } => edit.remove(bytes(path)),
+            Action::Move { path, to } => edit.rename(bytes(path), bytes(to)),
+            Action::LinkHard { target, path } => edit.link_hard(bytes(path), bytes(target)),
+            Action::LinkSoft { target, path } => edit.link_soft(bytes(path), bytes(target)),
+            Action::LinkExternal { file, target, path } => edit.link_external(bytes(path), bytes(file), bytes(target)),
         }
     }
 }
@@ -92,27 +94,27 @@ const USAGE: [&str; 8] = [
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |s: &String| Name::from(&**s);
         match self {
-            Action::SetAttribute { path, name, .. } => write!(f, "set {}@{}", shown(path), shown(name)),
-            Action::RemoveAttribute { path, name } => write!(f, "removed {}@{}", shown(path), shown(name)),
+            Action::SetAttribute { path, name, .. } => write!(f, "set {path}@{name}"),
+            Action::RemoveAttribute { path, name } => write!(f, "removed {path}@{name}"),
             Action::RenameAttribute { path, name, to } => {
-                write!(f, "renamed {0}@{1} to {0}@{2}", shown(path), shown(name), shown(to))
+                write!(f, "renamed {path}@{name} to {path}@{to}")
             }
-            Action::Remove { path } => write!(f, "removed {}", shown(path)),
-            Action::Move { path, to } => write!(f, "moved {} to {}", shown(path), shown(to)),
+            Action::Remove { path } => write!(f, "removed {path}"),
+            Action::Move { path, to } => write!(f, "moved {path} to {to}"),
             Action::LinkHard { target, path } | Action::LinkSoft { target, path } => {
-                write!(f, "linked {} to {}", shown(path), shown(target))
+                write!(f, "linked {path} to {target}")
             }
             Action::LinkExternal { file, target, path } => {
-                write!(f, "linked {} to {} in {}", shown(path), shown(target), shown(file))
+                write!(f, "linked {path} to {target} in {file}")
             }
         }
     }
 }
 
 /// `set-attr`, its value understood.
-fn set(path: &str, name: &str, value: &str, datatype: Option<&str>) -> Result<Action> {
+fn set([path, name]: [&[u8]; 2], value: &[u8], datatype: Option<&[u8]>) -> Result<Action> {
+    let (value, datatype) = (text(value)?, datatype.map(text).transpose()?);
     let parsed = match serde_json::from_str(value) {
         Ok(Value::Object(_) | Value::Null) | Err(_) => Value::String(value.to_owned()),
         // What is to be a text may look like a number.
@@ -124,7 +126,11 @@ fn set(path: &str, name: &str, value: &str, datatype: Option<&str>) -> Result<Ac
         one => (vec![one], false),
     };
     let value = Elements::new(&values, datatype)?;
-    Ok(Action::SetAttribute { path: path.to_owned(), name: name.to_owned(), value, list })
+    Ok(Action::SetAttribute { path: Name::from_bytes(path), name: Name::from_bytes(name), value, list })
+}
+
+fn text(word: &[u8]) -> Result<&str> {
+    std::str::from_utf8(word).map_err(|_| Error::invalid(format!("\"{}\" is no UTF-8", Name::from_bytes(word))))
 }
 
 impl Elements {
@@ -153,7 +159,7 @@ impl Elements {
         })
     }
 
-    fn set(&self, edit: &mut FileEdit, path: &str, name: &str, list: bool) -> Result<()> {
+    fn set(&self, edit: &mut FileEdit, path: &[u8], name: &[u8], list: bool) -> Result<()> {
         match self {
             Elements::I8(v) => put(edit, path, name, v, list),
             Elements::I16(v) => put(edit, path, name, v, list),
@@ -172,7 +178,7 @@ impl Elements {
 }
 
 /// Sets an attribute to a list, or to the one element of it.
-fn put<T>(edit: &mut FileEdit, path: &str, name: &str, values: &[T], list: bool) -> Result<()>
+fn put<T>(edit: &mut FileEdit, path: &[u8], name: &[u8], values: &[T], list: bool) -> Result<()>
 where
     T: ArrayLike,
     for<'a> &'a [T]: ArrayLike,
@@ -209,32 +215,32 @@ fn whole<T: TryFrom<i128>>(values: &[Value], datatype: &str) -> Result<Vec<T>> {
 
 /// The words of a line: separated by blanks, in single or double quotes as they stand; `#` begins a comment. Double quotes
 /// around a whole word stay, so that `"5"` is a text.
-pub(super) fn words(line: &str) -> Result<Vec<String>> {
+pub(super) fn words(line: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut words = Vec::new();
-    let mut rest = line.trim_start();
-    while let Some(first) = rest.chars().next().filter(|&c| c != '#') {
-        let mut word = String::new();
-        let mut quote: Option<char> = None;
+    let mut rest = line.trim_ascii_start();
+    while let Some(&first) = rest.first().filter(|&&b| b != b'#') {
+        let mut word = Vec::new();
+        let mut quote: Option<u8> = None;
         let mut end = rest.len();
-        for (i, c) in rest.char_indices() {
+        for (i, &b) in rest.iter().enumerate() {
             match quote {
-                Some(q) if c == q => quote = None,
-                Some(_) => word.push(c),
-                None if c.is_whitespace() => {
+                Some(q) if b == q => quote = None,
+                Some(_) => word.push(b),
+                None if b.is_ascii_whitespace() => {
                     end = i;
                     break;
                 }
-                None if c == '\'' || c == '"' => quote = Some(c),
-                None => word.push(c),
+                None if b == b'\'' || b == b'"' => quote = Some(b),
+                None => word.push(b),
             }
         }
         if quote.is_some() {
             return Err(Error::invalid("a quote without an end"));
         }
         let (this, others) = rest.split_at(end);
-        let is_text = first == '"' && this.len() > 1 && this.ends_with('"') && words.len() == 3;
+        let is_text = first == b'"' && this.len() > 1 && this.ends_with(b"\"") && words.len() == 3;
         words.push(if is_text { this.to_owned() } else { word });
-        rest = others.trim_start();
+        rest = others.trim_ascii_start();
     }
     Ok(words)
 }
@@ -244,16 +250,26 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Result<Action> {
-        Action::parse(&words(line)?)
+        Action::parse(&words(line.as_bytes())?)
     }
 
     #[test]
     fn lines_are_words_with_quotes_and_comments() {
-        assert_eq!(words("  rm '/a b'\t# gone").unwrap(), ["rm", "/a b"]);
-        assert_eq!(words("set-attr / note 'it is \"so\"'").unwrap()[3], "it is \"so\"");
-        assert_eq!(words("mv \"/a b\" /c").unwrap(), ["mv", "/a b", "/c"]);
-        assert!(words("# only a comment").unwrap().is_empty());
-        assert!(words("rm '/a").is_err());
+        let words = |line: &[u8]| super::words(line).unwrap();
+        assert_eq!(words(b"  rm '/a b'\t# gone"), [&b"rm"[..], b"/a b"]);
+        assert_eq!(words(b"set-attr / note 'it is \"so\"'")[3], b"it is \"so\"");
+        assert_eq!(words(b"mv \"/a b\" /c\r"), [&b"mv"[..], b"/a b", b"/c"]);
+        assert_eq!(words(b"rm '/\xe4 \xff'")[1], b"/\xe4 \xff");
+        assert!(words(b"# only a comment").is_empty());
+        assert!(super::words(b"rm '/a").is_err());
+    }
+
+    #[test]
+    fn names_may_be_any_bytes_and_values_not() {
+        let action = Action::parse(&[&b"rm"[..], b"/\xe4"]).unwrap();
+        assert_eq!(action, Action::Remove { path: Name::from_bytes(b"/\xe4") });
+        let error = Action::parse(&[&b"set-attr"[..], b"/", b"a", b"\xe4"]).unwrap_err();
+        assert!(error.to_string().contains("UTF-8"), "{error}");
     }
 
     #[test]

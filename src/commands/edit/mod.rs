@@ -7,7 +7,8 @@ use super::{Command, Outcome, Progress};
 use crate::error::{Context, Error, Result};
 use crate::{EditOptions, File, Locking};
 use action::Action;
-use std::io::Write;
+use std::ffi::OsString;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Changes attributes, links and objects of a file in place, all or nothing.
@@ -54,7 +55,7 @@ pub struct Edit {
     ignore_marks: bool,
     /// The action and what it needs.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ACTION")]
-    action: Vec<String>,
+    action: Vec<OsString>,
 }
 
 impl Command for Edit {
@@ -88,10 +89,11 @@ impl Edit {
     fn actions(&self) -> Result<Vec<(Option<usize>, Action)>> {
         let mut actions = Vec::new();
         if !self.action.is_empty() {
-            actions.push((None, Action::parse(&self.action)?));
+            let words: Vec<&[u8]> = self.action.iter().map(|word| word.as_encoded_bytes()).collect();
+            actions.push((None, Action::parse(&words)?));
         }
         if let Some(script) = &self.script {
-            for (i, line) in read(script)?.lines().enumerate() {
+            for (i, line) in read(script)?.split(|&b| b == b'\n').enumerate() {
                 let place = Some(i + 1);
                 let words = action::words(line).map_err(|e| at(&place, e))?;
                 if !words.is_empty() {
@@ -107,11 +109,13 @@ impl Edit {
     }
 }
 
-fn read(script: &Path) -> Result<String> {
-    if script == Path::new("-") {
-        return Ok(std::io::read_to_string(std::io::stdin())?);
+fn read(script: &Path) -> Result<Vec<u8>> {
+    if script != Path::new("-") {
+        return std::fs::read(script).map_err(Error::from).on(&printable(script));
     }
-    std::fs::read_to_string(script).map_err(Error::from).on(&printable(script))
+    let mut all = Vec::new();
+    std::io::stdin().read_to_end(&mut all)?;
+    Ok(all)
 }
 
 /// An error with the line of the script that it is about.
