@@ -12,6 +12,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -25,10 +26,12 @@ def script(records):
     first = next((p for p, r in records.items() if r.get("kind") == "dataset" and "same_as" not in r), None)
     lines = ["set-attr / zz_number [1,2,3]", f"set-attr / zz_old {'x' * 90}", "rename-attr / zz_old zz_new"]
     new = {"/": {"zz_number", "zz_new"}}
-    if first and first.isprintable():
-        lines.append(f"set-attr {shlex.quote(first)} zz_text 'of a dataset'")
+    if first and "\n" not in first:
+        name = re.sub(r"\\udc(..)", lambda m: chr(0xDC00 + int(m[1], 16)), first)
+        lines.append(f"set-attr {shlex.quote(name)} zz_text 'of a dataset'")
         new[first] = {"zz_text"}
-    return "\n".join(lines), new
+    # Names may be any bytes.
+    return os.fsencode("\n".join(lines)), new
 
 
 def look(program, tools, path, entry):
@@ -41,11 +44,11 @@ def look(program, tools, path, entry):
         os.unlink(copy)
         pathlib.Path(copy).write_bytes(path.read_bytes())
         changes, new = script(want)
-        for lines in (changes, "ln-soft /nowhere /zz_link"):
+        for lines in (changes, b"ln-soft /nowhere /zz_link"):
             command = [program, "edit", "-q", copy, "--script", "-"]
-            done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=120, cwd=folder)
+            done = subprocess.run(command, input=lines, capture_output=True, timeout=120, cwd=folder)
             if done.returncode:
-                return "refused: " + done.stderr.strip().replace(copy, path.name)[:160]
+                return "refused: " + done.stderr.decode(errors="replace").strip().replace(copy, path.name)[:160]
         got = {r.get("path", ""): r for r in tools.oracle.limited(copy)}
     for at, names in new.items():
         attributes = got.get(at, {}).get("attrs", {})
