@@ -58,11 +58,11 @@ impl Chunks {
     ) -> Result<()> {
         let (raw, reader, chunking) = (source.raw(), source.node().reader(), self.chunking.clone());
         let one = |(number, record): &Moving| {
-            let filter = |scratch: &mut _, buffer: &mut _| {
-                let chunk = raw.whole_chunk(reader, &chunking.offset(*number), record, scratch, buffer);
-                pipeline.encode(chunk.on(source.path())?, scratch)
-            };
-            with_kept(filter).map(|ready| (*number, ready))
+            let ready = with_kept(|scratch, chunk| {
+                raw.whole_chunk(reader, &chunking.offset(*number), record, chunk).on(source.path())?;
+                pipeline.encode(chunk, scratch)
+            })?;
+            Ok((*number, ready))
         };
         let (portion, ahead) = chunking.portions();
         let portions: Vec<&[Moving]> = moving.chunks(portion as usize).collect();

@@ -105,6 +105,24 @@ pub(super) fn read(raw: &RawData, reader: &Reader, layout: &Chunked, axes: &[Axi
     }
 }
 
+/// Puts a whole chunk, which begins at an offset and is stored as a record says, into `chunk`.
+pub(super) fn whole(
+    raw: &RawData,
+    reader: &Reader,
+    layout: &Chunked,
+    (offset, record): (&[u64], &ChunkRecord),
+    chunk: &mut Vec<u8>,
+) -> Result<()> {
+    let read = ChunkRead::new(raw, reader, layout, &[])?;
+    let position = offset.iter().zip(&read.grid.chunk).map(|(o, c)| o / c).collect();
+    let wanted = Wanted { position, record: *record };
+    let least = read.least(&wanted.position);
+    chunk.resize(read.bytes, 0);
+    // A stream may be as short as that.
+    chunk[least..].fill(0);
+    with_buffers(|buffers| read.decode(&wanted, None, buffers, chunk, least))
+}
+
 /// Some bands: the cuts in each dimension, where they begin in the result, and their piece of the output.
 type Task<'a> = (Vec<&'a [Cut]>, u64, &'a mut [u8]);
 
