@@ -6,6 +6,7 @@ Builds us, makes its data in FOLDER, and prints a row for each operation and wri
 of the processor time (user and system, all threads), with one thread and with two where we use more, the ratios of both
 to the rival's, and the size of the file written. Operations of a library time themselves, without the start of their
 process; commands are timed from outside. All of us sync what they write, but h5repack and cp; a second row of cp does.
+Each makes a new file, and begins when all that others wrote is on the disk: who syncs would wait for it, too.
 """
 import argparse
 import os
@@ -101,7 +102,7 @@ def rows(program, ours, folder):
     def command(name, rival, options, source, other, also={}):
         writers = {rival: (other, {}), **also}
         for n in 1, 2:
-            repack = [program, "-q", "-j", str(n), "repack", *options, source, out, "--overwrite"]
+            repack = [program, "-q", "-j", str(n), "repack", *options, source, out]
             writers[f"ours, {n} thread" + "s" * (n > 1)] = repack, {}
         return name, writers
 
@@ -137,6 +138,7 @@ def main():
     options = parser.parse_args()
     program, ours = build(options.profile, options.built)
     make(options.folder, options.mib)
+    out = options.folder / "out.h5"
     print("| what | who | seconds | ratio | CPU seconds | ratio | bytes |\n| --- | --- | --- | --- | --- | --- | --- |")
     for name, writers in rows(program, ours, options.folder):
         if options.only not in name:
@@ -144,6 +146,8 @@ def main():
         times, sizes = {who: [] for who in writers}, {}
         for _ in range(options.rounds):
             for who, (command, env) in writers.items():
+                out.unlink(missing_ok=True)
+                os.sync()
                 times[who].append(timed([str(part) for part in command], env))
                 target = next(part for part in command if pathlib.Path(part).parent == options.folder and str(part).endswith(".h5")
                               and pathlib.Path(part).name not in ("plain.h5", "many.h5"))
@@ -153,7 +157,6 @@ def main():
         for who, (wall, cpu) in medians.items():
             print(f"| {name} | {who} | {wall:.3f} | {first[0] / wall:.1f} | {cpu:.3f} | {first[1] / cpu:.1f} | {sizes[who]} |",
                   flush=True)
-    out = options.folder / "out.h5"
     out.unlink(missing_ok=True)
 
 
