@@ -215,13 +215,11 @@ impl Space {
         Ok(at)
     }
 
-    /// As [`append`](Space::append), bytes of a file that the system copies; `None` where it cannot.
+    /// As [`append`](Space::append), bytes of a file, one behind the other; `None` where the store cannot copy them.
     pub(crate) fn append_from(&mut self, file: &std::fs::File, from: u64, length: u64) -> Result<Option<Address>> {
         self.flush()?;
         let end = self.end;
-        // Copied faster where both stand alike to the processor's words; to leave out more than those 7 bytes would lose room.
-        let apart = from.wrapping_sub(self.base + end) % METADATA;
-        let at = self.at_the_end(length + apart, 1)?.plus(apart)?;
+        let at = self.at_the_end(length, 1)?;
         let copied = self.store.copy_at(self.base + at.get(), file, from, length);
         self.broken |= copied.is_err();
         if !copied? {

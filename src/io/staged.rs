@@ -1,6 +1,7 @@
 //! A new file that nobody sees before it is whole: written beside its place, synced, renamed.
 
-use super::{Store, file::explain};
+use super::Store;
+use super::file::{explain, read_exact_at};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -130,14 +131,13 @@ impl Store for StagedFile {
     }
 
     fn copy_at(&self, position: u64, file: &std::fs::File, from: u64, length: u64) -> Result<bool> {
-        let mut done = 0;
+        let (mut done, mut buffer) = (0, Vec::new());
         while done < length {
-            let piece = BEHIND.min(length - done);
-            let copied = copy_all_at(&self.file, position + done, file, from + done, piece);
-            if !copied.map_err(|e| explain(&self.target, e))? {
-                // What comes by way of memory is written over what was copied, and is the same.
-                return Ok(false);
-            }
+            let here = position + done;
+            // The system fills whole pages, and large ones at that, where pieces end with them.
+            let piece = (BEHIND - here % BEHIND).min(length - done);
+            let copied = copy_piece((&self.file, here), (file, from + done), piece as usize, &mut buffer);
+            copied.map_err(|e| explain(&self.target, e))?;
             done += piece;
             self.begin_writing_back(position + done);
         }
@@ -166,6 +166,25 @@ fn write_back(_: &std::fs::File, _: u64, _: u64) {}
 #[cfg(unix)]
 pub(super) fn write_all_at(file: &std::fs::File, position: u64, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, position)
+}
+
+/// The pages in which systems keep files, and the blocks that files may share.
+const PAGE: u64 = 4096;
+
+/// Copies bytes from a place of one file to a place of another.
+fn copy_piece(
+    (file, position): (&std::fs::File, u64),
+    (source, from): (&std::fs::File, u64),
+    length: usize,
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    // Where the pages of both are not the same, the system fills each in two steps, and that takes longer than a buffer.
+    if position % PAGE == from % PAGE && copy_all_at(file, position, source, from, length as u64)? {
+        return Ok(());
+    }
+    buffer.resize(length, 0);
+    read_exact_at(source, from, buffer)?;
+    write_all_at(file, position, buffer)
 }
 
 /// Lets the system copy; `false` if it cannot between these two, and did nothing.
