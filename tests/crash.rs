@@ -54,7 +54,7 @@ fn settled(bytes: &[u8]) -> Result<Vec<u8>> {
 fn run(workload: &Workload) -> Run {
     let start = (workload.base)();
     let disk = Arc::new(Disk::new(start.clone(), None));
-    let mut edit = File::edit_on(disk.clone(), EditOptions::new()).unwrap();
+    let mut edit = workload.edit(disk.clone()).unwrap();
     let mut run = Run {
         contents: vec![content(&start).unwrap()],
         files: vec![settled(&start).unwrap()],
@@ -163,7 +163,7 @@ fn an_interrupted_commit_has_happened_or_has_not() {
 #[test]
 fn workloads_of_many_commits_use_room_again() {
     let workloads = workloads::all();
-    for name in ["ours: five commits", "old: room used again", "new: room used again"] {
+    for name in ["ours: five commits", "old: room used again", "new: room used again", "old: room of others"] {
         let run = run(workloads.iter().find(|w| w.name == name).unwrap());
         let mut from = 0;
         let mut again = 0;
@@ -185,7 +185,7 @@ fn a_failing_disk_leaves_what_was_or_what_was_to_be() {
         for number in 0..whole.ops.len() {
             for fault in [Fault::Refused, Fault::Short, Fault::Reported] {
                 let disk = Arc::new(Disk::new(whole.start.clone(), Some((number, fault))));
-                let Ok(mut edit) = File::edit_on(disk.clone(), EditOptions::new()) else {
+                let Ok(mut edit) = workload.edit(disk.clone()) else {
                     continue;
                 };
                 // The last thing done is to cut the record off: that may fail, and the commit has happened.

@@ -100,6 +100,7 @@ pub(super) fn object(walk: &mut Walk, at: Address, before: Owner, text: impl Int
     if !walk.is_terse {
         walk.describe(first, Kind::ObjectHeader, format!("version {}, {}", prefix.version, parts.summary()));
     }
+    walk.is_complete &= !parts.has_unknown;
     follow(walk, parts, owner);
 }
 

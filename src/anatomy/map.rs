@@ -24,6 +24,7 @@ pub struct Map {
     owners: Owners,
     findings: Vec<Finding>,
     more_findings: u64,
+    is_complete: bool,
 }
 
 /// A piece of a file.
@@ -95,6 +96,11 @@ impl Map {
         self.version
     }
 
+    /// Whether all was read, looked at and understood: what nothing leads to is then needed by nobody.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete && self.findings.is_empty() && self.more_findings == 0
+    }
+
     /// Bytes of the whole file, whatever its superblock says; where it is split over several, of all of them.
     pub fn size(&self) -> u64 {
         self.size - self.nowhere
@@ -131,6 +137,7 @@ impl Map {
             owners: Owners::new(),
             findings: Vec::new(),
             more_findings: 0,
+            is_complete: walk.is_complete,
         }
     }
 
@@ -184,6 +191,7 @@ impl Map {
         self.claims = claims;
         self.findings.append(&mut walk.findings);
         self.more_findings = walk.more_findings;
+        self.is_complete = walk.is_complete;
         self.owners = walk.owners;
         Ok(())
     }
@@ -324,8 +332,12 @@ fn adopt(walk: &mut Walk, known: &[Claim], inside: u64, stopped: &dyn Fn() -> bo
             if stopped() {
                 return Err(super::interrupted());
             }
-            let Ok(Seen::Structure(kind, at)) = look.at(walk, reach, start) else {
-                break;
+            let (kind, at) = match look.at(walk, reach, start) {
+                Ok(Seen::Structure(kind, at)) => (kind, at),
+                seen => {
+                    walk.is_complete &= matches!(seen, Ok(Seen::Zeros | Seen::Something));
+                    break;
+                }
             };
             reach = at + 4;
             let address = Address(at - base);

@@ -28,6 +28,8 @@ pub(super) struct Parts {
     pub(super) committed_datatype: Option<Address>,
     pub(super) is_group: bool,
     pub(super) is_datatype: bool,
+    /// Whether there is a message that is not known: it may lead anywhere.
+    pub(super) has_unknown: bool,
 }
 
 /// Something that a message leads to.
@@ -150,6 +152,7 @@ pub(super) fn body(s: &mut Scribe<'_>, kind: u16, flags: u8, parts: &mut Parts) 
         0x17 => small::file_space_info(s, parts),
         kind::METADATA_CACHE_IMAGE => small::cache_image(s, parts),
         _ => {
+            parts.has_unknown = true;
             s.unused("unknown");
             Ok(())
         }

@@ -28,6 +28,7 @@ mod arrays;
 mod btree2;
 mod chunks;
 mod data;
+mod elements;
 mod fractal_heap;
 mod group;
 mod header;
@@ -38,6 +39,7 @@ mod owners;
 mod scribe;
 mod space;
 mod superblock;
+mod unused;
 mod walk;
 
 pub use kind::Kind;
@@ -48,10 +50,8 @@ use crate::bytes::{Address, Limits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::format::superblock::{SIGNATURE, positions};
-use crate::group::Object;
 use crate::io::{FileSource, Reader, Source};
 use crate::object::members;
-use crate::walk::Visited;
 use std::path::Path;
 use std::sync::Arc;
 use superblock::Frame;
@@ -277,44 +277,6 @@ impl Anatomy {
         }
         let end = end.unwrap_or(whole);
         Ok((walk, frame, end))
-    }
-
-    /// Reads the elements of datasets that lead into the global heap.
-    fn read_elements(&self, walk: &mut Walk, stopped: &dyn Fn() -> bool) -> Result<()> {
-        const BLOCK: u64 = 4 << 20;
-        // What keeps the file from being opened is among the findings.
-        let Ok(file) = File::from_source(self.source.clone(), self.limits.clone()) else {
-            return Ok(());
-        };
-        let w = walk.reader.widths();
-        for visit in file.walk().flatten() {
-            let Visited::Object(Object::Dataset(dataset)) = visit.what() else {
-                continue;
-            };
-            if !dataset.datatype().has_references_to_file() {
-                continue;
-            }
-            let owner = walk.owners.add(walk::Owner::FILE, dataset.path());
-            for block in dataset.blocks(BLOCK) {
-                if stopped() {
-                    return Err(interrupted());
-                }
-                match dataset.select(block).and_then(|part| part.read_stored()) {
-                    Ok(bytes) => {
-                        for at in data::collections(dataset.datatype(), &bytes, w) {
-                            data::collection(walk, at, owner);
-                        }
-                    }
-                    Err(e) => walk.findings.push(Finding {
-                        address: None,
-                        kind: None,
-                        owner: dataset.path().to_owned(),
-                        message: format!("its elements cannot be read: {e}"),
-                    }),
-                }
-            }
-        }
-        Ok(())
     }
 }
 

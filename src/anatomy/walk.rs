@@ -93,6 +93,8 @@ pub(super) struct Walk {
     /// What is done when nothing else is left: things that have a better name if somebody else leads to them first.
     last: Vec<Task>,
     exhausted: bool,
+    /// Whether nothing may have been missed: a message that is not known may lead anywhere.
+    pub(super) is_complete: bool,
 }
 
 impl Walk {
@@ -117,6 +119,7 @@ impl Walk {
             todo: Vec::new(),
             last: Vec::new(),
             exhausted: false,
+            is_complete: true,
         }
     }
 

@@ -57,6 +57,11 @@ impl Extension {
         self.space.filter(|s| s.paged).map(|s| s.page_size)
     }
 
+    /// Whether there is an image of libhdf5's metadata cache.
+    pub(super) fn has_image(&self) -> bool {
+        self.image.is_some()
+    }
+
     /// What makes of the extension what a commit leaves of it, if that is anything else. It says nothing of free space
     /// any more, for a library that trusts what it said before would cut the file where it ended then; it leads to no
     /// image; and it says where the first part of a split file ends.

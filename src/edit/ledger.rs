@@ -1,12 +1,12 @@
 //! Which room of an edited file is whose, so that what earlier commits wrote and later ones replaced is used again.
 //!
-//! Only room that this editor wrote itself counts: what was in the file when it was opened stays as it is, for readers
-//! that had it open before. Of the rest, what a commit replaces is needed by who reads the state before it. So it waits
+//! Only room that this editor wrote itself counts, and what nothing led to when it opened the file, if it was asked to
+//! look for that (`unused.rs`): what was in the file then stays as it is, for readers that had it open before. Of the rest, what a commit replaces is needed by who reads the state before it. So it waits
 //! until one more commit is made, and until no [`File`] of that state, or of one before it, is left in this program.
 //! Other programs are kept out by the lock; one that reads without a lock sees what it opened until the commit after the
 //! next.
 //!
-//! What is remembered is lost with the editor: a file that is opened anew grows first.
+//! What is remembered is lost with the editor: a file that is opened anew grows first, or is looked through.
 
 use super::dropped::Dropped;
 use crate::bytes::Address;
@@ -47,13 +47,21 @@ pub(super) struct Ledger {
     /// What each of the last commits has replaced, with who may read the state before it: the oldest first.
     waiting: VecDeque<(Weak<OpenFiles>, Ranges)>,
     spare: Ranges,
+    /// What nothing led to when the file was opened.
+    found: Ranges,
 }
 
 impl Ledger {
+    /// Of a file in which this room was found that nothing leads to.
+    pub(super) fn with(found: Ranges) -> Ledger {
+        Ledger { spare: found.clone(), found, ..Ledger::default() }
+    }
+
     /// The room for the changes of one commit to a file that ends at `end`.
     pub(super) fn begin(&mut self, end: u64) -> Reuse {
         let ours = *self.ours.get_or_insert(end);
-        Reuse { ours, since: end, spare: std::mem::take(&mut self.spare), ..Reuse::default() }
+        let (found, spare) = (self.found.clone(), std::mem::take(&mut self.spare));
+        Reuse { ours, found, since: end, spare, ..Reuse::default() }
     }
 
     /// Lets `write` write a part of an object anew; what it was gives its room back.
@@ -147,7 +155,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use crate::io::{MemoryStore, Source};
-    use crate::{EditOptions, File, FileEdit, FileMut, Result};
+    use crate::{CreateOptions, EditOptions, File, FileEdit, FileMut, LibVer, Object, Reference, Result};
     use std::sync::Arc;
 
     /// A file with everything that [`rewrite`] changes.
@@ -159,6 +167,11 @@ mod tests {
         file.create_group("group").unwrap();
         file.commit().unwrap();
         store
+    }
+
+    /// An editor that looks for room that earlier ones left.
+    fn edit_again(store: &MemoryStore) -> FileEdit {
+        File::edit_on(Arc::new(store.clone()), EditOptions::new().reuse_space(true)).unwrap()
     }
 
     fn edit(store: &MemoryStore) -> FileEdit {
@@ -203,6 +216,93 @@ mod tests {
         }
         assert!(sizes[999] <= sizes[99], "{:?}", sizes.iter().step_by(50).collect::<Vec<_>>());
         assert!(sizes[999] < 8 * sizes[0], "{} {}", sizes[0], sizes[999]);
+    }
+
+    #[test]
+    fn editors_that_look_for_room_do_not_grow_the_file() {
+        let store = made();
+        let big = |round: i32| (0..300_000).map(|i| i ^ round).collect::<Vec<i32>>();
+        let texts = |round: i32| (0..200).map(|i| format!("{round} {}", "text ".repeat(i % 30))).collect::<Vec<_>>();
+        let mut sizes = Vec::new();
+        for round in 1..=30 {
+            let mut edit = edit_again(&store);
+            rewrite(&mut edit, 2 * round - 1).unwrap();
+            if round > 1 {
+                edit.remove("big").unwrap();
+                edit.remove("texts").unwrap();
+                edit.commit().unwrap();
+            }
+            // Of more than is zeroed at a time.
+            edit.build("big").unwrap().write(big(round)).unwrap();
+            edit.build("texts").unwrap().write(texts(round)).unwrap();
+            edit.commit().unwrap();
+            rewrite(&mut edit, 2 * round).unwrap();
+            check(&store, 2 * round);
+            let file = File::from_bytes(store.bytes()).unwrap();
+            assert_eq!(file.dataset("big").unwrap().read::<Vec<i32>>().unwrap(), big(round));
+            assert_eq!(file.dataset("texts").unwrap().read::<Vec<String>>().unwrap(), texts(round));
+            sizes.push(store.size().unwrap());
+        }
+        assert!(sizes[29] <= sizes[4] * 11 / 10, "{sizes:?}");
+        // One that does not look lets it grow.
+        let before = store.size().unwrap();
+        rewrite(&mut edit(&store), 61).unwrap();
+        assert!(store.size().unwrap() > before);
+    }
+
+    /// Whether a file grows by something new after something was removed.
+    fn grows(store: &MemoryStore) -> bool {
+        let mut edit = edit_again(store);
+        edit.remove("data").unwrap();
+        edit.commit().unwrap();
+        drop(edit);
+        let before = store.size().unwrap();
+        let mut edit = edit_again(store);
+        edit.build("new").unwrap().write([0i32; 30]).unwrap();
+        edit.commit().unwrap();
+        store.size().unwrap() > before
+    }
+
+    #[test]
+    fn what_only_references_lead_to_is_not_written_over() {
+        let store = MemoryStore::default();
+        let mut file = FileMut::on_store(store.clone());
+        file.build("data").write([7i32; 100]).unwrap();
+        file.build("far").write([8i32; 100]).unwrap();
+        let to = file.reference("far").unwrap();
+        file.set_attribute("to", to).unwrap();
+        file.commit().unwrap();
+        assert!(!grows(&MemoryStore::holding(store.bytes())));
+        let mut edit = edit(&store);
+        edit.remove("far").unwrap();
+        edit.commit().unwrap();
+        drop(edit);
+        assert!(grows(&store));
+        let file = File::from_bytes(store.bytes()).unwrap();
+        let to: Reference = file.root().unwrap().attribute("to").unwrap().unwrap().read_one().unwrap();
+        let Object::Dataset(far) = file.dereference(&to).unwrap() else { panic!("no dataset") };
+        assert_eq!(far.read::<Vec<i32>>().unwrap(), [8; 100]);
+    }
+
+    #[test]
+    fn where_something_is_not_known_no_room_is_found() {
+        let store = MemoryStore::default();
+        let mut file = FileMut::on_store_with(store.clone(), CreateOptions::new().libver(LibVer::Earliest)).unwrap();
+        file.build("data").write([7i32; 100]).unwrap();
+        file.set_attribute("unit", "m").unwrap();
+        file.commit().unwrap();
+        assert!(!grows(&MemoryStore::holding(store.bytes())));
+        let mut bytes = store.bytes();
+        let name = bytes.windows(5).position(|w| w == b"unit\0").unwrap();
+        // Two bytes of each attribute message's type, before its own fields and those of its header.
+        let kind = &mut bytes[name - 16..name - 14];
+        assert_eq!(kind, [12, 0]);
+        kind[0] = 77;
+        assert!(grows(&MemoryStore::holding(bytes.clone())));
+        // Damaged.
+        bytes[name - 16] = 12;
+        bytes[name - 8] = 9;
+        assert!(grows(&MemoryStore::holding(bytes)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod references;
 mod several;
 mod superblock;
 mod symbols;
+mod unused;
 mod work;
 
 use crate::builder::{ArrayLike, DatasetBuilder, GroupMut};
@@ -34,7 +35,6 @@ use crate::format::message::link::Target;
 use crate::group::Object;
 use crate::io::{Device, Durability, FileDevice, Locking};
 use crate::object::members;
-use ledger::Ledger;
 use std::path::Path;
 use std::sync::Arc;
 use work::Work;
@@ -46,6 +46,7 @@ pub struct EditOptions {
     locking: Locking,
     durability: Durability,
     ignore_marks: bool,
+    reuse_space: bool,
 }
 
 impl EditOptions {
@@ -81,14 +82,26 @@ impl EditOptions {
         self.ignore_marks = ignore;
         self
     }
+
+    /// Whether room in the file that nothing leads to, left by what was removed or replaced before it was opened, is used
+    /// for what is new. To find it, all metadata of the file are read, and all elements of variable length; where any of
+    /// it is damaged or unknown, or a reference leads to what no link does, none is used, nor of files with paged free-space
+    /// management, shared messages, an image of the metadata cache or several parts. Who has the file open since before something was removed from it, without a
+    /// lock, may find other bytes there. Default: no, the file grows.
+    #[must_use]
+    pub fn reuse_space(mut self, reuse: bool) -> Self {
+        self.reuse_space = reuse;
+        self
+    }
 }
 
 /// A file that is edited in place. What is changed is seen by nobody before [`commit`](FileEdit::commit); dropped before
 /// that, the file is as it was.
 ///
 /// What this editor wrote itself, and replaced in a later commit, is room for the commits after the next one, as soon as no
-/// [`File`](FileEdit::file) of an earlier state is left. What was in the file when it was opened keeps its place until the
-/// file is repacked, replaced or not: so who has it open before that goes on reading it.
+/// [`File`](FileEdit::file) of an earlier state is left. What was in the file when it was opened keeps its place as long as
+/// it is open, replaced or not: so who has it open before that goes on reading it. An editor with
+/// [`EditOptions::reuse_space`] uses such room the next time, and a file that is repacked is without it.
 ///
 /// ```
 /// # fn main() -> h5manager::Result<()> {
@@ -158,7 +171,7 @@ impl File {
     /// # Errors
     /// As [`edit`](File::edit).
     pub fn edit_on(device: Arc<dyn Device>, options: EditOptions) -> Result<FileEdit> {
-        let work = Work::begin(&device, &options, Ledger::default())?;
+        let work = Work::begin(&device, &options, None)?;
         Ok(FileEdit { device, options, number: 0, phase: Phase::Open(Box::new(work)) })
     }
 }
@@ -290,7 +303,7 @@ impl FileEdit {
     }
 
     /// Removes a link, and the object with it if nothing else leads there. The room that it took before this editor
-    /// opened the file is not used again before the file is repacked. References to it stay, for they are addresses: where
+    /// opened the file may be used by the next one, see [`EditOptions::reuse_space`]. References to it stay, for they are addresses: where
     /// this editor made it, they may come to lead to what takes its place.
     ///
     /// # Errors
@@ -359,7 +372,7 @@ impl FileEdit {
             return Ok(());
         }
         let done = work.commit(&*device, number, options.durability);
-        let begun = done.and_then(|ledger| Work::begin(&device, &options, ledger));
+        let begun = done.and_then(|ledger| Work::begin(&device, &options, Some(ledger)));
         match begun {
             Ok(work) => {
                 (self.number, self.phase) = (number, Phase::Open(Box::new(work)));

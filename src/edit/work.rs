@@ -12,6 +12,7 @@ use super::ledger::{Ledger, Part};
 use super::limits;
 use super::links::Links;
 use super::superblock;
+use super::unused;
 use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
 use crate::bytes::{Address, Limits};
 use crate::copy::{self, CopyOptions};
@@ -75,8 +76,9 @@ enum Turn {
 }
 
 impl Work {
-    /// Opens the file, after finishing what an earlier editor left unfinished.
-    pub(super) fn begin(device: &Arc<dyn Device>, options: &EditOptions, mut ledger: Ledger) -> Result<Work> {
+    /// Opens the file, after finishing what an earlier editor left unfinished. What is known of its room is that of the
+    /// commit before, if there was one.
+    pub(super) fn begin(device: &Arc<dyn Device>, options: &EditOptions, known: Option<Ledger>) -> Result<Work> {
         let source: Arc<dyn Source> = device.clone();
         let open = || File::from_source(source.clone(), options.limits.clone());
         let file = open()?;
@@ -85,6 +87,11 @@ impl Work {
         limits::check(&file, options)?;
         let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
         let extension = Extension::load(&file, &superblock)?;
+        let mut ledger = match known {
+            Some(ledger) => ledger,
+            None if options.reuse_space => Ledger::with(unused::find(device, &extension, &options.limits)?),
+            None => Ledger::default(),
+        };
         let end = extension.end_of_first_part().unwrap_or(superblock.end());
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let w = file.inner.superblock.widths;

@@ -49,6 +49,10 @@ impl Ranges {
         self.0.range(..=position).next_back().is_some_and(|(start, n)| position - start < *n)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().map(|(position, length)| (*position, *length))
     }
@@ -63,6 +67,8 @@ impl Ranges {
 pub(crate) struct Reuse {
     /// Where the file ended when this editor opened it: what is before that is not ours.
     pub(crate) ours: u64,
+    /// Room before that that nothing led to then: it is this editor's, too.
+    pub(crate) found: Ranges,
     /// Where it ended after the last commit.
     pub(crate) since: u64,
     /// What nobody needs.
@@ -76,6 +82,16 @@ pub(crate) struct Reuse {
 }
 
 impl Reuse {
+    /// Whether this editor has taken the room at an address.
+    pub(super) fn is_ours(&self, at: Address) -> bool {
+        at.get() >= self.ours || self.found.contains(at.get())
+    }
+
+    /// Whether earlier commits may have written anything.
+    pub(super) fn has_earlier(&self) -> bool {
+        self.since > self.ours || !self.found.is_empty()
+    }
+
     /// Whether what is at an address was written since the last commit.
     pub(super) fn is_new(&self, at: Address) -> bool {
         at.get() >= self.since || self.taken.contains(at.get())

@@ -133,7 +133,7 @@ impl Space {
 
     /// Whether earlier commits of this editor have written anything.
     pub(crate) fn has_earlier(&self) -> bool {
-        self.reuse.as_ref().is_some_and(|r| r.since > r.ours)
+        self.reuse.as_ref().is_some_and(|r| r.has_earlier())
     }
 
     /// Whether a write failed: the file is then not what it should be, and never will.
@@ -148,10 +148,12 @@ impl Space {
 
     /// Hands out `bytes` bytes at a multiple of `alignment`.
     pub(crate) fn allocate(&mut self, bytes: u64, alignment: u64) -> Result<Address> {
-        // What of it nobody writes must be zeros.
-        let small = usize::try_from(bytes).is_ok_and(|n| n < LARGE);
-        if let Some(at) = small.then(|| self.reused(bytes, alignment)).flatten() {
-            self.put(at.get(), &vec![0; bytes as usize])?;
+        if let Some(at) = self.reused(bytes, alignment) {
+            // What of it nobody writes must be zeros.
+            let zeros = vec![0; bytes.min(LARGE as u64) as usize];
+            for done in (0..bytes).step_by(LARGE) {
+                self.put(at.get() + done, &zeros[..(bytes - done).min(LARGE as u64) as usize])?;
+            }
             return Ok(self.noted(at, bytes));
         }
         let at = self.at_the_end(bytes, alignment)?;
@@ -240,7 +242,7 @@ impl Space {
         }
         match &mut self.reuse {
             Some(reuse) if !reuse.is_new(at) => {
-                if at.get() >= reuse.ours {
+                if reuse.is_ours(at) {
                     reuse.retired.add(at.get(), length);
                 }
             }

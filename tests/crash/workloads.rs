@@ -1,7 +1,8 @@
 //! What is done to a file while it is interrupted: each workload some commits, on a file that libhdf5 or we have written.
 
-use h5manager::io::MemoryStore;
-use h5manager::{FileEdit, FileMut, Result};
+use h5manager::io::{Device, MemoryStore};
+use h5manager::{EditOptions, File, FileEdit, FileMut, Result};
+use std::sync::Arc;
 
 /// A commit's changes.
 pub(crate) type Change = fn(&mut FileEdit) -> Result<()>;
@@ -10,6 +11,14 @@ pub(crate) struct Workload {
     pub(crate) name: &'static str,
     pub(crate) base: fn() -> Vec<u8>,
     pub(crate) commits: Vec<Change>,
+    /// Whether the editor looks for room that others left.
+    pub(crate) reuses: bool,
+}
+
+impl Workload {
+    pub(crate) fn edit(&self, device: Arc<dyn Device>) -> Result<FileEdit> {
+        File::edit_on(device, EditOptions::new().reuse_space(self.reuses))
+    }
 }
 
 /// A file of libhdf5 with headers and groups of version 1.
@@ -43,8 +52,19 @@ fn behind() -> Vec<u8> {
     [vec![7; 1024], own(), vec![0xab; 3000]].concat()
 }
 
+/// A file of libhdf5 in which an editor has left room.
+fn left() -> Vec<u8> {
+    let store = MemoryStore::holding(old());
+    let mut edit = File::edit_on(Arc::new(store.clone()), EditOptions::new()).unwrap();
+    (0..3).for_each(|_| rewrite(&mut edit).and_then(|()| edit.commit()).unwrap());
+    edit.remove("names").unwrap();
+    edit.commit().unwrap();
+    drop(edit);
+    store.bytes()
+}
+
 pub(crate) fn all() -> Vec<Workload> {
-    let w = |name, base, commits: &[Change]| Workload { name, base, commits: commits.to_vec() };
+    let w = |name, base, commits: &[Change]| Workload { name, base, commits: commits.to_vec(), reuses: false };
     let mut all = Vec::new();
     for (base, names) in [(old as fn() -> Vec<u8>, OLD), (new, NEW)] {
         all.push(w(names[0], base, &[|e| e.set_attribute("plain", "unit", "celsia")]));
@@ -74,6 +94,9 @@ pub(crate) fn all() -> Vec<Workload> {
     // What the first commits wrote is used again by the later ones.
     all.push(w("new: room used again", new, &[rewrite as Change; 4]));
     all.push(w("old: room used again", old, &[rewrite as Change; 4]));
+    let mut again = w("old: room of others", left, &[build, rewrite, rewrite, |e| e.remove("group/made"), build_more]);
+    again.reuses = true;
+    all.push(again);
     all
 }
 
@@ -143,6 +166,12 @@ fn build(edit: &mut FileEdit) -> Result<()> {
     let chunked = edit.build("chunked")?.element::<u8>().shape([0, 2]).extendible().chunks([2, 2]).deflate(1);
     chunked.create()?.append(vec![5u8; 6])?;
     edit.set_attribute("group", "made", true)
+}
+
+/// Something in the room of what the commit before it took away.
+fn build_more(edit: &mut FileEdit) -> Result<()> {
+    edit.build("more")?.write([1.5f64; 40])?;
+    edit.set_attribute("plain", "unit", "x".repeat(700))
 }
 
 /// Replaces the first element of datasets.

@@ -1,10 +1,11 @@
 """Edits a copy of each file of a folder in place, and holds what libhdf5 reads of it then against what it read before.
 
-    corpus_edits.py PROGRAM CONFORMANCE [--only TEXT] [-j N]
+    corpus_edits.py PROGRAM CONFORMANCE [--only TEXT] [--reuse-space] [-j N]
 
 CONFORMANCE is the folder with `check.py`, `oracle.py` and `corpus/expected.jsonl`. In one commit the root group and the first
 dataset get an attribute, and the root another one that is renamed; in a second one a link is made. All other
-objects, attributes and elements must be what they were, and the new ones what was written. Not part of CI.
+objects, attributes and elements must be what they were, and the new ones what was written. With --reuse-space the room
+that nothing leads to is written first, and more is written. Not part of CI.
 """
 import argparse
 import collections
@@ -34,7 +35,7 @@ def script(records):
     return os.fsencode("\n".join(lines)), new
 
 
-def look(program, tools, path, entry):
+def look(command, tools, path, entry):
     """What is wrong, or why there is nothing to be compared."""
     want = {r.get("path", ""): r for r in entry["records"]}
     with tempfile.TemporaryDirectory() as folder:
@@ -45,8 +46,7 @@ def look(program, tools, path, entry):
         pathlib.Path(copy).write_bytes(path.read_bytes())
         changes, new = script(want)
         for lines in (changes, b"ln-soft /nowhere /zz_link"):
-            command = [program, "edit", "-q", copy, "--script", "-"]
-            done = subprocess.run(command, input=lines, capture_output=True, timeout=120, cwd=folder)
+            done = subprocess.run([*command, copy, "--script", "-"], input=lines, capture_output=True, timeout=120, cwd=folder)
             if done.returncode:
                 return "refused: " + done.stderr.decode(errors="replace").strip().replace(copy, path.name)[:160]
         got = {r.get("path", ""): r for r in tools.oracle.limited(copy)}
@@ -74,6 +74,7 @@ def main():
     arguments.add_argument("program")
     arguments.add_argument("conformance", type=pathlib.Path)
     arguments.add_argument("--only", default="")
+    arguments.add_argument("--reuse-space", action="store_true")
     arguments.add_argument("-j", type=int, default=2)
     a = arguments.parse_args()
     sys.path.insert(0, str(a.conformance.resolve()))
@@ -81,13 +82,14 @@ def main():
     import oracle
 
     tools = collections.namedtuple("Tools", "check oracle")(check, oracle)
-    program, corpus = os.path.abspath(a.program), a.conformance.resolve() / "corpus"
+    command = [os.path.abspath(a.program), "edit", "-q", *["--reuse-space"] * a.reuse_space]
+    corpus = a.conformance.resolve() / "corpus"
     entries = [json.loads(line) for line in open(corpus / "expected.jsonl")]
     entries = [e for e in entries if a.only in e["file"] and "path" in e["records"][0] and not e["file"].startswith("hostile/")]
     entries = [e for e in entries if (corpus / e["file"]).stat().st_size < SIZE]
     counts = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(a.j) as pool:
-        results = pool.map(lambda e: look(program, tools, corpus / e["file"], e), entries)
+        results = pool.map(lambda e: look(command, tools, corpus / e["file"], e), entries)
         for entry, what in zip(entries, results):
             counts[what.split(":")[0] or "as before"] += 1
             if what:

@@ -293,6 +293,30 @@ def edit_several(program, path, *what):
         subprocess.run([program, *reading], check=True, stdout=subprocess.DEVNULL)
 
 
+def reuse(path, program, grows):
+    """Editors that come one after the other use the room that those before them left, and libhdf5."""
+    with h5py.File(path, "r+") as f:
+        f["gone"] = np.arange(5000)
+        del f["gone"]
+    size, texts = path.stat().st_size, ["".join(str((i * n) % 7919) for i in range(600)) for n in range(40)]
+    for text in texts:
+        command = [program, "edit", "--reuse-space", path, "set-attr", "/g", "a2", f'"{text}"']
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        with h5py.File(path, "r") as f:
+            assert f["g"].attrs["a2"] == text, path
+    grown = path.stat().st_size - size
+    assert (grown > 40_000) == grows, (path, grown)
+    done = subprocess.run([program, "check", path], stdout=subprocess.PIPE)
+    assert done.returncode == 0, (path, done.stdout.decode()[:3000])
+    with h5py.File(path, "r+") as f:
+        walk(f)
+        assert list(f["g"].attrs["again"]) == list(range(100)) and f["data/chunked"][30, 7] == 1
+        assert list(f["added"][()]) == list(range(1000)) and len(f["many60"].attrs) == 60
+        f["g"].attrs["last"] = f["added"][()]
+    with h5py.File(path, "r") as f:
+        walk(f)
+
+
 def main(folder, program):
     shared(folder, program)
     (folder / "shared.h5").unlink()
@@ -322,6 +346,7 @@ def main(folder, program):
         # What libhdf5 made of the copy that it extended.
         done = subprocess.run([program, "check", path], stdout=subprocess.PIPE)
         assert done.returncode == 0, (path, done.stdout.decode()[:3000])
+        reuse(path, program, grows="page" in path.name)
 
 
 main(pathlib.Path(sys.argv[1]), sys.argv[2])

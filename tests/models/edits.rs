@@ -31,7 +31,7 @@ fn open(bytes: Vec<u8>) -> Result<File> {
 /// Makes up to `most` changes to a file that holds what the model says; each commit is compared with the model.
 pub(crate) fn run(c: &mut Choices<'_>, model: &mut Model, start: Vec<u8>, most: usize) -> Edited {
     let disk = Arc::new(Disk::new(start.clone(), None));
-    let edit = File::edit_on(disk.clone(), EditOptions::new()).expect("a file that can be edited");
+    let edit = open_to_edit(c, &disk);
     let contents = vec![describe(&open(start.clone()).expect("opened")).expect("read")];
     let mut edited = Edited { files: vec![start.clone()], start, disk, commits: Vec::new(), contents };
     let mut editing = Editing { edit, model, fresh: Vec::new() };
@@ -45,12 +45,23 @@ pub(crate) fn run(c: &mut Choices<'_>, model: &mut Model, start: Vec<u8>, most: 
         if c.one_in(5) {
             edited.commit(&mut editing);
         }
+        if c.one_in(20) {
+            // Another editor goes on.
+            edited.commit(&mut editing);
+            editing.edit = open_to_edit(c, &edited.disk);
+        }
         if c.is_empty() {
             break;
         }
     }
     edited.commit(&mut editing);
     edited
+}
+
+/// An editor, which may look for room that others left.
+fn open_to_edit(c: &mut Choices<'_>, disk: &Arc<Disk>) -> FileEdit {
+    let options = EditOptions::new().reuse_space(c.one_in(2));
+    File::edit_on(disk.clone(), options).expect("a file that can be edited")
 }
 
 impl Edited {

@@ -53,6 +53,10 @@ pub struct Edit {
     /// Edits a file that says a writer has it open: one that died leaves that mark.
     #[arg(long)]
     ignore_marks: bool,
+    /// Uses room that nothing leads to any more, left by what was removed or replaced before. To find it, the file's
+    /// metadata are read.
+    #[arg(long)]
+    reuse_space: bool,
     /// The action and what it needs.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ACTION")]
     action: Vec<OsString>,
@@ -66,7 +70,7 @@ impl Command for Edit {
             "none" => Locking::None,
             _ => Locking::Require,
         };
-        let options = EditOptions::new().locking(locking).ignore_marks(self.ignore_marks);
+        let options = EditOptions::new().locking(locking).ignore_marks(self.ignore_marks).reuse_space(self.reuse_space);
         let mut edit = File::edit_with(&self.file, options)?;
         for (place, action) in &actions {
             action.apply(&mut edit).map_err(|e| at(place, e))?;

@@ -1,0 +1,55 @@
+//! What elements lead to: collections of the global heap.
+
+use super::walk::{Owner, Walk};
+use super::{Anatomy, Finding, data, interrupted};
+use crate::dataset::Dataset;
+use crate::error::Result;
+use crate::file::File;
+use crate::group::Object;
+use crate::walk::Visited;
+
+/// Bytes of elements that are read at a time.
+pub(super) const BLOCK: u64 = 4 << 20;
+
+impl Anatomy {
+    /// Reads the elements of datasets that lead into the global heap.
+    pub(super) fn read_elements(&self, walk: &mut Walk, stopped: &dyn Fn() -> bool) -> Result<()> {
+        // What keeps the file from being opened is among the findings.
+        let Ok(file) = File::from_source(self.source.clone(), self.limits.clone()) else {
+            return Ok(());
+        };
+        for visit in file.walk().flatten() {
+            if let Visited::Object(Object::Dataset(dataset)) = visit.what()
+                && dataset.datatype().has_references_to_file()
+            {
+                read_dataset(walk, dataset, stopped)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_dataset(walk: &mut Walk, dataset: &Dataset, stopped: &dyn Fn() -> bool) -> Result<()> {
+    let owner = walk.owners.add(Owner::FILE, dataset.path());
+    let mut note = |what: &str, elements: Result<Vec<u8>>| match elements {
+        Ok(bytes) => {
+            for at in data::collections(dataset.datatype(), &bytes, walk.reader.widths()) {
+                data::collection(walk, at, owner);
+            }
+        }
+        Err(e) => walk.findings.push(Finding {
+            address: None,
+            kind: None,
+            owner: dataset.path().to_owned(),
+            message: format!("its {what} cannot be read: {e}"),
+        }),
+    };
+    note("fill value", dataset.fill_value().map(Option::unwrap_or_default));
+    for block in dataset.blocks(BLOCK) {
+        if stopped() {
+            return Err(interrupted());
+        }
+        note("elements", dataset.select(block).and_then(|part| part.read_stored()));
+    }
+    Ok(())
+}
