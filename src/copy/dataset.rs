@@ -212,8 +212,10 @@ impl Plan {
     pub(super) fn new(from: &Dataset, wanted: Storage, bound: LibVer) -> Result<Plan> {
         let before = from.chunk_shape().map(<[u64]>::to_vec);
         let scalar = from.shape().is_empty();
+        let none = |filters: &Vec<FilterSpec>| filters.is_empty() && from.filters().is_empty();
+        let filters = wanted.filters.filter(|filters| !scalar && !none(filters));
         let layout = match wanted.layout {
-            None if from.layout() == "compact" => NewLayout::Compact,
+            None if from.layout() == "compact" && filters.is_none() => NewLayout::Compact,
             None => before.clone().map_or(NewLayout::Contiguous, NewLayout::Chunked),
             Some(NewLayout::Chunked(_)) if scalar => NewLayout::Contiguous,
             Some(layout) => layout,
@@ -222,8 +224,6 @@ impl Plan {
             NewLayout::Chunked(chunk) => NewLayout::Chunked(cut(from, chunk)?),
             other => other,
         };
-        let none = |filters: &Vec<FilterSpec>| filters.is_empty() && from.filters().is_empty();
-        let filters = wanted.filters.filter(|filters| !scalar && !none(filters));
         let same = layout == before.map_or(NewLayout::Contiguous, NewLayout::Chunked) && filters.is_none();
         let chunked = matches!(layout, NewLayout::Chunked(_));
         Ok(Plan {
