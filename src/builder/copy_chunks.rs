@@ -11,8 +11,8 @@ use crate::io::Reader;
 use crate::object::chunks::ChunkRecord;
 use std::ops::Range;
 
-/// Bytes that are read at a time.
-const PIECE: u64 = 8 << 20;
+/// Bytes that are read at a time: few enough that the processor still has them when they are written.
+const PIECE: u64 = 2 << 20;
 
 /// So many bytes between two chunks are read rather than skipped.
 const GAP: u64 = 64 << 10;
@@ -42,7 +42,8 @@ impl DatasetWriter {
         self.store_waiting(session).inspect_err(|e| session.fail(e))?;
         self.cover(end);
         let copied = match &mut self.storage {
-            Storage::Chunked(chunks) => chunks.copy(session, reader, &moving),
+            // In the pool: to go there for each piece would take long.
+            Storage::Chunked(chunks) => rayon::scope(|_| chunks.copy(session, reader, &moving)),
             _ => Ok(()),
         };
         self.give_up_on_error(session, copied)?;

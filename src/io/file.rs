@@ -106,12 +106,12 @@ fn same(a: &std::fs::Metadata, b: &std::fs::Metadata) -> bool {
 }
 
 #[cfg(unix)]
-pub(super) fn read_exact_at(file: &File, position: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+fn read_exact_at(file: &File, position: u64, buffer: &mut [u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, position)
 }
 
 #[cfg(windows)]
-pub(super) fn read_exact_at(file: &File, mut position: u64, mut buffer: &mut [u8]) -> std::io::Result<()> {
+fn read_exact_at(file: &File, mut position: u64, mut buffer: &mut [u8]) -> std::io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !buffer.is_empty() {
         match file.seek_read(buffer, position) {
@@ -128,6 +128,6 @@ pub(super) fn read_exact_at(file: &File, mut position: u64, mut buffer: &mut [u8
 }
 
 #[cfg(not(any(unix, windows)))]
-pub(super) fn read_exact_at(_: &File, _: u64, _: &mut [u8]) -> std::io::Result<()> {
+fn read_exact_at(_: &File, _: u64, _: &mut [u8]) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }

@@ -113,8 +113,8 @@ pub trait Store: Send + Sync {
     /// Of kind [`Io`](crate::ErrorKind::Io), the disk being full among them.
     fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()>;
 
-    /// As [`write_at`](Store::write_at), `length` bytes of a file from `from` on, in small pieces.
-    /// Whether it was done: where the store cannot, nothing was.
+    /// As [`write_at`](Store::write_at), `length` bytes of a file from `from` on, without their passing through memory.
+    /// Whether it was done: where the system or the store cannot, or memory is the faster way, nothing was.
     #[doc(hidden)]
     fn copy_at(&self, position: u64, file: &std::fs::File, from: u64, length: u64) -> Result<bool> {
         let _ = (position, file, from, length);
