@@ -1,10 +1,10 @@
 //! Which room of an edited file is whose, so that what earlier commits wrote and later ones replaced is used again.
 //!
 //! Only room that this editor wrote itself counts, and what nothing led to when it opened the file, if it was asked to
-//! look for that (`unused.rs`): what was in the file then stays as it is, for readers that had it open before. Of the rest, what a commit replaces is needed by who reads the state before it. So it waits
-//! until one more commit is made, and until no [`File`] of that state, or of one before it, is left in this program.
-//! Other programs are kept out by the lock; one that reads without a lock sees what it opened until the commit after the
-//! next.
+//! look for that (`unused.rs`): what was in the file then stays as it is, for readers that had it open before. Of the
+//! rest, what a commit replaces is needed by who reads the state before it. So it waits until one more commit is made, and
+//! until no [`File`] of that state, or of one before it, is left in this program. Other programs are kept out by the lock;
+//! one that reads without a lock sees what it opened until the commit after the next.
 //!
 //! What is remembered is lost with the editor: a file that is opened anew grows first, or is looked through.
 

@@ -86,8 +86,8 @@ impl EditOptions {
     /// Whether room in the file that nothing leads to, left by what was removed or replaced before it was opened, is used
     /// for what is new. To find it, all metadata of the file are read, and all elements of variable length; where any of
     /// it is damaged or unknown, or a reference leads to what no link does, none is used, nor of files with paged free-space
-    /// management, shared messages, an image of the metadata cache or several parts. Who has the file open since before something was removed from it, without a
-    /// lock, may find other bytes there. Default: no, the file grows.
+    /// management, shared messages, an image of the metadata cache or several parts. Who has the file open, without a lock,
+    /// since before something was removed from it, may find other bytes there. Default: no, the file grows.
     #[must_use]
     pub fn reuse_space(mut self, reuse: bool) -> Self {
         self.reuse_space = reuse;
@@ -303,8 +303,8 @@ impl FileEdit {
     }
 
     /// Removes a link, and the object with it if nothing else leads there. The room that it took before this editor
-    /// opened the file may be used by the next one, see [`EditOptions::reuse_space`]. References to it stay, for they are addresses: where
-    /// this editor made it, they may come to lead to what takes its place.
+    /// opened the file may be used by the next one, see [`EditOptions::reuse_space`]. References to it stay, for they are
+    /// addresses: where this editor made it, they may come to lead to what takes its place.
     ///
     /// # Errors
     /// `NotFound` without the link, `Invalid` for the root group.

@@ -4,57 +4,67 @@
 //! does without is only remembered here; whoever edits decides when nobody can need it any more, see `edit/ledger.rs`.
 
 use crate::bytes::Address;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Ranges of bytes: lengths by position. No two touch.
+/// Ranges of bytes. No two touch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ranges(BTreeMap<u64, u64>);
+pub(crate) struct Ranges {
+    lengths: BTreeMap<u64, u64>,
+    /// Lengths with positions: the smallest first.
+    by_length: BTreeSet<(u64, u64)>,
+}
 
 impl Ranges {
     /// Adds a range; one that touches others becomes one with them.
     pub(crate) fn add(&mut self, at: u64, length: u64) {
         let (mut position, mut length) = (at, length);
-        if let Some((&before, &n)) = self.0.range(..position).next_back()
+        if let Some((&before, &n)) = self.lengths.range(..position).next_back()
             && before + n == position
         {
-            self.0.remove(&before);
+            self.remove(before);
             (position, length) = (before, length + n);
         }
-        if let Some(n) = self.0.remove(&(position + length)) {
-            length += n;
-        }
+        length += self.remove(position + length);
+        self.insert(position, length);
+    }
+
+    fn insert(&mut self, position: u64, length: u64) {
         if length > 0 {
-            self.0.insert(position, length);
+            self.lengths.insert(position, length);
+            self.by_length.insert((length, position));
         }
+    }
+
+    /// Takes away the range that begins at a position; returns its length, or 0 if there is none.
+    fn remove(&mut self, position: u64) -> u64 {
+        let length = self.lengths.remove(&position).unwrap_or(0);
+        self.by_length.remove(&(length, position));
+        length
     }
 
     /// Takes `wanted` bytes out of the smallest range in which `place` finds a place for them, given its position and its
     /// length.
     pub(crate) fn take(&mut self, wanted: u64, place: impl Fn(u64, u64) -> Option<u64>) -> Option<u64> {
-        let fits = |(&position, &length): (&u64, &u64)| Some((length, position, place(position, length)?));
-        let (length, position, start) = self.0.iter().filter(|(_, n)| **n >= wanted).filter_map(fits).min()?;
-        self.0.remove(&position);
-        let (before, end) = (start - position, start + wanted);
-        if before > 0 {
-            self.0.insert(position, before);
-        }
-        if position + length > end {
-            self.0.insert(end, position + length - end);
-        }
+        let fits = |&(length, position): &(u64, u64)| Some((length, position, place(position, length)?));
+        let (length, position, start) = self.by_length.range((wanted, 0)..).find_map(fits)?;
+        self.remove(position);
+        let end = start + wanted;
+        self.insert(position, start - position);
+        self.insert(end, position + length - end);
         Some(start)
     }
 
     /// Whether a position lies in one.
     fn contains(&self, position: u64) -> bool {
-        self.0.range(..=position).next_back().is_some_and(|(start, n)| position - start < *n)
+        self.lengths.range(..=position).next_back().is_some_and(|(start, n)| position - start < *n)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lengths.is_empty()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.0.iter().map(|(position, length)| (*position, *length))
+        self.lengths.iter().map(|(position, length)| (*position, *length))
     }
 
     pub(crate) fn extend(&mut self, other: Ranges) {
