@@ -162,6 +162,7 @@ proptest! {
 fn what_was_found_in_edits_is_not_found_again() {
     // Of a copy, a reference to an object that was gone, in whose place another one was.
     models::edit(include_bytes!("models/found/edit_stale_reference"), 4);
+    models::edit(include_bytes!("models/found/edit_reused_heap"), 4);
 }
 
 /// Files written and edited at random, the same ones each time: libhdf5 reads them and goes on with them.

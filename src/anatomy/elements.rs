@@ -51,5 +51,25 @@ fn read_dataset(walk: &mut Walk, dataset: &Dataset, stopped: &dyn Fn() -> bool) 
         }
         note("elements", dataset.select(block).and_then(|part| part.read_stored()));
     }
+    match edges(dataset) {
+        Ok(chunks) => chunks.for_each(|chunk| note("chunk at the edge", chunk)),
+        Err(e) => note("chunks", Err(e)),
+    }
     Ok(())
+}
+
+/// The chunks that reach beyond the dataset, as wholes: what lies there comes to light when it grows.
+pub(super) fn edges(dataset: &Dataset) -> Result<impl Iterator<Item = Result<Vec<u8>>>> {
+    let (raw, reader) = (dataset.raw(), dataset.node().reader());
+    let chunk = dataset.chunk_shape().unwrap_or_default();
+    let reaches_beyond = |offset: &[u64]| {
+        let mut dims = offset.iter().zip(chunk).zip(dataset.shape());
+        dims.any(|((from, length), end)| from.saturating_add(*length) > *end)
+    };
+    let mut chunks = raw.stored_chunks(reader)?;
+    chunks.retain(|(offset, _)| reaches_beyond(offset));
+    Ok(chunks.into_iter().map(move |(offset, record)| {
+        let mut bytes = Vec::new();
+        raw.whole_chunk(reader, &offset, &record, &mut bytes).map(|()| bytes)
+    }))
 }

@@ -1,11 +1,13 @@
 //! What nothing in a file needs.
 
-use super::elements::BLOCK;
+use super::elements::{BLOCK, edges};
 use super::kind::Kind;
 use super::{Anatomy, MapOptions};
 use crate::builder::CopiedElements;
+use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::file::File;
+use crate::format::reference::Reference;
 use crate::group::Object;
 use crate::walk::Visited;
 use foldhash::HashSet;
@@ -50,18 +52,37 @@ fn refers_only_to(file: &File, objects: &HashSet<u64>) -> Result<bool> {
         let Visited::Object(object) = visit.what() else { continue };
         for attribute in object.node().attributes()? {
             let attribute = attribute?;
-            if attribute.datatype().has_references() && !known(attribute.to_copy_with(&|to| Ok(to.clone()))?)? {
+            if attribute.datatype().has_references() && !known(attribute.to_copy_with(&same)?)? {
                 return Ok(false);
             }
         }
-        let Object::Dataset(dataset) = object else { continue };
-        if dataset.datatype().has_references() {
-            for block in dataset.blocks(BLOCK) {
-                if !known(dataset.select(block)?.to_copy_with(&|to| Ok(to.clone()))?)? {
-                    return Ok(false);
-                }
+        if let Object::Dataset(dataset) = object
+            && dataset.datatype().has_references()
+            && !are_all(dataset, &known)?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether something holds for all elements of a dataset, those that come to light when it grows among them.
+fn are_all(dataset: &Dataset, what: &dyn Fn(CopiedElements<'_>) -> Result<bool>) -> Result<bool> {
+    for block in dataset.blocks(BLOCK) {
+        if !what(dataset.select(block)?.to_copy_with(&same)?)? {
+            return Ok(false);
+        }
+    }
+    for elements in edges(dataset)?.chain(dataset.fill_value().transpose()) {
+        for element in elements?.chunks_exact((dataset.datatype().size() as usize).max(1)) {
+            if !what(dataset.element_to_copy_with(element, &same)?)? {
+                return Ok(false);
             }
         }
     }
     Ok(true)
+}
+
+fn same(to: &Reference) -> Result<Reference> {
+    Ok(to.clone())
 }
