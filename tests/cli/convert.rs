@@ -216,7 +216,7 @@ fn datasets_are_called_as_others_call_them() {
     assert_eq!(coursera.dataset("train_set_x").unwrap().read::<Vec<u8>>().unwrap(), usual);
     assert_eq!(coursera.dataset("train_set_y").unwrap().read::<Vec<i64>>().unwrap(), [0, 0, 1]);
     assert_eq!(coursera.dataset("list_classes").unwrap().read::<Vec<String>>().unwrap(), ["cat", "dog"]);
-    desk.good(&["convert", "photos", "-o", "c", "--dim", "6", "--keys", "coursera", "--split", "0.5,0.5"]);
+    desk.good(&["convert", "photos", "-o", "c", "--size", "6", "--keys", "coursera", "--split", "0.5,0.5"]);
     assert!(File::open(desk.path("c_test.h5")).unwrap().dataset("test_set_x").is_ok());
     desk.bad(&["convert", "photos", "-o", "x", "--keys", "tflearn", "--store", "bytes"], &["--keys"]);
 }

@@ -78,7 +78,7 @@ pub struct Convert {
 
     /// Size of the stored images: 64, or height x width as in 480x640. Without it all images must be of one size;
     /// else their files are stored as they are
-    #[arg(help_heading = IMAGES, long, value_name = "N|HxW")]
+    #[arg(help_heading = IMAGES, long, aliases = ["size", "resize"], value_name = "N|HxW")]
     pub dim: Option<Dim>,
 
     /// How an image of other proportions is made to fit
