@@ -1,4 +1,4 @@
-//! What elements lead to: collections of the global heap.
+//! What elements lead to: collections of the global heap (III.E).
 
 use super::walk::{Owner, Walk};
 use super::{Anatomy, Finding, data, interrupted};
@@ -52,7 +52,14 @@ fn read_dataset(walk: &mut Walk, dataset: &Dataset, stopped: &dyn Fn() -> bool) 
         note("elements", dataset.select(block).and_then(|part| part.read_stored()));
     }
     match edges(dataset) {
-        Ok(chunks) => chunks.for_each(|chunk| note("chunk at the edge", chunk)),
+        Ok(chunks) => {
+            for chunk in chunks {
+                if stopped() {
+                    return Err(interrupted());
+                }
+                note("chunk at the edge", chunk);
+            }
+        }
         Err(e) => note("chunks", Err(e)),
     }
     Ok(())

@@ -133,6 +133,7 @@ impl Chunks {
                     continue;
                 }
                 if count == 0 {
+                    // What stands elsewhere in its page here than there will do so behind it, too.
                     (by_system, count) = (false, left.len());
                 }
             }

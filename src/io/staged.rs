@@ -1,7 +1,6 @@
 //! A new file that nobody sees before it is whole: written beside its place, synced, renamed.
 
-use super::Store;
-use super::file::explain;
+use super::{Store, file::explain};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
