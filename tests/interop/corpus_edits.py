@@ -5,7 +5,7 @@
 CONFORMANCE is the folder with `check.py`, `oracle.py` and `corpus/expected.jsonl`. In one commit the root group and the first
 dataset get an attribute, and the root another one that is renamed; in a second one a link is made. All other
 objects, attributes and elements must be what they were, and the new ones what was written. With --reuse-space the room
-that nothing leads to is written first, and more is written. Not part of CI.
+that nothing leads to is written first. Not part of CI.
 """
 import argparse
 import collections
