@@ -162,7 +162,12 @@ impl File {
         self.inner.number == 0
     }
 
-    fn new(source: Arc<dyn Source>, limits: Limits, map: bool, place: Option<(Neighbours, Found)>) -> Result<File> {
+    pub(crate) fn new(
+        source: Arc<dyn Source>,
+        limits: Limits,
+        map: bool,
+        place: Option<(Neighbours, Found)>,
+    ) -> Result<File> {
         let neighbours = place.as_ref().map(|(n, _)| n.clone());
         let inner = Arc::new(Inner::open(source, limits.clone(), neighbours, 0)?);
         let open_files = OpenFiles::new(limits, map);

@@ -4,7 +4,7 @@
 //! and not hidden.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
-use h5manager::{ErrorKind, File, FileEdit, Selection, every};
+use h5manager::{EditOptions, ErrorKind, External, File, FileEdit, Selection, every};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -188,4 +188,52 @@ fn a_file_whose_addresses_have_two_bytes_is_edited_until_it_is_full() {
         assert!(std::fs::read(&path).unwrap() == before, "{name}");
     }
     python("edit_data.py", &["check_tiny", place]);
+}
+
+#[test]
+fn libhdf5_finds_in_external_files_what_was_written_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    if !python("edit_external.py", &["make", place]) {
+        return;
+    }
+    let names = ["earliest", "v110", "latest"];
+    for name in names {
+        let path = folder.path().join(format!("{name}.h5"));
+        let mut edit = File::edit_with(&path, EditOptions::new().external(External::OwnFolder)).unwrap();
+        edit.write("one", (2..5, 3..9), (0..18).map(|n| -n).collect::<Vec<i32>>()).unwrap();
+        edit.append("several", [vec![5f64; 20], vec![6f64; 20]].concat()).unwrap();
+        edit.write("texts", every(1.., 2), ["zz", "12345"]).unwrap();
+        edit.commit().unwrap();
+        edit.write("one", (every(.., 5), every(.., 7)), vec![1000; 9]).unwrap();
+        edit.write("several", (0..1, 10..), [77.5; 10]).unwrap();
+        edit.write("several", (5..6, 19..), [77.5]).unwrap();
+        edit.set_attribute("several", "rows", 8).unwrap();
+        edit.write("none", .., (0..10).collect::<Vec<u8>>()).unwrap();
+        edit.write("pairs", 1..2, [Pair { n: -7, x: 0.5 }]).unwrap();
+        edit.resize("odd", [9]).unwrap();
+        edit.write("odd", 7..9, [8u8, 9]).unwrap();
+        assert!(edit.resize("odd", [10]).is_err() && edit.append("one", vec![0; 20]).is_err());
+        edit.commit().unwrap();
+    }
+    python("edit_external.py", &["check", place]);
+    for name in names {
+        let path = folder.path().join(format!("{name}.h5"));
+        let file = File::open(&path).unwrap();
+        let several: Vec<f64> = file.dataset("several").unwrap().read().unwrap();
+        assert!(several.len() == 200 && several[160..180] == [0.0; 20] && several[180..] == [10.0; 20]);
+        assert_eq!(file.dataset("odd").unwrap().shape(), [8]);
+        let done = Command::new(env!("CARGO_BIN_EXE_h5manager")).arg("check").arg(&path).output().unwrap();
+        assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stdout));
+    }
+}
+
+h5manager::compound! {
+    /// An element of a compound type.
+    pub struct Pair {
+        /// Two bytes.
+        pub n: i16,
+        /// Four bytes.
+        pub x: f32,
+    }
 }

@@ -2,9 +2,11 @@
 //!
 //! What is in chunks goes to new space chunk by chunk, and the index is written anew: so the dataset's header, which
 //! says where the index is and what shape the dataset has, makes all changes at once. What lies in one piece is
-//! patched where it is while that is little, and else copied to new space with the changes in it.
+//! patched where it is while that is little, and else copied to new space with the changes in it. What is in external
+//! files is patched there.
 
 use super::chunks::Chunks;
+use super::external::{self, External};
 use super::header::Header;
 use crate::bytes::{Address, zeroed};
 use crate::data::selection::Selection;
@@ -42,12 +44,19 @@ pub(super) struct Data {
 enum Form {
     Compact(Vec<u8>),
     Contiguous {
-        /// Where the elements are; nothing while nobody has written any.
-        address: Option<Address>,
+        place: Place,
         /// What changes: by offset, none on or right behind another.
         changes: BTreeMap<u64, Vec<u8>>,
     },
     Chunked(Box<Chunks>),
+}
+
+/// Where elements in one piece are.
+enum Place {
+    /// Nobody has written any.
+    Nowhere,
+    Here(Address),
+    Elsewhere(External),
 }
 
 /// A part of some elements.
@@ -68,9 +77,9 @@ impl Form {
                 place.copy_from_slice(elements);
                 Ok(())
             }
-            Form::Contiguous { address, changes } => {
+            Form::Contiguous { place, changes } => {
                 if source.gone.is_some() {
-                    source.let_go(&piece(source, *address, at..at + length, changes, fill)?)?;
+                    source.let_go(&piece(source, place, at..at + length, changes, fill)?)?;
                 }
                 add(changes, at, elements);
                 Ok(())
@@ -86,15 +95,17 @@ impl Data {
         let (datatype, _) = header.datatype(reader)?;
         let dataspace = header.resolved(reader, kind::DATASPACE, |b| Dataspace::decode(b, reader.widths()))?;
         let (dataspace, _) = dataspace.ok_or_else(|| Error::mismatch("not a dataset"))?;
-        if header.find(kind::EXTERNAL_FILES).is_some() {
-            return Err(Error::unsupported(
-                "writing elements that are in external files; repack can bring them into this one",
-            ));
-        }
-        let raw = RawData::load(&header, reader, dataspace, datatype.size(), false)?;
+        let raw = RawData::load(&header, reader, dataspace, datatype.size(), true)?;
         let form = match &raw.layout {
             Layout::Compact(data) => Form::Compact(data.clone()),
-            Layout::Contiguous { address, .. } => Form::Contiguous { address: *address, changes: BTreeMap::new() },
+            Layout::Contiguous { address, .. } => {
+                let place = match (External::load(&header, &raw, reader)?, address) {
+                    (Some(external), _) => Place::Elsewhere(external),
+                    (None, Some(address)) => Place::Here(*address),
+                    (None, None) => Place::Nowhere,
+                };
+                Form::Contiguous { place, changes: BTreeMap::new() }
+            }
             Layout::Chunked(layout) => {
                 let own_fill = datatype.has_references_to_file() && !raw.fill().is_empty();
                 if own_fill && layout.index == ChunkIndex::Implicit {
@@ -119,6 +130,15 @@ impl Data {
         self.raw.dataspace.dims()
     }
 
+    /// The names of the external files that hold the elements.
+    pub(super) fn external_files(&self) -> impl Iterator<Item = &[u8]> {
+        let external = match &self.form {
+            Form::Contiguous { place: Place::Elsewhere(external), .. } => Some(external),
+            _ => None,
+        };
+        external.into_iter().flat_map(External::names)
+    }
+
     /// Writes elements as they are stored to the places that a selection names. `source` has the old elements.
     pub(super) fn write(&mut self, selection: &Selection, bytes: &[u8], source: &Stored<'_>) -> Result<()> {
         self.fill_all(source)?;
@@ -140,7 +160,7 @@ impl Data {
     /// Makes all elements of one piece that nobody has written yet, where each needs data of its own.
     fn fill_all(&mut self, source: &Stored<'_>) -> Result<()> {
         let total = self.raw.dataspace.len().saturating_mul(self.datatype.size());
-        let Data { raw, form: Form::Contiguous { address: None, changes }, .. } = self else { return Ok(()) };
+        let Data { raw, form: Form::Contiguous { place: Place::Nowhere, changes }, .. } = self else { return Ok(()) };
         if source.fresh.is_none() || raw.fill().is_empty() || !changes.is_empty() {
             return Ok(());
         }
@@ -159,12 +179,12 @@ impl Data {
         match &self.form {
             Form::Compact(data) => source.let_go(data),
             Form::Chunked(chunks) => chunks.let_go(source),
-            Form::Contiguous { address: None, changes } if changes.is_empty() => Ok(()),
-            Form::Contiguous { address, changes } => {
+            Form::Contiguous { place: Place::Nowhere, changes } if changes.is_empty() => Ok(()),
+            Form::Contiguous { place, changes } => {
                 let (fill, size) = (self.raw.fill(), self.datatype.size().max(1));
                 let total = self.raw.dataspace.len().saturating_mul(size);
                 for piece_of_it in pieces(total, size) {
-                    source.let_go(&piece(source, *address, piece_of_it, changes, fill)?)?;
+                    source.let_go(&piece(source, place, piece_of_it, changes, fill)?)?;
                 }
                 Ok(())
             }
@@ -184,11 +204,17 @@ impl Data {
             let most = max[d].unwrap_or(0);
             return Err(Error::mismatch(format!("dimension {d} can have {most} elements at most, not {}", shape[d])));
         }
-        let Form::Chunked(chunks) = &mut self.form else {
-            return Err(Error::mismatch("only datasets that are stored in chunks can grow or shrink"));
-        };
         let dataspace = self.raw.dataspace.clone().with_dims(shape)?;
-        chunks.resize(shape, source)?;
+        match &mut self.form {
+            Form::Chunked(chunks) => chunks.resize(shape, source)?,
+            Form::Contiguous { place: Place::Elsewhere(external), .. } => {
+                let (bytes, room) = (dataspace.len().checked_mul(self.datatype.size()), external.room()?);
+                if bytes.is_none_or(|bytes| bytes > room) {
+                    return Err(Error::mismatch(format!("the external files have room for {room} bytes")));
+                }
+            }
+            _ => return Err(Error::mismatch("only datasets that are stored in chunks can grow or shrink")),
+        }
         self.raw.dataspace = dataspace;
         Ok(())
     }
@@ -197,7 +223,7 @@ impl Data {
     pub(super) fn pieces(&self, known: bool) -> Vec<(Address, u64)> {
         match &self.form {
             Form::Chunked(chunks) => chunks.pieces(known),
-            Form::Contiguous { address: Some(at), .. } if !known => {
+            Form::Contiguous { place: Place::Here(at), .. } if !known => {
                 let total = self.raw.dataspace.len().checked_mul(self.datatype.size());
                 total.map(|length| (*at, length)).into_iter().collect()
             }
@@ -213,7 +239,15 @@ impl Data {
         }
     }
 
-    /// Writes what goes to new space, says the rest in the header, and returns the patches of old elements.
+    /// What changes in external files.
+    pub(super) fn take_external(&mut self) -> Result<Vec<external::Change>> {
+        match &mut self.form {
+            Form::Contiguous { place: Place::Elsewhere(external), changes } => external.divide(std::mem::take(changes)),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Writes what goes to new space, says the rest in the header, and returns the patches of old elements in this file.
     pub(super) fn store(
         &mut self,
         header: &mut Header,
@@ -224,25 +258,26 @@ impl Data {
         let layout = match &mut self.form {
             Form::Compact(data) => Layout::Compact(std::mem::take(data)),
             Form::Chunked(chunks) => Layout::Chunked(chunks.store(space, source)?),
+            Form::Contiguous { place: Place::Elsewhere(_), .. } => self.raw.layout.clone(),
             Form::Contiguous { changes, .. } if changes.is_empty() => self.raw.layout.clone(),
-            Form::Contiguous { address: Some(at), changes }
+            Form::Contiguous { place: Place::Here(at), changes }
                 if changes.values().map(Vec::len).sum::<usize>() <= MOST_PATCHED =>
             {
                 let patch = |(offset, bytes)| Patch { position: source.base + at.get() + offset, bytes };
                 patches.extend(std::mem::take(changes).into_iter().map(patch));
                 self.raw.layout.clone()
             }
-            Form::Contiguous { address, changes } => {
+            Form::Contiguous { place, changes } => {
                 let total = self.raw.dataspace.len().checked_mul(self.datatype.size());
                 let total = total.ok_or_else(|| Error::limit("more than 2^64 bytes of data"))?;
-                let at = copy(space, source, *address, total, changes, self.raw.fill())?;
+                let at = copy(space, source, place, total, changes, self.raw.fill())?;
                 Layout::Contiguous { address: Some(at), size: Some(total) }
             }
         };
         if layout != self.raw.layout {
             header.set(kind::LAYOUT, 0, layout.encode(header.w)?);
         }
-        if matches!(self.form, Form::Chunked(_)) {
+        if matches!(self.form, Form::Chunked(_) | Form::Contiguous { place: Place::Elsewhere(_), .. }) {
             header.set(kind::DATASPACE, 0, self.raw.dataspace.encode(header.w, libver)?);
         }
         Ok(patches)
@@ -289,7 +324,7 @@ impl Stored<'_> {
 }
 
 /// Adds a change to others that it may lie on: it counts, and all that touch become one.
-fn add(changes: &mut BTreeMap<u64, Vec<u8>>, at: u64, bytes: &[u8]) {
+pub(super) fn add(changes: &mut BTreeMap<u64, Vec<u8>>, at: u64, bytes: &[u8]) {
     let end = at + bytes.len() as u64;
     let touching: Vec<u64> = changes
         .range(..=end)
@@ -324,7 +359,7 @@ fn put(whole: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 fn copy(
     space: &mut Space,
     source: &Stored<'_>,
-    from: Option<Address>,
+    from: &Place,
     total: u64,
     changes: &BTreeMap<u64, Vec<u8>>,
     fill: &[u8],
@@ -346,15 +381,16 @@ fn pieces(total: u64, size: u64) -> impl Iterator<Item = Range<u64>> {
 /// A part of the elements of a dataset in one piece, with the changes in it.
 fn piece(
     source: &Stored<'_>,
-    from: Option<Address>,
+    from: &Place,
     range: Range<u64>,
     changes: &BTreeMap<u64, Vec<u8>>,
     fill: &[u8],
 ) -> Result<Vec<u8>> {
     let mut bytes = zeroed(range.end - range.start)?;
     match from {
-        Some(from) => source.read(from.plus(range.start)?, &mut bytes)?,
-        None => fill_run(&mut bytes, fill),
+        Place::Nowhere => fill_run(&mut bytes, fill),
+        Place::Here(from) => source.read(from.plus(range.start)?, &mut bytes)?,
+        Place::Elsewhere(external) => external.read(Address(range.start), &mut bytes)?,
     }
     let first = changes.range(..=range.start).next_back().map_or(range.start, |(start, _)| *start);
     for (&start, change) in changes.range(first..range.end) {

@@ -10,6 +10,7 @@ mod data;
 mod dense;
 mod dropped;
 mod extension;
+mod external;
 mod header;
 mod ledger;
 mod limits;
@@ -33,7 +34,7 @@ use crate::file::{File, is_perhaps_a_part};
 use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::group::Object;
-use crate::io::{Device, Durability, FileDevice, Locking};
+use crate::io::{Device, Durability, External, FileDevice, Locking, Neighbours, OtherFiles, RawFiles};
 use crate::object::members;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub struct EditOptions {
     durability: Durability,
     ignore_marks: bool,
     reuse_space: bool,
+    external: Option<External>,
 }
 
 impl EditOptions {
@@ -80,6 +82,15 @@ impl EditOptions {
     #[must_use]
     pub fn ignore_marks(mut self, ignore: bool) -> Self {
         self.ignore_marks = ignore;
+        self
+    }
+
+    /// Which other files may be written to, and read, when this one leads to them: those with external raw data are written to
+    /// by [`FileEdit::write`], and where a commit that writes to some was interrupted, by whoever edits the file next. A file
+    /// from a stranger may lead anywhere, and its last commit may be made up. Default: none.
+    #[must_use]
+    pub fn external(mut self, external: External) -> Self {
+        self.external = Some(external).filter(|external| *external != External::Deny);
         self
     }
 
@@ -121,6 +132,7 @@ impl EditOptions {
 /// ```
 pub struct FileEdit {
     device: Arc<dyn Device>,
+    raw_files: Arc<RawFiles>,
     options: EditOptions,
     /// Commits made.
     number: u32,
@@ -156,9 +168,11 @@ impl File {
         let locking = options.locking;
         let open = || {
             let named: Arc<dyn Device> = Arc::new(FileDevice::open(path, locking)?);
-            match Self::edit_on(named.clone(), options.clone()) {
+            let place = options.external.as_ref().map(|external| Neighbours::of(path, external)).transpose()?;
+            let raw_files = Arc::new(RawFiles::new(place.flatten(), locking));
+            match FileEdit::begin(named.clone(), &raw_files, options.clone()) {
                 Err(e) if is_perhaps_a_part(&e) => {
-                    Self::edit_on(members::join_to_edit(path, &named, locking, e)?, options)
+                    FileEdit::begin(members::join_to_edit(path, &named, locking, e)?, &raw_files, options)
                 }
                 done => done,
             }
@@ -171,12 +185,32 @@ impl File {
     /// # Errors
     /// As [`edit`](File::edit).
     pub fn edit_on(device: Arc<dyn Device>, options: EditOptions) -> Result<FileEdit> {
-        let work = Work::begin(&device, &options, None)?;
-        Ok(FileEdit { device, options, number: 0, phase: Phase::Open(Box::new(work)) })
+        let raw_files = Arc::new(RawFiles::new(None, options.locking));
+        FileEdit::begin(device, &raw_files, options)
+    }
+
+    /// The same for one whose host has the files that it leads to; `name` is what it is called there, and what other files'
+    /// names count from. The host says which of them may be written to, whatever the [options](EditOptions::external).
+    ///
+    /// # Errors
+    /// As [`edit`](File::edit).
+    pub fn edit_from_host(
+        device: Arc<dyn Device>,
+        options: EditOptions,
+        name: &str,
+        host: Arc<dyn OtherFiles>,
+    ) -> Result<FileEdit> {
+        let raw_files = Arc::new(RawFiles::new(Some(Neighbours::hosted(name, host)), options.locking));
+        FileEdit::begin(device, &raw_files, options)
     }
 }
 
 impl FileEdit {
+    fn begin(device: Arc<dyn Device>, raw_files: &Arc<RawFiles>, options: EditOptions) -> Result<FileEdit> {
+        let work = Work::begin(&device, raw_files, &options, None)?;
+        Ok(FileEdit { device, raw_files: raw_files.clone(), options, number: 0, phase: Phase::Open(Box::new(work)) })
+    }
+
     fn work(&mut self) -> Result<&mut Work> {
         match &mut self.phase {
             Phase::Open(work) => Ok(work),
@@ -323,11 +357,13 @@ impl FileEdit {
 
     /// Writes elements to the places of a dataset that a selection names, in its order. Those of a virtual dataset are written
     /// to its sources in this file, as they and it were at the last commit; where several have an element, to the last one.
+    /// Those in external files are written there, if [`EditOptions::external`] allows it: with the commit, or, if it is
+    /// interrupted, by whoever edits this file next; until then who reads it with this library has them from its end.
     ///
     /// # Errors
     /// `NotFound` without the dataset; `Mismatch` if there are not as many elements, they are of another kind, or no source of
-    /// a virtual dataset has them; `Conflict` for such a source that was moved or resized since the last commit;
-    /// `Unsupported` for elements in external files, and those of a virtual dataset whose sources are in other files.
+    /// a virtual dataset has them; `Conflict` for such a source that was moved or resized since the last commit; `Denied` for
+    /// external files that may not be written to; `Unsupported` for a virtual dataset whose sources are in other files.
     pub fn write(&mut self, path: impl AsRef<[u8]>, what: impl Select, elements: impl ArrayLike) -> Result<()> {
         self.work()?.write(path.as_ref(), &what, &elements).on(&shown(&path))
     }
@@ -340,11 +376,12 @@ impl FileEdit {
         self.work()?.append(path.as_ref(), &elements).on(&shown(&path))
     }
 
-    /// Gives a dataset another shape. What is new holds the fill value; what is cut off is gone.
+    /// Gives a dataset another shape. What is new holds the fill value, in external files what these have there, zeros behind
+    /// their ends; what is cut off is gone.
     ///
     /// # Errors
-    /// `NotFound` without the dataset; `Mismatch` if it is not stored in chunks, has another number of dimensions, or
-    /// cannot grow that far.
+    /// `NotFound` without the dataset; `Mismatch` if it is stored neither in chunks nor in external files, has another number
+    /// of dimensions, or cannot grow that far; `Denied` as [`write`](Self::write).
     pub fn resize(&mut self, path: impl AsRef<[u8]>, shape: impl AsRef<[u64]>) -> Result<()> {
         self.work()?.resize(path.as_ref(), shape.as_ref()).on(&shown(&path))
     }
@@ -366,13 +403,13 @@ impl FileEdit {
     /// are there already, without having moved.
     pub fn commit(&mut self) -> Result<()> {
         let number = self.number + 1;
-        let (device, options) = (self.device.clone(), self.options.clone());
+        let (device, raw_files, options) = (self.device.clone(), self.raw_files.clone(), self.options.clone());
         let work = self.work()?;
         if !work.is_changed() {
             return Ok(());
         }
         let done = work.commit(&*device, number, options.durability);
-        let begun = done.and_then(|ledger| Work::begin(&device, &options, Some(ledger)));
+        let begun = done.and_then(|ledger| Work::begin(&device, &raw_files, &options, Some(ledger)));
         match begun {
             Ok(work) => {
                 (self.number, self.phase) = (number, Phase::Open(Box::new(work)));

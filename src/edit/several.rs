@@ -1,10 +1,11 @@
-//! Families and split files, stopped anywhere while they are edited: each of their files is one that the disk, or the
-//! system, does its own things with. `tests/crash.rs` does the same with files that are one.
+//! Families, split files and those with external raw data, stopped anywhere while they are edited: each of their files is
+//! one that the disk, or the system, does its own things with. `tests/crash.rs` does the same with files that are one.
 
 use crate::io::{
-    Device, FamilyDevice, FurtherMembers, JoinedSource, Member, MemorySource, MemoryStore, Source, SplitDevice, Store,
+    Device, FamilyDevice, FurtherMembers, JoinedSource, Member, MemorySource, MemoryStore, OtherFiles, Source,
+    SplitDevice, Store,
 };
-use crate::{EditOptions, Error, File, FileEdit, FileMut, Result};
+use crate::{EditOptions, Error, ErrorKind, ExternalPiece, File, FileEdit, FileMut, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -19,8 +20,29 @@ enum Op {
 }
 
 /// What was done, and to which file; to the folder as file `FOLDER`.
-type Log = Arc<Mutex<Vec<(u64, Op)>>>;
+#[derive(Clone, Default)]
+struct Log {
+    ops: Arc<Mutex<Vec<(u64, Op)>>>,
+    /// How much is done before everything fails.
+    good: Option<usize>,
+}
+
 const FOLDER: u64 = u64::MAX;
+
+impl Log {
+    fn add(&self, number: u64, op: Op) -> Result<()> {
+        let mut ops = self.ops.lock().unwrap();
+        if self.good == Some(ops.len()) {
+            return Err(Error::new(ErrorKind::Io, "injected fault"));
+        }
+        ops.push((number, op));
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.ops.lock().unwrap().len()
+    }
+}
 
 /// The files that there are, by their numbers.
 type Files = BTreeMap<u64, Vec<u8>>;
@@ -29,13 +51,6 @@ struct Part {
     number: u64,
     now: MemoryStore,
     log: Log,
-}
-
-impl Part {
-    fn done(&self, op: Op) -> Result<()> {
-        self.log.lock().unwrap().push((self.number, op));
-        Ok(())
-    }
 }
 
 impl Source for Part {
@@ -50,19 +65,21 @@ impl Source for Part {
 
 impl Store for Part {
     fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()> {
-        self.now.write_at(position, bytes)?;
-        self.done(Op::Write(position, bytes.to_vec()))
+        let done = self.log.add(self.number, Op::Write(position, bytes.to_vec()));
+        // A write that fails may have begun.
+        self.now.write_at(position, if done.is_ok() { bytes } else { &bytes[..bytes.len() / 2] })?;
+        done
     }
 
     fn sync(&self) -> Result<()> {
-        self.done(Op::Sync)
+        self.log.add(self.number, Op::Sync)
     }
 }
 
 impl Device for Part {
     fn resize(&self, size: u64) -> Result<()> {
-        self.now.resize(size)?;
-        self.done(Op::Resize(size))
+        self.log.add(self.number, Op::Resize(size))?;
+        self.now.resize(size)
     }
 }
 
@@ -77,18 +94,52 @@ impl FurtherMembers for Folder {
         if self.others.get(&number).is_some_and(|there| !there.is_empty()) {
             return Err(Error::conflict(format!("member {number} is there")));
         }
-        self.log.lock().unwrap().push((number, Op::Make));
+        self.log.add(number, Op::Make)?;
         Ok(Arc::new(Part { number, now: MemoryStore::default(), log: self.log.clone() }))
     }
 
     fn remove(&self, number: u64) -> Result<()> {
-        self.log.lock().unwrap().push((number, Op::Remove));
-        Ok(())
+        self.log.add(number, Op::Remove)
     }
 
     fn sync(&self) -> Result<()> {
-        self.log.lock().unwrap().push((FOLDER, Op::Sync));
-        Ok(())
+        self.log.add(FOLDER, Op::Sync)
+    }
+}
+
+/// The files with external raw data of file 0, which are called by their numbers.
+struct Beside {
+    files: Files,
+    log: Log,
+    /// Those that are written to.
+    open: Mutex<BTreeMap<u64, Arc<Part>>>,
+}
+
+impl OtherFiles for Beside {
+    fn file(&self, place: &str, _: bool) -> Result<Option<Arc<dyn Source>>> {
+        let Ok(number) = place.parse() else { return Ok(None) };
+        if let Some(part) = self.open.lock().unwrap().get(&number) {
+            return Ok(Some(part.clone()));
+        }
+        let memory = |bytes: &Vec<u8>| Arc::new(MemorySource::new(bytes.clone())) as Arc<dyn Source>;
+        Ok(self.files.get(&number).map(memory))
+    }
+
+    fn raw_file(&self, place: &str) -> Result<Arc<dyn Device>> {
+        let number = place.parse().unwrap();
+        let mut open = self.open.lock().unwrap();
+        if let Some(part) = open.get(&number) {
+            return Ok(part.clone());
+        }
+        let there = self.files.get(&number);
+        if there.is_none() {
+            self.log.add(number, Op::Make)?;
+            self.log.add(FOLDER, Op::Sync)?;
+        }
+        let now = MemoryStore::holding(there.cloned().unwrap_or_default());
+        let part = Arc::new(Part { number, now, log: self.log.clone() });
+        open.insert(number, part.clone());
+        Ok(part)
     }
 }
 
@@ -99,6 +150,8 @@ enum Kind {
     Family(u64),
     /// The second one begins at this address.
     Split(u64),
+    /// The others hold external raw data.
+    Beside,
 }
 
 impl Kind {
@@ -106,6 +159,7 @@ impl Kind {
         match self {
             Kind::Family(room) => number * room,
             Kind::Split(second) => number * second,
+            Kind::Beside => 0,
         }
     }
 
@@ -118,12 +172,35 @@ impl Kind {
                     number == found.len() as u64 && found.last().is_none_or(|f| f.1.len() as u64 == room)
                 }
                 Kind::Split(_) => true,
+                Kind::Beside => number == 0,
             };
             if goes_on {
                 found.push((number, bytes));
             }
         }
         found
+    }
+
+    fn open(self, files: &Files) -> Result<File> {
+        match self {
+            Kind::Beside => {
+                let host = Beside { files: files.clone(), log: Log::default(), open: Mutex::default() };
+                let source = Arc::new(MemorySource::new(files[&0].clone()));
+                File::from_host(source, Default::default(), "main.h5", Arc::new(host))
+            }
+            _ => File::from_source(self.source(files), Default::default()),
+        }
+    }
+
+    fn edit(self, files: &Files, log: &Log) -> Result<FileEdit> {
+        let (device, options) = (self.device(files, log), EditOptions::new());
+        match self {
+            Kind::Beside => {
+                let host = Beside { files: files.clone(), log: log.clone(), open: Mutex::default() };
+                File::edit_from_host(device, options, "main.h5", Arc::new(host))
+            }
+            _ => File::edit_on(device, options),
+        }
     }
 
     fn source(self, files: &Files) -> Arc<dyn Source> {
@@ -141,6 +218,7 @@ impl Kind {
         let parts: Vec<(u64, Member)> = self.parts(files).into_iter().map(part).collect();
         match self {
             Kind::Split(_) => Arc::new(SplitDevice::new(parts).unwrap()),
+            Kind::Beside => parts.into_iter().next().unwrap().1,
             Kind::Family(room) => {
                 let further = Folder { others: files.clone(), log: log.clone() };
                 let members = parts.into_iter().map(|(_, member)| member).collect();
@@ -281,39 +359,72 @@ fn change(edit: &mut FileEdit, round: i32) -> Result<()> {
 }
 
 /// Edits the files, and looks at every state in between.
-fn interrupt(kind: Kind, start: Files) -> usize {
-    let log = Log::default();
-    let options = EditOptions::new();
-    let mut edit = File::edit_on(kind.device(&start, &log), options.clone()).unwrap();
-    let mut contents = vec![describe(edit.file().unwrap()).unwrap()];
-    let mut commits = Vec::new();
-    for round in 1..=3 {
-        change(&mut edit, round).unwrap();
-        contents.push(describe(edit.file().unwrap()).unwrap());
-        commits.push(log.lock().unwrap().len());
-    }
-    drop(edit);
-    let ops = log.lock().unwrap().clone();
-    let (mut count, mut seen) = (0, BTreeSet::new());
-    states(&start, &ops, &mut |files, done, begun, what| {
-        count += 1;
-        let returned = commits.iter().filter(|&&n| n <= done).count();
-        let going_on = commits.iter().filter(|&&n| n <= begun).count().max(returned) + 1;
-        let allowed = returned..=going_on.min(commits.len());
-        let found = File::from_source(kind.source(&files), Default::default()).and_then(|file| describe(&file));
-        let found = found.unwrap_or_else(|e| panic!("{what}: {e}"));
-        let state = allowed.clone().find(|&k| contents[k] == found);
-        seen.insert(state.unwrap_or_else(|| panic!("{what}: neither of {allowed:?}: {found}")));
-        // The next editor finishes it, and goes on.
-        let later = Log::default();
-        let mut edit = File::edit_on(kind.device(&files, &later), options.clone()).unwrap();
-        assert_eq!(describe(edit.file().unwrap()).unwrap(), found, "{what}");
-        edit.set_attribute("", "again", "word ".repeat(300)).unwrap();
-        edit.commit().unwrap_or_else(|e| panic!("{what}: {e}"));
-    });
-    assert_eq!(seen.len(), contents.len());
-    println!("{} operations, {count} states", ops.len());
+fn interrupt(kind: Kind, start: Files, change: fn(&mut FileEdit, i32) -> Result<()>) -> usize {
+    let run = Run::new(kind, start, change);
+    let (count, wrong) = run.check(&run.ops, &run.commits);
+    assert_eq!(wrong, None);
+    println!("{} operations, {count} states", run.ops.len());
     count
+}
+
+/// Files that were edited.
+struct Run {
+    kind: Kind,
+    start: Files,
+    ops: Vec<(u64, Op)>,
+    /// Operations done when each commit returned.
+    commits: Vec<usize>,
+    /// What was there before the first commit, and after each.
+    contents: Vec<String>,
+}
+
+impl Run {
+    fn new(kind: Kind, start: Files, change: fn(&mut FileEdit, i32) -> Result<()>) -> Run {
+        let log = Log::default();
+        let mut edit = kind.edit(&start, &log).unwrap();
+        let mut contents = vec![describe(edit.file().unwrap()).unwrap()];
+        let mut commits = Vec::new();
+        for round in 1..=3 {
+            change(&mut edit, round).unwrap();
+            contents.push(describe(edit.file().unwrap()).unwrap());
+            commits.push(log.len());
+        }
+        drop(edit);
+        let ops = log.ops.lock().unwrap().clone();
+        Run { kind, start, ops, commits, contents }
+    }
+
+    /// Looks at every state; tells how many there are, and what is wrong with one, if something is.
+    fn check(&self, ops: &[(u64, Op)], commits: &[usize]) -> (usize, Option<String>) {
+        let (mut count, mut seen, mut wrong) = (0, BTreeSet::new(), None);
+        states(&self.start, ops, &mut |files, done, begun, what| {
+            count += 1;
+            let returned = commits.iter().filter(|&&n| n <= done).count();
+            let going_on = commits.iter().filter(|&&n| n <= begun).count().max(returned) + 1;
+            let allowed = returned..=going_on.min(commits.len());
+            match self.look(&files, allowed) {
+                Ok(state) => _ = seen.insert(state),
+                Err(e) => wrong = wrong.take().or(Some(format!("{what}: {e}"))),
+            }
+        });
+        assert!(wrong.is_some() || seen.len() == self.contents.len());
+        (count, wrong)
+    }
+
+    /// Which commit the files hold, for who reads them and for who goes on.
+    fn look(&self, files: &Files, allowed: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
+        let told = |e: Error| e.to_string();
+        let found = self.kind.open(files).and_then(|file| describe(&file)).map_err(told)?;
+        let state = allowed.clone().find(|&k| self.contents[k] == found);
+        let state = state.ok_or_else(|| format!("neither of {allowed:?}: {found}"))?;
+        // The next editor finishes it, and goes on.
+        let mut edit = self.kind.edit(files, &Log::default()).map_err(told)?;
+        if describe(edit.file().map_err(told)?).map_err(told)? != found {
+            return Err("an editor finds something else than a reader".into());
+        }
+        edit.set_attribute("", "again", "word ".repeat(300)).and_then(|()| edit.commit()).map_err(told)?;
+        Ok(state)
+    }
 }
 
 #[test]
@@ -327,7 +438,7 @@ fn a_family_is_stopped_anywhere() {
     file.commit().unwrap();
     for room in [1100, 5000] {
         let start = store.bytes().chunks(room).map(<[u8]>::to_vec).zip(0..).map(|(bytes, n)| (n, bytes)).collect();
-        let count = interrupt(Kind::Family(room as u64), start);
+        let count = interrupt(Kind::Family(room as u64), start, change);
         assert!(count > 500, "{room}: {count} states");
     }
 }
@@ -339,6 +450,71 @@ fn a_split_file_is_stopped_anywhere() {
         include_bytes!("../../fixtures/structures/split-r.h5"),
     ];
     let start = Files::from([(0, metadata.to_vec()), (1, elements.to_vec())]);
-    let count = interrupt(Kind::Split(0x7fff_ffff_ffff_ffff), start);
+    let count = interrupt(Kind::Split(0x7fff_ffff_ffff_ffff), start, change);
     assert!(count > 500, "{count} states");
+}
+
+/// One whose raw data are in files 1 and 2, of which the second is not there yet.
+fn with_external() -> Files {
+    let store = MemoryStore::default();
+    let mut file = FileMut::on_store(store.clone());
+    let piece = |file: &str, offset, size| ExternalPiece { file: file.into(), offset, size };
+    let rows = file.build("rows").element::<i32>().shape([5, 4]).extendible();
+    rows.external([piece("1", 700, Some(100)), piece("2", 30, None)]).unwrap();
+    file.build("plain").element::<i16>().shape([6]).external([piece("1", 900, Some(12))]).unwrap();
+    file.set_attribute("note", "before").unwrap();
+    file.commit().unwrap();
+    Files::from([(0, store.bytes()), (1, vec![3; 650])])
+}
+
+/// Writes to both files, and makes them longer.
+fn change_external(edit: &mut FileEdit, round: i32) -> Result<()> {
+    edit.append("rows", (1..=240).map(|i| i * round).collect::<Vec<i32>>())?;
+    edit.write("rows", 1..3, [round; 8])?;
+    edit.write("plain", 2..4, [round as i16; 2])?;
+    if round != 2 {
+        edit.set_attribute("", "note", "round ".repeat(20))?;
+    }
+    edit.commit()
+}
+
+#[test]
+fn writing_to_external_files_is_stopped_anywhere() {
+    let run = Run::new(Kind::Beside, with_external(), change_external);
+    let (count, wrong) = run.check(&run.ops, &run.commits);
+    assert_eq!(wrong, None);
+    println!("{} operations, {count} states", run.ops.len());
+    assert!(count > 500, "{count} states");
+    // Without any one sync something can go wrong.
+    let syncs = (0..run.ops.len()).filter(|&i| matches!(run.ops[i].1, Op::Sync) && !is_idle(&run.ops[..=i]));
+    for without in syncs {
+        let mut ops = run.ops.clone();
+        let (file, _) = ops.remove(without);
+        let commits: Vec<usize> = run.commits.iter().map(|&n| n - usize::from(n > without)).collect();
+        let (_, wrong) = run.check(&ops, &commits);
+        assert!(wrong.is_some(), "without sync {without}, of file {file}, nothing is wrong");
+    }
+}
+
+/// The disk is full, or fails, at any moment.
+#[test]
+fn writing_to_external_files_fails_as_a_whole() {
+    let run = Run::new(Kind::Beside, with_external(), change_external);
+    for good in 0..run.ops.len() {
+        let log = Log { good: Some(good), ..Log::default() };
+        let mut edit = run.kind.edit(&run.start, &log).unwrap();
+        let done = (1..=3).take_while(|&round| change_external(&mut edit, round).is_ok()).count();
+        drop(edit);
+        let mut files = run.start.clone();
+        let ops = log.ops.lock().unwrap().clone();
+        ops.iter().for_each(|(number, op)| apply(&mut files, *number, op));
+        // Half of the one that failed may be done, too.
+        if let (number, Op::Write(at, bytes)) = &run.ops[good] {
+            apply(&mut files, *number, &Op::Write(*at, bytes[..bytes.len() / 2].to_vec()));
+        }
+        let state =
+            run.look(&files, done..=(done + 1).min(3)).unwrap_or_else(|e| panic!("operation {good} fails: {e}"));
+        // Commits that end before their record is written have not happened, and say so.
+        assert!(state >= done);
+    }
 }

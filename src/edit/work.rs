@@ -4,7 +4,7 @@ mod elements;
 
 use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
-use super::data::{Data, Stored};
+use super::data::{Data, Stored, add};
 use super::dropped::Dropped;
 use super::extension::Extension;
 use super::header::Header;
@@ -23,11 +23,12 @@ use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
 use crate::group::Object;
 use crate::index::space::Space;
-use crate::io::{self, Commit, Device, Durability, Patch, Reader, Source, Tail};
+use crate::io::{self, Commit, Device, Durability, OtherFile, Patch, RawFile, RawFiles, Reader, Source, Tail};
 use crate::object::{ObjectHeader, links};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) struct Work {
@@ -38,6 +39,7 @@ pub(super) struct Work {
     /// Where the file ends, as an address: behind that everything new goes.
     end: u64,
     tail: Arc<Tail>,
+    raw_files: Arc<RawFiles>,
     /// New space, and the heap of new variable-length data.
     session: Arc<Session>,
     objects: BTreeMap<Address, Edited>,
@@ -78,11 +80,16 @@ enum Turn {
 impl Work {
     /// Opens the file, after finishing what an earlier editor left unfinished. What is known of its room is that of the
     /// commit before, if there was one.
-    pub(super) fn begin(device: &Arc<dyn Device>, options: &EditOptions, known: Option<Ledger>) -> Result<Work> {
+    pub(super) fn begin(
+        device: &Arc<dyn Device>,
+        raw_files: &Arc<RawFiles>,
+        options: &EditOptions,
+        known: Option<Ledger>,
+    ) -> Result<Work> {
         let source: Arc<dyn Source> = device.clone();
-        let open = || File::from_source(source.clone(), options.limits.clone());
+        let open = || File::new(source.clone(), options.limits.clone(), false, raw_files.place());
         let file = open()?;
-        io::finish(&**device, file.inner.superblock.base)?;
+        io::finish(&**device, file.inner.superblock.base, raw_files)?;
         let file = open()?;
         limits::check(&file, options)?;
         let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
@@ -98,7 +105,8 @@ impl Work {
         let space = Space::new(tail.clone(), end).in_pages(extension.page()).with_widths(w);
         let space = space.with_chunk_rank(file.inner.superblock.ranks.chunk).reusing(ledger.begin(end));
         let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
-        Ok(Work { file, superblock, extension, end, tail, session, objects: BTreeMap::new(), built: false, ledger })
+        let (raw_files, objects) = (raw_files.clone(), BTreeMap::new());
+        Ok(Work { file, superblock, extension, end, tail, raw_files, session, objects, built: false, ledger })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -376,6 +384,7 @@ impl Work {
         self.ledger.made(std::mem::take(&mut open.made));
         self.ledger.know_heap(open.heap.take_closed());
         let mut patches = self.patches(&mut open)?;
+        let others = self.others()?;
         self.ledger.settle_heap(&mut open.space);
         patches.sort_by_key(|(turn, _)| *turn);
         let patches = patches.into_iter().map(|(_, patch)| patch).collect();
@@ -394,8 +403,8 @@ impl Work {
         let mut new: Vec<Range<u64>> = reuse.taken.iter().map(range).collect();
         new.push(position + self.end..position + end);
         let end = position + end;
-        let commit =
-            Commit { number, superblock, old_superblock: &self.superblock.bytes, patches: all, end, new, durability };
+        let old_superblock = &*self.superblock.bytes;
+        let commit = Commit { number, superblock, old_superblock, patches: all, end, new, others, durability };
         commit.make(device).map_err(|(happened, e)| {
             let state = match happened {
                 false => "the file is as it was",
@@ -406,6 +415,24 @@ impl Work {
         let mut ledger = std::mem::take(&mut self.ledger);
         ledger.end(reuse, &self.file);
         Ok(ledger)
+    }
+
+    /// What changes in files with external raw data.
+    fn others(&mut self) -> Result<Vec<OtherFile>> {
+        let mut others: BTreeMap<PathBuf, (RawFile, BTreeMap<u64, Vec<u8>>)> = BTreeMap::new();
+        let edited = self.objects.values_mut().filter(|edited| !edited.gone);
+        for data in edited.filter_map(|edited| edited.data.as_mut()) {
+            for (name, patch) in data.take_external()? {
+                let file = self.raw_files.find(&name)?;
+                let (_, changes) = others.entry(file.path().clone()).or_insert_with(|| (file, BTreeMap::new()));
+                add(changes, patch.position, &patch.bytes);
+            }
+        }
+        let other = |(file, changes): (RawFile, BTreeMap<u64, Vec<u8>>)| {
+            let patches = changes.into_iter().map(|(position, bytes)| Patch { position, bytes }).collect();
+            Ok(OtherFile { device: self.raw_files.open(&file)?, place: file.place, patches })
+        };
+        others.into_values().map(other).collect()
     }
 
     /// Writes the new objects, and adds their links to the groups that they were made in.

@@ -1,6 +1,6 @@
 //! A file that is read and written in place, and the lock that keeps others from writing to it meanwhile.
 
-use super::file::{explain, read_file_at};
+use super::file::{explain, open_real, read_file_at};
 use super::{Source, Store};
 use crate::error::{Error, Result};
 use std::fs::{File, TryLockError};
@@ -42,6 +42,16 @@ impl FileDevice {
             return Err(Error::invalid(format!("{} is not a regular file", path.display())));
         }
         let file = File::options().read(true).write(true).open(path).map_err(|e| explain(path, e))?;
+        Self::locked(file, path, locking)
+    }
+
+    /// The same for a path without symbolic links, and nothing but what stands there.
+    pub(super) fn open_real(path: &Path, locking: Locking) -> Result<FileDevice> {
+        let file = open_real(path, File::options().read(true).write(true))?;
+        Self::locked(file, path, locking)
+    }
+
+    fn locked(file: File, path: &Path, locking: Locking) -> Result<FileDevice> {
         if locking != Locking::None {
             lock(&file, path, locking)?;
         }

@@ -2,7 +2,7 @@
 
 use super::{Source, too_short};
 use crate::error::{Error, Result};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 /// A file on disk. Reads are by position: any number of threads share it without a lock.
@@ -33,21 +33,7 @@ impl FileSource {
 
     /// Opens a regular file whose path has no symbolic links, and no other: what stands there may have been replaced.
     pub(super) fn open_real(path: &Path) -> Result<Self> {
-        let what = std::fs::metadata(path).map_err(|e| explain(path, e))?;
-        let mut options = std::fs::OpenOptions::new();
-        options.read(true);
-        // Neither follow a link, nor wait for the other end of a FIFO, nor get a terminal.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY,
-        );
-        let file = options.open(path).map_err(|e| explain(path, e))?;
-        let opened = file.metadata()?;
-        if !opened.is_file() || !same(&what, &opened) {
-            return Err(Error::conflict(format!("{} was replaced while it was opened", path.display())));
-        }
-        Ok(FileSource { file })
+        Ok(FileSource { file: open_real(path, OpenOptions::new().read(true))? })
     }
 
     pub(crate) fn as_file(&self) -> &File {
@@ -58,6 +44,20 @@ impl FileSource {
     pub(super) fn again(&self) -> Result<FileSource> {
         Ok(FileSource { file: self.file.try_clone()? })
     }
+}
+
+/// Opens a regular file whose path has no symbolic links, and no other.
+pub(super) fn open_real(path: &Path, options: &mut OpenOptions) -> Result<File> {
+    let what = std::fs::metadata(path).map_err(|e| explain(path, e))?;
+    // Neither follow a link, nor wait for the other end of a FIFO, nor get a terminal.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = options.open(path).map_err(|e| explain(path, e))?;
+    let opened = file.metadata()?;
+    if !opened.is_file() || !same(&what, &opened) {
+        return Err(Error::conflict(format!("{} was replaced while it was opened", path.display())));
+    }
+    Ok(file)
 }
 
 /// The system's refusal with the name of the file in front.

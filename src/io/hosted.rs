@@ -3,8 +3,8 @@
 //! Names are put together as text, as they are on a disk: from the folder of the file that has the name. What a name may
 //! lead to is for the host to say; it gets places relative to the first file's folder, and whole ones as they are.
 
-use super::Source;
 use super::neighbours::{Found, Search};
+use super::{Device, Source};
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +17,15 @@ pub trait OtherFiles: Send + Sync {
     /// [`Missing`](ErrorKind::Missing) if it must be looked for first, [`Denied`](ErrorKind::Denied) if it may not be read,
     /// [`NotFound`](ErrorKind::NotFound) if the text says more than that there is none.
     fn file(&self, place: &str, is_raw: bool) -> Result<Option<Arc<dyn Source>>>;
+
+    /// The file at a place, to write external raw data to; it is made if there is none. Unless the host says otherwise, none
+    /// may be written to.
+    ///
+    /// # Errors
+    /// [`Denied`](ErrorKind::Denied) if it may not be written to.
+    fn raw_file(&self, place: &str) -> Result<Arc<dyn Device>> {
+        Err(Error::new(ErrorKind::Denied, format!("the other file {place} may not be written to")))
+    }
 }
 
 /// Where a file stands among those of its host.
@@ -47,8 +56,26 @@ impl Hosted {
         Hosted { folder: folder.into(), ..self.clone() }
     }
 
+    /// Where a file of raw data is to be made.
+    pub(super) fn place_for(&self, name: &[u8]) -> Result<Found> {
+        let name = text(name)?;
+        let place = if is_absolute(name) { name.to_owned() } else { plain(&format!("{}{name}", self.folder)) };
+        Ok(Found::hosted(place, None))
+    }
+
+    pub(super) fn raw_file(&self, place: &str) -> Result<Arc<dyn Device>> {
+        self.host.raw_file(place)
+    }
+
+    /// What is at a place that it gave itself.
+    pub(super) fn at_place(&self, place: &[u8]) -> Result<Option<Found>> {
+        let place = text(place)?;
+        let source = self.host.file(place, true)?;
+        Ok(source.map(|source| Found::hosted(place.to_owned(), Some(source))))
+    }
+
     pub(super) fn find(&self, name: &[u8], search: Search) -> Result<Option<Found>> {
-        let name = std::str::from_utf8(name).map_err(|_| Error::unsupported("a file name that is not UTF-8"))?;
+        let name = text(name)?;
         let mut candidates = Vec::new();
         if is_absolute(name) {
             candidates.push(name.to_owned());
@@ -74,6 +101,10 @@ impl Hosted {
         }
         refused.map_or(Ok(None), Err)
     }
+}
+
+fn text(name: &[u8]) -> Result<&str> {
+    std::str::from_utf8(name).map_err(|_| Error::unsupported("a file name that is not UTF-8"))
 }
 
 /// Whether a name counts from no folder; also one that Windows wrote.

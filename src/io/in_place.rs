@@ -1,8 +1,8 @@
 //! Committing to a file in place: the steps of [`redo`](super::redo), and what is done about a file that was left
 //! between them.
 
-use super::redo::{self, Extent, Found, MOST_VOUCHED, Patch, Redo, growing_end};
-use super::{Device, Source, Store};
+use super::redo::{self, Extent, Found, MOST_VOUCHED, Other, Patch, Redo, Standing, growing_end};
+use super::{Device, RawFiles, Source, Store};
 use crate::bytes::zeroed;
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -64,7 +64,30 @@ pub(crate) struct Commit<'a> {
     pub(crate) end: u64,
     /// The positions of everything new, before and behind the old end.
     pub(crate) new: Vec<Range<u64>>,
+    pub(crate) others: Vec<OtherFile>,
     pub(crate) durability: Durability,
+}
+
+/// A file with external raw data, and what a commit changes in it.
+pub(crate) struct OtherFile {
+    /// Where it is, for the record.
+    pub(crate) place: Vec<u8>,
+    pub(crate) device: Arc<dyn Device>,
+    pub(crate) patches: Vec<Patch>,
+}
+
+impl OtherFile {
+    /// Makes it long enough, so that a full disk is found out before anything changes: what lies behind the end of such a file
+    /// is zeros, and zeros are written there.
+    fn lengthen(&self, strict: bool) -> Result<()> {
+        let size = self.device.size()?;
+        let end = |p: &Patch| p.position + p.bytes.len() as u64;
+        for patch in self.patches.iter().filter(|p| end(p) > size) {
+            let from = patch.position.max(size);
+            self.device.write_at(from, &zeroed(end(patch) - from)?)?;
+        }
+        if strict && self.device.size()? > size { self.device.sync() } else { Ok(()) }
+    }
 }
 
 impl Commit<'_> {
@@ -72,7 +95,20 @@ impl Commit<'_> {
     ///
     /// Fails with `false` where nothing has happened to the file, with `true` where it may have, and whoever opens it
     /// next finds out.
-    pub(crate) fn make(mut self, device: &dyn Device) -> Result<(), (bool, Error)> {
+    pub(crate) fn make(self, device: &dyn Device) -> Result<(), (bool, Error)> {
+        let others: Vec<_> = self.others.iter().map(|other| other.device.clone()).collect();
+        let sizes: Vec<_> = others.iter().map(|other| other.size()).collect();
+        let made = self.make_here(device);
+        if matches!(made, Err((false, _))) {
+            // They only got zeros behind their ends, which were there before, too.
+            for (other, size) in others.iter().zip(sizes) {
+                _ = size.and_then(|size| if other.size()? > size { other.resize(size) } else { Ok(()) });
+            }
+        }
+        made
+    }
+
+    fn make_here(mut self, device: &dyn Device) -> Result<(), (bool, Error)> {
         let before = |e| (false, e);
         let sync = |wanted: bool| if wanted { device.sync() } else { Ok(()) };
         let strict = self.durability == Durability::Strict;
@@ -82,10 +118,17 @@ impl Commit<'_> {
         if growing_end(device).map_err(before)? < self.end {
             device.resize(self.end).map_err(before)?;
         }
+        let after = |e| (true, e);
+        let others = std::mem::take(&mut self.others);
+        let apply_all = |strict: bool| -> Result<()> {
+            others.iter().try_for_each(|other| apply(&*other.device, &other.patches, strict))?;
+            apply(device, &patches, strict)
+        };
         if self.durability == Durability::None {
-            return patches.iter().try_for_each(|p| device.write_at(p.position, &p.bytes)).map_err(|e| (true, e));
+            return apply_all(false).map_err(after);
         }
-        let redo = self.record(device, &patches).map_err(before)?;
+        let redo = self.record(device, &patches, &others).map_err(before)?;
+        others.iter().try_for_each(|other| other.lengthen(strict)).map_err(before)?;
         if redo.extents.is_empty() {
             sync(strict).map_err(before)?;
         }
@@ -97,16 +140,16 @@ impl Commit<'_> {
             device.resize(size).map_err(before)?;
         }
         device.write_at(at, &record).map_err(before)?;
-        let after = |e| (true, e);
         sync(strict).map_err(after)?;
-        apply(device, &patches, strict).map_err(after)?;
+        apply_all(strict).map_err(after)?;
         // The record has done its work; one that stays is harmless.
         let _ = device.resize(self.end);
         Ok(())
     }
 
-    fn record(&self, device: &dyn Device, patches: &[Patch]) -> Result<Redo> {
-        redo::check_size(patches.iter().map(|p| p.bytes.len() as u64).sum())?;
+    fn record(&self, device: &dyn Device, patches: &[Patch], others: &[OtherFile]) -> Result<Redo> {
+        let all = patches.iter().chain(others.iter().flat_map(|other| &other.patches));
+        redo::check_size(all.map(|p| p.bytes.len() as u64).sum())?;
         let start = self.superblock.position;
         let size: u64 = self.new.iter().map(|new| new.end - new.start).sum();
         let mut extents = Vec::new();
@@ -116,17 +159,19 @@ impl Commit<'_> {
             Source::read_at(device, *position, &mut new)?;
             extents.push(Extent { position: *position, size, hash: redo::hash(&new) });
         }
-        let mut redo = Redo {
+        let other = |OtherFile { place, device, patches }: &OtherFile| {
+            Ok(Other { place: place.clone(), pieces: redo::pieces(&**device, patches)?.into() })
+        };
+        Ok(Redo {
             number: self.number,
             superblock: start..start + self.superblock.bytes.len() as u64,
             old_hash: redo::hash(self.old_superblock),
             new_hash: redo::hash(&self.superblock.bytes),
             end: self.end,
             extents,
-            pieces: Vec::new(),
-        };
-        redo.add(device, patches)?;
-        Ok(redo)
+            pieces: redo::pieces(device, patches)?,
+            others: others.iter().map(other).collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -137,13 +182,24 @@ fn apply(device: &dyn Device, patches: &[Patch], strict: bool) -> Result<()> {
 }
 
 /// Finishes the commit that the file's last writer left unfinished, if there is one, and takes away its record.
-pub(crate) fn finish(device: &dyn Device, superblock: u64) -> Result<()> {
+///
+/// # Errors
+/// Of kind `Denied` if it goes on in other files, and these may not be written to; `NotFound` if they are not there.
+pub(crate) fn finish(device: &dyn Device, superblock: u64, raw_files: &RawFiles) -> Result<()> {
     let redo = match redo::find(device, superblock)? {
         Found::Nothing => return Ok(()),
         Found::Done(redo) => redo,
         Found::Pending(redo) => {
+            let others = redo.others.iter().map(|other| Ok((raw_files.at(&other.place)?, &other.pieces)));
+            let others = others.collect::<Result<Vec<_>>>()?;
             // It may have been seen in memory only.
             device.sync()?;
+            for (other, pieces) in others {
+                if redo::standing(&*other, pieces)? != Standing::Foreign {
+                    pieces.iter().try_for_each(|p| other.write_at(p.position, &p.bytes))?;
+                    other.sync()?;
+                }
+            }
             redo
         }
     };

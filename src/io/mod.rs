@@ -16,6 +16,7 @@ mod memory;
 mod mmap;
 mod neighbours;
 mod patched;
+mod raw_files;
 mod reader;
 mod redo;
 mod split;
@@ -30,7 +31,7 @@ pub use fault::{CountingSource, FaultSource, FaultStore};
 pub use file::FileSource;
 pub use hosted::OtherFiles;
 pub use in_place::Durability;
-pub(crate) use in_place::{Commit, Tail, finish};
+pub(crate) use in_place::{Commit, OtherFile, Tail, finish};
 pub(crate) use joined::JoinedSource;
 pub use memory::{MemorySource, MemoryStore};
 pub use mmap::MapSource;
@@ -38,6 +39,7 @@ pub(crate) use mmap::advise_huge_pages;
 pub use neighbours::External;
 pub(crate) use neighbours::{Found, Neighbours, Search};
 pub(crate) use patched::PatchedSource;
+pub(crate) use raw_files::{RawFile, RawFiles};
 pub(crate) use reader::{Block, Reader, SharedMessages};
 pub(crate) use redo::{Patch, pending};
 pub(crate) use split::SplitDevice;
@@ -137,6 +139,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Of kind [`Io`](crate::ErrorKind::Io); nothing is then known about what was written.
     fn sync(&self) -> Result<()>;
+}
+
+/// Fills `part` with the bytes of external raw data at `from`: what lies behind the end of such a file is zeros.
+pub(crate) fn read_or_zeros(file: &dyn Source, from: u64, part: &mut [u8]) -> Result<()> {
+    let there = usize::try_from(file.size()?.saturating_sub(from)).unwrap_or(usize::MAX).min(part.len());
+    let (there, behind) = part.split_at_mut(there);
+    behind.fill(0);
+    if there.is_empty() { Ok(()) } else { file.read_at(from, there) }
 }
 
 /// The error of a source that is shorter than what is asked of it.

@@ -6,7 +6,8 @@
 //! Environment variables that change the search in libhdf5 (`HDF5_EXT_PREFIX`, `HDF5_VDS_PREFIX`) do nothing here.
 
 use super::hosted::{Hosted, OtherFiles};
-use super::{FileSource, MapSource, Source};
+use super::redo::{self, Other, Piece, Standing};
+use super::{Device, FileDevice, FileSource, Locking, MapSource, PatchedSource, Source, sync_folder_of};
 use crate::error::{Error, ErrorKind, Result};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -56,18 +57,27 @@ pub(crate) struct Found {
     pub(crate) real: PathBuf,
     /// Its bytes, where it is not on disk.
     source: Option<Arc<dyn Source>>,
+    /// What an interrupted commit changes in it.
+    pieces: Option<Arc<[Piece]>>,
 }
 
 /// Where a file stands, and what it may lead to.
 #[derive(Clone, Debug)]
-pub(crate) enum Neighbours {
+pub(crate) struct Neighbours {
+    here: Here,
+    /// What an interrupted commit to this file changes in others.
+    interrupted: Arc<[Other]>,
+}
+
+#[derive(Clone, Debug)]
+enum Here {
     OnDisk(OnDisk),
     Hosted(Hosted),
 }
 
-/// The same of a file on disk.
+/// Where a file on disk stands, and what it may lead to.
 #[derive(Clone, Debug)]
-pub(crate) struct OnDisk {
+struct OnDisk {
     reach: Arc<Reach>,
     /// The folder of the file as it was opened, then the one it really stands in.
     folders: [PathBuf; 2],
@@ -88,7 +98,7 @@ impl Neighbours {
         let Ok(real) = std::fs::canonicalize(path) else {
             return Ok(None);
         };
-        let found = Found { named: path.to_owned(), real, source: None };
+        let found = Found::on_disk(path.to_owned(), real);
         let folders = folders(&found)?;
         let beneath = |folder: &Path| {
             let real = std::fs::canonicalize(folder)
@@ -101,40 +111,104 @@ impl Neighbours {
             External::Beneath(folder) => beneath(folder)?,
             External::Any => Reach::Anywhere,
         };
-        Ok(Some((Neighbours::OnDisk(OnDisk { reach: Arc::new(reach), folders }), found)))
+        Ok(Some((Here::OnDisk(OnDisk { reach: Arc::new(reach), folders }).into(), found)))
     }
 
     /// Those of a file that a host has, by the name that it has there.
     pub(crate) fn hosted(name: &str, host: Arc<dyn OtherFiles>) -> (Neighbours, Found) {
-        (Neighbours::Hosted(Hosted::new(name, host)), Found::hosted(name.to_owned(), None))
+        (Here::Hosted(Hosted::new(name, host)).into(), Found::hosted(name.to_owned(), None))
     }
 
     /// Those of a neighbour: it stands elsewhere, and may lead to the same files.
     pub(crate) fn of_found(&self, found: &Found) -> Result<Neighbours> {
-        Ok(match self {
-            Neighbours::OnDisk(here) => {
-                Neighbours::OnDisk(OnDisk { reach: here.reach.clone(), folders: folders(found)? })
-            }
-            Neighbours::Hosted(here) => Neighbours::Hosted(here.at(&found.place())),
+        Ok(match &self.here {
+            Here::OnDisk(here) => Here::OnDisk(OnDisk { reach: here.reach.clone(), folders: folders(found)? }).into(),
+            Here::Hosted(here) => Here::Hosted(here.at(&found.place())).into(),
         })
+    }
+
+    /// The same for who reads the file as its interrupted commit makes it, which changes `others`, too.
+    pub(crate) fn with_interrupted(self, others: Vec<Other>) -> Neighbours {
+        Neighbours { interrupted: others.into(), ..self }
     }
 
     /// The file of this name; `None` if there is none where it is allowed to look.
     ///
     /// An error of kind `Denied` if there might be one where it is not.
     pub(crate) fn find(&self, name: &[u8], search: Search) -> Result<Option<Found>> {
-        match self {
-            Neighbours::OnDisk(here) => here.find(name, search),
-            Neighbours::Hosted(here) => here.find(name, search),
+        let found = match &self.here {
+            Here::OnDisk(here) => here.find(name, search)?,
+            Here::Hosted(here) => here.find(name, search)?,
+        };
+        let Some(mut found) = found else { return Ok(None) };
+        for other in self.interrupted.iter().filter(|_| search == Search::RawData) {
+            if self.at_place(&other.place)?.is_some_and(|there| there.real == found.real) {
+                found.pieces = Some(other.pieces.clone());
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// The file of raw data of this name, or where it is to be made: in the folder of this one.
+    pub(crate) fn find_to_write(&self, name: &[u8]) -> Result<Found> {
+        if let Some(found) = self.find(name, Search::RawData)? {
+            return Ok(found);
+        }
+        match &self.here {
+            Here::OnDisk(here) => here.place_for(name),
+            Here::Hosted(here) => here.place_for(name),
+        }
+    }
+
+    /// Opens a file to write raw data to it, and makes it if there is none.
+    pub(super) fn open_to_write(&self, found: &Found, locking: Locking) -> Result<Arc<dyn Device>> {
+        if let Here::Hosted(here) = &self.here {
+            return here.raw_file(&found.place());
+        }
+        match std::fs::File::options().write(true).create_new(true).open(&found.real) {
+            Ok(_) => sync_folder_of(&found.real)?,
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(super::file::explain(&found.real, e)),
+        }
+        found.still_there(FileDevice::open_real(&found.real, locking)?).map(|device| Arc::new(device) as _)
+    }
+
+    /// How the record of a commit has a file: from the folder of this one, where it is below it, so that all may be moved
+    /// together.
+    pub(super) fn place_of(&self, found: &Found) -> Vec<u8> {
+        match &self.here {
+            Here::OnDisk(OnDisk { folders: [_, folder], .. }) => {
+                let place = found.real.strip_prefix(folder).unwrap_or(&found.real);
+                place.as_os_str().as_encoded_bytes().to_vec()
+            }
+            Here::Hosted(_) => found.place().into_bytes(),
+        }
+    }
+
+    /// The file at the place that the record of a commit has.
+    pub(super) fn at_place(&self, place: &[u8]) -> Result<Option<Found>> {
+        match &self.here {
+            Here::OnDisk(here) => match here.try_candidate(&here.folders[1].join(to_path(place)?))? {
+                Tried::Found(found) => Ok(Some(found)),
+                Tried::Missing => Ok(None),
+                Tried::Denied => Err(here.denied(&to_path(place)?)),
+            },
+            Here::Hosted(here) => here.at_place(place),
         }
     }
 }
 
+impl From<Here> for Neighbours {
+    fn from(here: Here) -> Neighbours {
+        Neighbours { here, interrupted: Arc::new([]) }
+    }
+}
+
 impl OnDisk {
-    fn find(&self, name: &[u8], search: Search) -> Result<Option<Found>> {
+    /// Where a name is looked for, and whether it was meant for that place: a relative one was not necessarily meant for the
+    /// working folder.
+    fn candidates(&self, name: &[u8], search: Search) -> Result<Vec<(PathBuf, bool)>> {
         let mut name = to_path(name)?;
-        let mut denied = None;
-        // `None` for the working folder: a relative name was not necessarily meant for it.
         let mut candidates: Vec<(PathBuf, bool)> = Vec::new();
         if is_absolute(&name) {
             candidates.push((name.clone(), true));
@@ -152,7 +226,12 @@ impl OnDisk {
                 Search::RawData => [here, first, second],
             });
         }
-        for (candidate, meant) in candidates {
+        Ok(candidates)
+    }
+
+    fn find(&self, name: &[u8], search: Search) -> Result<Option<Found>> {
+        let mut denied = None;
+        for (candidate, meant) in self.candidates(name, search)? {
             match self.try_candidate(&candidate)? {
                 Tried::Found(found) => return Ok(Some(found)),
                 Tried::Denied if meant => denied = denied.or(Some(candidate)),
@@ -160,6 +239,33 @@ impl OnDisk {
             }
         }
         denied.map_or(Ok(None), |candidate| Err(self.denied(&candidate)))
+    }
+
+    /// Where a file of raw data is to be made.
+    fn place_for(&self, name: &[u8]) -> Result<Found> {
+        let (mut denied, shown) = (None, String::from_utf8_lossy(name).into_owned());
+        for (candidate, _) in self.candidates(name, Search::RawData)?.into_iter().filter(|(_, meant)| *meant) {
+            let folder = candidate.parent().map(std::fs::canonicalize);
+            let (Some(Ok(folder)), Some(name)) = (folder, candidate.file_name()) else { continue };
+            let real = folder.join(name);
+            if self.is_outside(&plain(&candidate)?) || self.is_outside(&real) {
+                denied = denied.or(Some(candidate));
+            } else {
+                return Ok(Found::on_disk(candidate, real));
+            }
+        }
+        Err(match denied {
+            Some(candidate) => self.denied(&candidate),
+            None => Error::not_found(format!("external raw data: {shown} is not there, nor its folder")),
+        })
+    }
+
+    fn is_outside(&self, path: &Path) -> bool {
+        match &*self.reach {
+            Reach::Nowhere => true,
+            Reach::Beneath(named, real) => !path.starts_with(named) && !path.starts_with(real),
+            Reach::Anywhere => false,
+        }
     }
 
     fn denied(&self, path: &Path) -> Error {
@@ -176,13 +282,8 @@ impl OnDisk {
     }
 
     fn try_candidate(&self, candidate: &Path) -> Result<Tried> {
-        let outside = |path: &Path| match &*self.reach {
-            Reach::Nowhere => true,
-            Reach::Beneath(named, real) => !path.starts_with(named) && !path.starts_with(real),
-            Reach::Anywhere => false,
-        };
         // By its text alone first: what lies outside is not even asked for, as that may have effects of its own.
-        if outside(&plain(candidate)?) {
+        if self.is_outside(&plain(candidate)?) {
             return Ok(Tried::Denied);
         }
         use std::io::ErrorKind as K;
@@ -206,15 +307,19 @@ impl OnDisk {
             let message = format!("the other file {} is not a regular file", candidate.display());
             return Err(Error::new(ErrorKind::Denied, message));
         }
-        Ok(Tried::Found(Found { named: candidate.to_owned(), real, source: None }))
+        Ok(Tried::Found(Found::on_disk(candidate.to_owned(), real)))
     }
 }
 
 impl Found {
+    fn on_disk(named: PathBuf, real: PathBuf) -> Found {
+        Found { named, real, source: None, pieces: None }
+    }
+
     /// One that a host has; without a source it is the file that everything began with.
     pub(super) fn hosted(place: String, source: Option<Arc<dyn Source>>) -> Found {
         let place = PathBuf::from(place);
-        Found { named: place.clone(), real: place, source }
+        Found { named: place.clone(), real: place, source, pieces: None }
     }
 
     /// Its place among the files of a host.
@@ -224,22 +329,33 @@ impl Found {
 
     /// Its bytes; `map`: mapped into memory, where it is on disk.
     pub(crate) fn open(&self, map: bool) -> Result<Arc<dyn Source>> {
-        if let Some(source) = &self.source {
-            return Ok(source.clone());
+        let source: Arc<dyn Source> = match &self.source {
+            Some(source) => source.clone(),
+            None if map => Arc::new(MapSource::new(&self.open_file()?)?),
+            None => Arc::new(self.open_file()?),
+        };
+        let Some(pieces) = &self.pieces else { return Ok(source) };
+        if redo::standing(&*source, pieces)? == Standing::Foreign {
+            return Ok(source);
         }
-        let file = self.open_file()?;
-        Ok(if map { Arc::new(MapSource::new(&file)?) } else { Arc::new(file) })
+        let patches = pieces.iter().map(|p| (p.position, p.bytes.clone())).collect();
+        // Patches on one another are not of our making.
+        Ok(PatchedSource::new(source.clone(), patches).map_or(source, |patched| Arc::new(patched)))
     }
 
     /// Opens one on disk, and makes sure that it is still what was found.
     pub(crate) fn open_file(&self) -> Result<FileSource> {
-        let file = FileSource::open_real(&self.real)?;
+        self.still_there(FileSource::open_real(&self.real)?)
+    }
+
+    /// What was opened, if it is what was found.
+    fn still_there<T>(&self, opened: T) -> Result<T> {
         let now = std::fs::canonicalize(&self.real).map_err(|e| super::file::explain(&self.real, e))?;
         if now != self.real {
             let message = format!("{} was replaced while it was opened", self.real.display());
             return Err(Error::conflict(message));
         }
-        Ok(file)
+        Ok(opened)
     }
 }
 

@@ -11,24 +11,33 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 8 | magic `\x89H5redo\n` |
-//! | 4, 4 | version 1; number of the commit |
+//! | 4, 4 | version, 1 or, with patches of other files, 2; number of the commit |
 //! | 8, 4, 8, 8 | position and size of the superblock, its old hash, its new hash |
 //! | 8 | where the file ends afterwards |
 //! | 4, 4 | number of extents, number of patches |
 //! | 24 each | extents of new bytes: position, size, hash |
 //! | 12 + 2n each | patches: position, size n, the old bytes, the new bytes |
+//! | 4 | in version 2: number of other files, those with external raw data that the commit writes to |
+//! | 4 + n, 4 | each: size n of its place, its place; number of patches, which follow as above |
 //! | 8, 8, 8 | hash of all of that; size of the whole record; magic |
 //!
 //! A record counts only if the superblock is the old or the new one, every byte that is replaced is the old or the new
-//! one, and every extent is as it was written: then nobody else has changed the file since. Else it is ignored.
+//! one, and every extent is as it was written: then nobody else has changed the file since. Else it is ignored. The same
+//! goes for each other file by itself: one in which somebody else has changed what the commit changes stays as he left it.
+//!
+//! A record may be forged. Those patches of other files are made only where whoever edits the file allows it to lead there.
 
-use super::Source;
+use super::{Source, read_or_zeros};
 use crate::bytes::{lookup3, zeroed};
 use crate::error::{Error, Result};
 use std::ops::Range;
+use std::sync::Arc;
 
 const MAGIC: [u8; 8] = *b"\x89H5redo\n";
+/// Of a record that is about this file alone.
 const VERSION: u32 = 1;
+/// Of one that is about other files, too.
+const WITH_OTHERS: u32 = 2;
 const HEADER: usize = 8 + 4 + 4 + 8 + 4 + 8 + 8 + 8 + 4 + 4;
 const TRAILER: usize = 8 + 8 + 8;
 /// The most bytes of a superblock: what a disk writes as a whole.
@@ -66,6 +75,15 @@ pub(crate) struct Redo {
     pub(crate) end: u64,
     pub(crate) extents: Vec<Extent>,
     pub(crate) pieces: Vec<Piece>,
+    pub(crate) others: Vec<Other>,
+}
+
+/// What a commit changes in another file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Other {
+    /// Where it is, as [`Neighbours`](super::Neighbours) has it.
+    pub(crate) place: Vec<u8>,
+    pub(crate) pieces: Arc<[Piece]>,
 }
 
 /// A patch with what it replaces.
@@ -87,80 +105,98 @@ pub(crate) enum Found {
     Pending(Redo),
 }
 
+/// How bytes stand to pieces that replace some of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Some are the old ones, all others the new ones.
+    Begun,
+    /// All are the new ones.
+    Done,
+    /// Some are neither: somebody else has changed them.
+    Foreign,
+}
+
+/// Patches, and what they replace in a source; what lies behind its end is zeros.
+pub(crate) fn pieces(source: &dyn Source, patches: &[Patch]) -> Result<Vec<Piece>> {
+    let piece = |Patch { position, bytes }: &Patch| {
+        let mut old = zeroed(bytes.len() as u64)?;
+        read_or_zeros(source, *position, &mut old)?;
+        Ok(Piece { position: *position, old, bytes: bytes.clone() })
+    };
+    patches.iter().map(piece).collect()
+}
+
+pub(crate) fn standing(source: &dyn Source, pieces: &[Piece]) -> Result<Standing> {
+    let mut standing = Standing::Done;
+    for piece in pieces {
+        let mut there = zeroed(piece.bytes.len() as u64)?;
+        read_or_zeros(source, piece.position, &mut there)?;
+        let mut bytes = there.iter().zip(&piece.old).zip(&piece.bytes);
+        if !bytes.all(|((now, old), new)| now == old || now == new) {
+            return Ok(Standing::Foreign);
+        }
+        if there != piece.bytes {
+            standing = Standing::Begun;
+        }
+    }
+    Ok(standing)
+}
+
 /// Two checksums with different beginnings.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     u64::from(lookup3(bytes, 0)) | u64::from(lookup3(bytes, 0x9e37_79b9)) << 32
 }
 
 impl Redo {
-    /// Takes in `patches`, in the order in which they are to be made; looks up what stands there now.
-    pub(crate) fn add(&mut self, source: &dyn Source, patches: &[Patch]) -> Result<()> {
-        for Patch { position, bytes } in patches {
-            let mut old = zeroed(bytes.len() as u64)?;
-            source.read_at(*position, &mut old)?;
-            self.pieces.push(Piece { position: *position, old, bytes: bytes.clone() });
-        }
-        Ok(())
-    }
-
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
-        let four = |out: &mut Vec<u8>, n: u32| out.extend(n.to_le_bytes());
-        let eight = |out: &mut Vec<u8>, n: u64| out.extend(n.to_le_bytes());
-        four(&mut out, VERSION);
-        four(&mut out, self.number);
-        eight(&mut out, self.superblock.start);
-        four(&mut out, (self.superblock.end - self.superblock.start) as u32);
-        eight(&mut out, self.old_hash);
-        eight(&mut out, self.new_hash);
-        eight(&mut out, self.end);
-        four(&mut out, self.extents.len() as u32);
-        four(&mut out, self.pieces.len() as u32);
+        put(&mut out, if self.others.is_empty() { VERSION } else { WITH_OTHERS }.to_le_bytes());
+        put(&mut out, self.number.to_le_bytes());
+        put(&mut out, self.superblock.start.to_le_bytes());
+        put(&mut out, ((self.superblock.end - self.superblock.start) as u32).to_le_bytes());
+        [self.old_hash, self.new_hash, self.end].iter().for_each(|n| put(&mut out, n.to_le_bytes()));
+        put_count(&mut out, self.extents.len());
+        put_count(&mut out, self.pieces.len());
         for e in &self.extents {
-            [e.position, e.size, e.hash].iter().for_each(|n| eight(&mut out, *n));
+            [e.position, e.size, e.hash].iter().for_each(|n| put(&mut out, n.to_le_bytes()));
         }
-        for p in &self.pieces {
-            eight(&mut out, p.position);
-            four(&mut out, p.bytes.len() as u32);
-            out.extend_from_slice(&p.old);
-            out.extend_from_slice(&p.bytes);
+        self.pieces.iter().for_each(|p| p.encode(&mut out));
+        if !self.others.is_empty() {
+            put_count(&mut out, self.others.len());
+        }
+        for other in &self.others {
+            put_count(&mut out, other.place.len());
+            out.extend_from_slice(&other.place);
+            put_count(&mut out, other.pieces.len());
+            other.pieces.iter().for_each(|p| p.encode(&mut out));
         }
         let sum = hash(&out);
-        eight(&mut out, sum);
+        put(&mut out, sum.to_le_bytes());
         let size = out.len() as u64 + 16;
-        eight(&mut out, size);
+        put(&mut out, size.to_le_bytes());
         out.extend(MAGIC);
         out
     }
 
     /// Decodes a record that was hashed; nothing where it makes no sense.
     fn decode(bytes: &[u8]) -> Option<Redo> {
-        let mut rest = bytes.strip_prefix(&MAGIC)?;
-        let mut take = |n: usize| {
-            let (taken, left) = rest.split_at_checked(n)?;
-            rest = left;
-            Some(taken)
-        };
-        let four = |b: &[u8]| b.first_chunk::<4>().map(|b| u32::from_le_bytes(*b));
-        let eight = |b: &[u8]| b.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
-        if four(take(4)?)? != VERSION {
+        let mut rest = Rest(bytes.strip_prefix(&MAGIC)?);
+        let version = rest.four()?;
+        if !matches!(version, VERSION | WITH_OTHERS) {
             return None;
         }
-        let number = four(take(4)?)?;
-        let start = eight(take(8)?)?;
-        let superblock = start..start.checked_add(four(take(4)?)?.into())?;
-        let (old_hash, new_hash, end) = (eight(take(8)?)?, eight(take(8)?)?, eight(take(8)?)?);
-        let (extents, pieces) = (four(take(4)?)?, four(take(4)?)?);
-        let mut redo = Redo { number, superblock, old_hash, new_hash, end, ..Redo::default() };
-        for _ in 0..extents {
-            let (position, size, hash) = (eight(take(8)?)?, eight(take(8)?)?, eight(take(8)?)?);
-            redo.extents.push(Extent { position, size, hash });
-        }
-        for _ in 0..pieces {
-            let (position, size) = (eight(take(8)?)?, four(take(4)?)? as usize);
-            redo.pieces.push(Piece { position, old: take(size)?.to_vec(), bytes: take(size)?.to_vec() });
-        }
-        Some(redo)
+        let number = rest.four()?;
+        let start = rest.eight()?;
+        let superblock = start..start.checked_add(rest.four()?.into())?;
+        let (old_hash, new_hash, end) = (rest.eight()?, rest.eight()?, rest.eight()?);
+        let (extents, pieces) = (rest.four()?, rest.four()?);
+        let extent =
+            |rest: &mut Rest<'_>| Some(Extent { position: rest.eight()?, size: rest.eight()?, hash: rest.eight()? });
+        let extents = (0..extents).map(|_| extent(&mut rest)).collect::<Option<Vec<_>>>()?;
+        let pieces = (0..pieces).map(|_| rest.piece()).collect::<Option<Vec<_>>>()?;
+        let others = if version == WITH_OTHERS { rest.four()? } else { 0 };
+        let others = (0..others).map(|_| rest.other()).collect::<Option<Vec<_>>>()?;
+        Some(Redo { number, superblock, old_hash, new_hash, end, extents, pieces, others })
     }
 
     /// Whether everything lies before the record, which is at `own`, or in a further part of the file, which ends at `size`.
@@ -177,6 +213,53 @@ impl Redo {
             && self.superblock.end <= start
             && self.extents.iter().all(|e| before(e.position, e.size))
             && self.pieces.iter().all(|p| before(p.position, p.bytes.len() as u64))
+    }
+}
+
+fn put<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
+    out.extend(bytes);
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    put(out, (count as u32).to_le_bytes());
+}
+
+impl Piece {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put(out, self.position.to_le_bytes());
+        put_count(out, self.bytes.len());
+        out.extend_from_slice(&self.old);
+        out.extend_from_slice(&self.bytes);
+    }
+}
+
+/// What is left of a record; what makes no sense is nothing.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+        let (taken, left) = self.0.split_at_checked(n)?;
+        self.0 = left;
+        Some(taken)
+    }
+
+    fn four(&mut self) -> Option<u32> {
+        self.take(4)?.first_chunk().map(|b| u32::from_le_bytes(*b))
+    }
+
+    fn eight(&mut self) -> Option<u64> {
+        self.take(8)?.first_chunk().map(|b| u64::from_le_bytes(*b))
+    }
+
+    fn piece(&mut self) -> Option<Piece> {
+        let (position, size) = (self.eight()?, self.four()? as usize);
+        Some(Piece { position, old: self.take(size)?.to_vec(), bytes: self.take(size)?.to_vec() })
+    }
+
+    fn other(&mut self) -> Option<Other> {
+        let size = self.four()? as usize;
+        let (place, pieces) = (self.take(size)?.to_vec(), self.four()?);
+        Some(Other { place, pieces: (0..pieces).map(|_| self.piece()).collect::<Option<_>>()? })
     }
 }
 
@@ -239,25 +322,17 @@ fn judge(source: &dyn Source, redo: Redo) -> Result<Found> {
             return Ok(Found::Nothing);
         }
     }
-    let mut done = true;
-    for piece in &redo.pieces {
-        let mut there = vec![0; piece.bytes.len()];
-        source.read_at(piece.position, &mut there)?;
-        let mut bytes = there.iter().zip(&piece.old).zip(&piece.bytes);
-        if !bytes.all(|((now, old), new)| now == old || now == new) {
-            return Ok(Found::Nothing);
-        }
-        done &= there == piece.bytes;
-    }
-    Ok(if done { Found::Done(redo) } else { Found::Pending(redo) })
+    Ok(match standing(source, &redo.pieces)? {
+        Standing::Foreign => Found::Nothing,
+        Standing::Done if redo.others.is_empty() => Found::Done(redo),
+        _ => Found::Pending(redo),
+    })
 }
 
-/// The patches of a commit that was not finished, if the file ends with the record of one: what readers lay over it.
-pub(crate) fn pending(source: &dyn Source, superblock: u64) -> Result<Option<Vec<Patch>>> {
+/// The commit that was not finished, if the file ends with the record of one: what readers lay over it.
+pub(crate) fn pending(source: &dyn Source, superblock: u64) -> Result<Option<Redo>> {
     Ok(match find(source, superblock)? {
-        Found::Pending(redo) => {
-            Some(redo.pieces.into_iter().map(|p| Patch { position: p.position, bytes: p.bytes }).collect())
-        }
+        Found::Pending(redo) => Some(redo),
         Found::Nothing | Found::Done(_) => None,
     })
 }

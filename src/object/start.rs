@@ -24,10 +24,12 @@ pub(crate) fn read(
     neighbours: Option<Neighbours>,
 ) -> Result<(Reader, Superblock)> {
     let joined = source.is_joined();
-    let reader = Reader::new(source, limits.clone(), neighbours.clone())?;
-    let (mut superblock, position) = find_superblock(&reader)?;
-    if let Some(source) = with_interrupted(&reader, &superblock, position)? {
-        return read(source, limits, neighbours);
+    let neighbours = neighbours.map(|n| n.with_interrupted(Vec::new()));
+    let mut reader = Reader::new(source, limits.clone(), neighbours)?;
+    let (mut superblock, mut position) = find_superblock(&reader)?;
+    if let Some(finished) = with_interrupted(&reader, &superblock, position)? {
+        reader = finished;
+        (superblock, position) = find_superblock(&reader)?;
     }
     // A block put in front of the file, or taken away, shifts everything by the same distance.
     let length = superblock.end.checked_sub(superblock.base);
@@ -69,19 +71,21 @@ pub(crate) fn read(
 }
 
 /// The file as the commit makes it that its last editor was interrupted in, where it ends with the record of one.
-fn with_interrupted(reader: &Reader, superblock: &Superblock, position: u64) -> Result<Option<Arc<dyn Source>>> {
+fn with_interrupted(reader: &Reader, superblock: &Superblock, position: u64) -> Result<Option<Reader>> {
     // Nobody else leaves anything behind the end.
     let end = superblock.end.saturating_sub(superblock.base).saturating_add(position);
     if reader.size() <= end {
         return Ok(None);
     }
     let source = reader.source();
-    let Some(patches) = io::pending(&**source, position)? else {
+    let Some(redo) = io::pending(&**source, position)? else {
         return Ok(None);
     };
-    let patches = patches.into_iter().map(|p| (p.position, p.bytes)).collect();
+    let patches = redo.pieces.into_iter().map(|p| (p.position, p.bytes)).collect();
     // Patches on one another are not of our making.
-    Ok(PatchedSource::new(source.clone(), patches).ok().map(|s| Arc::new(s) as Arc<dyn Source>))
+    let Ok(source) = PatchedSource::new(source.clone(), patches) else { return Ok(None) };
+    let neighbours = reader.neighbours().map(|n| n.clone().with_interrupted(redo.others));
+    Reader::new(Arc::new(source), reader.limits().clone(), neighbours).map(Some)
 }
 
 fn split() -> Error {

@@ -2,6 +2,7 @@
 
 mod action;
 
+use super::open::Reach;
 use super::output::printable;
 use super::{Command, Outcome, Progress};
 use crate::error::{Context, Error, Result};
@@ -57,6 +58,10 @@ pub struct Edit {
     /// metadata are read.
     #[arg(long)]
     reuse_space: bool,
+    /// Other files that may be written to: those with external raw data, by a commit that was interrupted and is finished now.
+    /// Those below a folder, `any`, or `deny` for none.
+    #[arg(long, value_name = "deny|FOLDER|any", default_value = "deny")]
+    external: Reach,
     /// The action and what it needs.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ACTION")]
     action: Vec<OsString>,
@@ -70,7 +75,8 @@ impl Command for Edit {
             "none" => Locking::None,
             _ => Locking::Require,
         };
-        let options = EditOptions::new().locking(locking).ignore_marks(self.ignore_marks).reuse_space(self.reuse_space);
+        let options = EditOptions::new().locking(locking).ignore_marks(self.ignore_marks);
+        let options = options.reuse_space(self.reuse_space).external(self.external.0.clone());
         let mut edit = File::edit_with(&self.file, options)?;
         for (place, action) in &actions {
             action.apply(&mut edit).map_err(|e| at(place, e))?;

@@ -27,9 +27,12 @@ impl Work {
         let (session, base) = (self.session.clone(), self.superblock.position);
         let flush = || session.with(|open| open.space.flush());
         let access = Arc::new(Access { file: self.file.clone(), reader: reader.clone() });
+        let raw_files = self.raw_files.clone();
         let edited = self.edited(address, &reader)?;
         if edited.data.is_none() {
-            edited.data = Some(Box::new(Data::load(&reader, address)?));
+            let data = Data::load(&reader, address)?;
+            raw_files.check(data.external_files())?;
+            edited.data = Some(Box::new(data));
         }
         let data = edited.data.as_mut().ok_or_else(|| Error::not_found("a dataset that was just read"))?;
         let fill = data.own_fill().map(|fill| OwnFill::new(&access, address, fill)).transpose()?;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::format::local_heap::{LocalHeap, string_at};
 use crate::format::message::external_files::{ExternalFiles, Slot};
-use crate::io::{Reader, Search, Source};
+use crate::io::{Reader, Search, Source, read_or_zeros};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Files kept open.
@@ -97,12 +97,4 @@ impl Source for Slots {
         }
         Err(Error::damaged(format!("external raw data end {} bytes too early", buffer.len())))
     }
-}
-
-/// What lies behind the end of such a file is zeros.
-fn read_or_zeros(file: &dyn Source, from: u64, part: &mut [u8]) -> Result<()> {
-    let there = usize::try_from(file.size()?.saturating_sub(from)).unwrap_or(usize::MAX).min(part.len());
-    let (there, behind) = part.split_at_mut(there);
-    behind.fill(0);
-    if there.is_empty() { Ok(()) } else { file.read_at(from, there) }
 }

@@ -21,7 +21,7 @@ use crate::format::message::filter_pipeline::{self, FilterInfo};
 use crate::format::message::kind;
 use crate::format::message::layout::{Chunked, Layout};
 use crate::io::Reader;
-use external::ExternalPiece;
+pub(crate) use external::ExternalPiece;
 use span::Span;
 use std::sync::{Arc, OnceLock};
 pub(crate) use whole::NotedChunk;
@@ -102,6 +102,11 @@ impl RawData {
     /// How far each dimension may grow: `None` without end.
     pub(crate) fn max(&self) -> &[Option<u64>] {
         self.max.get_or_init(|| self.dataspace.max_dims())
+    }
+
+    /// The external files that hold the elements, as one.
+    pub(crate) fn external(&self) -> Option<&Reader> {
+        self.external.as_ref()
     }
 
     /// Whether the elements are in external files.
@@ -329,7 +334,6 @@ impl RawData {
     }
 }
 
-/// The external files as one; none of them is opened yet.
 /// The parts of other files that hold a dataset's elements: names, first bytes, and how many; nothing if it has none.
 pub(crate) fn external_pieces(header: &ObjectHeader, reader: &Reader) -> Result<Option<Vec<ExternalPiece>>> {
     let Some(body) = header.find(kind::EXTERNAL_FILES) else {
@@ -338,6 +342,7 @@ pub(crate) fn external_pieces(header: &ObjectHeader, reader: &Reader) -> Result<
     external::pieces(&ExternalFiles::decode(body.bytes, reader.widths())?, reader).map(Some)
 }
 
+/// The external files as one; none of them is opened yet.
 fn open_external(body: &[u8], reader: &Reader) -> Result<Reader> {
     let files = ExternalFiles::decode(body, reader.widths())?;
     let slots = external::Slots::new(&files, reader)?;
