@@ -188,7 +188,9 @@ impl File {
         let Inner { reader, number, .. } = &*self.inner;
         let inner = reader.settled(|| {
             let source = reader.source().reopened()?.unwrap_or_else(|| reader.source().clone());
-            Inner::open(source, reader.limits().clone(), reader.neighbours().cloned(), *number)
+            // What was interrupted then may be finished now.
+            let neighbours = reader.neighbours().map(|n| n.clone().with_interrupted(Vec::new()));
+            Inner::open(source, reader.limits().clone(), neighbours, *number)
         })?;
         self.inner = Arc::new(inner);
         self.open_files.replace(&self.inner);

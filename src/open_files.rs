@@ -69,11 +69,10 @@ impl OpenFiles {
         }
     }
 
-    /// Where the file of this number is.
-    #[cfg(any(feature = "cli", feature = "wasm"))]
-    fn place(&self, number: u16) -> Option<PathBuf> {
+    /// The file of this number, as it was found.
+    fn found(&self, number: u16) -> Option<Found> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(state.files.get(usize::from(number))?.place.as_ref()?.1.real.clone())
+        Some(state.files.get(usize::from(number))?.place.as_ref()?.1.clone())
     }
 
     /// The file that was found by some file's neighbours.
@@ -140,8 +139,13 @@ impl File {
     /// Where another file is than the one that everything began with.
     #[cfg(any(feature = "cli", feature = "wasm"))]
     pub(crate) fn place(&self) -> Option<String> {
-        let place = (!self.is_first()).then(|| self.open_files.place(self.inner.number)).flatten()?;
-        Some(place.to_string_lossy().into_owned())
+        let found = (!self.is_first()).then(|| self.found()).flatten()?;
+        Some(found.place())
+    }
+
+    /// The file as it was found; nothing for one that is nowhere.
+    pub(crate) fn found(&self) -> Option<Found> {
+        self.open_files.found(self.inner.number)
     }
 
     /// The other file of this name; `None` if there is none.

@@ -1,8 +1,12 @@
-//! Elements in external files are written there, with the commit or not at all, and only where that is allowed.
+//! Elements in external files, and in sources that are other files, are written there with the commit or not at all, and only
+//! where that is allowed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
 use h5manager::io::{Device, MemoryStore, OtherFiles, Source, Store};
-use h5manager::{EditOptions, Error, ErrorKind, External, ExternalPiece, File, FileEdit, FileMut, Result};
+use h5manager::{
+    EditOptions, Error, ErrorKind, External, ExternalPiece, File, FileEdit, FileMut, Result, StoredSelection,
+    VirtualSource,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -108,11 +112,29 @@ fn nothing_outside_the_allowed_folder_is_touched() {
     refused(edit.write("x", .., [1u16; 6]), ErrorKind::Unsupported, "in the file itself");
 }
 
+/// A file whose dataset `x` is virtual, with the numbers of `a/y` of another one, and that one.
+fn with_source(name: &str) -> (Vec<u8>, Vec<u8>) {
+    let [main, source] = [(); 2].map(|()| MemoryStore::default());
+    let mut file = FileMut::on_store(main.clone());
+    let all = VirtualSource {
+        file: name.into(),
+        dataset: "a/y".into(),
+        source: StoredSelection::All,
+        own: StoredSelection::All,
+    };
+    file.build("x").element::<u16>().shape([6]).virtual_from([all]).unwrap();
+    file.commit().unwrap();
+    let mut file = FileMut::on_store(source.clone());
+    file.build("a/y").chunks([4]).deflate(1).write([7u16; 6]).unwrap();
+    file.commit().unwrap();
+    (main.bytes(), source.bytes())
+}
+
 /// Files in memory that are taken away from the editor after so many operations.
 #[derive(Clone)]
 struct Taken {
     file: MemoryStore,
-    raw: MemoryStore,
+    other: MemoryStore,
     left: Arc<AtomicUsize>,
 }
 
@@ -154,47 +176,47 @@ impl Device for Part {
 }
 
 impl OtherFiles for Taken {
-    fn file(&self, _: &str, is_raw: bool) -> Result<Option<Arc<dyn Source>>> {
-        Ok(is_raw.then(|| Arc::new(self.raw.clone()) as _))
+    fn file(&self, _: &str, _: bool) -> Result<Option<Arc<dyn Source>>> {
+        Ok(Some(Arc::new(self.other.clone())))
     }
 
-    fn raw_file(&self, _: &str) -> Result<Arc<dyn Device>> {
-        Ok(Arc::new(Part(self.raw.clone(), self.clone())))
+    fn device(&self, _: &str) -> Result<Arc<dyn Device>> {
+        Ok(Arc::new(Part(self.other.clone(), self.clone())))
     }
 }
 
-/// The bytes of a file and of the other one with its elements, when the editor of both was stopped after so many operations.
-fn stopped(start: &[u8], raw: &[u8], after: usize) -> (Vec<u8>, Vec<u8>) {
-    let [file, raw] = [start, raw].map(|bytes| MemoryStore::holding(bytes.to_vec()));
-    let taken = Taken { file, raw, left: Arc::new(AtomicUsize::new(after)) };
+/// The bytes of a file and of the other one with its elements, when the editor of both was stopped after so many operations;
+/// nothing if it was not.
+fn stopped(start: &[u8], other: &[u8], after: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+    let [file, other] = [start, other].map(|bytes| MemoryStore::holding(bytes.to_vec()));
+    let taken = Taken { file, other, left: Arc::new(AtomicUsize::new(after)) };
     let device = Arc::new(Part(taken.file.clone(), taken.clone()));
     let mut edit = File::edit_from_host(device, EditOptions::new(), "run.h5", Arc::new(taken.clone())).unwrap();
-    edit.write("x", 1..5, [21u16, 22, 23, 24]).unwrap();
-    edit.set_attribute("x", "unit", "mm").unwrap();
-    refused(edit.commit(), ErrorKind::Io, "taken away");
+    let done = edit.write("x", 1..5, [21u16, 22, 23, 24]).and_then(|()| {
+        edit.set_attribute("x", "unit", "mm")?;
+        edit.commit()
+    });
     drop(edit);
-    (taken.file.bytes(), taken.raw.bytes())
+    done.is_err().then(|| (taken.file.bytes(), taken.other.bytes()))
 }
 
 /// The state behind the record, before any byte that was there has changed.
-fn recorded(name: &str) -> (Vec<u8>, Vec<u8>) {
-    let (start, raw) = (with_pieces(&[piece(name, 0, None)]), [7, 0].repeat(6));
-    let mut known = None;
-    for after in 0.. {
-        let (file, now) = stopped(&start, &raw, after);
-        if now != raw {
-            break;
-        }
-        known = Some((file, now));
-    }
-    known.unwrap()
+fn recorded(start: &[u8], other: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let states = (0..).map_while(|after| stopped(start, other, after));
+    let mut before = states.take_while(|(_, now)| now.starts_with(other));
+    before.find(|(file, _)| file.ends_with(b"\x89H5redo\n")).unwrap()
+}
+
+/// The same with raw data.
+fn recorded_raw(name: &str) -> (Vec<u8>, Vec<u8>) {
+    recorded(&with_pieces(&[piece(name, 0, None)]), &[7, 0].repeat(6))
 }
 
 #[test]
 fn an_interrupted_commit_is_seen_by_readers_and_finished_by_editors() {
     let folder = tempfile::tempdir().unwrap();
     let (path, raw) = (folder.path().join("run.h5"), folder.path().join("raw.bin"));
-    let (bytes, old) = recorded("raw.bin");
+    let (bytes, old) = recorded_raw("raw.bin");
     let put = || {
         std::fs::write(&path, &bytes).unwrap();
         std::fs::write(&raw, &old).unwrap();
@@ -229,6 +251,54 @@ fn an_interrupted_commit_is_seen_by_readers_and_finished_by_editors() {
     File::edit(&path).unwrap();
 }
 
+#[test]
+fn an_interrupted_commit_to_two_files_is_seen_and_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, source) = (folder.path().join("run.h5"), folder.path().join("raw.h5"));
+    let (main, old) = with_source("raw.h5");
+    let (bytes, longer) = recorded(&main, &old);
+    let put = || {
+        std::fs::write(&path, &bytes).unwrap();
+        std::fs::write(&source, &longer).unwrap();
+    };
+    let alone = || File::open(&source).unwrap().dataset("a/y").unwrap().read::<Vec<u16>>().unwrap();
+    let new = vec![7, 21, 22, 23, 24, 7];
+    put();
+    assert_eq!((numbers(&path), alone()), (new.clone(), vec![7; 6]));
+    refused(File::edit(&path), ErrorKind::Denied, "interrupted, and goes on in raw.h5");
+    // As long as another program has the source, it cannot be finished.
+    let held = File::edit(&source).unwrap();
+    refused(open(&path, External::OwnFolder), ErrorKind::Conflict, "open in another program");
+    drop(held);
+    drop(open(&path, External::OwnFolder).unwrap());
+    assert_eq!((numbers(&path), alone()), (new.clone(), new.clone()));
+    File::edit(&path).unwrap();
+    // A source that somebody has changed since, or cut off where libhdf5 says that it ends, stays as he left it.
+    for change in [0, 1] {
+        put();
+        if change == 0 {
+            let mut edit = File::edit(&source).unwrap();
+            edit.write("a/y", .., [5u16; 6]).unwrap();
+            edit.commit().unwrap();
+        } else {
+            std::fs::write(&source, &old).unwrap();
+        }
+        let there = alone();
+        assert_eq!(numbers(&path), there);
+        drop(open(&path, External::OwnFolder).unwrap());
+        assert_eq!((numbers(&path), alone()), (there.clone(), there));
+        assert!(File::open(&path).unwrap().dataset("x").unwrap().attribute("unit").unwrap().is_some());
+    }
+    // Without the permission nothing is written, and nothing is left behind in the source.
+    std::fs::write(&path, &main).unwrap();
+    std::fs::write(&source, &old).unwrap();
+    let mut edit = File::edit(&path).unwrap();
+    refused(edit.write("x", .., [1u16; 6]), ErrorKind::Denied, "writing to raw.h5 through a virtual dataset; allow it");
+    drop(edit);
+    open(&path, External::OwnFolder).unwrap().write("x", .., [1u16; 6]).unwrap();
+    assert_eq!((std::fs::read(&path).unwrap(), std::fs::read(&source).unwrap()), (main, old));
+}
+
 /// Whoever makes up a record may write to no file that its reader would not be let read.
 #[test]
 fn a_record_that_leads_out_is_refused() {
@@ -237,7 +307,7 @@ fn a_record_that_leads_out_is_refused() {
     std::fs::create_dir(&inner).unwrap();
     let (path, outside) = (inner.join("run.h5"), folder.path().join("raw.bin"));
     for name in ["../raw.bin", outside.to_str().unwrap()] {
-        let (bytes, old) = recorded(name);
+        let (bytes, old) = recorded_raw(name);
         std::fs::write(&path, &bytes).unwrap();
         std::fs::write(&outside, &old).unwrap();
         refused(File::edit(&path), ErrorKind::Denied, "interrupted");
@@ -245,5 +315,24 @@ fn a_record_that_leads_out_is_refused() {
         assert_eq!((std::fs::read(&path).unwrap(), std::fs::read(&outside).unwrap()), (bytes, old));
         drop(open(&path, External::Any).unwrap());
         assert_eq!(std::fs::read(&outside).unwrap()[2..4], [21, 0], "{name}");
+    }
+}
+
+#[test]
+fn a_record_of_two_files_that_leads_out_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let (path, outside) = (inner.join("run.h5"), folder.path().join("raw.h5"));
+    for name in ["../raw.h5", outside.to_str().unwrap()] {
+        let (main, old) = with_source(name);
+        let (bytes, longer) = recorded(&main, &old);
+        std::fs::write(&path, &bytes).unwrap();
+        std::fs::write(&outside, &longer).unwrap();
+        refused(open(&path, External::OwnFolder), ErrorKind::Denied, "raw.h5");
+        assert_eq!((std::fs::read(&path).unwrap(), std::fs::read(&outside).unwrap()), (bytes, longer));
+        drop(open(&path, External::Any).unwrap());
+        let there: Vec<u16> = File::open(&outside).unwrap().dataset("a/y").unwrap().read().unwrap();
+        assert_eq!(there, [7, 21, 22, 23, 24, 7], "{name}");
     }
 }

@@ -46,6 +46,13 @@ pub(super) struct Part {
     pub(super) source: Option<Region>,
 }
 
+impl Name {
+    /// Whether the source is in the file of the virtual dataset.
+    pub(super) fn is_same_file(&self) -> bool {
+        &*self.file == SAME_FILE
+    }
+}
+
 impl VirtualData {
     /// Takes the map in, and finds out how large the dataset is.
     pub(super) fn open(map: &[Mapping], node: &Node, space: &Dataspace) -> Result<(VirtualData, Vec<u64>)> {
@@ -250,7 +257,7 @@ impl Name {
 }
 
 fn open_source(name: &Name, node: &Node, errand: Errand) -> Result<Option<Dataset>> {
-    let file = if &*name.file == SAME_FILE { Some(node.file().clone()) } else { node.file().neighbour(&name.file)? };
+    let file = if name.is_same_file() { Some(node.file().clone()) } else { node.file().neighbour(&name.file)? };
     let Some(file) = file else {
         return Ok(None);
     };

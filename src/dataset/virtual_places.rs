@@ -1,12 +1,12 @@
 //! Where the elements of a virtual dataset really are: for those who write to them.
 
 use super::Dataset;
-use super::virtual_data::{VirtualData, meets};
+use super::virtual_data::{Name, VirtualData, meets};
 use crate::bytes::zeroed;
 use crate::data::selection::{Bounds, Selection};
 use crate::error::{Context, Error, Result};
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use crate::io::denied;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Elements of a selection that stand one behind the other in a source, too.
@@ -27,81 +27,93 @@ pub(crate) struct Place {
     pub(crate) stretches: Vec<Stretch>,
 }
 
-/// What an element is marked with while all are looked for: its index in the source, and above it the number of the part,
+/// What an element is marked with while all are looked for: its index in the source, and above it the number of the source,
 /// counted from 1.
-const PART_AT: u32 = 44;
+const SOURCE_AT: u32 = 44;
 
 const MARK: u64 = size_of::<u64>() as u64;
+
+/// The sources that have been met, of virtual datasets and of those that these are made of.
+#[derive(Default)]
+struct Sources {
+    /// By their files and addresses.
+    numbers: HashMap<(u16, u64), u64>,
+    all: Vec<(Arc<[u8]>, Dataset)>,
+}
 
 impl Dataset {
     /// Where the selected elements of a virtual dataset are; those that several parts have in the last one, as when they are
     /// read. Nothing for a dataset that is not virtual.
     ///
     /// # Errors
-    /// `Mismatch` for elements that no source has; `Unsupported` for sources that are in other files, or virtual themselves.
+    /// `Mismatch` for elements that no source has; `Denied` for those in other files, where the file leads to none.
     pub(crate) fn places(&self, selection: &Selection) -> Result<Option<Vec<Place>>> {
         let Some(data) = &self.shared.virtual_data else { return Ok(None) };
         let mut marks = zeroed(selection.len().saturating_mul(MARK))?;
-        let shape = self.shape();
-        selection.for_each_box(shape, MARK, &mut marks, &mut |bounds, out| data.mark(self, bounds, out))?;
+        let mut sources = Sources::default();
+        selection.for_each_box(self.shape(), MARK, &mut marks, &mut |bounds, out| {
+            data.mark(self, bounds, out, &mut sources)
+        })?;
         let mut places = BTreeMap::new();
         for (from, mark) in (0..).zip(marks.as_chunks().0) {
             let mark = u64::from_le_bytes(*mark);
-            let part = mark >> PART_AT;
-            let place = match places.entry(part) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(self.place(data, part)?),
-            };
-            place.add(from, mark & ((1 << PART_AT) - 1));
+            let nowhere = || Error::mismatch("elements of a virtual dataset that none of its sources has");
+            let number = (mark >> SOURCE_AT).checked_sub(1).ok_or_else(nowhere)?;
+            let (path, source) = sources.all.get(number as usize).ok_or_else(nowhere)?;
+            let new = || Place { path: path.clone(), source: source.clone(), stretches: Vec::new() };
+            places.entry(number).or_insert_with(new).add(from, mark & ((1 << SOURCE_AT) - 1));
         }
         Ok(Some(places.into_values().collect()))
     }
+}
 
-    /// The source of a part, if it can be written to by who writes to this dataset.
-    fn place(&self, data: &VirtualData, part: u64) -> Result<Place> {
-        let part = part.checked_sub(1).and_then(|n| data.parts.get(n as usize));
-        let source = match part {
-            Some(part) => data.source(&part.name, self.node(), &self.node().file().errand.begin())?,
-            None => None,
-        };
-        let nowhere = || Error::mismatch("elements of a virtual dataset that none of its sources has");
-        let (part, source) = part.zip(source).ok_or_else(nowhere)?;
-        if source.node().file().inner.number != self.node().file().inner.number {
-            let file = String::from_utf8_lossy(&part.name.file);
-            return Err(Error::unsupported(format!("writing to {file} through a virtual dataset; edit it itself")));
+impl Sources {
+    /// What the elements of a source are marked with.
+    fn number(&mut self, name: &Name, source: &Dataset) -> Result<u64> {
+        let node = source.node();
+        let next = self.all.len() as u64 + 1;
+        if source.len() >> SOURCE_AT > 0 || next >> (u64::BITS - SOURCE_AT) > 0 {
+            return Err(Error::limit("a virtual dataset of more or larger sources than can be written to"));
         }
-        if source.shared.virtual_data.is_some() {
-            let name = String::from_utf8_lossy(&part.name.dataset);
-            return Err(Error::unsupported(format!("writing through a virtual dataset to {name}, another one")));
+        let number = *self.numbers.entry((node.file().inner.number, node.header.address.get())).or_insert(next);
+        if number == next {
+            self.all.push((name.dataset.clone(), source.clone()));
         }
-        Ok(Place { path: part.name.dataset.clone(), source, stretches: Vec::new() })
+        Ok(number)
     }
 }
 
 impl VirtualData {
     /// Marks the elements of a box with what they are.
-    fn mark(&self, of: &Dataset, bounds: &Bounds, marks: &mut [u8]) -> Result<()> {
+    fn mark(&self, of: &Dataset, bounds: &Bounds, marks: &mut [u8], sources: &mut Sources) -> Result<()> {
         let errand = of.node().file().errand.begin();
-        for (number, part) in (1..).zip(&self.parts).filter(|(_, part)| meets(&part.target, bounds)) {
-            let Some(source) = self.source(&part.name, of.node(), &errand)? else { continue };
-            let (raw, size) = (&source.shared.raw, source.datatype().size().max(1));
-            if source.len() >> PART_AT > 0 || number >> (u64::BITS - PART_AT) > 0 {
-                return Err(Error::limit("a virtual dataset of more parts or larger sources than can be written to"));
+        for part in self.parts.iter().filter(|part| meets(&part.target, bounds)) {
+            if of.node().reader().neighbours().is_none() && !part.name.is_same_file() {
+                let file = String::from_utf8_lossy(&part.name.file);
+                return Err(denied(&format!("writing to {file} through a virtual dataset")));
             }
-            let mut read = |what: &Bounds, into: &mut [u8]| {
-                raw.for_each_run(&Selection::of_bounds(what.clone()), |at, from, length| {
-                    let (first, count) = (from / size * MARK, length / size * MARK);
-                    let into = into.get_mut(first as usize..(first + count) as usize).unwrap_or_default();
-                    for (mark, index) in into.as_chunks_mut().0.iter_mut().zip(at / size..) {
-                        *mark = (number << PART_AT | index).to_le_bytes();
-                    }
-                    Ok(())
-                })
+            let Some(source) = self.source(&part.name, of.node(), &errand)? else { continue };
+            let mut read = |what: &Bounds, into: &mut [u8]| match &source.shared.virtual_data {
+                Some(further) => further.mark(&source, what, into, sources),
+                None => mark_stored(&source, what, sources.number(&part.name, &source)?, into),
             };
             part.transfer(&source, bounds, MARK, marks, &mut read).on(of.path())?;
         }
         Ok(())
     }
+}
+
+/// Marks the elements of a box of a dataset that has them itself.
+fn mark_stored(source: &Dataset, what: &Bounds, number: u64, marks: &mut [u8]) -> Result<()> {
+    let size = source.datatype().size().max(1);
+    source.shared.raw.for_each_run(&Selection::of_bounds(what.clone()), |at, from, length| {
+        let (first, count) = (from / size * MARK, length / size * MARK);
+        let marks = marks.get_mut(first as usize..(first + count) as usize).unwrap_or_default();
+        for (mark, index) in marks.as_chunks_mut().0.iter_mut().zip(at / size..) {
+            *mark = (number << SOURCE_AT | index).to_le_bytes();
+        }
+        Ok(())
+    })
 }
 
 impl Place {

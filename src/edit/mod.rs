@@ -6,6 +6,7 @@
 
 mod attributes;
 mod chunks;
+mod companion;
 mod data;
 mod dense;
 mod dropped;
@@ -34,7 +35,7 @@ use crate::file::{File, is_perhaps_a_part};
 use crate::format::message::datatype::Name;
 use crate::format::message::link::Target;
 use crate::group::Object;
-use crate::io::{Device, Durability, External, FileDevice, Locking, Neighbours, OtherFiles, RawFiles};
+use crate::io::{Device, Durability, External, FileDevice, Locking, Neighbours, OtherFiles, WritableFiles};
 use crate::object::members;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,9 +86,10 @@ impl EditOptions {
         self
     }
 
-    /// Which other files may be written to, and read, when this one leads to them: those with external raw data are written to
-    /// by [`FileEdit::write`], and where a commit that writes to some was interrupted, by whoever edits the file next. A file
-    /// from a stranger may lead anywhere, and its last commit may be made up. Default: none.
+    /// Which other files may be written to, and read, when this one leads to them. Those with external raw data and the sources
+    /// of virtual datasets are written to by [`FileEdit::write`], and where a commit that is about some was interrupted, by
+    /// whoever edits the file next. A file from a stranger may lead anywhere, and its last commit may be made up. Default:
+    /// none.
     #[must_use]
     pub fn external(mut self, external: External) -> Self {
         self.external = Some(external).filter(|external| *external != External::Deny);
@@ -132,7 +134,7 @@ impl EditOptions {
 /// ```
 pub struct FileEdit {
     device: Arc<dyn Device>,
-    raw_files: Arc<RawFiles>,
+    others: Arc<WritableFiles>,
     options: EditOptions,
     /// Commits made.
     number: u32,
@@ -169,10 +171,10 @@ impl File {
         let open = || {
             let named: Arc<dyn Device> = Arc::new(FileDevice::open(path, locking)?);
             let place = options.external.as_ref().map(|external| Neighbours::of(path, external)).transpose()?;
-            let raw_files = Arc::new(RawFiles::new(place.flatten(), locking));
-            match FileEdit::begin(named.clone(), &raw_files, options.clone()) {
+            let others = Arc::new(WritableFiles::new(place.flatten(), locking));
+            match FileEdit::begin(named.clone(), &others, options.clone()) {
                 Err(e) if is_perhaps_a_part(&e) => {
-                    FileEdit::begin(members::join_to_edit(path, &named, locking, e)?, &raw_files, options)
+                    FileEdit::begin(members::join_to_edit(path, &named, locking, e)?, &others, options)
                 }
                 done => done,
             }
@@ -185,8 +187,8 @@ impl File {
     /// # Errors
     /// As [`edit`](File::edit).
     pub fn edit_on(device: Arc<dyn Device>, options: EditOptions) -> Result<FileEdit> {
-        let raw_files = Arc::new(RawFiles::new(None, options.locking));
-        FileEdit::begin(device, &raw_files, options)
+        let others = Arc::new(WritableFiles::new(None, options.locking));
+        FileEdit::begin(device, &others, options)
     }
 
     /// The same for one whose host has the files that it leads to; `name` is what it is called there, and what other files'
@@ -200,15 +202,15 @@ impl File {
         name: &str,
         host: Arc<dyn OtherFiles>,
     ) -> Result<FileEdit> {
-        let raw_files = Arc::new(RawFiles::new(Some(Neighbours::hosted(name, host)), options.locking));
-        FileEdit::begin(device, &raw_files, options)
+        let others = Arc::new(WritableFiles::new(Some(Neighbours::hosted(name, host)), options.locking));
+        FileEdit::begin(device, &others, options)
     }
 }
 
 impl FileEdit {
-    fn begin(device: Arc<dyn Device>, raw_files: &Arc<RawFiles>, options: EditOptions) -> Result<FileEdit> {
-        let work = Work::begin(&device, raw_files, &options, None)?;
-        Ok(FileEdit { device, raw_files: raw_files.clone(), options, number: 0, phase: Phase::Open(Box::new(work)) })
+    fn begin(device: Arc<dyn Device>, others: &Arc<WritableFiles>, options: EditOptions) -> Result<FileEdit> {
+        let work = Work::begin(&device, others, &options, None)?;
+        Ok(FileEdit { device, others: others.clone(), options, number: 0, phase: Phase::Open(Box::new(work)) })
     }
 
     fn work(&mut self) -> Result<&mut Work> {
@@ -356,14 +358,17 @@ impl FileEdit {
     }
 
     /// Writes elements to the places of a dataset that a selection names, in its order. Those of a virtual dataset are written
-    /// to its sources in this file, as they and it were at the last commit; where several have an element, to the last one.
-    /// Those in external files are written there, if [`EditOptions::external`] allows it: with the commit, or, if it is
-    /// interrupted, by whoever edits this file next; until then who reads it with this library has them from its end.
+    /// to its sources, as they and it were at the last commit; where several have an element, to the last one.
+    ///
+    /// Elements in external files and sources in other files are written there, if [`EditOptions::external`] allows it: with
+    /// the commit to this file or not at all. If that is interrupted, whoever edits this file next finishes it; until then
+    /// readers of this file see it as finished, and so they do of another HDF5 file by itself, or as if it had not begun.
     ///
     /// # Errors
     /// `NotFound` without the dataset; `Mismatch` if there are not as many elements, they are of another kind, or no source of
-    /// a virtual dataset has them; `Conflict` for such a source that was moved or resized since the last commit; `Denied` for
-    /// external files that may not be written to; `Unsupported` for a virtual dataset whose sources are in other files.
+    /// a virtual dataset has them; `Conflict` for such a source that was moved or resized since the last commit, or whose file
+    /// is open elsewhere; `Denied` for other files that may not be written to; `Unsupported` for references to be written to
+    /// another file through a virtual dataset.
     pub fn write(&mut self, path: impl AsRef<[u8]>, what: impl Select, elements: impl ArrayLike) -> Result<()> {
         self.work()?.write(path.as_ref(), &what, &elements).on(&shown(&path))
     }
@@ -403,13 +408,13 @@ impl FileEdit {
     /// are there already, without having moved.
     pub fn commit(&mut self) -> Result<()> {
         let number = self.number + 1;
-        let (device, raw_files, options) = (self.device.clone(), self.raw_files.clone(), self.options.clone());
+        let (device, others, options) = (self.device.clone(), self.others.clone(), self.options.clone());
         let work = self.work()?;
         if !work.is_changed() {
             return Ok(());
         }
         let done = work.commit(&*device, number, options.durability);
-        let begun = done.and_then(|ledger| Work::begin(&device, &raw_files, &options, Some(ledger)));
+        let begun = done.and_then(|ledger| Work::begin(&device, &others, &options, Some(ledger)));
         match begun {
             Ok(work) => {
                 (self.number, self.phase) = (number, Phase::Open(Box::new(work)));

@@ -1,11 +1,12 @@
-//! Families, split files and those with external raw data, stopped anywhere while they are edited: each of their files is
-//! one that the disk, or the system, does its own things with. `tests/crash.rs` does the same with files that are one.
+//! Families, split files and those that others change with, stopped anywhere while they are edited: each of their files is one
+//! that the disk, or the system, does its own things with. `tests/crash.rs` does the same with files that are one.
+
+mod beside;
 
 use crate::io::{
-    Device, FamilyDevice, FurtherMembers, JoinedSource, Member, MemorySource, MemoryStore, OtherFiles, Source,
-    SplitDevice, Store,
+    Device, FamilyDevice, FurtherMembers, JoinedSource, Member, MemorySource, MemoryStore, Source, SplitDevice, Store,
 };
-use crate::{EditOptions, Error, ErrorKind, ExternalPiece, File, FileEdit, FileMut, Result};
+use crate::{EditOptions, Error, ErrorKind, File, FileEdit, FileMut, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -107,42 +108,6 @@ impl FurtherMembers for Folder {
     }
 }
 
-/// The files with external raw data of file 0, which are called by their numbers.
-struct Beside {
-    files: Files,
-    log: Log,
-    /// Those that are written to.
-    open: Mutex<BTreeMap<u64, Arc<Part>>>,
-}
-
-impl OtherFiles for Beside {
-    fn file(&self, place: &str, _: bool) -> Result<Option<Arc<dyn Source>>> {
-        let Ok(number) = place.parse() else { return Ok(None) };
-        if let Some(part) = self.open.lock().unwrap().get(&number) {
-            return Ok(Some(part.clone()));
-        }
-        let memory = |bytes: &Vec<u8>| Arc::new(MemorySource::new(bytes.clone())) as Arc<dyn Source>;
-        Ok(self.files.get(&number).map(memory))
-    }
-
-    fn raw_file(&self, place: &str) -> Result<Arc<dyn Device>> {
-        let number = place.parse().unwrap();
-        let mut open = self.open.lock().unwrap();
-        if let Some(part) = open.get(&number) {
-            return Ok(part.clone());
-        }
-        let there = self.files.get(&number);
-        if there.is_none() {
-            self.log.add(number, Op::Make)?;
-            self.log.add(FOLDER, Op::Sync)?;
-        }
-        let now = MemoryStore::holding(there.cloned().unwrap_or_default());
-        let part = Arc::new(Part { number, now, log: self.log.clone() });
-        open.insert(number, part.clone());
-        Ok(part)
-    }
-}
-
 /// How a file is spread over several.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -150,7 +115,7 @@ enum Kind {
     Family(u64),
     /// The second one begins at this address.
     Split(u64),
-    /// The others hold external raw data.
+    /// The others are what it leads to.
     Beside,
 }
 
@@ -183,22 +148,23 @@ impl Kind {
 
     fn open(self, files: &Files) -> Result<File> {
         match self {
-            Kind::Beside => {
-                let host = Beside { files: files.clone(), log: Log::default(), open: Mutex::default() };
-                let source = Arc::new(MemorySource::new(files[&0].clone()));
-                File::from_host(source, Default::default(), "main.h5", Arc::new(host))
-            }
+            Kind::Beside => beside::open(files, 0),
             _ => File::from_source(self.source(files), Default::default()),
+        }
+    }
+
+    /// What is in those that are files by themselves.
+    fn alone(self, files: &Files) -> Result<BTreeMap<u64, String>> {
+        match self {
+            Kind::Beside => beside::alone(files),
+            _ => Ok(BTreeMap::new()),
         }
     }
 
     fn edit(self, files: &Files, log: &Log) -> Result<FileEdit> {
         let (device, options) = (self.device(files, log), EditOptions::new());
         match self {
-            Kind::Beside => {
-                let host = Beside { files: files.clone(), log: log.clone(), open: Mutex::default() };
-                File::edit_from_host(device, options, "main.h5", Arc::new(host))
-            }
+            Kind::Beside => beside::edit(device, files, log),
             _ => File::edit_on(device, options),
         }
     }
@@ -359,13 +325,16 @@ fn change(edit: &mut FileEdit, round: i32) -> Result<()> {
 }
 
 /// Edits the files, and looks at every state in between.
-fn interrupt(kind: Kind, start: Files, change: fn(&mut FileEdit, i32) -> Result<()>) -> usize {
+fn interrupt(kind: Kind, start: Files, change: Change) -> usize {
     let run = Run::new(kind, start, change);
     let (count, wrong) = run.check(&run.ops, &run.commits);
     assert_eq!(wrong, None);
     println!("{} operations, {count} states", run.ops.len());
     count
 }
+
+/// What is done in each of three rounds.
+type Change = fn(&mut FileEdit, i32) -> Result<()>;
 
 /// Files that were edited.
 struct Run {
@@ -376,10 +345,12 @@ struct Run {
     commits: Vec<usize>,
     /// What was there before the first commit, and after each.
     contents: Vec<String>,
+    /// The same of the sources of virtual datasets.
+    alone: Vec<BTreeMap<u64, String>>,
 }
 
 impl Run {
-    fn new(kind: Kind, start: Files, change: fn(&mut FileEdit, i32) -> Result<()>) -> Run {
+    fn new(kind: Kind, start: Files, change: Change) -> Run {
         let log = Log::default();
         let mut edit = kind.edit(&start, &log).unwrap();
         let mut contents = vec![describe(edit.file().unwrap()).unwrap()];
@@ -391,7 +362,13 @@ impl Run {
         }
         drop(edit);
         let ops = log.ops.lock().unwrap().clone();
-        Run { kind, start, ops, commits, contents }
+        let after = |n: usize| {
+            let mut files = start.clone();
+            ops[..n].iter().for_each(|(number, op)| apply(&mut files, *number, op));
+            kind.alone(&files).unwrap()
+        };
+        let alone = [0].iter().chain(&commits).map(|n| after(*n)).collect();
+        Run { kind, start, ops, commits, contents, alone }
     }
 
     /// Looks at every state; tells how many there are, and what is wrong with one, if something is.
@@ -399,12 +376,15 @@ impl Run {
         let (mut count, mut seen, mut wrong) = (0, BTreeSet::new(), None);
         states(&self.start, ops, &mut |files, done, begun, what| {
             count += 1;
+            if wrong.is_some() {
+                return;
+            }
             let returned = commits.iter().filter(|&&n| n <= done).count();
             let going_on = commits.iter().filter(|&&n| n <= begun).count().max(returned) + 1;
             let allowed = returned..=going_on.min(commits.len());
             match self.look(&files, allowed) {
                 Ok(state) => _ = seen.insert(state),
-                Err(e) => wrong = wrong.take().or(Some(format!("{what}: {e}"))),
+                Err(e) => wrong = Some(format!("{what}: {e}")),
             }
         });
         assert!(wrong.is_some() || seen.len() == self.contents.len());
@@ -417,6 +397,12 @@ impl Run {
         let found = self.kind.open(files).and_then(|file| describe(&file)).map_err(told)?;
         let state = allowed.clone().find(|&k| self.contents[k] == found);
         let state = state.ok_or_else(|| format!("neither of {allowed:?}: {found}"))?;
+        // So does who reads any other file alone.
+        for (number, alone) in self.kind.alone(files).map_err(told)? {
+            if !allowed.clone().any(|k| self.alone[k][&number] == alone) {
+                return Err(format!("file {number}: neither of {allowed:?}: {alone}"));
+            }
+        }
         // The next editor finishes it, and goes on.
         let mut edit = self.kind.edit(files, &Log::default()).map_err(told)?;
         if describe(edit.file().map_err(told)?).map_err(told)? != found {
@@ -452,69 +438,4 @@ fn a_split_file_is_stopped_anywhere() {
     let start = Files::from([(0, metadata.to_vec()), (1, elements.to_vec())]);
     let count = interrupt(Kind::Split(0x7fff_ffff_ffff_ffff), start, change);
     assert!(count > 500, "{count} states");
-}
-
-/// One whose raw data are in files 1 and 2, of which the second is not there yet.
-fn with_external() -> Files {
-    let store = MemoryStore::default();
-    let mut file = FileMut::on_store(store.clone());
-    let piece = |file: &str, offset, size| ExternalPiece { file: file.into(), offset, size };
-    let rows = file.build("rows").element::<i32>().shape([5, 4]).extendible();
-    rows.external([piece("1", 700, Some(100)), piece("2", 30, None)]).unwrap();
-    file.build("plain").element::<i16>().shape([6]).external([piece("1", 900, Some(12))]).unwrap();
-    file.set_attribute("note", "before").unwrap();
-    file.commit().unwrap();
-    Files::from([(0, store.bytes()), (1, vec![3; 650])])
-}
-
-/// Writes to both files, and makes them longer.
-fn change_external(edit: &mut FileEdit, round: i32) -> Result<()> {
-    edit.append("rows", (1..=240).map(|i| i * round).collect::<Vec<i32>>())?;
-    edit.write("rows", 1..3, [round; 8])?;
-    edit.write("plain", 2..4, [round as i16; 2])?;
-    if round != 2 {
-        edit.set_attribute("", "note", "round ".repeat(20))?;
-    }
-    edit.commit()
-}
-
-#[test]
-fn writing_to_external_files_is_stopped_anywhere() {
-    let run = Run::new(Kind::Beside, with_external(), change_external);
-    let (count, wrong) = run.check(&run.ops, &run.commits);
-    assert_eq!(wrong, None);
-    println!("{} operations, {count} states", run.ops.len());
-    assert!(count > 500, "{count} states");
-    // Without any one sync something can go wrong.
-    let syncs = (0..run.ops.len()).filter(|&i| matches!(run.ops[i].1, Op::Sync) && !is_idle(&run.ops[..=i]));
-    for without in syncs {
-        let mut ops = run.ops.clone();
-        let (file, _) = ops.remove(without);
-        let commits: Vec<usize> = run.commits.iter().map(|&n| n - usize::from(n > without)).collect();
-        let (_, wrong) = run.check(&ops, &commits);
-        assert!(wrong.is_some(), "without sync {without}, of file {file}, nothing is wrong");
-    }
-}
-
-/// The disk is full, or fails, at any moment.
-#[test]
-fn writing_to_external_files_fails_as_a_whole() {
-    let run = Run::new(Kind::Beside, with_external(), change_external);
-    for good in 0..run.ops.len() {
-        let log = Log { good: Some(good), ..Log::default() };
-        let mut edit = run.kind.edit(&run.start, &log).unwrap();
-        let done = (1..=3).take_while(|&round| change_external(&mut edit, round).is_ok()).count();
-        drop(edit);
-        let mut files = run.start.clone();
-        let ops = log.ops.lock().unwrap().clone();
-        ops.iter().for_each(|(number, op)| apply(&mut files, *number, op));
-        // Half of the one that failed may be done, too.
-        if let (number, Op::Write(at, bytes)) = &run.ops[good] {
-            apply(&mut files, *number, &Op::Write(*at, bytes[..bytes.len() / 2].to_vec()));
-        }
-        let state =
-            run.look(&files, done..=(done + 1).min(3)).unwrap_or_else(|e| panic!("operation {good} fails: {e}"));
-        // Commits that end before their record is written have not happened, and say so.
-        assert!(state >= done);
-    }
 }

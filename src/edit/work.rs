@@ -1,19 +1,21 @@
 //! The changes between two commits: edited objects by the address of their header, and new space behind the old end.
 
+mod commit;
 mod elements;
 
 use super::EditOptions;
 use super::attributes::{self, Attributes, missing};
-use super::data::{Data, Stored, add};
+use super::companion::Companion;
+use super::data::Data;
 use super::dropped::Dropped;
 use super::extension::Extension;
 use super::header::Header;
-use super::ledger::{Ledger, Part};
+use super::ledger::Ledger;
 use super::limits;
 use super::links::Links;
 use super::superblock;
 use super::unused;
-use crate::builder::{ArrayLike, GroupMut, Open, Session, write_grafts};
+use crate::builder::{ArrayLike, GroupMut, Session};
 use crate::bytes::{Address, Limits};
 use crate::copy::{self, CopyOptions};
 use crate::error::{Error, Result};
@@ -23,12 +25,10 @@ use crate::format::message::link::Target;
 use crate::format::message::{Shared, kind};
 use crate::group::Object;
 use crate::index::space::Space;
-use crate::io::{self, Commit, Device, Durability, OtherFile, Patch, RawFile, RawFiles, Reader, Source, Tail};
+use crate::io::{self, Device, Reader, Source, Tail, WritableFiles};
 use crate::object::{ObjectHeader, links};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) struct Work {
@@ -39,7 +39,11 @@ pub(super) struct Work {
     /// Where the file ends, as an address: behind that everything new goes.
     end: u64,
     tail: Arc<Tail>,
-    raw_files: Arc<RawFiles>,
+    /// Those that may be written to.
+    others: Arc<WritableFiles>,
+    /// Those of HDF5 that change, too, by their numbers among the open files.
+    companions: BTreeMap<u16, Companion>,
+    options: EditOptions,
     /// New space, and the heap of new variable-length data.
     session: Arc<Session>,
     objects: BTreeMap<Address, Edited>,
@@ -64,32 +68,19 @@ struct Edited {
     gone: bool,
 }
 
-/// When a patch is made: whoever reads the file between two patches should find in it what was there before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
-    /// What gets a further link counts it first.
-    Raised,
-    /// Groups with new links.
-    Addition,
-    /// Groups that lose links.
-    Removal,
-    /// Everything else; what loses a link is counted down last.
-    Object,
-}
-
 impl Work {
     /// Opens the file, after finishing what an earlier editor left unfinished. What is known of its room is that of the
     /// commit before, if there was one.
     pub(super) fn begin(
         device: &Arc<dyn Device>,
-        raw_files: &Arc<RawFiles>,
+        others: &Arc<WritableFiles>,
         options: &EditOptions,
         known: Option<Ledger>,
     ) -> Result<Work> {
         let source: Arc<dyn Source> = device.clone();
-        let open = || File::new(source.clone(), options.limits.clone(), false, raw_files.place());
+        let open = || File::new(source.clone(), options.limits.clone(), false, others.place());
         let file = open()?;
-        io::finish(&**device, file.inner.superblock.base, raw_files)?;
+        io::finish(&**device, file.inner.superblock.base, others)?;
         let file = open()?;
         limits::check(&file, options)?;
         let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
@@ -105,8 +96,23 @@ impl Work {
         let space = Space::new(tail.clone(), end).in_pages(extension.page()).with_widths(w);
         let space = space.with_chunk_rank(file.inner.superblock.ranks.chunk).reusing(ledger.begin(end));
         let session = Arc::new(Session::new(space, limits::bound(&file), false, None));
-        let (raw_files, objects) = (raw_files.clone(), BTreeMap::new());
-        Ok(Work { file, superblock, extension, end, tail, raw_files, session, objects, built: false, ledger })
+        let (others, options) = (others.clone(), options.clone());
+        let (companions, objects) = (BTreeMap::new(), BTreeMap::new());
+        let built = false;
+        Ok(Work {
+            file,
+            superblock,
+            extension,
+            end,
+            tail,
+            others,
+            companions,
+            options,
+            session,
+            objects,
+            built,
+            ledger,
+        })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -114,7 +120,7 @@ impl Work {
     }
 
     pub(super) fn is_changed(&self) -> bool {
-        self.built || !self.objects.is_empty()
+        self.built || !self.objects.is_empty() || !self.companions.is_empty()
     }
 
     fn edited(&mut self, address: Address, reader: &Reader) -> Result<&mut Edited> {
@@ -376,78 +382,7 @@ impl Work {
         if self.tail.is_used() {
             let _ = device.resize(self.superblock.position + self.end);
         }
-    }
-
-    /// Makes all changes; returns what is known of the room then.
-    pub(super) fn commit(&mut self, device: &dyn Device, number: u32, durability: Durability) -> Result<Ledger> {
-        let mut open = self.close()?;
-        self.ledger.made(std::mem::take(&mut open.made));
-        self.ledger.know_heap(open.heap.take_closed());
-        let mut patches = self.patches(&mut open)?;
-        let others = self.others()?;
-        self.ledger.settle_heap(&mut open.space);
-        patches.sort_by_key(|(turn, _)| *turn);
-        let patches = patches.into_iter().map(|(_, patch)| patch).collect();
-        let extension = self.extension.store(&self.file, &self.superblock, &mut open.space, &mut self.ledger)?;
-        let all = self.extension.with_image(patches, extension);
-        let end = open.space.end();
-        let reuse = open.space.take_reuse();
-        open.space.into_store()?;
-        let position = self.superblock.position;
-        let root = self.objects.get(&self.file.inner.superblock.root).and_then(|root| root.links.as_ref());
-        let converted = root.is_some_and(|links| links.converted);
-        // What old libraries say of a split file's end here is not that of its first part.
-        let said = if self.superblock.end() == self.end { end } else { self.superblock.end() };
-        let superblock = Patch { position, bytes: self.superblock.with_end(said, converted)? };
-        let range = |(at, length): (u64, u64)| position + at..position + at + length;
-        let mut new: Vec<Range<u64>> = reuse.taken.iter().map(range).collect();
-        new.push(position + self.end..position + end);
-        let end = position + end;
-        let old_superblock = &*self.superblock.bytes;
-        let commit = Commit { number, superblock, old_superblock, patches: all, end, new, others, durability };
-        commit.make(device).map_err(|(happened, e)| {
-            let state = match happened {
-                false => "the file is as it was",
-                true => "open the file again to see whether the commit has happened",
-            };
-            Error::new(e.kind(), format!("{}; {state}", e.message())).because(e)
-        })?;
-        let mut ledger = std::mem::take(&mut self.ledger);
-        ledger.end(reuse, &self.file);
-        Ok(ledger)
-    }
-
-    /// What changes in files with external raw data.
-    fn others(&mut self) -> Result<Vec<OtherFile>> {
-        let mut others: BTreeMap<PathBuf, (RawFile, BTreeMap<u64, Vec<u8>>)> = BTreeMap::new();
-        let edited = self.objects.values_mut().filter(|edited| !edited.gone);
-        for data in edited.filter_map(|edited| edited.data.as_mut()) {
-            for (name, patch) in data.take_external()? {
-                let file = self.raw_files.find(&name)?;
-                let (_, changes) = others.entry(file.path().clone()).or_insert_with(|| (file, BTreeMap::new()));
-                add(changes, patch.position, &patch.bytes);
-            }
-        }
-        let other = |(file, changes): (RawFile, BTreeMap<u64, Vec<u8>>)| {
-            let patches = changes.into_iter().map(|(position, bytes)| Patch { position, bytes }).collect();
-            Ok(OtherFile { device: self.raw_files.open(&file)?, place: file.place, patches })
-        };
-        others.into_values().map(other).collect()
-    }
-
-    /// Writes the new objects, and adds their links to the groups that they were made in.
-    fn close(&mut self) -> Result<Open> {
-        let (open, grafts) = write_grafts(&self.session)?;
-        let reader = self.file.reader();
-        for (name, mut links) in grafts {
-            links.sort_by_key(|link| link.creation_order);
-            let address = std::str::from_utf8(&name).ok().and_then(|n| n.parse().ok()).map(Address);
-            let address = address.ok_or_else(|| Error::not_found("the group of new objects"))?;
-            for link in links {
-                self.links(address, &reader)?.add(&link.name.0, link.target)?;
-            }
-        }
-        Ok(open)
+        self.companions.values_mut().for_each(Companion::give_up);
     }
 
     /// Copies an object, of this file or another one, to `path`.
@@ -488,63 +423,6 @@ impl Work {
         self.built = true;
         rest.reverse();
         Ok((GroupMut::graft(self.session.clone(), &graft_name(here), shown)?, rest.join(&b'/')))
-    }
-
-    /// What becomes of the old bytes of all edited objects.
-    fn patches(&mut self, open: &mut Open) -> Result<Vec<(Turn, Patch)>> {
-        let reader = self.file.reader();
-        let mut patches = Vec::new();
-        let ledger = &mut self.ledger;
-        for (&at, edited) in &mut self.objects {
-            if edited.gone {
-                let is_known = open.space.has_earlier() || ledger.knows_heap();
-                // What cannot be read keeps its room.
-                let load = || if is_known { Data::load(&reader, at).ok().map(Box::new) } else { None };
-                let data = edited.data.take().or_else(load);
-                if let Some(data) = data.as_ref().filter(|_| ledger.knows_heap()) {
-                    open.space.flush()?;
-                    ledger.drop_from_heap(Dropped::with(data, &reader, self.superblock.position));
-                }
-                ledger.release(&mut open.space, at, |known| data.map_or(Vec::new(), |data| data.pieces(known)));
-                continue;
-            }
-            let turn = edited.turn();
-            let Edited { header, attributes, links, data, .. } = edited;
-            if let Some(attributes) = attributes {
-                ledger.replace(&mut open.space, at, Part::Attributes, |space| attributes.store(header, space))?;
-            }
-            if let Some(data) = data {
-                // What waits to be written may be read again.
-                open.space.flush()?;
-                let (source, base) = (&**reader.source(), self.superblock.position);
-                let source = Stored { source, base, flush: &|| Ok(()), fresh: None, gone: None };
-                let libver = open.libver;
-                let store = |space: &mut Space| data.store(header, (space, libver), &source);
-                let old = ledger.replace(&mut open.space, at, Part::Data, store)?;
-                patches.extend(old.into_iter().map(|p| (turn, p)));
-            }
-            let mut replaced = Vec::new();
-            if let Some(links) = links.as_mut().filter(|l| l.added || l.removed) {
-                let store = |space: &mut Space| links.store(&reader, header, space);
-                replaced = ledger.replace(&mut open.space, at, Part::Links, store)?;
-            }
-            let first = ledger.replace(&mut open.space, at, Part::Header, |space| header.encode(space))?;
-            replaced.push((header.address, header.stored().to_vec(), first));
-            let patch = |(at, old, new): (Address, Vec<u8>, Vec<u8>)| self.superblock.patch(at, &old, &new);
-            patches.extend(replaced.into_iter().filter_map(patch).map(|p| (turn, p)));
-        }
-        Ok(patches)
-    }
-}
-
-impl Edited {
-    fn turn(&self) -> Turn {
-        match &self.links {
-            Some(links) if links.removed => Turn::Removal,
-            Some(links) if links.added => Turn::Addition,
-            _ if self.raised => Turn::Raised,
-            _ => Turn::Object,
-        }
     }
 }
 

@@ -18,12 +18,12 @@ pub trait OtherFiles: Send + Sync {
     /// [`NotFound`](ErrorKind::NotFound) if the text says more than that there is none.
     fn file(&self, place: &str, is_raw: bool) -> Result<Option<Arc<dyn Source>>>;
 
-    /// The file at a place, to write external raw data to; it is made if there is none. Unless the host says otherwise, none
-    /// may be written to.
+    /// The file at a place, to be written to together with the one that is edited; one of external raw data is made if there is
+    /// none. Unless the host says otherwise, none may be written to.
     ///
     /// # Errors
     /// [`Denied`](ErrorKind::Denied) if it may not be written to.
-    fn raw_file(&self, place: &str) -> Result<Arc<dyn Device>> {
+    fn device(&self, place: &str) -> Result<Arc<dyn Device>> {
         Err(Error::new(ErrorKind::Denied, format!("the other file {place} may not be written to")))
     }
 }
@@ -63,8 +63,8 @@ impl Hosted {
         Ok(Found::hosted(place, None))
     }
 
-    pub(super) fn raw_file(&self, place: &str) -> Result<Arc<dyn Device>> {
-        self.host.raw_file(place)
+    pub(super) fn device(&self, place: &str) -> Result<Arc<dyn Device>> {
+        self.host.device(place)
     }
 
     /// What is at a place that it gave itself.

@@ -1,8 +1,8 @@
 //! Committing to a file in place: the steps of [`redo`](super::redo), and what is done about a file that was left
 //! between them.
 
-use super::redo::{self, Extent, Found, MOST_VOUCHED, Other, Patch, Redo, Standing, growing_end};
-use super::{Device, RawFiles, Source, Store};
+use super::redo::{self, Change, Extent, Found, MOST_VOUCHED, Other, Patch, Piece, Redo, Standing, growing_end};
+use super::{Device, Source, Store, WritableFiles};
 use crate::bytes::zeroed;
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -65,7 +65,18 @@ pub(crate) struct Commit<'a> {
     /// The positions of everything new, before and behind the old end.
     pub(crate) new: Vec<Range<u64>>,
     pub(crate) others: Vec<OtherFile>,
+    pub(crate) companions: Vec<Companion>,
     pub(crate) durability: Durability,
+}
+
+/// Another HDF5 file, and the commit to it that happens with this one.
+pub(crate) struct Companion {
+    /// Where it is, for the record.
+    pub(crate) place: Vec<u8>,
+    pub(crate) device: Arc<dyn Device>,
+    pub(crate) others: Arc<WritableFiles>,
+    /// Its record, once all that is new is written and synced.
+    pub(crate) record: Vec<u8>,
 }
 
 /// A file with external raw data, and what a commit changes in it.
@@ -108,48 +119,67 @@ impl Commit<'_> {
         made
     }
 
-    fn make_here(mut self, device: &dyn Device) -> Result<(), (bool, Error)> {
-        let before = |e| (false, e);
-        let sync = |wanted: bool| if wanted { device.sync() } else { Ok(()) };
-        let strict = self.durability == Durability::Strict;
-        // The end first: what the other patches lead to must lie in the file.
-        let mut patches = vec![self.superblock.clone()];
-        patches.append(&mut self.patches);
-        if growing_end(device).map_err(before)? < self.end {
-            device.resize(self.end).map_err(before)?;
+    /// All patches of this file. The end first: what the other patches lead to must lie in the file.
+    fn patches(&self) -> Vec<Patch> {
+        [std::slice::from_ref(&self.superblock), &self.patches].concat()
+    }
+
+    /// Makes ready what happens with another commit: returns the record that is to be put behind the file's end.
+    pub(crate) fn prepare(self, device: &dyn Device) -> Result<Vec<u8>> {
+        let redo = self.ready(device, &self.patches())?;
+        if self.durability == Durability::Strict {
+            device.sync()?;
         }
-        let after = |e| (true, e);
-        let others = std::mem::take(&mut self.others);
-        let apply_all = |strict: bool| -> Result<()> {
-            others.iter().try_for_each(|other| apply(&*other.device, &other.patches, strict))?;
+        Ok(redo.encode())
+    }
+
+    fn lengthen(&self, device: &dyn Device) -> Result<()> {
+        if growing_end(device)? < self.end { device.resize(self.end) } else { Ok(()) }
+    }
+
+    /// Gives all files the length that they are to have; makes the record.
+    fn ready(&self, device: &dyn Device, patches: &[Patch]) -> Result<Redo> {
+        self.lengthen(device)?;
+        let redo = self.record(device, patches)?;
+        self.others.iter().try_for_each(|other| other.lengthen(self.durability == Durability::Strict))?;
+        Ok(redo)
+    }
+
+    fn make_here(self, device: &dyn Device) -> Result<(), (bool, Error)> {
+        let (before, after) = (|e| (false, e), |e| (true, e));
+        let strict = self.durability == Durability::Strict;
+        let sync = |wanted: bool| if wanted { device.sync() } else { Ok(()) };
+        let patches = self.patches();
+        let apply_all = || -> Result<()> {
+            self.others.iter().try_for_each(|other| apply(&*other.device, &other.patches, strict))?;
+            self.companions.iter().try_for_each(|c| carry_out(&*c.device, &c.record, &c.others))?;
             apply(device, &patches, strict)
         };
         if self.durability == Durability::None {
-            return apply_all(false).map_err(after);
+            return self.lengthen(device).and_then(|()| apply_all()).map_err(after);
         }
-        let redo = self.record(device, &patches, &others).map_err(before)?;
-        others.iter().try_for_each(|other| other.lengthen(strict)).map_err(before)?;
+        let redo = self.ready(device, &patches).map_err(before)?;
         if redo.extents.is_empty() {
             sync(strict).map_err(before)?;
         }
         let record = redo.encode();
-        let at = self.end.next_multiple_of(8);
-        let size = at + record.len() as u64;
+        let size = redo.place() + record.len() as u64;
         // The record is found from the end of the file.
         if growing_end(device).map_err(before)? > size {
             device.resize(size).map_err(before)?;
         }
-        device.write_at(at, &record).map_err(before)?;
+        device.write_at(redo.place(), &record).map_err(before)?;
         sync(strict).map_err(after)?;
-        apply_all(strict).map_err(after)?;
+        apply_all().map_err(after)?;
         // The record has done its work; one that stays is harmless.
         let _ = device.resize(self.end);
         Ok(())
     }
 
-    fn record(&self, device: &dyn Device, patches: &[Patch], others: &[OtherFile]) -> Result<Redo> {
-        let all = patches.iter().chain(others.iter().flat_map(|other| &other.patches));
-        redo::check_size(all.map(|p| p.bytes.len() as u64).sum())?;
+    fn record(&self, device: &dyn Device, patches: &[Patch]) -> Result<Redo> {
+        let all = patches.iter().chain(self.others.iter().flat_map(|other| &other.patches));
+        let sizes = all.map(|p| p.bytes.len()).chain(self.companions.iter().map(|c| c.record.len()));
+        redo::check_size(sizes.map(|size| size as u64).sum())?;
         let start = self.superblock.position;
         let size: u64 = self.new.iter().map(|new| new.end - new.start).sum();
         let mut extents = Vec::new();
@@ -160,7 +190,10 @@ impl Commit<'_> {
             extents.push(Extent { position: *position, size, hash: redo::hash(&new) });
         }
         let other = |OtherFile { place, device, patches }: &OtherFile| {
-            Ok(Other { place: place.clone(), pieces: redo::pieces(&**device, patches)?.into() })
+            Ok(Other { place: place.clone(), change: Change::Pieces(redo::pieces(&**device, patches)?.into()) })
+        };
+        let companion = |Companion { place, record, .. }: &Companion| {
+            Ok(Other { place: place.clone(), change: Change::Commit(record.as_slice().into()) })
         };
         Ok(Redo {
             number: self.number,
@@ -170,7 +203,12 @@ impl Commit<'_> {
             end: self.end,
             extents,
             pieces: redo::pieces(device, patches)?,
-            others: others.iter().map(other).collect::<Result<_>>()?,
+            others: self
+                .others
+                .iter()
+                .map(other)
+                .chain(self.companions.iter().map(companion))
+                .collect::<Result<_>>()?,
         })
     }
 }
@@ -185,19 +223,19 @@ fn apply(device: &dyn Device, patches: &[Patch], strict: bool) -> Result<()> {
 ///
 /// # Errors
 /// Of kind `Denied` if it goes on in other files, and these may not be written to; `NotFound` if they are not there.
-pub(crate) fn finish(device: &dyn Device, superblock: u64, raw_files: &RawFiles) -> Result<()> {
+pub(crate) fn finish(device: &dyn Device, superblock: u64, others: &WritableFiles) -> Result<()> {
     let redo = match redo::find(device, superblock)? {
         Found::Nothing => return Ok(()),
         Found::Done(redo) => redo,
         Found::Pending(redo) => {
-            let others = redo.others.iter().map(|other| Ok((raw_files.at(&other.place)?, &other.pieces)));
-            let others = others.collect::<Result<Vec<_>>>()?;
+            let all = redo.others.iter().map(|other| Ok((others.at(&other.place)?, &other.change)));
+            let all = all.collect::<Result<Vec<_>>>()?;
             // It may have been seen in memory only.
             device.sync()?;
-            for (other, pieces) in others {
-                if redo::standing(&*other, pieces)? != Standing::Foreign {
-                    pieces.iter().try_for_each(|p| other.write_at(p.position, &p.bytes))?;
-                    other.sync()?;
+            for ((other, at), change) in all {
+                match change {
+                    Change::Pieces(pieces) => put(&*other, pieces)?,
+                    Change::Commit(record) => carry_out(&*other, record, &at)?,
                 }
             }
             redo
@@ -206,4 +244,31 @@ pub(crate) fn finish(device: &dyn Device, superblock: u64, raw_files: &RawFiles)
     redo.pieces.iter().try_for_each(|p| device.write_at(p.position, &p.bytes))?;
     device.sync()?;
     device.resize(redo.end)
+}
+
+/// Puts pieces of external raw data where they belong, unless somebody else has changed what is there.
+fn put(device: &dyn Device, pieces: &[Piece]) -> Result<()> {
+    if redo::standing(device, pieces)? == Standing::Foreign {
+        return Ok(());
+    }
+    pieces.iter().try_for_each(|p| device.write_at(p.position, &p.bytes))?;
+    device.sync()
+}
+
+/// Makes the commit to a file that happens with one to another, unless somebody else has changed it. Its record comes to the
+/// file's end first, so that whoever opens it alone sees the commit as a whole.
+fn carry_out(device: &dyn Device, record: &[u8], others: &WritableFiles) -> Result<()> {
+    let redo = match redo::find_apart(device, record)? {
+        Found::Nothing => return Ok(()),
+        Found::Done(redo) => redo,
+        Found::Pending(redo) => {
+            let size = redo.place() + record.len() as u64;
+            if growing_end(device)? > size {
+                device.resize(size)?;
+            }
+            device.write_at(redo.place(), record)?;
+            redo
+        }
+    };
+    finish(device, redo.superblock.start, others)
 }

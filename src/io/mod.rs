@@ -16,11 +16,11 @@ mod memory;
 mod mmap;
 mod neighbours;
 mod patched;
-mod raw_files;
 mod reader;
 mod redo;
 mod split;
 mod staged;
+mod writable;
 
 pub(crate) use budget::Budget;
 pub(crate) use cache::ChunkCache;
@@ -31,7 +31,7 @@ pub use fault::{CountingSource, FaultSource, FaultStore};
 pub use file::FileSource;
 pub use hosted::OtherFiles;
 pub use in_place::Durability;
-pub(crate) use in_place::{Commit, OtherFile, Tail, finish};
+pub(crate) use in_place::{Commit, Companion, OtherFile, Tail, finish};
 pub(crate) use joined::JoinedSource;
 pub use memory::{MemorySource, MemoryStore};
 pub use mmap::MapSource;
@@ -39,11 +39,11 @@ pub(crate) use mmap::advise_huge_pages;
 pub use neighbours::External;
 pub(crate) use neighbours::{Found, Neighbours, Search};
 pub(crate) use patched::PatchedSource;
-pub(crate) use raw_files::{RawFile, RawFiles};
 pub(crate) use reader::{Block, Reader, SharedMessages};
 pub(crate) use redo::{Patch, pending};
 pub(crate) use split::SplitDevice;
 pub(crate) use staged::{StagedFile, sync_folder_of};
+pub(crate) use writable::{WritableFile, WritableFiles, denied};
 
 use crate::error::Result;
 

@@ -6,7 +6,7 @@
 //! Environment variables that change the search in libhdf5 (`HDF5_EXT_PREFIX`, `HDF5_VDS_PREFIX`) do nothing here.
 
 use super::hosted::{Hosted, OtherFiles};
-use super::redo::{self, Other, Piece, Standing};
+use super::redo::{self, Change, Other, Standing};
 use super::{Device, FileDevice, FileSource, Locking, MapSource, PatchedSource, Source, sync_folder_of};
 use crate::error::{Error, ErrorKind, Result};
 use std::ffi::OsStr;
@@ -57,8 +57,8 @@ pub(crate) struct Found {
     pub(crate) real: PathBuf,
     /// Its bytes, where it is not on disk.
     source: Option<Arc<dyn Source>>,
-    /// What an interrupted commit changes in it.
-    pieces: Option<Arc<[Piece]>>,
+    /// What becomes of it by an interrupted commit.
+    change: Option<Change>,
 }
 
 /// Where a file stands, and what it may lead to.
@@ -121,10 +121,12 @@ impl Neighbours {
 
     /// Those of a neighbour: it stands elsewhere, and may lead to the same files.
     pub(crate) fn of_found(&self, found: &Found) -> Result<Neighbours> {
-        Ok(match &self.here {
-            Here::OnDisk(here) => Here::OnDisk(OnDisk { reach: here.reach.clone(), folders: folders(found)? }).into(),
-            Here::Hosted(here) => Here::Hosted(here.at(&found.place())).into(),
-        })
+        let here = match &self.here {
+            Here::OnDisk(here) => Here::OnDisk(OnDisk { reach: here.reach.clone(), folders: folders(found)? }),
+            Here::Hosted(here) => Here::Hosted(here.at(&found.place())),
+        };
+        let interrupted = found.change.as_ref().map_or(Vec::new(), Change::others);
+        Ok(Neighbours::from(here).with_interrupted(interrupted))
     }
 
     /// The same for who reads the file as its interrupted commit makes it, which changes `others`, too.
@@ -141,9 +143,10 @@ impl Neighbours {
             Here::Hosted(here) => here.find(name, search)?,
         };
         let Some(mut found) = found else { return Ok(None) };
-        for other in self.interrupted.iter().filter(|_| search == Search::RawData) {
-            if self.at_place(&other.place)?.is_some_and(|there| there.real == found.real) {
-                found.pieces = Some(other.pieces.clone());
+        for Other { place, change } in self.interrupted.iter() {
+            let is_meant = matches!(change, Change::Pieces(_)) == (search == Search::RawData);
+            if is_meant && self.at_place(place)?.is_some_and(|there| there.real == found.real) {
+                found.change = Some(change.clone());
             }
         }
         Ok(Some(found))
@@ -163,7 +166,7 @@ impl Neighbours {
     /// Opens a file to write raw data to it, and makes it if there is none.
     pub(super) fn open_to_write(&self, found: &Found, locking: Locking) -> Result<Arc<dyn Device>> {
         if let Here::Hosted(here) = &self.here {
-            return here.raw_file(&found.place());
+            return here.device(&found.place());
         }
         match std::fs::File::options().write(true).create_new(true).open(&found.real) {
             Ok(_) => sync_folder_of(&found.real)?,
@@ -313,17 +316,17 @@ impl OnDisk {
 
 impl Found {
     fn on_disk(named: PathBuf, real: PathBuf) -> Found {
-        Found { named, real, source: None, pieces: None }
+        Found { named, real, source: None, change: None }
     }
 
     /// One that a host has; without a source it is the file that everything began with.
     pub(super) fn hosted(place: String, source: Option<Arc<dyn Source>>) -> Found {
         let place = PathBuf::from(place);
-        Found { named: place.clone(), real: place, source, pieces: None }
+        Found { named: place.clone(), real: place, source, change: None }
     }
 
-    /// Its place among the files of a host.
-    pub(super) fn place(&self) -> String {
+    /// Its path without symbolic links, or its place among the files of a host.
+    pub(crate) fn place(&self) -> String {
         self.real.to_string_lossy().into_owned()
     }
 
@@ -334,11 +337,16 @@ impl Found {
             None if map => Arc::new(MapSource::new(&self.open_file()?)?),
             None => Arc::new(self.open_file()?),
         };
-        let Some(pieces) = &self.pieces else { return Ok(source) };
-        if redo::standing(&*source, pieces)? == Standing::Foreign {
-            return Ok(source);
-        }
-        let patches = pieces.iter().map(|p| (p.position, p.bytes.clone())).collect();
+        let Some(change) = &self.change else { return Ok(source) };
+        let pieces = match change {
+            Change::Pieces(pieces) if redo::standing(&*source, pieces)? != Standing::Foreign => pieces.to_vec(),
+            Change::Commit(record) => match redo::find_apart(&*source, record)? {
+                redo::Found::Pending(redo) => redo.pieces,
+                _ => return Ok(source),
+            },
+            Change::Pieces(_) => return Ok(source),
+        };
+        let patches = pieces.into_iter().map(|p| (p.position, p.bytes)).collect();
         // Patches on one another are not of our making.
         Ok(PatchedSource::new(source.clone(), patches).map_or(source, |patched| Arc::new(patched)))
     }

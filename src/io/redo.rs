@@ -17,8 +17,8 @@
 //! | 4, 4 | number of extents, number of patches |
 //! | 24 each | extents of new bytes: position, size, hash |
 //! | 12 + 2n each | patches: position, size n, the old bytes, the new bytes |
-//! | 4 | in version 2: number of other files, those with external raw data that the commit writes to |
-//! | 4 + n, 4 | each: size n of its place, its place; number of patches, which follow as above |
+//! | 4 | in version 2: number of other files that the commit is about |
+//! | 4 + n, 4, 4 | each: size n of its place, its place; 0 and a number of patches, which follow as above, for one with external raw data, or 1 and a size, and the whole record of a commit to one of HDF5, a source of virtual datasets |
 //! | 8, 8, 8 | hash of all of that; size of the whole record; magic |
 //!
 //! A record counts only if the superblock is the old or the new one, every byte that is replaced is the old or the new
@@ -78,12 +78,21 @@ pub(crate) struct Redo {
     pub(crate) others: Vec<Other>,
 }
 
-/// What a commit changes in another file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Another file that a commit is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Other {
     /// Where it is, as [`Neighbours`](super::Neighbours) has it.
     pub(crate) place: Vec<u8>,
-    pub(crate) pieces: Arc<[Piece]>,
+    pub(crate) change: Change,
+}
+
+/// What becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Of external raw data.
+    Pieces(Arc<[Piece]>),
+    /// Of an HDF5 file: the record of a commit to it, which makes sense to whoever opens that file alone.
+    Commit(Arc<[u8]>),
 }
 
 /// A patch with what it replaces.
@@ -148,6 +157,11 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
 }
 
 impl Redo {
+    /// Where the record stands: behind the end that the file is to have.
+    pub(crate) fn place(&self) -> u64 {
+        self.end.next_multiple_of(8)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         put(&mut out, if self.others.is_empty() { VERSION } else { WITH_OTHERS }.to_le_bytes());
@@ -167,8 +181,18 @@ impl Redo {
         for other in &self.others {
             put_count(&mut out, other.place.len());
             out.extend_from_slice(&other.place);
-            put_count(&mut out, other.pieces.len());
-            other.pieces.iter().for_each(|p| p.encode(&mut out));
+            match &other.change {
+                Change::Pieces(pieces) => {
+                    put(&mut out, 0u32.to_le_bytes());
+                    put_count(&mut out, pieces.len());
+                    pieces.iter().for_each(|p| p.encode(&mut out));
+                }
+                Change::Commit(record) => {
+                    put(&mut out, 1u32.to_le_bytes());
+                    put_count(&mut out, record.len());
+                    out.extend_from_slice(record);
+                }
+            }
         }
         let sum = hash(&out);
         put(&mut out, sum.to_le_bytes());
@@ -258,8 +282,13 @@ impl<'a> Rest<'a> {
 
     fn other(&mut self) -> Option<Other> {
         let size = self.four()? as usize;
-        let (place, pieces) = (self.take(size)?.to_vec(), self.four()?);
-        Some(Other { place, pieces: (0..pieces).map(|_| self.piece()).collect::<Option<_>>()? })
+        let (place, kind, count) = (self.take(size)?.to_vec(), self.four()?, self.four()?);
+        let change = match kind {
+            0 => Change::Pieces((0..count).map(|_| self.piece()).collect::<Option<_>>()?),
+            1 => Change::Commit(self.take(count as usize)?.into()),
+            _ => return None,
+        };
+        Some(Other { place, change })
     }
 }
 
@@ -294,15 +323,50 @@ pub(crate) fn find(source: &dyn Source, superblock: u64) -> Result<Found> {
     }
     let mut bytes = zeroed(length)?;
     source.read_at(size - length, &mut bytes)?;
-    let Some((body, sum)) = bytes.get(..bytes.len() - 16).and_then(|b| b.split_last_chunk::<8>()) else {
+    let Some(redo) = checked(&bytes) else {
         return Ok(Found::Nothing);
     };
-    if hash(body) != u64::from_le_bytes(*sum) {
+    let (own, whole) = (size - length..size, source.size()?);
+    if !redo.is_inside(own, whole) || redo.superblock.start != superblock {
         return Ok(Found::Nothing);
     }
-    let (own, whole) = (size - length..size, source.size()?);
-    let redo = Redo::decode(body).filter(|r| r.is_inside(own, whole) && r.superblock.start == superblock);
-    redo.map_or(Ok(Found::Nothing), |redo| judge(source, redo))
+    judge(source, redo)
+}
+
+/// The record in `bytes`, if they are a whole one.
+fn checked(bytes: &[u8]) -> Option<Redo> {
+    let (rest, size) = bytes.strip_suffix(&MAGIC)?.split_last_chunk::<8>()?;
+    let (body, sum) = rest.split_last_chunk::<8>()?;
+    let whole = u64::from_le_bytes(*size) == bytes.len() as u64 && hash(body) == u64::from_le_bytes(*sum);
+    if whole { Redo::decode(body) } else { None }
+}
+
+/// The record of a commit that is a part of another one. One that is about files of HDF5 in its turn is not of our making.
+fn apart(record: &[u8]) -> Option<Redo> {
+    checked(record).filter(|redo| redo.others.iter().all(|other| matches!(other.change, Change::Pieces(_))))
+}
+
+impl Change {
+    /// The files of raw data that the commit to a file of HDF5 is about.
+    pub(crate) fn others(&self) -> Vec<Other> {
+        match self {
+            Change::Pieces(_) => Vec::new(),
+            Change::Commit(record) => apart(record).map_or(Vec::new(), |redo| redo.others),
+        }
+    }
+}
+
+/// How the record of such a commit stands to the file that it is for, which does not end with it yet.
+pub(crate) fn find_apart(source: &dyn Source, record: &[u8]) -> Result<Found> {
+    let Some(redo) = apart(record) else {
+        return Ok(Found::Nothing);
+    };
+    let size = source.size()?;
+    let own = |redo: &Redo| redo.place()..redo.place().saturating_add(record.len() as u64);
+    if redo.end > size || !redo.is_inside(own(&redo), size) {
+        return Ok(Found::Nothing);
+    }
+    judge(source, redo)
 }
 
 /// Holds a record against the file.

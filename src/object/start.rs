@@ -24,7 +24,6 @@ pub(crate) fn read(
     neighbours: Option<Neighbours>,
 ) -> Result<(Reader, Superblock)> {
     let joined = source.is_joined();
-    let neighbours = neighbours.map(|n| n.with_interrupted(Vec::new()));
     let mut reader = Reader::new(source, limits.clone(), neighbours)?;
     let (mut superblock, mut position) = find_superblock(&reader)?;
     if let Some(finished) = with_interrupted(&reader, &superblock, position)? {

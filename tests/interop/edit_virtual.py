@@ -1,4 +1,4 @@
-"""Virtual datasets of sources in the same file: made by h5py, written to by tests/interop_edit.rs, checked by h5py.
+"""Virtual datasets of sources in the same file and in others: made by h5py, written to by tests/interop_edit.rs, checked by h5py.
 
     edit_virtual.py make|check FOLDER
 """
@@ -38,10 +38,21 @@ def make(folder):
             above = h5py.VirtualLayout((12, 20), "i4")
             above[...] = h5py.VirtualSource(f["stacked"])
             f.create_virtual_dataset("above", above)
-        with h5py.File(folder / f"elsewhere_{libver}.h5", "w", libver=libver) as f:
-            other = h5py.VirtualLayout((4, 20), "i4")
-            other[...] = h5py.VirtualSource(f"{libver}.h5", "s/contiguous", shape=(4, 20))
-            f.create_virtual_dataset("other", other)
+        # A run as detectors write it: files of frames, one of an older library, and one that leads to all of them.
+        run = h5py.VirtualLayout((14, 20), "i4", maxshape=(None, 20))
+        for number, rows in enumerate([ROWS[:4], ROWS[4:8].astype(">f8"), ROWS[8:]]):
+            with h5py.File(folder / f"frames{number}_{libver}.h5", "w", libver="earliest" if number == 1 else libver) as f:
+                f.create_dataset("data/frames", data=rows, chunks=(3, 7), maxshape=(None, 20), compression="gzip")
+            run[number * 4 : number * 4 + 4] = h5py.VirtualSource(f"frames{number}_{libver}.h5", "data/frames", shape=(4, 20))
+        with h5py.File(folder / f"frames0_{libver}.h5", "r+", libver=libver) as f:
+            f.create_dataset("text", data=["a", "bb", "ccc"], dtype=h5py.string_dtype())
+        with h5py.File(folder / f"run_{libver}.h5", "w", libver=libver) as f:
+            f.create_dataset("own", data=ROWS[:2])
+            run[12:14] = h5py.VirtualSource(f["own"])
+            f.create_virtual_dataset("run", run, fillvalue=-1)
+            words = h5py.VirtualLayout((3,), h5py.string_dtype())
+            words[...] = h5py.VirtualSource(f"frames0_{libver}.h5", "text", shape=(3,), dtype=h5py.string_dtype())
+            f.create_virtual_dataset("words", words)
 
 
 def check(folder):
@@ -67,6 +78,18 @@ def check(folder):
             f["s/growing"].resize(7, 0)
         with h5py.File(folder / f"{libver}.h5") as f:
             assert (f["s/contiguous"][3, 2], f["s/growing"][0, 2], f["grown"].shape) == (9, 9, (7, 20))
+        want = np.concatenate([ROWS, ROWS[:2]])
+        want[2:14, 3:15] = np.arange(144).reshape(12, 12)
+        want[::5, ::7] = 1000
+        for number in range(3):
+            with h5py.File(folder / f"frames{number}_{libver}.h5", "r+") as f:
+                assert (f["data/frames"][...] == want[number * 4 : number * 4 + 4]).all(), f["data/frames"][...]
+                f["data/frames"][3, 19] = number
+        with h5py.File(folder / f"run_{libver}.h5", "r+") as f:
+            want[3::4, 19] = 0, 1, 2
+            assert (f["run"][...] == want).all() and (f["own"][...] == want[12:]).all()
+            assert list(f["words"].asstr()) == ["a", "é" * 40, "x"] and f["run"].attrs["rows"] == 14
+            f["run"][4] = 9
 
 
 {"make": make, "check": check}[sys.argv[1]](pathlib.Path(sys.argv[2]))

@@ -58,8 +58,8 @@ pub struct Edit {
     /// metadata are read.
     #[arg(long)]
     reuse_space: bool,
-    /// Other files that may be written to: those with external raw data, by a commit that was interrupted and is finished now.
-    /// Those below a folder, `any`, or `deny` for none.
+    /// Other files that may be written to where the file leads to them, such as those that a commit was about that was
+    /// interrupted and is finished now: those below a folder, `any`, or `deny` for none.
     #[arg(long, value_name = "deny|FOLDER|any", default_value = "deny")]
     external: Reach,
     /// The action and what it needs.

@@ -1,5 +1,6 @@
 //! Writing elements of datasets, as those store them, and changing shapes.
 
+use super::super::companion::Companion;
 use super::super::data::{Data, Gone, Stored};
 use super::super::dropped::Dropped;
 use super::super::own_fill::OwnFill;
@@ -14,6 +15,8 @@ use crate::format::message::datatype::{ByteOrder, Datatype, Float};
 use crate::group::{Access, Object};
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::btree_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 
 impl Work {
@@ -27,11 +30,11 @@ impl Work {
         let (session, base) = (self.session.clone(), self.superblock.position);
         let flush = || session.with(|open| open.space.flush());
         let access = Arc::new(Access { file: self.file.clone(), reader: reader.clone() });
-        let raw_files = self.raw_files.clone();
+        let others = self.others.clone();
         let edited = self.edited(address, &reader)?;
         if edited.data.is_none() {
             let data = Data::load(&reader, address)?;
-            raw_files.check(data.external_files())?;
+            others.check(data.external_files())?;
             edited.data = Some(Box::new(data));
         }
         let data = edited.data.as_mut().ok_or_else(|| Error::not_found("a dataset that was just read"))?;
@@ -74,21 +77,40 @@ impl Work {
         }
     }
 
-    /// Writes to the sources of a virtual dataset, which are in this file: to all of them or to none.
+    /// Writes to the sources of a virtual dataset: to all of them or to none.
     fn write_through(&mut self, dataset: &Dataset, what: &dyn Select, elements: &dyn ArrayLike) -> Result<()> {
         let selection = what.select(dataset.shape())?.checked(dataset.shape())?;
         check_count(&selection, elements)?;
-        let bytes = stored(dataset.datatype(), &self.session, elements)?;
         let places = dataset.places(&selection)?.unwrap_or_default();
-        let all = places.iter().map(|place| self.for_source(place, dataset, &bytes)).collect::<Result<Vec<_>>>()?;
+        let for_source = |place: &Place| self.with_source(place)?.for_source(place, dataset, elements);
+        let all = places.iter().map(for_source).collect::<Result<Vec<_>>>()?;
         places.iter().zip(all).try_for_each(|(place, bytes)| {
             let address = place.source.node().header.address;
-            self.with_data(address, |data, _, source| data.write_stretches(&place.stretches, &bytes, source))
+            let write = |data: &mut Data, _: &Session, source: &Stored<'_>| {
+                data.write_stretches(&place.stretches, &bytes, source)
+            };
+            self.with_source(place)?.with_data(address, write)
         })
     }
 
-    /// Those elements of a virtual dataset that are a source's, as that stores them, if it is what it was.
-    fn for_source(&mut self, place: &Place, dataset: &Dataset, elements: &[u8]) -> Result<Vec<u8>> {
+    /// Who edits the file that a source is in: this one, or another one that changes with it.
+    fn with_source(&mut self, place: &Place) -> Result<&mut Work> {
+        let file = place.source.node().file();
+        let number = file.inner.number;
+        if number == self.file.inner.number {
+            return Ok(self);
+        }
+        Ok(match self.companions.entry(number) {
+            Entry::Occupied(there) => &mut there.into_mut().work,
+            Entry::Vacant(new) => {
+                let found = file.found().ok_or_else(|| Error::not_found("the file of a source"))?;
+                &mut new.insert(Companion::begin(&found, &self.others, &self.options)?).work
+            }
+        })
+    }
+
+    /// Those elements of a virtual dataset that are a source's of this file, as that stores them, if it is what it was.
+    fn for_source(&mut self, place: &Place, dataset: &Dataset, elements: &dyn ArrayLike) -> Result<Vec<u8>> {
         let address = place.source.node().header.address;
         let same = self.resolve(&place.path, &self.file.reader())? == address;
         let shape = self.with_data(address, |data, _, _| Ok(data.shape().to_vec()))?;
@@ -96,12 +118,22 @@ impl Work {
             let path = String::from_utf8_lossy(&place.path);
             return Err(Error::conflict(format!("its source {path} was moved or resized since the last commit")));
         }
-        let here = Origin { other: None, marked: false };
-        let conversion = Conversion::new(dataset.datatype(), place.source.datatype(), here)?;
-        let size = dataset.datatype().size();
-        let of = |s: &Stretch| elements.get((s.from * size) as usize..((s.from + s.length) * size) as usize);
-        let own: Vec<&[u8]> = place.stretches.iter().filter_map(of).collect();
-        conversion.all(&own.concat())
+        let (datatype, here) = (dataset.datatype(), Origin { other: None, marked: false });
+        let conversion = Conversion::new(datatype, place.source.datatype(), here)?;
+        let widths = dataset.node().file().inner.superblock.widths;
+        if dataset.node().file().inner.number != place.source.node().file().inner.number {
+            if datatype.has_references() {
+                return Err(Error::unsupported("writing references to another file, through a virtual dataset"));
+            }
+            if datatype.is_variable_length() && self.file.inner.superblock.widths != widths {
+                return Err(Error::unsupported("elements of any length for a file whose addresses have another width"));
+            }
+        }
+        let mut own = Vec::new();
+        for Stretch { from, length, .. } in &place.stretches {
+            own.extend_from_slice(&stored(datatype, &self.session, elements, *from..from + length)?);
+        }
+        conversion.all(&own)
     }
 
     pub(in crate::edit) fn append(&mut self, path: &[u8], elements: &dyn ArrayLike) -> Result<()> {
@@ -149,18 +181,25 @@ fn reversed(datatype: &Datatype) -> Option<Datatype> {
     Some(datatype)
 }
 
-/// Elements as a dataset stores them; their variable-length data go to the heap.
-fn stored<'a>(datatype: &Datatype, session: &Session, elements: &'a dyn ArrayLike) -> Result<Cow<'a, [u8]>> {
+/// Some of `elements` as a dataset stores them; their variable-length data go to the heap.
+fn stored<'a>(
+    datatype: &Datatype,
+    session: &Session,
+    elements: &'a dyn ArrayLike,
+    which: Range<u64>,
+) -> Result<Cow<'a, [u8]>> {
+    let size = datatype.size().max(1) as usize;
+    let which = which.start as usize..which.end as usize;
     if let Some(bytes) = elements.as_stored(datatype) {
-        return Ok(bytes.into());
+        let part = bytes.get(which.start * size..which.end * size);
+        return part.map(Cow::from).ok_or_else(|| Error::mismatch("fewer elements than are selected"));
     }
-    let count = count(&elements.shape())?;
     // Numbers of the other byte order are turned round.
     let reversed = reversed(datatype).filter(|r| *r == elements.element_datatype());
     let mut bytes = Vec::new();
-    session.with(|open| elements.store(0..count as usize, reversed.as_ref().unwrap_or(datatype), open, &mut bytes))?;
+    session.with(|open| elements.store(which, reversed.as_ref().unwrap_or(datatype), open, &mut bytes))?;
     if reversed.is_some() {
-        bytes.chunks_exact_mut(datatype.size().max(1) as usize).for_each(<[u8]>::reverse);
+        bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
     }
     Ok(bytes.into())
 }
@@ -182,5 +221,6 @@ fn write(
     elements: &dyn ArrayLike,
 ) -> Result<()> {
     check_count(selection, elements)?;
-    data.write(selection, &stored(&data.datatype.clone(), session, elements)?, source)
+    let bytes = stored(&data.datatype.clone(), session, elements, 0..selection.len())?;
+    data.write(selection, &bytes, source)
 }
