@@ -400,3 +400,99 @@ pub(crate) fn pending(source: &dyn Source, superblock: u64) -> Result<Option<Red
         Found::Nothing | Found::Done(_) => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::MemorySource;
+
+    fn piece(position: u64, old: &[u8], new: &[u8]) -> Piece {
+        Piece { position, old: old.to_vec(), bytes: new.to_vec() }
+    }
+
+    /// A file of 100 bytes, and the record of a commit to it and to two others.
+    fn example() -> (Vec<u8>, Redo) {
+        let file: Vec<u8> = (0..100).collect();
+        let other = Redo { end: 40, superblock: 0..8, pieces: vec![piece(3, b"a", b"b")], ..Redo::default() };
+        let others = [
+            Other { place: b"raw.bin".to_vec(), change: Change::Pieces([piece(9, b"xy", b"zz")].into()) },
+            Other { place: b"sub/run.h5".to_vec(), change: Change::Commit(other.encode().into()) },
+        ];
+        let redo = Redo {
+            number: 7,
+            superblock: 0..10,
+            old_hash: hash(&file[..10]),
+            new_hash: 5,
+            end: 96,
+            extents: vec![Extent { position: 90, size: 6, hash: hash(&file[90..96]) }],
+            pieces: vec![piece(20, &file[20..24], b"wxyz")],
+            others: others.to_vec(),
+        };
+        (file, redo)
+    }
+
+    fn behind(file: &[u8], redo: &Redo) -> Vec<u8> {
+        let mut whole = file[..redo.end as usize].to_vec();
+        whole.resize(redo.place() as usize, 0);
+        whole.extend(redo.encode());
+        whole
+    }
+
+    #[test]
+    fn a_record_is_found_behind_the_file_that_it_is_for_and_says_what_it_said() {
+        let (file, redo) = example();
+        let find = |bytes: &[u8]| find(&MemorySource::new(bytes.to_vec()), 0).unwrap();
+        let whole = behind(&file, &redo);
+        assert_eq!(find(&whole), Found::Pending(redo.clone()));
+        // With others it is never done before it is taken away.
+        let mut done = whole.clone();
+        done[20..24].copy_from_slice(b"wxyz");
+        assert_eq!(find(&done), Found::Pending(redo.clone()));
+        let alone = Redo { others: Vec::new(), ..redo };
+        let mut done = behind(&file, &alone);
+        done[20..24].copy_from_slice(b"wxyz");
+        assert_eq!(find(&done), Found::Done(alone.clone()));
+        for foreign in [0, 21, 92, 110, done.len() - 1] {
+            let mut bytes = behind(&file, &alone);
+            bytes[foreign] ^= 0x80;
+            assert_eq!(find(&bytes), Found::Nothing, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_record_apart_is_held_against_its_file() {
+        let (file, redo) = example();
+        let alone = Redo { others: Vec::new(), ..redo.clone() };
+        let find = |bytes: &[u8], redo: &Redo| find_apart(&MemorySource::new(bytes.to_vec()), &redo.encode()).unwrap();
+        assert_eq!(find(&file, &alone), Found::Pending(alone.clone()));
+        assert_eq!(find(&file[..96], &alone), Found::Pending(alone.clone()));
+        assert_eq!(find(&file[..95], &alone), Found::Nothing, "somebody has cut the file");
+        assert_eq!(find(&file, &redo), Found::Nothing, "commits within commits within commits");
+        let far = Redo { end: u64::MAX, ..alone };
+        assert_eq!(find(&file, &far), Found::Nothing);
+    }
+
+    /// Whoever makes up a record can seal it, too.
+    #[test]
+    fn records_that_make_no_sense_are_nothing_or_say_what_they_say() {
+        let (file, redo) = example();
+        let good = redo.encode();
+        for at in 8..good.len() - 24 {
+            for value in [0, 1, 0x7f, 0x80, 0xff, good[at] ^ 1] {
+                let mut record = good.clone();
+                record[at] = value;
+                let sealed = record.len() - 24;
+                let sum = hash(&record[..sealed]).to_le_bytes();
+                record[sealed..sealed + 8].copy_from_slice(&sum);
+                if let Some(redo) = checked(&record) {
+                    // What is behind what it says of itself is lost.
+                    let again = redo.encode();
+                    assert_eq!(checked(&again), Some(redo));
+                }
+                let whole = [&file[..96], &record].concat();
+                find(&MemorySource::new(whole), 0).unwrap();
+                find_apart(&MemorySource::new(file.clone()), &record).unwrap();
+            }
+        }
+    }
+}
