@@ -1,7 +1,7 @@
 //! Elements in external files: what changes, and in which file that is.
 
 use crate::bytes::Address;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::io::{Patch, Reader};
 use crate::object::ObjectHeader;
 use crate::object::raw_data::{ExternalPiece, RawData, external_pieces};
@@ -33,8 +33,15 @@ impl External {
         self.reader.source().size()
     }
 
+    /// What is there; nobody has written yet to a file that is still to be made.
     pub(super) fn read(&self, at: Address, buffer: &mut [u8]) -> Result<()> {
-        self.reader.raw_into(at, buffer)
+        match self.reader.raw_into(at, buffer) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                buffer.fill(0);
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Changes by where they are in all files, as those of each.

@@ -68,9 +68,9 @@ impl Hosted {
     }
 
     /// What is at a place that it gave itself.
-    pub(super) fn at_place(&self, place: &[u8]) -> Result<Option<Found>> {
+    pub(super) fn at_place(&self, place: &[u8], search: Search) -> Result<Option<Found>> {
         let place = text(place)?;
-        let source = self.host.file(place, true)?;
+        let source = self.host.file(place, search == Search::RawData)?;
         Ok(source.map(|source| Found::hosted(place.to_owned(), Some(source))))
     }
 

@@ -195,6 +195,7 @@ impl Commit<'_> {
         let companion = |Companion { place, record, .. }: &Companion| {
             Ok(Other { place: place.clone(), change: Change::Commit(record.as_slice().into()) })
         };
+        let others = self.others.iter().map(other).chain(self.companions.iter().map(companion));
         Ok(Redo {
             number: self.number,
             superblock: start..start + self.superblock.bytes.len() as u64,
@@ -203,12 +204,7 @@ impl Commit<'_> {
             end: self.end,
             extents,
             pieces: redo::pieces(device, patches)?,
-            others: self
-                .others
-                .iter()
-                .map(other)
-                .chain(self.companions.iter().map(companion))
-                .collect::<Result<_>>()?,
+            others: others.collect::<Result<_>>()?,
         })
     }
 }
@@ -228,7 +224,8 @@ pub(crate) fn finish(device: &dyn Device, superblock: u64, others: &WritableFile
         Found::Nothing => return Ok(()),
         Found::Done(redo) => redo,
         Found::Pending(redo) => {
-            let all = redo.others.iter().map(|other| Ok((others.at(&other.place)?, &other.change)));
+            let all =
+                redo.others.iter().map(|other| Ok((others.at(&other.place, other.change.search())?, &other.change)));
             let all = all.collect::<Result<Vec<_>>>()?;
             // It may have been seen in memory only.
             device.sync()?;

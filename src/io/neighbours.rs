@@ -143,10 +143,12 @@ impl Neighbours {
             Here::Hosted(here) => here.find(name, search)?,
         };
         let Some(mut found) = found else { return Ok(None) };
-        for Other { place, change } in self.interrupted.iter() {
-            let is_meant = matches!(change, Change::Pieces(_)) == (search == Search::RawData);
-            if is_meant && self.at_place(place)?.is_some_and(|there| there.real == found.real) {
-                found.change = Some(change.clone());
+        for Other { place, change } in self.interrupted.iter().filter(|other| other.change.search() == search) {
+            match self.at_place(place, search) {
+                Ok(Some(there)) if there.real == found.real => found.change = Some(change.clone()),
+                // One that may not be read is another one.
+                Err(e) if e.kind() != ErrorKind::Denied => return Err(e),
+                _ => {}
             }
         }
         Ok(Some(found))
@@ -189,14 +191,14 @@ impl Neighbours {
     }
 
     /// The file at the place that the record of a commit has.
-    pub(super) fn at_place(&self, place: &[u8]) -> Result<Option<Found>> {
+    pub(super) fn at_place(&self, place: &[u8], search: Search) -> Result<Option<Found>> {
         match &self.here {
             Here::OnDisk(here) => match here.try_candidate(&here.folders[1].join(to_path(place)?))? {
                 Tried::Found(found) => Ok(Some(found)),
                 Tried::Missing => Ok(None),
                 Tried::Denied => Err(here.denied(&to_path(place)?)),
             },
-            Here::Hosted(here) => here.at_place(place),
+            Here::Hosted(here) => here.at_place(place, search),
         }
     }
 }

@@ -27,7 +27,7 @@
 //!
 //! A record may be forged. Those patches of other files are made only where whoever edits the file allows it to lead there.
 
-use super::{Source, read_or_zeros};
+use super::{Search, Source, read_or_zeros};
 use crate::bytes::{lookup3, zeroed};
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -347,6 +347,14 @@ fn apart(record: &[u8]) -> Option<Redo> {
 }
 
 impl Change {
+    /// What such a file is searched for.
+    pub(super) fn search(&self) -> Search {
+        match self {
+            Change::Pieces(_) => Search::RawData,
+            Change::Commit(_) => Search::Hdf5,
+        }
+    }
+
     /// The files of raw data that the commit to a file of HDF5 is about.
     pub(crate) fn others(&self) -> Vec<Other> {
         match self {

@@ -1,7 +1,7 @@
 //! The other files that change with one that is edited, those with external raw data and the sources of virtual datasets: they
 //! are found as readers find them, and written to only where whoever edits allows it.
 
-use super::{Device, Found, Locking, Neighbours};
+use super::{Device, Found, Locking, Neighbours, Search};
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,9 +12,11 @@ pub(crate) struct WritableFiles {
     /// Where the edited file is, and what it is; nothing where it leads to no others.
     place: Option<(Neighbours, Found)>,
     locking: Locking,
-    /// By their paths without symbolic links.
-    open: Mutex<BTreeMap<PathBuf, Arc<dyn Device>>>,
+    open: Arc<Mutex<Open>>,
 }
+
+/// By their paths without symbolic links.
+type Open = BTreeMap<PathBuf, Arc<dyn Device>>;
 
 /// What is refused where nothing else may be written to.
 const WRITING: &str = "writing to";
@@ -34,7 +36,7 @@ pub(crate) fn denied(what: &str) -> Error {
 
 impl WritableFiles {
     pub(crate) fn new(place: Option<(Neighbours, Found)>, locking: Locking) -> WritableFiles {
-        WritableFiles { place, locking, open: Mutex::default() }
+        WritableFiles { place, locking, open: Arc::default() }
     }
 
     /// Where the edited file is, for who reads it.
@@ -51,10 +53,15 @@ impl WritableFiles {
     pub(crate) fn find(&self, name: &[u8]) -> Result<WritableFile> {
         let neighbours = self.neighbours(name, WRITING)?;
         let found = neighbours.find_to_write(name)?;
-        if self.place.as_ref().is_some_and(|(_, own)| own.real == found.real) {
-            return Err(Error::unsupported("external raw data in the file itself"));
-        }
+        self.check_other(&found)?;
         Ok(WritableFile { place: neighbours.place_of(&found), found })
+    }
+
+    fn check_other(&self, found: &Found) -> Result<()> {
+        match &self.place {
+            Some((_, own)) if own.real == found.real => Err(Error::unsupported("external raw data in the file itself")),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses files that may not be written to.
@@ -71,10 +78,12 @@ impl WritableFiles {
     /// One to be written to, and what it leads to in its turn.
     pub(crate) fn open(&self, file: &WritableFile) -> Result<(Arc<dyn Device>, Arc<WritableFiles>)> {
         let neighbours = self.neighbours(&file.place, WRITING)?;
-        let place = (neighbours.of_found(&file.found)?, file.found.clone());
-        Ok((self.device(file, neighbours)?, Arc::new(WritableFiles::new(Some(place), self.locking))))
+        let place = Some((neighbours.of_found(&file.found)?, file.found.clone()));
+        let others = WritableFiles { place, locking: self.locking, open: self.open.clone() };
+        Ok((self.device(file, neighbours)?, Arc::new(others)))
     }
 
+    /// Those that one of them leads to are open here, too, for it may be the same.
     fn device(&self, file: &WritableFile, neighbours: &Neighbours) -> Result<Arc<dyn Device>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(device) = open.get(&file.found.real) {
@@ -86,14 +95,12 @@ impl WritableFiles {
     }
 
     /// The one at the place that the record of a commit has.
-    pub(super) fn at(&self, place: &[u8]) -> Result<(Arc<dyn Device>, Arc<WritableFiles>)> {
-        let neighbours = self.neighbours(place, "a commit to this file was interrupted, and goes on in")?;
-        let found = neighbours.at_place(place)?.ok_or_else(|| {
-            let place = String::from_utf8_lossy(place);
-            Error::not_found(format!(
-                "a commit to this file was interrupted; it goes on in {place}, which is not there"
-            ))
-        })?;
+    pub(super) fn at(&self, place: &[u8], search: Search) -> Result<(Arc<dyn Device>, Arc<WritableFiles>)> {
+        const GOES_ON: &str = "a commit to this file was interrupted, and goes on in";
+        let neighbours = self.neighbours(place, GOES_ON)?;
+        let gone = || Error::not_found(format!("{GOES_ON} {}, which is not there", String::from_utf8_lossy(place)));
+        let found = neighbours.at_place(place, search)?.ok_or_else(gone)?;
+        self.check_other(&found)?;
         self.open(&WritableFile { place: place.to_vec(), found })
     }
 }
