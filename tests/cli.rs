@@ -11,6 +11,8 @@ mod convert;
 #[cfg(unix)]
 #[path = "cli/convert_faults.rs"]
 mod convert_faults;
+#[path = "cli/edit.rs"]
+mod edit;
 #[path = "cli/foreign.rs"]
 mod foreign;
 #[path = "cli/merge.rs"]

@@ -40,6 +40,8 @@ ln-external other.h5 /x /outside            # no symbol table can hold it, nor t
 ln-external other.h5 /x /many3/outside
 ln-soft /g /many60/größer
 rm /typed
+write /data/plain 1:-1 [-7, 8, 9]
+write /data/chunked 19,::10 1.25
 """
 
 
@@ -176,7 +178,10 @@ def check(path, before, **driver):
         assert f["g/chunked2"] == f["data/chunked"] == f["many60/soft"] and links(f, "data/chunked") == 2
         assert links(f, "many3/d001") == 2 and links(f, "type") == 1
         assert f[f["data"].attrs["ref"]] == g
-        assert "typed" not in f and (f["data/chunked"][()] == np.arange(600.0).reshape(20, 30)).all()
+        rows = np.arange(600.0).reshape(20, 30)
+        rows[19, ::10] = 1.25
+        assert "typed" not in f and (f["data/chunked"][()] == rows).all()
+        assert list(f["data/plain"]) == [0, -7, 8, 9, 4]
     with h5py.File(path, "r+", **driver) as f:
         f["g"].attrs["again"] = np.arange(100)
         f.create_dataset("added", data=np.arange(1000))

@@ -1,15 +1,18 @@
 //! One action of `edit`: parsed from its words, applied to a file.
 
+use super::slices::{self, Slices};
+use super::values::{Elements, Written, text};
+use crate::FileEdit;
 use crate::datatype::Name;
 use crate::error::{Error, Result};
-use crate::{ArrayLike, FileEdit};
-use serde_json::Value;
 use std::fmt;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Action {
     SetAttribute { path: Name, name: Name, value: Elements, list: bool },
+    Write { path: Name, place: Slices, value: String },
+    Resize { path: Name, shape: Vec<u64> },
     RemoveAttribute { path: Name, name: Name },
     RenameAttribute { path: Name, name: Name, to: Name },
     Remove { path: Name },
@@ -19,23 +22,6 @@ pub(super) enum Action {
     LinkExternal { file: Name, target: Name, path: Name },
 }
 
-/// The elements of an attribute.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Elements {
-    I8(Vec<i8>),
-    I16(Vec<i16>),
-    I32(Vec<i32>),
-    I64(Vec<i64>),
-    U8(Vec<u8>),
-    U16(Vec<u16>),
-    U32(Vec<u32>),
-    U64(Vec<u64>),
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-    Bool(Vec<bool>),
-    Text(Vec<String>),
-}
-
 impl Action {
     /// Names may be any bytes.
     pub(super) fn parse<W: AsRef<[u8]>>(words: &[W]) -> Result<Action> {
@@ -43,7 +29,11 @@ impl Action {
         let name = |word: &[u8]| Name::from_bytes(word);
         Ok(match &all[..] {
             [b"set-attr", path, attribute, value] => set([path, attribute], value, None)?,
-            [b"set-attr", path, attribute, value, datatype] => set([path, attribute], value, Some(datatype))?,
+            [b"set-attr", path, attribute, value, datatype] => set([path, attribute], value, Some(text(datatype)?))?,
+            [b"write", path, place, value] => {
+                Action::Write { path: name(path), place: Slices::parse(text(place)?)?, value: text(value)?.to_owned() }
+            }
+            [b"resize", path, shape] => Action::Resize { path: name(path), shape: shape_of(text(shape)?)? },
             [b"rm-attr", path, attribute] => Action::RemoveAttribute { path: name(path), name: name(attribute) },
             [b"rename-attr", path, attribute, to] => {
                 Action::RenameAttribute { path: name(path), name: name(attribute), to: name(to) }
@@ -70,6 +60,8 @@ impl Action {
         let bytes = Name::as_bytes;
         match self {
             Action::SetAttribute { path, name, value, list } => value.set(edit, bytes(path), bytes(name), *list),
+            Action::Write { path, place, value } => slices::write(edit, path, place, value),
+            Action::Resize { path, shape } => edit.resize(bytes(path), shape),
             Action::RemoveAttribute { path, name } => edit.remove_attribute(bytes(path), bytes(name)),
             Action::RenameAttribute { path, name, to } => edit.rename_attribute(bytes(path), bytes(name), bytes(to)),
             Action::Remove { path } => edit.remove(bytes(path)),
@@ -81,10 +73,12 @@ impl Action {
     }
 }
 
-const USAGE: [&str; 8] = [
+const USAGE: [&str; 10] = [
     "set-attr PATH NAME VALUE [TYPE]",
     "rm-attr PATH NAME",
     "rename-attr PATH NAME NEW",
+    "write PATH WHERE VALUE",
+    "resize PATH SHAPE",
     "rm PATH",
     "mv PATH NEW",
     "ln TARGET PATH",
@@ -96,6 +90,11 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::SetAttribute { path, name, .. } => write!(f, "set {path}@{name}"),
+            Action::Write { path, place, .. } => write!(f, "wrote {path}[{place}]"),
+            Action::Resize { path, shape } => {
+                let shape: Vec<String> = shape.iter().map(u64::to_string).collect();
+                write!(f, "resized {path} to {}", shape.join(" × "))
+            }
             Action::RemoveAttribute { path, name } => write!(f, "removed {path}@{name}"),
             Action::RenameAttribute { path, name, to } => {
                 write!(f, "renamed {path}@{name} to {path}@{to}")
@@ -113,104 +112,17 @@ impl fmt::Display for Action {
 }
 
 /// `set-attr`, its value understood.
-fn set([path, name]: [&[u8]; 2], value: &[u8], datatype: Option<&[u8]>) -> Result<Action> {
-    let (value, datatype) = (text(value)?, datatype.map(text).transpose()?);
-    let parsed = match serde_json::from_str(value) {
-        Ok(Value::Object(_) | Value::Null) | Err(_) => Value::String(value.to_owned()),
-        // What is to be a text may look like a number.
-        Ok(Value::Number(_) | Value::Bool(_)) if datatype == Some("str") => Value::String(value.to_owned()),
-        Ok(parsed) => parsed,
-    };
-    let (values, list) = match parsed {
-        Value::Array(values) => (values, true),
-        one => (vec![one], false),
-    };
-    let value = Elements::new(&values, datatype)?;
+fn set([path, name]: [&[u8]; 2], value: &[u8], datatype: Option<&str>) -> Result<Action> {
+    let value = Written::parse(value, datatype == Some("str"))?;
+    let (list, value) = (value.list, value.elements(datatype)?);
     Ok(Action::SetAttribute { path: Name::from_bytes(path), name: Name::from_bytes(name), value, list })
 }
 
-fn text(word: &[u8]) -> Result<&str> {
-    std::str::from_utf8(word).map_err(|_| Error::invalid(format!("\"{}\" is no UTF-8", Name::from_bytes(word))))
-}
-
-impl Elements {
-    fn new(values: &[Value], datatype: Option<&str>) -> Result<Elements> {
-        let datatype = match datatype {
-            Some(datatype) => datatype,
-            None => guess(values)?,
-        };
-        Ok(match datatype {
-            "i8" => Elements::I8(whole(values, datatype)?),
-            "i16" => Elements::I16(whole(values, datatype)?),
-            "i32" => Elements::I32(whole(values, datatype)?),
-            "i64" => Elements::I64(whole(values, datatype)?),
-            "u8" => Elements::U8(whole(values, datatype)?),
-            "u16" => Elements::U16(whole(values, datatype)?),
-            "u32" => Elements::U32(whole(values, datatype)?),
-            "u64" => Elements::U64(whole(values, datatype)?),
-            "f32" => Elements::F32(each(values, datatype, |v| v.as_f64().map(|x| x as f32))?),
-            "f64" => Elements::F64(each(values, datatype, Value::as_f64)?),
-            "bool" => Elements::Bool(each(values, datatype, Value::as_bool)?),
-            "str" => Elements::Text(each(values, datatype, |v| v.as_str().map(str::to_owned))?),
-            other => {
-                let possible = "i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, bool, str";
-                return Err(Error::invalid(format!("no type {other:?}; possible: {possible}")));
-            }
-        })
-    }
-
-    fn set(&self, edit: &mut FileEdit, path: &[u8], name: &[u8], list: bool) -> Result<()> {
-        match self {
-            Elements::I8(v) => put(edit, path, name, v, list),
-            Elements::I16(v) => put(edit, path, name, v, list),
-            Elements::I32(v) => put(edit, path, name, v, list),
-            Elements::I64(v) => put(edit, path, name, v, list),
-            Elements::U8(v) => put(edit, path, name, v, list),
-            Elements::U16(v) => put(edit, path, name, v, list),
-            Elements::U32(v) => put(edit, path, name, v, list),
-            Elements::U64(v) => put(edit, path, name, v, list),
-            Elements::F32(v) => put(edit, path, name, v, list),
-            Elements::F64(v) => put(edit, path, name, v, list),
-            Elements::Bool(v) => put(edit, path, name, v, list),
-            Elements::Text(v) => put(edit, path, name, v, list),
-        }
-    }
-}
-
-/// Sets an attribute to a list, or to the one element of it.
-fn put<T>(edit: &mut FileEdit, path: &[u8], name: &[u8], values: &[T], list: bool) -> Result<()>
-where
-    T: ArrayLike,
-    for<'a> &'a [T]: ArrayLike,
-{
-    match values {
-        [one] if !list => edit.set_attribute(path, name, one),
-        all => edit.set_attribute(path, name, all),
-    }
-}
-
-/// The type of values whose type is not said.
-fn guess(values: &[Value]) -> Result<&'static str> {
-    let all = |is: fn(&Value) -> bool| values.iter().all(is);
-    match values {
-        [] => Err(Error::invalid("an empty list; say its type, such as f64")),
-        _ if all(Value::is_i64) => Ok("i64"),
-        _ if all(|v| v.is_i64() || v.is_u64()) => Ok("u64"),
-        _ if all(Value::is_number) => Ok("f64"),
-        _ if all(Value::is_boolean) => Ok("bool"),
-        _ if all(Value::is_string) => Ok("str"),
-        _ => Err(Error::invalid("a list of values that are not all numbers, all true or false, or all texts")),
-    }
-}
-
-fn each<T>(values: &[Value], datatype: &str, one: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>> {
-    let wanted = |v: &Value| Error::invalid(format!("{v} is no value of type {datatype}"));
-    values.iter().map(|v| one(v).ok_or_else(|| wanted(v))).collect()
-}
-
-fn whole<T: TryFrom<i128>>(values: &[Value], datatype: &str) -> Result<Vec<T>> {
-    let number = |v: &Value| v.as_i64().map(i128::from).or(v.as_u64().map(i128::from));
-    each(values, datatype, |v| number(v).and_then(|n| T::try_from(n).ok()))
+/// A shape, as in `[480, 640]` or `480,640`.
+fn shape_of(word: &str) -> Result<Vec<u64>> {
+    let inner = word.trim().trim_start_matches('[').trim_end_matches(']');
+    let wrong = |_| Error::invalid(format!("\"{word}\" is no shape; write it as in 480,640"));
+    inner.split(',').map(|n| n.trim().parse().map_err(wrong)).collect()
 }
 
 /// The words of a line: separated by blanks, in single or double quotes as they stand; `#` begins a comment. Double quotes

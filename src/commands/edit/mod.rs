@@ -1,6 +1,8 @@
-//! `edit`: changes attributes, links and objects of a file in place, all or nothing.
+//! `edit`: changes attributes, elements, links and objects of a file in place, all or nothing.
 
 mod action;
+mod slices;
+mod values;
 
 use super::open::Reach;
 use super::output::printable;
@@ -12,23 +14,30 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Changes attributes, links and objects of a file in place, all or nothing.
+/// Changes attributes, elements, links and objects of a file in place, all or nothing.
 ///
-/// All actions together are one commit: interrupted anywhere, the file holds either what it held before or what it was to
-/// hold. Actions are given on the command line, or in a script, one a line, with quotes as in a shell and # for comments:
+/// All actions together are one commit: interrupted anywhere, the file holds either what it held
+/// before or what it was to hold. Actions are given on the command line, or in a script, one a
+/// line, with quotes as in a shell and # for comments:
 ///
 ///   set-attr PATH NAME VALUE [TYPE]   sets an attribute, in place of one of the same name
 ///   rm-attr PATH NAME                 removes one
 ///   rename-attr PATH NAME NEW         gives one another name
+///   write PATH WHERE VALUE            writes elements: one value everywhere, or a list
+///   resize PATH SHAPE                 gives a dataset another shape, such as 100,640
 ///   rm PATH                           removes a link, and the object if it has no other
-///   mv PATH NEW                       gives a link another name, in the same group or another one
+///   mv PATH NEW                       gives a link another name, in any group
 ///   ln TARGET PATH                    a further name (hard link) of an object
 ///   ln-soft TARGET PATH               a soft link
 ///   ln-external FILE TARGET PATH      a link into another file
 ///
-/// VALUE is a number, true or false, a text, or a list of one of them as in JSON: [1, 2.5] or ["a", "b"]; a text in
-/// double quotes is a text whatever it looks like. TYPE says how it is stored: i8 to i64, u8 to u64, f32, f64, bool, str.
-/// What is left out is i64 for whole numbers, f64 for others.
+/// VALUE is a number, true or false, a text, or a list of one of them as in JSON: [1, 2.5] or
+/// ["a", "b"]; a text in double quotes is a text whatever it looks like. TYPE says how it is
+/// stored: i8 to i64, u8 to u64, f32, f64, bool, str. What is left out is i64 for whole numbers,
+/// f64 for others.
+///
+/// WHERE names a part of a dataset as in Python: 3,4:6 or ::2 or -1, and ... for all of it. It is
+/// looked for in the dataset as it was before all actions; its elements keep their type.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -36,6 +45,7 @@ use std::path::{Path, PathBuf};
   h5manager edit run.h5 set-attr /detector/counts unit photons
   h5manager edit run.h5 set-attr / shape '[480, 640]' u16
   h5manager edit run.h5 mv /detector/old /detector/counts
+  h5manager edit run.h5 write /image 120,33:36 '[0, 0, 0]'
   h5manager edit run.h5 --dry-run rm /scratch
   h5manager edit run.h5 --script changes.txt     all lines, one commit"
 )]
@@ -58,8 +68,8 @@ pub struct Edit {
     /// metadata are read.
     #[arg(long)]
     reuse_space: bool,
-    /// Other files that may be written to where the file leads to them, such as those that a commit was about that was
-    /// interrupted and is finished now: those below a folder, `any`, or `deny` for none.
+    /// Other files that may be written to where the file leads to them: those with external raw data and the sources of
+    /// virtual datasets, also by a commit that was interrupted and is finished now. Those below a folder, `any`, or `deny`.
     #[arg(long, value_name = "deny|FOLDER|any", default_value = "deny")]
     external: Reach,
     /// The action and what it needs.
