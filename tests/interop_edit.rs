@@ -152,6 +152,13 @@ fn libhdf5_finds_in_the_sources_what_was_written_to_virtual_datasets() {
         edit.append("s/growing", [[5i32; 20], [6; 20]].concat()).unwrap();
         refused(edit.write("grown", (0..1, ..), vec![0; 20]), ErrorKind::Conflict, "s/growing");
         edit.commit().unwrap();
+        refused(edit.resize("grown", [9, 20]), ErrorKind::Unsupported, "whose sources say");
+        refused(edit.resize("wide", [2, 25]), ErrorKind::Mismatch, "[3, 20] at least");
+        refused(edit.resize("wide", [6, 31]), ErrorKind::Mismatch, "at most");
+        edit.resize("wide", [5, 25]).unwrap();
+        edit.resize("wide", [6, 25]).unwrap();
+        refused(edit.write("wide", (1..2, 0..1), vec![0]), ErrorKind::Conflict, "resized since");
+        edit.commit().unwrap();
         // Now it is as long as its source.
         edit.write("grown", (4..6, ..), [[5i32; 20], [6; 20]].concat()).unwrap();
         edit.commit().unwrap();

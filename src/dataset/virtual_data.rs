@@ -13,6 +13,7 @@ use crate::data::transfer::{Read, Transfer};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::file::File;
 use crate::format::message::dataspace::Dataspace;
+use crate::format::selection::StoredSelection;
 use crate::format::virtual_map::{self, Mapping, SAME_FILE};
 use crate::group::{Node, Object};
 use crate::object::runs;
@@ -26,6 +27,8 @@ const MOST_OPEN: usize = 32;
 /// The parts of a virtual dataset.
 pub(super) struct VirtualData {
     pub(super) parts: Vec<Part>,
+    /// What each dimension must at least have room for; nothing where the shape follows from the sources, or they from it.
+    pub(super) least: Option<Vec<u64>>,
     /// The sources used last, the newest in front.
     open: Mutex<Vec<(Name, Option<Dataset>)>>,
 }
@@ -56,7 +59,7 @@ impl Name {
 impl VirtualData {
     /// Takes the map in, and finds out how large the dataset is.
     pub(super) fn open(map: &[Mapping], node: &Node, space: &Dataspace) -> Result<(VirtualData, Vec<u64>)> {
-        let mut data = VirtualData { parts: Vec::with_capacity(map.len()), open: Mutex::default() };
+        let mut data = VirtualData { parts: Vec::with_capacity(map.len()), least: None, open: Mutex::default() };
         let errand = node.file().errand.begin();
         let stored = space.dims();
         // Where parts may grow, the largest counts, but never less than what the others need.
@@ -87,6 +90,9 @@ impl VirtualData {
         }
         let dims: Vec<u64> =
             grown.iter().zip(&least).zip(stored).map(|((g, least), dim)| g.map_or(*dim, |g| g.max(*least))).collect();
+        if grown.iter().all(Option::is_none) && map.iter().all(|m| !matches!(m.target, StoredSelection::All)) {
+            data.least = Some(least);
+        }
         if space.max_dims().iter().zip(&dims).any(|(max, dim)| max.is_some_and(|m| m < *dim)) {
             let message = format!("sources make a virtual dataset {dims:?} large, it may be {:?}", space.max_dims());
             return Err(Error::damaged(message));

@@ -42,6 +42,25 @@ struct Sources {
 }
 
 impl Dataset {
+    /// Whether it may get another shape, if it is a virtual dataset.
+    ///
+    /// # Errors
+    /// `Mismatch` for one without room for its parts; `Unsupported` where its sources say how large it is.
+    pub(crate) fn check_new_shape(&self, shape: &[u64]) -> Result<()> {
+        let Some(data) = &self.shared.virtual_data else { return Ok(()) };
+        let least = data.least.as_ref().ok_or_else(|| {
+            Error::unsupported(
+                "changing the shape of a virtual dataset whose sources say how large it is; resize these",
+            )
+        })?;
+        match least.iter().zip(shape).any(|(least, dim)| least > dim) {
+            true => {
+                Err(Error::mismatch(format!("the parts of the virtual dataset need a shape of {least:?} at least")))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// Where the selected elements of a virtual dataset are; those that several parts have in the last one, as when they are
     /// read. Nothing for a dataset that is not virtual.
     ///

@@ -49,6 +49,8 @@ enum Form {
         changes: BTreeMap<u64, Vec<u8>>,
     },
     Chunked(Box<Chunks>),
+    /// Elements are those of others; only the shape changes.
+    Virtual,
 }
 
 /// Where elements in one piece are.
@@ -85,6 +87,7 @@ impl Form {
                 Ok(())
             }
             Form::Chunked(chunks) => chunks.write(at, elements, source),
+            Form::Virtual => Err(Error::conflict("the virtual dataset was resized since the last commit")),
         }
     }
 }
@@ -115,7 +118,7 @@ impl Data {
                 }
                 Form::Chunked(Box::new(Chunks::load(&raw, reader, layout)?))
             }
-            Layout::Virtual(_) => return Err(Error::unsupported("changing the shape of a virtual dataset")),
+            Layout::Virtual(_) => Form::Virtual,
         };
         Ok(Data { datatype, raw, form })
     }
@@ -124,6 +127,10 @@ impl Data {
     pub(super) fn own_fill(&self) -> Option<&[u8]> {
         let fill = self.raw.fill();
         (self.datatype.has_references_to_file() && !fill.is_empty()).then_some(fill)
+    }
+
+    pub(super) fn is_virtual(&self) -> bool {
+        matches!(self.form, Form::Virtual)
     }
 
     pub(super) fn shape(&self) -> &[u64] {
@@ -178,6 +185,7 @@ impl Data {
     pub(super) fn let_go(&self, source: &Stored<'_>) -> Result<()> {
         match &self.form {
             Form::Compact(data) => source.let_go(data),
+            Form::Virtual => Ok(()),
             Form::Chunked(chunks) => chunks.let_go(source),
             Form::Contiguous { place: Place::Nowhere, changes } if changes.is_empty() => Ok(()),
             Form::Contiguous { place, changes } => {
@@ -213,6 +221,7 @@ impl Data {
                     return Err(Error::mismatch(format!("the external files have room for {room} bytes")));
                 }
             }
+            Form::Virtual => {}
             _ => return Err(Error::mismatch("only datasets that are stored in chunks can grow or shrink")),
         }
         self.raw.dataspace = dataspace;
@@ -258,7 +267,7 @@ impl Data {
         let layout = match &mut self.form {
             Form::Compact(data) => Layout::Compact(std::mem::take(data)),
             Form::Chunked(chunks) => Layout::Chunked(chunks.store(space, source)?),
-            Form::Contiguous { place: Place::Elsewhere(_), .. } => self.raw.layout.clone(),
+            Form::Virtual | Form::Contiguous { place: Place::Elsewhere(_), .. } => self.raw.layout.clone(),
             Form::Contiguous { changes, .. } if changes.is_empty() => self.raw.layout.clone(),
             Form::Contiguous { place: Place::Here(at), changes }
                 if changes.values().map(Vec::len).sum::<usize>() <= MOST_PATCHED =>
@@ -277,7 +286,7 @@ impl Data {
         if layout != self.raw.layout {
             header.set(kind::LAYOUT, 0, layout.encode(header.w)?);
         }
-        if matches!(self.form, Form::Chunked(_) | Form::Contiguous { place: Place::Elsewhere(_), .. }) {
+        if matches!(self.form, Form::Chunked(_) | Form::Virtual | Form::Contiguous { place: Place::Elsewhere(_), .. }) {
             header.set(kind::DATASPACE, 0, self.raw.dataspace.encode(header.w, libver)?);
         }
         Ok(patches)

@@ -385,8 +385,9 @@ impl FileEdit {
     /// their ends; what is cut off is gone.
     ///
     /// # Errors
-    /// `NotFound` without the dataset; `Mismatch` if it is stored neither in chunks nor in external files, has another number
-    /// of dimensions, or cannot grow that far; `Denied` as [`write`](Self::write).
+    /// `NotFound` without the dataset; `Mismatch` if it is stored neither in chunks nor in external files nor is a virtual one,
+    /// has another number of dimensions, cannot grow that far, or would have no room for its parts; `Denied` as
+    /// [`write`](Self::write); `Unsupported` for virtual datasets whose sources say how large they are.
     pub fn resize(&mut self, path: impl AsRef<[u8]>, shape: impl AsRef<[u64]>) -> Result<()> {
         self.work()?.resize(path.as_ref(), shape.as_ref()).on(&shown(&path))
     }

@@ -28,6 +28,9 @@ def make(folder):
             woven[0:4, 0::2] = h5py.VirtualSource(f["s/contiguous"])[:, 10:]
             woven[0:2, 1:13:2] = h5py.VirtualSource(f["s/compact"])[:, 0:4]
             f.create_virtual_dataset("woven", woven, fillvalue=-5)
+            wide = h5py.VirtualLayout((4, 20), "i4", maxshape=(None, 30))
+            wide[1:3] = h5py.VirtualSource(f["s/contiguous"])[0:2]
+            f.create_virtual_dataset("wide", wide, fillvalue=-1)
             grown = h5py.VirtualLayout((4, 20), "i4", maxshape=(None, 20))
             grown[0:h5py.h5s.UNLIMITED] = h5py.VirtualSource(f["s/growing"])[0:h5py.h5s.UNLIMITED]
             f.create_virtual_dataset("grown", grown)
@@ -73,6 +76,11 @@ def check(folder):
             assert (f["s/compact"][...].ravel() == woven[0:2, 1:13:2].ravel()).all()
             assert (f["s/chunked"][...] == want[4:8]).all() and f["s/chunked"].dtype == ">f8"
             assert list(f["words"].asstr()) == ["", "é" * 40, "bb", "x"], list(f["words"].asstr())
+            wide = np.full((6, 25), -1)
+            wide[1:3, :20] = want[:2]
+            wide[5:, :20] = -1
+            assert (f["wide"][...] == wide).all(), f["wide"][...]
+            f["wide"].id.set_extent((7, 20))
             # libhdf5 goes on with it.
             f["stacked"][3:9, 2] = 9
             f["s/growing"].resize(7, 0)

@@ -53,7 +53,9 @@ impl Work {
 
     pub(in crate::edit) fn write(&mut self, path: &[u8], what: &dyn Select, elements: &dyn ArrayLike) -> Result<()> {
         let address = self.resolve(path, &self.file.reader())?;
-        if let Some(dataset) = self.virtual_dataset(address, path)? {
+        if let Some(dataset) = self.virtual_dataset(address, path)?
+            && self.data(address).is_none()
+        {
             return self.write_through(&dataset, what, elements);
         }
         self.with_data(address, |data, session, source| {
@@ -62,9 +64,14 @@ impl Work {
         })
     }
 
+    /// The elements of an edited object, if something becomes of them.
+    fn data(&self, address: Address) -> Option<&Data> {
+        self.objects.get(&address)?.data.as_deref()
+    }
+
     /// The dataset at an address, as the last commit left it, if it is a virtual one.
     fn virtual_dataset(&self, address: Address, path: &[u8]) -> Result<Option<Dataset>> {
-        if self.objects.get(&address).is_some_and(|object| object.data.is_some()) {
+        if self.data(address).is_some_and(|data| !data.is_virtual()) {
             return Ok(None);
         }
         let (access, path) = (self.file.access(), String::from_utf8_lossy(path).into_owned());
@@ -138,6 +145,9 @@ impl Work {
 
     pub(in crate::edit) fn append(&mut self, path: &[u8], elements: &dyn ArrayLike) -> Result<()> {
         let address = self.resolve(path, &self.file.reader())?;
+        if self.virtual_dataset(address, path)?.is_some() {
+            return Err(Error::unsupported("appending to a virtual dataset; append to its sources"));
+        }
         self.with_data(address, |data, session, source| {
             let mut shape = data.shape().to_vec();
             let count = count(&elements.shape())?;
@@ -158,6 +168,9 @@ impl Work {
 
     pub(in crate::edit) fn resize(&mut self, path: &[u8], shape: &[u64]) -> Result<()> {
         let address = self.resolve(path, &self.file.reader())?;
+        if let Some(dataset) = self.virtual_dataset(address, path)? {
+            dataset.check_new_shape(shape)?;
+        }
         self.with_data(address, |data, _, source| data.resize(shape, source))
     }
 }
