@@ -37,7 +37,7 @@ fn elements_are_written_to_a_part_of_a_dataset() {
     let edit = |words: &[&str]| desk.good(&[&["edit", "run.h5"][..], words].concat()).out;
     assert_eq!(edit(&["write", "/n", "1,::2", "[70, -7]"]), "wrote /n[1,::2]\nrun.h5: 1 change committed\n");
     edit(&["write", "/n", "[-1, 2:]", "[[300, 301]]"]);
-    edit(&["write", "n", "0", "9"]);
+    edit(&["write", "n", "0", "[9,", "9,", "9,", "9]"]);
     assert_eq!(read::<i16>(&desk, "n"), [9, 9, 9, 9, 70, 5, -7, 7, 8, 9, 300, 301]);
     edit(&["write", "x", "1:3", "[nan, 1e-3]".replace("nan", "\"nan\"").as_str()]);
     let x = read::<f32>(&desk, "x");

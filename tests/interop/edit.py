@@ -40,7 +40,7 @@ ln-external other.h5 /x /outside            # no symbol table can hold it, nor t
 ln-external other.h5 /x /many3/outside
 ln-soft /g /many60/größer
 rm /typed
-write /data/plain 1:-1 [-7, 8, 9]
+write /many9/d004 1:-1 [-7, 8, 9]
 write /data/chunked 19,::10 1.25
 """
 
@@ -181,7 +181,7 @@ def check(path, before, **driver):
         rows = np.arange(600.0).reshape(20, 30)
         rows[19, ::10] = 1.25
         assert "typed" not in f and (f["data/chunked"][()] == rows).all()
-        assert list(f["data/plain"]) == [0, -7, 8, 9, 4]
+        assert list(f["many9/d004"]) == [0, -7, 8, 9, 4]
     with h5py.File(path, "r+", **driver) as f:
         f["g"].attrs["again"] = np.arange(100)
         f.create_dataset("added", data=np.arange(1000))

@@ -30,8 +30,10 @@ impl Action {
         Ok(match &all[..] {
             [b"set-attr", path, attribute, value] => set([path, attribute], value, None)?,
             [b"set-attr", path, attribute, value, datatype] => set([path, attribute], value, Some(text(datatype)?))?,
-            [b"write", path, place, value] => {
-                Action::Write { path: name(path), place: Slices::parse(text(place)?)?, value: text(value)?.to_owned() }
+            // A list may have blanks in it.
+            [b"write", path, place, value @ ..] if !value.is_empty() => {
+                let (place, value) = (Slices::parse(text(place)?)?, text(&value.join(&b' '))?.to_owned());
+                Action::Write { path: name(path), place, value }
             }
             [b"resize", path, shape] => Action::Resize { path: name(path), shape: shape_of(text(shape)?)? },
             [b"rm-attr", path, attribute] => Action::RemoveAttribute { path: name(path), name: name(attribute) },
