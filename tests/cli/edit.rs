@@ -66,13 +66,14 @@ fn what_cannot_be_written_is_told_and_changes_nothing() {
     let bad = |words: &[&str], told: &[&str]| {
         desk.bad(&[&["edit", "run.h5"][..], words].concat(), told);
     };
-    bad(&["write", "/n", "0"], &["write write PATH WHERE VALUE"]);
+    bad(&["write", "/n", "0"], &["usage: write PATH WHERE VALUE"]);
     bad(&["write", "/n", "0,x", "1"], &["\"0,x\" is no part of a dataset", "3,4:6,::2"]);
     bad(&["write", "/n", "3", "1"], &["index 3 of a dimension of 3"]);
     bad(&["write", "/n", "0,0,0", "1"], &["3 dimensions of a dataset that has 2"]);
     bad(&["write", "/n", "0", "[1,2]"], &["2 elements for a selection of 4"]);
     bad(&["write", "/n", "0", "40000"], &["40000 is no value of type i16"]);
     bad(&["write", "/n", "0", "1.5"], &["1.5 is no value of type i16"]);
+    bad(&["write", "/x", "0:2", "[1, nan]"], &["\"[1, nan]\" is no list", "[1, 2.5, \"nan\"]"]);
     bad(&["write", "/x", "0", "1e300"], &["1e+300 is no value of type f32"]);
     bad(&["write", "/x", "0", "much"], &["\"much\" is no value of type f32"]);
     bad(&["write", "/flags", "0", "1"], &["1 is no value of type bool"]);

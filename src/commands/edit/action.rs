@@ -50,7 +50,7 @@ impl Action {
             [verb, ..] => {
                 let usage = USAGE.iter().find(|u| u.as_bytes().split(|&b| b == b' ').next() == Some(verb));
                 return Err(Error::invalid(match usage {
-                    Some(usage) => format!("write {usage}"),
+                    Some(usage) => format!("usage: {usage}"),
                     None => format!("no action \"{}\"; possible: {}", name(verb), USAGE.join(", ")),
                 }));
             }
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_wrong_action_says_what_to_write() {
         let message = |line: &str| parsed(line).unwrap_err().to_string();
-        assert_eq!(message("mv /a"), "write mv PATH NEW");
+        assert_eq!(message("mv /a"), "usage: mv PATH NEW");
         assert!(message("del /a").starts_with("no action \"del\"; possible: set-attr"));
     }
 }

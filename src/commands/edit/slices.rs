@@ -115,7 +115,11 @@ pub(super) fn write(edit: &mut FileEdit, path: &Name, place: &Slices, value: &st
             "a value for {count} elements, more than {MOST}; write them in several parts"
         )));
     }
-    let written = Written::parse(value.as_bytes(), dataset.datatype().is_string())?.flat();
+    let is_text = dataset.datatype().is_string();
+    let written = Written::parse(value.as_bytes(), is_text)?.flat();
+    if value.starts_with('[') && !written.list && !is_text {
+        return Err(Error::invalid(format!("\"{value}\" is no list as in JSON, such as [1, 2.5, \"nan\"]")));
+    }
     let elements = written.elements(Some(type_of(dataset.datatype())?))?;
     elements.write(edit, path.as_bytes(), place, (written.list, count as usize))
 }
