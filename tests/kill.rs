@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
-use h5manager::File;
+use h5manager::{EditOptions, External, ExternalPiece, File, FileMut, StoredSelection, VirtualSource, WithShape};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -18,6 +18,10 @@ const MEMBER: usize = 1100;
 /// The name of the case whose file is split into metadata and elements.
 const SPLIT: &str = "split";
 
+/// The names of the cases whose rows are in an external file, and in sources of a virtual dataset.
+const EXTERNAL: &str = "external";
+const VIRTUAL: &str = "virtual";
+
 fn note(text: &str) {
     // Written past the test harness, which would swallow it.
     std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
@@ -31,15 +35,47 @@ fn traced(command: &[&str], environment: &[(&str, &Path)], call: &str, what: &st
     strace.envs(environment.iter().copied()).output().unwrap().status
 }
 
-/// The file of the tests.
-fn make(path: &Path) {
+/// The file of the tests; its rows are where the case has them.
+fn make(path: &Path, name: &str) {
     let mut file = File::create(path).unwrap();
-    let rows = file.build("rows").element::<i32>().shape([0, 4]).extendible();
-    rows.chunks([3, 4]).deflate(1).create().unwrap().append((0..40).collect::<Vec<i32>>()).unwrap();
+    match name {
+        EXTERNAL => make_external(&mut file, path),
+        VIRTUAL => make_virtual(&mut file, path),
+        _ => {
+            let rows = file.build("rows").element::<i32>().shape([0, 4]).extendible();
+            rows.chunks([3, 4]).deflate(1).create().unwrap().append((0..40).collect::<Vec<i32>>()).unwrap();
+        }
+    }
     file.build("other").write([1.5f64, 2.5]).unwrap();
     file.set_attribute("note", "before").unwrap();
     file.commit().unwrap();
 }
+
+fn make_external(file: &mut FileMut, path: &Path) {
+    let piece = ExternalPiece { file: "rows.bin".into(), offset: 8, size: None };
+    file.build("rows").element::<i32>().shape([10, 4]).external([piece]).unwrap();
+    let bytes: Vec<u8> = [-2, -2].into_iter().chain(0..40i32).flat_map(i32::to_le_bytes).collect();
+    std::fs::write(path.with_file_name("rows.bin"), bytes).unwrap();
+}
+
+/// Rows from two other files, one behind the other.
+fn make_virtual(file: &mut FileMut, path: &Path) {
+    let half = |number: u64| {
+        let name = format!("half{number}.h5");
+        let mut half = File::create(path.with_file_name(&name)).unwrap();
+        let first = number as i32 * 20;
+        let rows = WithShape::new((first..first + 20).collect::<Vec<_>>(), [5, 4]).unwrap();
+        half.build("half").chunks([3, 4]).deflate(1).write(rows).unwrap();
+        half.commit().unwrap();
+        let own = StoredSelection::of((number * 5..number * 5 + 5, ..), [10, 4]).unwrap();
+        VirtualSource { file: name.as_str().into(), dataset: "half".into(), source: StoredSelection::All, own }
+    };
+    file.build("rows").element::<i32>().shape([10, 4]).virtual_from([half(0), half(1)]).unwrap();
+}
+
+/// What changes rows in both halves, and the note.
+const SCRIPT: &str = "write rows 2:7,1:3 -1
+set-attr / note after";
 
 /// The same of a split file, which libhdf5 must make.
 const MAKE_SPLIT: &str = "
@@ -57,7 +93,8 @@ fn make_folder(folder: &Path, name: &str) {
     if name == SPLIT {
         return python(MAKE_SPLIT, &[folder]);
     }
-    make(&folder.join("file.h5"));
+    make(&folder.join("file.h5"), name);
+    std::fs::write(folder.join("script"), SCRIPT).unwrap();
     if name == FAMILY {
         let whole = std::fs::read(folder.join("file.h5")).unwrap();
         std::fs::remove_file(folder.join("file.h5")).unwrap();
@@ -126,7 +163,7 @@ fn interrupt(name: &str, command: &dyn Fn(&Path) -> Vec<String>, environment: &s
                 let found = content(&path);
                 assert!(found == before || found == after, "{name}: {call} {number} {what}: {found:?}");
                 // Whoever edits it next finishes or forgets what was begun.
-                drop(File::edit(&path).unwrap());
+                drop(File::edit_with(&path, EditOptions::new().external(External::OwnFolder)).unwrap());
                 assert_eq!(content(&path), found, "{name}: {call} {number} {what}");
                 *(if found == before { &mut old } else { &mut new }) += 1;
                 kept.push(state);
@@ -143,15 +180,19 @@ fn interrupt(name: &str, command: &dyn Fn(&Path) -> Vec<String>, environment: &s
 
 /// Opens a file of a kind in each folder.
 const OPEN: &str = "
-import sys, h5py
+import os, sys, h5py
 kind, *folders = sys.argv[1:]
 driver = {'family': {'driver': 'family', 'memb_size': MEMBER}, 'split': {'driver': 'split'}}.get(kind, {})
 name = {'family': 'file%d.h5', 'split': 'file'}.get(kind, 'file.h5')
 for folder in folders:
-    with h5py.File(folder + '/' + name, 'r', **driver) as f:
+    os.chdir(folder)  # libhdf5 looks for external files from there
+    with h5py.File(name, 'r', **driver) as f:
         assert list(f['other']) == [1.5, 2.5] and 'note' in f.attrs, folder
         rows = f['rows'][...].ravel().tolist()
-        assert rows[:40] == list(range(40)) and len(rows) in (40, 52), (folder, rows)
+        # Elements that are patched in place are the old or the new ones.
+        new = (-1,) if kind in ('external', 'virtual') else ()
+        old = all(row == i or row in new for i, row in enumerate(rows[:40]))
+        assert old and len(rows) in (40, 52), (folder, rows)
 ";
 
 fn has_python() -> bool {
@@ -191,6 +232,23 @@ fn the_program_is_killed_while_a_split_file_grows() {
     if has_python() {
         interrupt(SPLIT, &set_note(400), "H5MANAGER_TEST_NOTHING");
     }
+}
+
+fn run_script(path: &Path) -> Vec<String> {
+    let script = path.with_file_name("script");
+    let [path, folder, script] = [path, path.parent().unwrap(), &script].map(|p| p.to_str().unwrap());
+    let program = env!("CARGO_BIN_EXE_h5manager");
+    [program, "edit", path, "--external", folder, "--script", script].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn the_program_is_killed_while_it_writes_to_an_external_file() {
+    interrupt(EXTERNAL, &run_script, "H5MANAGER_TEST_NOTHING");
+}
+
+#[test]
+fn the_program_is_killed_while_it_writes_to_sources_in_other_files() {
+    interrupt(VIRTUAL, &run_script, "H5MANAGER_TEST_NOTHING");
 }
 
 const APPEND: &str = "H5MANAGER_TEST_APPEND";
