@@ -122,15 +122,18 @@ struct Head {
     flags: u8,
 }
 
-/// The object's address in as many bytes as it says.
+/// The address of a reference that leads nowhere, though it is not null.
+const NOWHERE: u64 = u64::MAX;
+
+/// The object's address in as many bytes as it says; the undefined one leads nowhere, and is not null.
 #[binrw]
 #[brw(little)]
 struct Token {
-    #[br(assert(size <= 16, "a token of {size} bytes"))]
+    #[br(assert((1..=16).contains(&size), "a token of {size} bytes"))]
     size: u8,
-    #[br(args_raw = Widths { offset: size, ..Widths::EIGHT })]
-    #[bw(args_raw = Widths { offset: *size, ..Widths::EIGHT })]
-    address: Address,
+    #[br(parse_with = Address::read_optional, args(Widths { offset: size, ..Widths::EIGHT }))]
+    #[bw(write_with = Address::write_optional, args(Widths { offset: *size, ..Widths::EIGHT }))]
+    address: Option<Address>,
 }
 
 #[binrw]
@@ -223,7 +226,7 @@ impl Blob {
             return Err(wrong(format!("{} bytes in the heap, {size} in the element", bytes.len())));
         }
         let (body, _) = bytes::decode::<Body>(bytes, (kind, flags), STRUCTURE)?;
-        let address = body.token.address.get();
+        let address = body.token.address.map_or(NOWHERE, Address::get);
         let file = body.file.map(|text| Name(text.bytes.into()));
         match (body.region, body.attribute) {
             (Some(region), _) => {
@@ -288,7 +291,8 @@ fn encode_standard(to: &Reference, rank: u32, libver: LibVer, w: Widths) -> Resu
 /// The two bytes of the element, and the rest.
 fn encode_body(to: &Reference, rank: u32, libver: LibVer, w: Widths) -> Result<([u8; 2], Vec<u8>)> {
     let text = |name: &Name| Text { bytes: name.0.to_vec() };
-    let token = Token { size: w.offset, address: Address(to.address().unwrap_or(0)) };
+    let address = Some(to.address().unwrap_or(0)).filter(|&address| address != NOWHERE).map(Address);
+    let token = Token { size: w.offset, address };
     let mut body = Body { token, file: to.file().map(text), region: None, attribute: None };
     let kind = match to {
         Reference::Region { selection, .. } => {
@@ -391,6 +395,20 @@ mod tests {
                 let longer = Blob::Standard { kind, flags, size: size + 1 };
                 assert_eq!(longer.decode(&bytes, W).unwrap_err().kind(), ErrorKind::Damaged);
             }
+        }
+    }
+
+    /// As those in a copy do whose object was gone.
+    #[test]
+    fn a_reference_that_leads_nowhere_is_none_to_null() {
+        let nowhere = Reference::Object { address: NOWHERE, file: None };
+        for (offset, bytes) in [(8, vec![0xff; 8]), (4, vec![0xff; 4])] {
+            let w = Widths { offset, length: 8 };
+            let mut element = [&[2, 0, offset][..], &bytes].concat();
+            element.resize(ReferenceKind::Standard.size(w) as usize, 0);
+            let encoded = encode(&nowhere, ReferenceKind::Standard, 1, LibVer::V112, w).unwrap();
+            assert_eq!(encoded, Outgoing::Whole(element.clone()));
+            assert_eq!(decode_element(ReferenceKind::Standard, &element, w).unwrap(), Element::Whole(nowhere.clone()));
         }
     }
 

@@ -39,7 +39,8 @@ fn version(datatype: &Datatype, least: u8) -> u8 {
         Datatype::Enumeration { base, .. } => version(base, least).max(least),
         Datatype::Sequence { base, .. } => version(base, least),
         Datatype::Float(f) if f.bits.order == ByteOrder::Vax => 3,
-        Datatype::Reference { kind: ReferenceKind::Standard, .. } => 4,
+        // Libraries before 1.12 do not know them, but open what says 1, as early files of that kind do.
+        Datatype::Reference { kind: ReferenceKind::Standard, .. } if least >= 4 => 4,
         Datatype::Complex(_) => 5,
         _ => 1,
     }
@@ -264,6 +265,7 @@ mod tests {
         assert_eq!(versions(&with(&small)), [1, 3, 3, 4, 4, 5]);
         assert_eq!(versions(&with(&array)), [2, 3, 3, 4, 4, 5]);
         assert_eq!(versions(&with(&with(&array))), [2, 3, 3, 4, 4, 5]);
+        assert_eq!(versions(&Datatype::reference(ReferenceKind::Standard)), [1, 1, 1, 4, 4, 4]);
         assert_eq!(versions(&Datatype::Sequence { base: Box::new(array), size: 16 }), [2, 3, 3, 4, 4, 5]);
     }
 
