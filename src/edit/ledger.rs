@@ -1,10 +1,11 @@
 //! Which room of an edited file is whose, so that what earlier commits wrote and later ones replaced is used again.
 //!
-//! Only room that this editor wrote itself counts, and what nothing led to when it opened the file, if it was asked to
-//! look for that (`unused.rs`): what was in the file then stays as it is, for readers that had it open before. Of the
-//! rest, what a commit replaces is needed by who reads the state before it. So it waits until one more commit is made, and
-//! until no [`File`] of that state, or of one before it, is left in this program. Other programs are kept out by the lock;
-//! one that reads without a lock sees what it opened until the commit after the next.
+//! Only room that this editor wrote itself counts: what was in the file when it was opened stays as it is, for readers that
+//! had it open before. If the editor was asked to look for room that nothing leads to (`unused.rs`), that counts, too; it
+//! looks before its first change, and again when a sixteenth of the file has gone since. What a commit replaces is needed by
+//! who reads the state before it. So it waits until one more commit is made, and until no [`File`] of that state, or of one
+//! before it, is left in this program. Other programs are kept out by the lock; one that reads without a lock sees what it
+//! opened until the commit after the next.
 //!
 //! What is remembered is lost with the editor: a file that is opened anew grows first, or is looked through.
 
@@ -47,21 +48,38 @@ pub(super) struct Ledger {
     /// What each of the last commits has replaced, with who may read the state before it: the oldest first.
     waiting: VecDeque<(Weak<OpenFiles>, Ranges)>,
     spare: Ranges,
-    /// What nothing led to when the file was opened.
+    /// What was there before this editor, and nothing led to when it looked.
     found: Ranges,
+    /// Where it looks: how many bytes have gone since of what is neither found nor its own.
+    gone: Option<u64>,
 }
 
 impl Ledger {
-    /// Of a file in which this room was found that nothing leads to.
-    pub(super) fn with(found: Ranges) -> Ledger {
-        Ledger { spare: found.clone(), found, ..Ledger::default() }
+    /// Whether so much has gone of what is not this editor's that it is worth looking for it in a file that ends at `end`.
+    pub(super) fn is_worth_a_look(&self, end: u64) -> bool {
+        self.gone.is_some_and(|gone| gone > 0 && gone >= end / 16)
+    }
+
+    /// Takes in what nothing leads to in a file that ends at `end`, before its first change or after a commit. Who reads
+    /// the state before that commit may need what is new of it.
+    pub(super) fn find(&mut self, unused: Ranges, end: u64) {
+        let mut ours = self.found.clone();
+        let at = *self.ours.get_or_insert(end);
+        ours.add(at, u64::MAX - at);
+        let found = unused.without(&ours);
+        match self.waiting.back_mut() {
+            Some((_, ranges)) => ranges.extend(found.clone()),
+            None => self.spare.extend(found.clone()),
+        }
+        self.found.extend(found);
+        self.gone = Some(0);
     }
 
     /// The room for the changes of one commit to a file that ends at `end`.
     pub(super) fn begin(&mut self, end: u64) -> Reuse {
         let ours = *self.ours.get_or_insert(end);
         let (found, spare) = (self.found.clone(), std::mem::take(&mut self.spare));
-        Reuse { ours, found, since: end, spare, ..Reuse::default() }
+        Reuse { ours, found, since: end, spare, gone: self.gone.map(|_| 0), ..Reuse::default() }
     }
 
     /// Lets `write` write a part of an object anew; what it was gives its room back.
@@ -92,17 +110,21 @@ impl Ledger {
         }
     }
 
-    /// An object is gone, with all its parts. Its elements are, too: `elements` says where they are, given whether the
-    /// ledger knows those in one piece.
+    /// An object is gone, with all its parts, its header of `header` bytes to begin with. Its elements are, too: `elements`
+    /// says where they are, given whether the ledger knows those in one piece.
     pub(super) fn release(
         &mut self,
         space: &mut Space,
         object: Address,
+        header: u64,
         elements: impl FnOnce(bool) -> Vec<(Address, u64)>,
     ) {
-        if space.has_earlier() {
+        if space.asks_for_old() {
             let known = self.owned.contains_key(&(object, Part::Data));
             elements(known).into_iter().for_each(|(at, length)| space.free(at, length));
+        }
+        if !self.owned.contains_key(&(object, Part::Made)) {
+            self.gone = self.gone.map(|gone| gone.saturating_add(header));
         }
         for part in [Part::Header, Part::Attributes, Part::Links, Part::Data, Part::Made] {
             for (at, length) in self.owned.remove(&(object, part)).into_iter().flatten() {
@@ -142,6 +164,7 @@ impl Ledger {
     /// A commit is made: `file` shows the state before it.
     pub(super) fn end(&mut self, reuse: Reuse, file: &File) {
         self.spare.extend(reuse.spare);
+        self.gone = self.gone.zip(reuse.gone).map(|(gone, more)| gone.saturating_add(more));
         // One commit has passed for what waits already.
         while self.waiting.front().is_some_and(|(readers, _)| readers.strong_count() == 0)
             && let Some((_, ranges)) = self.waiting.pop_front()
@@ -248,6 +271,57 @@ mod tests {
         let before = store.size().unwrap();
         rewrite(&mut edit(&store), 61).unwrap();
         assert!(store.size().unwrap() > before);
+    }
+
+    fn numbers(seed: i32) -> Vec<i32> {
+        (0..10_000).map(|k| k ^ seed).collect()
+    }
+
+    /// A file with much of each kind.
+    fn full() -> MemoryStore {
+        let store = MemoryStore::default();
+        let mut file = FileMut::on_store(store.clone());
+        file.build("plain").write(numbers(1)).unwrap();
+        file.build("chunked").chunks([1000]).deflate(1).write(numbers(2)).unwrap();
+        file.build("texts").write((0..2000).map(|i| format!("text {i}")).collect::<Vec<_>>()).unwrap();
+        (0..400).for_each(|i| drop(file.create_group(format!("groups/{i}")).unwrap()));
+        file.commit().unwrap();
+        store
+    }
+
+    /// How much a file grows when something of it is removed and, a commit later, something new is made of half its size;
+    /// and whether somebody goes on reading what was removed.
+    fn growth(gone: &str, looks: bool, is_read: bool) -> u64 {
+        let store = full();
+        let mut edit = if looks { edit_again(&store) } else { edit(&store) };
+        let plain = is_read.then(|| edit.file().unwrap().dataset("plain").unwrap());
+        edit.remove(gone).unwrap();
+        edit.commit().unwrap();
+        let size = store.size().unwrap();
+        edit.set_attribute("/", "round", 1).unwrap();
+        edit.commit().unwrap();
+        match gone {
+            "groups" => (0..200).for_each(|i| drop(edit.create_group(format!("new/{i}")).unwrap())),
+            _ => drop(edit.build("new").unwrap().write(numbers(3)[..5000].to_vec()).unwrap()),
+        }
+        edit.commit().unwrap();
+        let file = File::from_bytes(store.bytes()).unwrap();
+        let read = |name: &str| file.dataset(name).unwrap().read::<Vec<i32>>().unwrap();
+        for (name, seed) in [("plain", 1), ("chunked", 2)].into_iter().filter(|(name, _)| *name != gone) {
+            assert_eq!(read(name), numbers(seed), "{gone}");
+        }
+        assert!(gone == "groups" || read("new") == numbers(3)[..5000]);
+        assert!(plain.is_none_or(|plain| plain.read::<Vec<i32>>().unwrap() == numbers(1)));
+        store.size().unwrap() - size
+    }
+
+    #[test]
+    fn what_goes_of_what_was_there_before_is_room_for_the_commit_after_the_next() {
+        for gone in ["plain", "chunked", "texts", "groups"] {
+            let (grown, without) = (growth(gone, true, false), growth(gone, false, false));
+            assert!(grown < 1000 && without > 4000, "{gone} {grown} {without}");
+        }
+        assert!(growth("plain", true, true) > 20_000);
     }
 
     /// Whether a file grows by something new after something was removed.

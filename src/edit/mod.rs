@@ -99,8 +99,9 @@ impl EditOptions {
     /// Whether room in the file that nothing leads to, left by what was removed or replaced before it was opened, is used
     /// for what is new. To find it, all metadata of the file are read, and all elements of variable length; where any of
     /// it is damaged or unknown, or a reference leads to what no link does, none is used, nor of files with paged free-space
-    /// management, shared messages, an image of the metadata cache or several parts. Who has the file open, without a lock,
-    /// since before something was removed from it, may find other bytes there. Default: no, the file grows.
+    /// management, shared messages, an image of the metadata cache or several parts. When a sixteenth of the file has been
+    /// removed or replaced since, it is looked for again. Who has the file open, without a lock, since before something was
+    /// removed from it, may find other bytes there. Default: no, the file grows.
     #[must_use]
     pub fn reuse_space(mut self, reuse: bool) -> Self {
         self.reuse_space = reuse;
@@ -114,7 +115,7 @@ impl EditOptions {
 /// What this editor wrote itself, and replaced in a later commit, is room for the commits after the next one, as soon as no
 /// [`File`](FileEdit::file) of an earlier state is left. What was in the file when it was opened keeps its place as long as
 /// it is open, replaced or not: so who has it open before that goes on reading it. An editor with
-/// [`EditOptions::reuse_space`] uses such room the next time, and a file that is repacked is without it.
+/// [`EditOptions::reuse_space`] uses such room, too, and a file that is repacked is without it.
 ///
 /// ```
 /// # fn main() -> h5manager::Result<()> {
@@ -338,8 +339,8 @@ impl FileEdit {
         self.work()?.link(path.as_ref(), Target::External { file, path: inside }).on(&shown(&path))
     }
 
-    /// Removes a link, and the object with it if nothing else leads there. The room that it took before this editor
-    /// opened the file may be used by the next one, see [`EditOptions::reuse_space`]. References to it stay, for they are
+    /// Removes a link, and the object with it if nothing else leads there. The room that it took is used again if
+    /// this editor made it, or one has [`EditOptions::reuse_space`]. References to it stay, for they are
     /// addresses: where this editor made it, they may come to lead to what takes its place.
     ///
     /// # Errors

@@ -85,12 +85,12 @@ impl Work {
         limits::check(&file, options)?;
         let superblock = superblock::Stored::read(&**device, &file.inner.superblock)?;
         let extension = Extension::load(&file, &superblock)?;
-        let mut ledger = match known {
-            Some(ledger) => ledger,
-            None if options.reuse_space => Ledger::with(unused::find(device, &extension, &options.limits)?),
-            None => Ledger::default(),
-        };
         let end = extension.end_of_first_part().unwrap_or(superblock.end());
+        let is_first = known.is_none();
+        let mut ledger = known.unwrap_or_default();
+        if options.reuse_space && (is_first || ledger.is_worth_a_look(end)) {
+            ledger.find(unused::find(device, &extension, &options.limits)?, end);
+        }
         let tail = Arc::new(Tail::new(device.clone(), superblock.position));
         let w = file.inner.superblock.widths;
         let space = Space::new(tail.clone(), end).in_pages(extension.page()).with_widths(w);

@@ -70,6 +70,21 @@ impl Ranges {
     pub(crate) fn extend(&mut self, other: Ranges) {
         other.iter().for_each(|(position, length)| self.add(position, length));
     }
+
+    /// What of these lies in none of the others.
+    pub(crate) fn without(&self, others: &Ranges) -> Ranges {
+        let mut left = Ranges::default();
+        for (mut at, length) in self.iter() {
+            let end = at + length;
+            let first = others.lengths.range(..=at).next_back().map_or(at, |(start, _)| *start);
+            for (start, n) in others.lengths.range(first..end) {
+                left.insert(at, start.saturating_sub(at));
+                at = at.max(start + n);
+            }
+            left.insert(at, end.saturating_sub(at));
+        }
+        left
+    }
 }
 
 /// What an editor knows of the room of its file.
@@ -87,19 +102,26 @@ pub(crate) struct Reuse {
     pub(crate) taken: Ranges,
     /// What the last commit has, and the next one does without.
     pub(crate) retired: Ranges,
+    /// How many bytes it does without of what is not this editor's, where somebody wants to know.
+    pub(crate) gone: Option<u64>,
     /// What was handed out since [`Space::owned`](super::space::Space::owned) began to ask, if it does.
     pub(crate) handed_out: Option<Vec<(u64, u64)>>,
 }
 
 impl Reuse {
-    /// Whether this editor has taken the room at an address.
-    pub(super) fn is_ours(&self, at: Address) -> bool {
-        at.get() >= self.ours || self.found.contains(at.get())
+    /// The next commit does without a piece that the last one has.
+    pub(super) fn retire(&mut self, at: Address, length: u64) {
+        let is_ours = at.get() >= self.ours || self.found.contains(at.get());
+        match &mut self.gone {
+            _ if is_ours => self.retired.add(at.get(), length),
+            Some(gone) => *gone = gone.saturating_add(length),
+            None => {}
+        }
     }
 
-    /// Whether earlier commits may have written anything.
-    pub(super) fn has_earlier(&self) -> bool {
-        self.since > self.ours || !self.found.is_empty()
+    /// Whether it matters what is given back of what the last commit has.
+    pub(super) fn asks_for_old(&self) -> bool {
+        self.since > self.ours || !self.found.is_empty() || self.gone.is_some()
     }
 
     /// Whether what is at an address was written since the last commit.
@@ -140,6 +162,22 @@ mod tests {
         assert_eq!(ranges.take(8, |at, _| Some(at + 5)), Some(105));
         assert_eq!(ranges.iter().collect::<Vec<_>>(), [(100, 5), (113, 17), (212, 4)]);
         assert!(ranges.contains(104) && !ranges.contains(105) && !ranges.contains(216) && !ranges.contains(1));
+    }
+
+    #[test]
+    fn what_is_left_of_ranges_without_others() {
+        let ranges = |all: &[(u64, u64)]| {
+            let mut ranges = Ranges::default();
+            all.iter().for_each(|&(at, length)| ranges.add(at, length));
+            ranges
+        };
+        let all = ranges(&[(10, 10), (30, 10), (50, 10), (70, 10)]);
+        let others = ranges(&[(0, 5), (8, 4), (14, 2), (18, 20), (45, 30), (79, 1), (90, 9)]);
+        let left = all.without(&others);
+        assert_eq!(left, ranges(&[(12, 2), (16, 2), (38, 2), (75, 4)]));
+        assert_eq!(left.without(&others), left);
+        assert_eq!(all.without(&Ranges::default()), all);
+        assert_eq!(all.without(&all), Ranges::default());
     }
 
     #[test]

@@ -131,9 +131,9 @@ impl Space {
         self.reuse.as_mut().and_then(|r| r.handed_out.take()).unwrap_or_default()
     }
 
-    /// Whether earlier commits of this editor have written anything.
-    pub(crate) fn has_earlier(&self) -> bool {
-        self.reuse.as_ref().is_some_and(|r| r.has_earlier())
+    /// Whether it matters what is given back of what the last commit of an edited file has.
+    pub(crate) fn asks_for_old(&self) -> bool {
+        self.reuse.as_ref().is_some_and(|r| r.asks_for_old())
     }
 
     /// Whether a write failed: the file is then not what it should be, and never will.
@@ -234,18 +234,14 @@ impl Space {
     }
 
     /// Takes room back. What readers of the last commit need is used again when they are gone; what was there before the
-    /// file was edited, never.
+    /// file was edited is only counted.
     pub(crate) fn free(&mut self, at: Address, length: u64) {
         // In a further part of a split file, where nothing of this is.
         if at.get() >= self.end {
             return;
         }
         match &mut self.reuse {
-            Some(reuse) if !reuse.is_new(at) => {
-                if reuse.is_ours(at) {
-                    reuse.retired.add(at.get(), length);
-                }
-            }
+            Some(reuse) if !reuse.is_new(at) => reuse.retire(at, length),
             _ => self.holes.add(at.get(), length),
         }
     }

@@ -42,6 +42,16 @@ pub(crate) fn own() -> Vec<u8> {
     store.bytes()
 }
 
+/// A file of ours, of which one dataset is the most.
+fn large() -> Vec<u8> {
+    let store = MemoryStore::default();
+    let mut file = FileMut::on_store(store.clone());
+    file.build("large").chunks([100]).write((0..1000).collect::<Vec<i32>>()).unwrap();
+    file.create_group("group").unwrap();
+    file.commit().unwrap();
+    store.bytes()
+}
+
 /// A file of libhdf5 with an image of its metadata cache.
 fn image() -> Vec<u8> {
     std::fs::read("fixtures/structures/image.h5").unwrap()
@@ -94,9 +104,12 @@ pub(crate) fn all() -> Vec<Workload> {
     // What the first commits wrote is used again by the later ones.
     all.push(w("new: room used again", new, &[rewrite as Change; 4]));
     all.push(w("old: room used again", old, &[rewrite as Change; 4]));
-    let mut again = w("old: room of others", left, &[build, rewrite, rewrite, |e| e.remove("group/made"), build_more]);
-    again.reuses = true;
-    all.push(again);
+    let reusing = |w| Workload { reuses: true, ..w };
+    let commits: &[Change] = &[build, rewrite, rewrite, |e| e.remove("group/made"), build_more];
+    all.push(reusing(w("old: room of others", left, commits)));
+    // What it removes is the most of the file, so it looks for room again.
+    let commits: &[Change] = &[|e| e.remove("large"), text, build, text];
+    all.push(reusing(w("ours: room of what goes", large, commits)));
     all
 }
 

@@ -120,7 +120,7 @@ impl Work {
         let ledger = &mut self.ledger;
         for (&at, edited) in &mut self.objects {
             if edited.gone {
-                let is_known = open.space.has_earlier() || ledger.knows_heap();
+                let is_known = open.space.asks_for_old() || ledger.knows_heap();
                 // What cannot be read keeps its room.
                 let load = || if is_known { Data::load(&reader, at).ok().map(Box::new) } else { None };
                 let data = edited.data.take().or_else(load);
@@ -128,7 +128,8 @@ impl Work {
                     open.space.flush()?;
                     ledger.drop_from_heap(Dropped::with(data, &reader, self.superblock.position));
                 }
-                ledger.release(&mut open.space, at, |known| data.map_or(Vec::new(), |data| data.pieces(known)));
+                let header = edited.header.stored().len() as u64;
+                ledger.release(&mut open.space, at, header, |known| data.map_or(Vec::new(), |d| d.pieces(known)));
                 continue;
             }
             let turn = edited.turn();
