@@ -1,8 +1,8 @@
 //! Files that are split over several: which others belong to the one that the user names, and opening them all, to read or to
 //! edit.
 //!
-//! Other files are only ever opened in the folder of the one that was named, under names that follow from its own: of a
-//! family another number, of a file split by use another short ending. A file cannot name another folder here.
+//! Other files are only ever opened in the folder that the one that was named really stands in, under names that follow from
+//! its own: of a family another number, of a file split by use another short ending. A file cannot name another folder here.
 
 use super::start::{NO_SIGNATURE, read_drivers};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,10 +25,16 @@ const MOST_MEMBERS: u64 = 1000;
 /// # Errors
 /// `error` if the file is whole or its parts are not there; else what is wrong with the parts, or which is missing.
 pub(crate) fn join(path: &Path, error: Error) -> Result<Arc<dyn Source>> {
-    match (path.parent(), path.file_name().and_then(|n| n.to_str())) {
-        (Some(folder), Some(name)) => Folder::on_disk(folder).join(name, error),
-        _ => Err(error),
+    match really(path) {
+        Some((folder, name)) => Folder::on_disk(&folder).join(&name, error),
+        None => Err(error),
     }
+}
+
+/// The folder that a file really stands in, symbolic links resolved, and its name there.
+fn really(path: &Path) -> Option<(PathBuf, String)> {
+    let real = std::fs::canonicalize(path).ok()?;
+    Some((real.parent()?.to_owned(), real.file_name()?.to_str()?.to_owned()))
 }
 
 /// The same of a file that is called `name` where its host has it, and that `source` holds the bytes of.
@@ -48,14 +54,12 @@ pub(crate) fn join_hosted(
 /// # Errors
 /// As [`join`].
 pub(crate) fn join_to_edit(path: &Path, named: &Member, locking: Locking, error: Error) -> Result<Arc<dyn Device>> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
-        return Err(error);
-    };
-    let Some(Whole { members, family }) = Folder::on_disk(folder).whole(name)? else {
+    let Some((folder, name)) = really(path) else { return Err(error) };
+    let Some(Whole { members, family }) = Folder::on_disk(&folder).whole(&name)? else {
         return Err(error);
     };
     let open = |(member, start, _): &Named| -> Result<(u64, Member)> {
-        if member == name {
+        if *member == name {
             return Ok((*start, named.clone()));
         }
         Ok((*start, Arc::new(FileDevice::open(&folder.join(member), locking)?)))
@@ -65,7 +69,7 @@ pub(crate) fn join_to_edit(path: &Path, named: &Member, locking: Locking, error:
         return Ok(Arc::new(SplitDevice::new(members)?));
     };
     let members = members.into_iter().map(|(_, member)| member).collect();
-    let further = FurtherOnDisk { folder: folder.to_owned(), pattern, locking };
+    let further = FurtherOnDisk { folder, pattern, locking };
     Ok(Arc::new(FamilyDevice::new(members, room, Box::new(further))))
 }
 
@@ -83,8 +87,8 @@ fn first_part_of(name: &str) -> Option<String> {
 /// The part called `name` of the whole that the file at `path` is a part of, too.
 #[cfg(feature = "viewer")]
 pub(crate) fn part(path: &Path, name: &str) -> Option<PathBuf> {
-    let folder = path.parent()?;
-    let whole = Folder::on_disk(folder).whole(path.file_name()?.to_str()?).ok()??;
+    let (folder, of) = really(path)?;
+    let whole = Folder::on_disk(&folder).whole(&of).ok()??;
     whole.members.iter().any(|(n, ..)| n == name).then(|| folder.join(name))
 }
 
@@ -128,16 +132,12 @@ struct Folder<'a> {
 }
 
 impl<'a> Folder<'a> {
-    /// Regular files that really stand in this folder.
+    /// Regular files that really stand in this folder, which is no symbolic link.
     fn on_disk(folder: &'a Path) -> Folder<'a> {
         let opener = move |name: &str| {
             let path = folder.join(name);
-            let real = |path: &Path| std::fs::canonicalize(path).ok();
-            let here = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
-            if !path.is_file() || real(&path).and_then(|p| p.parent().map(Path::to_owned)) != real(&here) {
-                return Ok(None);
-            }
-            Ok(Some(Arc::new(FileSource::open(path)?) as Arc<dyn Source>))
+            let stands_here = path.is_file() && really(&path).is_some_and(|(real, _)| real == folder);
+            stands_here.then(|| Ok(Arc::new(FileSource::open(path)?) as Arc<dyn Source>)).transpose()
         };
         Folder { opener: Box::new(opener), is_far: false }
     }
@@ -497,6 +497,22 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn members_are_found_where_a_symbolic_link_leads_and_none_is_a_member() {
+        let (folder, whole) = (tempfile::tempdir().unwrap(), whole_file());
+        std::fs::write(folder.path().join("run0.h5"), &whole[..50]).unwrap();
+        std::fs::write(folder.path().join("run1.h5"), &whole[50..]).unwrap();
+        let (other, named) = (tempfile::tempdir().unwrap(), folder.path().join("run0.h5"));
+        let link = other.path().join("measurement.h5");
+        std::os::unix::fs::symlink(&named, &link).unwrap();
+        assert_eq!(join(&link, Error::damaged(NO_SIGNATURE)).unwrap().size().unwrap(), whole.len() as u64);
+        let (moved, next) = (other.path().join("run1.h5"), folder.path().join("run1.h5"));
+        std::fs::rename(&next, &moved).unwrap();
+        std::os::unix::fs::symlink(&moved, &next).unwrap();
+        assert!(join(&link, Error::damaged(NO_SIGNATURE)).is_err());
+    }
+
     #[test]
     fn a_family_goes_on_only_where_nothing_is() {
         let folder = tempfile::tempdir().unwrap();
@@ -505,7 +521,8 @@ mod tests {
         let room = 50;
         let padded = [&whole[..], &vec![0; 2 * room - whole.len()]].concat();
         padded.chunks(room).zip(0..).for_each(|(part, n)| std::fs::write(place(n), part).unwrap());
-        let count = || Folder::on_disk(folder.path()).whole("run0.h5").unwrap().unwrap().members.len();
+        let real = std::fs::canonicalize(folder.path()).unwrap();
+        let count = || Folder::on_disk(&real).whole("run0.h5").unwrap().unwrap().members.len();
         assert_eq!(count(), 2);
         // What an interrupted editor has written belongs to it, another file with a user block does not.
         std::fs::write(place(2), b"new elements").unwrap();
