@@ -66,9 +66,9 @@ def look(program, path, bound):
             new = sorted(f for f in found if f[0] not in objects)
             if new or lost:
                 return f"check: {new[:3]} {lost[:3]}"
-        if bound in OLD:
+        if bound in OLD and is_dumped(path):
             code, complaint = dump(copy, folder)
-            if code and is_dumped(path):
+            if code:
                 return f"h5dump: {code} {complaint}"
         return ""
 
