@@ -37,6 +37,7 @@ use crate::format::message::link::Target;
 use crate::group::Object;
 use crate::io::{Device, Durability, External, FileDevice, Locking, Neighbours, OtherFiles, WritableFiles};
 use crate::object::members;
+use ledger::Ledger;
 use std::path::Path;
 use std::sync::Arc;
 use work::Work;
@@ -144,6 +145,8 @@ pub struct FileEdit {
 
 enum Phase {
     Open(Box<Work>),
+    /// A commit was made, and nothing is asked for since.
+    Committed(Box<Ledger>),
     /// What went wrong; the file must be opened again.
     Failed(ErrorKind, String),
 }
@@ -214,13 +217,20 @@ impl FileEdit {
         Ok(FileEdit { device, others: others.clone(), options, number: 0, phase: Phase::Open(Box::new(work)) })
     }
 
+    /// The changes since the last commit. If they cannot be begun, no room is used again from then on.
     fn work(&mut self) -> Result<&mut Work> {
+        if let Phase::Committed(ledger) = &mut self.phase {
+            let ledger = std::mem::take(&mut **ledger);
+            let work = Work::begin(&self.device, &self.others, &self.options, Some(ledger))?;
+            self.phase = Phase::Open(Box::new(work));
+        }
         match &mut self.phase {
             Phase::Open(work) => Ok(work),
             Phase::Failed(kind, message) => {
                 let message = format!("the file must be opened again, for an earlier step failed: {message}");
                 Err(Error::new(*kind, message))
             }
+            Phase::Committed(_) => Err(Error::not_found("changes that were just begun")),
         }
     }
 
@@ -409,17 +419,17 @@ impl FileEdit {
     /// `Io` if the disk is full or fails: then this handle takes nothing more. `Limit` if more than 256 MiB change that
     /// are there already, without having moved.
     pub fn commit(&mut self) -> Result<()> {
-        let number = self.number + 1;
-        let (device, others, options) = (self.device.clone(), self.others.clone(), self.options.clone());
+        if let Phase::Committed(_) = &self.phase {
+            return Ok(());
+        }
+        let (device, number, durability) = (self.device.clone(), self.number + 1, self.options.durability);
         let work = self.work()?;
         if !work.is_changed() {
             return Ok(());
         }
-        let done = work.commit(&*device, number, options.durability);
-        let begun = done.and_then(|ledger| Work::begin(&device, &others, &options, Some(ledger)));
-        match begun {
-            Ok(work) => {
-                (self.number, self.phase) = (number, Phase::Open(Box::new(work)));
+        match work.commit(&*device, number, durability) {
+            Ok(ledger) => {
+                (self.number, self.phase) = (number, Phase::Committed(Box::new(ledger)));
                 Ok(())
             }
             Err(e) => {
