@@ -393,3 +393,64 @@ fn what_is_said_of_storage_and_fill_values_libhdf5_reads_as_it_was_meant() {
     python("fill.py", folder.path());
     checked(&path, false);
 }
+
+/// What a vast dataset holds.
+fn sevens(n: u64) -> Vec<i32> {
+    (0..n as i32).map(|i| i * 7).collect()
+}
+
+fn check_sevens(path: &Path, count: u64) {
+    let file = File::open(path).unwrap();
+    for name in file.root().unwrap().links().unwrap().map(|link| link.unwrap().name().to_string()) {
+        let dataset = file.dataset(&name).unwrap();
+        assert!(dataset.len() >= count && dataset.read::<Vec<i32>>().unwrap() == sevens(dataset.len()), "{name}");
+        assert_eq!(dataset.chunk_index(), Some("B-tree v2"), "{name}");
+    }
+}
+
+#[test]
+fn what_may_become_vast_has_an_index_of_what_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounds = [LibVer::V110, LibVer::V200];
+    for libver in bounds {
+        let path = folder.path().join(format!("{libver}.h5"));
+        let mut out = File::create_with(&path, CreateOptions::new().libver(libver)).unwrap();
+        for filters in 0..FILTERS {
+            let line = out.build(format!("line {filters}")).max_shape([Some(50_000_005_000_000)]).chunks([120]);
+            filtered(line, filters).write(sevens(1847)).unwrap();
+            let plane = out.build(format!("plane {filters}")).max_shape([Some(u64::MAX), Some(20)]).chunks([7, 6]);
+            filtered(plane, filters).write(WithShape::new(sevens(600), [30, 20]).unwrap()).unwrap();
+        }
+        out.commit().unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() < 100_000);
+        check_sevens(&path, 600);
+        checked(&path, true);
+    }
+    if !python("vast.py", folder.path()) {
+        return;
+    }
+    for libver in bounds {
+        let path = folder.path().join(format!("{libver}.h5"));
+        check_sevens(&path, 1800);
+        checked(&path, false);
+    }
+    // Of libhdf5, with arrays that have room for all.
+    let path = folder.path().join("theirs.h5");
+    let before = std::fs::metadata(&path).unwrap().len();
+    assert!(
+        before > 60 << 20 && File::open(&path).unwrap().dataset("plain").unwrap().chunk_index() == Some("fixed array")
+    );
+    checked(&path, false);
+    let mut edit = File::edit(&path).unwrap();
+    for name in ["plain", "filtered"] {
+        edit.append(name, sevens(5050)[5000..].to_vec()).unwrap();
+    }
+    edit.commit().unwrap();
+    drop(edit);
+    assert!(std::fs::metadata(&path).unwrap().len() < before + 100_000);
+    check_sevens(&path, 5050);
+    checked(&path, false);
+    python("vast.py", folder.path());
+    check_sevens(&path, 15_150);
+    checked(&path, false);
+}

@@ -70,6 +70,32 @@ impl Elements<'_> {
         Ok(())
     }
 
+    /// Reads the pages of a fixed array, which begin at `at`. There may be far more of them than were ever written.
+    fn stored_pages(&mut self, walk: &mut Walk, at: Address, header: &fixed::Header, written: &[u8], owner: Owner) {
+        let (size, pages) = (self.size as u64, header.pages());
+        let stride = header.page().saturating_mul(size).saturating_add(4);
+        let mut next = 0;
+        while next < pages {
+            let page = next;
+            let is_written = bit(written, page);
+            next = (page + 1..pages).find(|&p| is_written || bit(written, p)).unwrap_or(pages);
+            let count = header.elements.min(next.saturating_mul(header.page())) - page * header.page();
+            let length = count.saturating_mul(size).saturating_add((next - page) * 4);
+            let at = Address(at.get().saturating_add(page.saturating_mul(stride)));
+            let place = Place { kind: Kind::FixedArrayPage, at, length, owner };
+            if is_written {
+                walk.structure(place, |s| {
+                    s.note = format!("page {page}");
+                    self.read(s, count)?;
+                    s.checksum()
+                });
+            } else {
+                self.next += count;
+                walk.raw(place, || format!("pages {page} to {} that were never written", next - 1));
+            }
+        }
+    }
+
     /// Notes the chunks.
     fn claim(self, walk: &mut Walk, owner: Owner) {
         for (index, at, length) in self.found {
@@ -100,16 +126,14 @@ pub(super) fn fixed(walk: &mut Walk, at: Address, form: &Rc<Form>, owner: Owner)
     };
     let (count, size, pages) = (header.elements, u64::from(header.element_size), header.pages());
     let bitmap = pages.div_ceil(8);
-    let sums = if pages == 0 { 1 } else { pages.saturating_add(1) };
-    let length = fixed::block_prefix_size(w)
-        .saturating_add(bitmap)
-        .saturating_add(count.saturating_mul(size))
-        .saturating_add(sums.saturating_mul(4));
+    let own = if pages == 0 { count.saturating_mul(size) } else { bitmap };
+    let length = fixed::block_prefix_size(w).saturating_add(own).saturating_add(4);
     if let Err(e) = walk.reader.check_range(block, length) {
         return walk.unreadable(Kind::FixedArrayBlock, block, owner, &e);
     }
     let is_filtered = header.client == 1;
     let mut elements = Elements { size: size as usize, is_filtered, form, w, next: 0, found: Vec::new() };
+    let mut written = Vec::new();
     walk.structure(Place { kind: Kind::FixedArrayBlock, at: block, length, owner }, |s| {
         s.signature(b"FADB")?;
         s.version("version", 0..=0)?;
@@ -118,12 +142,16 @@ pub(super) fn fixed(walk: &mut Walk, at: Address, form: &Rc<Form>, owner: Owner)
         s.note = format!("{count} elements");
         if pages == 0 {
             elements.read(s, count)?;
-            return s.checksum();
+        } else {
+            written = s.bytes("pages that were written", bitmap as usize)?.to_vec();
         }
-        let bitmap = s.bytes("pages that were written", bitmap as usize)?;
-        s.checksum()?;
-        elements.pages(s, count, header.page(), |p| bit(bitmap, p))
+        s.checksum()
     });
+    if !written.is_empty()
+        && let Ok(first) = block.plus(length)
+    {
+        elements.stored_pages(walk, first, &header, &written, owner);
+    }
     elements.claim(walk, owner);
 }
 

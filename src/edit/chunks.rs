@@ -4,6 +4,7 @@ use super::data::Stored;
 use crate::bytes::{Address, zeroed};
 use crate::error::{Error, Result};
 use crate::filters::{Pipeline, Scratch};
+use crate::format::btree2::CHUNK_NODE_SIZE;
 use crate::format::message::layout::{ChunkIndex, Chunked};
 use crate::index::btree1_build::PlacedChunk;
 use crate::index::chunk_index_build::{self, Facts};
@@ -305,8 +306,16 @@ impl Chunks {
             offsets.push(position.iter().zip(&self.layout.shape).map(|(p, c)| p * c).collect::<Vec<u64>>());
         }
         let offset = |number: u64| offsets.get(number as usize).cloned().unwrap_or_default();
-        let empty = Chunked { address: None, ..self.layout.clone() };
-        chunk_index_build::build_as(space, empty, &self.facts(), &chunks, offset)
+        let facts = self.facts();
+        let index = match &self.layout.index {
+            // It is written anew each time.
+            ChunkIndex::FixedArray { .. } if facts.is_beyond_arrays() => {
+                ChunkIndex::BTree2 { node_size: CHUNK_NODE_SIZE }
+            }
+            index => index.clone(),
+        };
+        let empty = Chunked { address: None, index, ..self.layout.clone() };
+        chunk_index_build::build_as(space, empty, &facts, &chunks, offset)
     }
 
     fn facts(&self) -> Facts<'_> {

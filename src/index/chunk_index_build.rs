@@ -1,4 +1,4 @@
-//! The index of a new dataset's chunks: which one libhdf5 would make, and writing it.
+//! The index of a new dataset's chunks: which one, by the choice of libhdf5, and writing it.
 
 use super::arrays_build::{self, Elements};
 use super::btree1_build::{self, PlacedChunk};
@@ -26,7 +26,7 @@ pub(crate) struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// The index that libhdf5 chooses, and what the layout says of it; without an address.
+    /// The index that libhdf5 chooses, but for arrays that are far too large, and what the layout says of it; without an address.
     pub(crate) fn layout(&self) -> Chunked {
         let index = self.index();
         let newer = index != ChunkIndex::BTree1;
@@ -52,13 +52,20 @@ impl Facts<'_> {
                 ChunkIndex::Single { filtered: self.filtered.then_some((0, 0)) }
             }
             0 if !self.filtered && self.early => ChunkIndex::Implicit,
+            0 if self.is_beyond_arrays() => ChunkIndex::BTree2 { node_size: CHUNK_NODE_SIZE },
             0 => ChunkIndex::FixedArray { page_bits: PAGE_BITS },
             1 => ChunkIndex::ExtensibleArray(ExtensibleArrayParameters::USUAL),
             _ => ChunkIndex::BTree2 { node_size: CHUNK_NODE_SIZE },
         }
     }
 
-    /// How many chunks there can be.
+    /// Whether there can be so many chunks that a fixed array, which has room for each, is no good index of those that there
+    /// are. libhdf5 takes one nevertheless: a dataset that may grow to 10¹³ elements becomes a file of 65 GB at its first.
+    pub(crate) fn is_beyond_arrays(&self) -> bool {
+        self.most_chunks().map_or(true, |most| most > MOST_IN_FIXED_ARRAY)
+    }
+
+    /// How many chunks there can be, if an array can have them.
     pub(crate) fn most_chunks(&self) -> Result<u64> {
         let mut counts = self.max.iter().zip(self.chunk).map(|(m, c)| m.map_or(1, |m| m.div_ceil(*c)));
         let most = counts.try_fold(1u64, |n, count| n.checked_mul(count));
@@ -83,6 +90,9 @@ impl Facts<'_> {
         Ok(index)
     }
 }
+
+/// The most elements of a fixed array: up to 80 MB.
+const MOST_IN_FIXED_ARRAY: u64 = 1 << 22;
 
 /// Stands for the first of no chunks.
 const NO_CHUNK: PlacedChunk = PlacedChunk { number: 0, address: Address(0), size: 0, mask: 0 };
@@ -260,6 +270,15 @@ mod tests {
         let grows = facts(&[8, 4], &[Some(8), None], &[8, 4]);
         assert_eq!(grows.index(), ChunkIndex::ExtensibleArray(ExtensibleArrayParameters::USUAL));
         assert_eq!(facts(&[8, 4], &[None, None], &[8, 4]).index(), ChunkIndex::BTree2 { node_size: 2048 });
+    }
+
+    #[test]
+    fn no_fixed_array_has_more_elements_than_anybody_wants() {
+        let index = |max: u64| facts(&[100], &[Some(max)], &[10]).index();
+        assert_eq!(index(10 << 22), ChunkIndex::FixedArray { page_bits: 10 });
+        for max in [(10 << 22) + 1, 50_000_005_000_000, u64::MAX] {
+            assert_eq!(index(max), ChunkIndex::BTree2 { node_size: 2048 });
+        }
     }
 
     #[test]
