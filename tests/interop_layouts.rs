@@ -421,6 +421,8 @@ fn what_may_become_vast_has_an_index_of_what_there_is() {
             let plane = out.build(format!("plane {filters}")).max_shape([Some(u64::MAX), Some(20)]).chunks([7, 6]);
             filtered(plane, filters).write(WithShape::new(sevens(600), [30, 20]).unwrap()).unwrap();
         }
+        let early = out.build("early").max_shape([Some(1 << 40)]).chunks([120]).allocation(AllocationTime::Early);
+        early.write(sevens(1847)).unwrap();
         out.commit().unwrap();
         assert!(std::fs::metadata(&path).unwrap().len() < 100_000);
         check_sevens(&path, 600);

@@ -45,13 +45,14 @@ impl Facts<'_> {
         if self.libver < LibVer::V110 {
             return ChunkIndex::BTree1;
         }
-        let is_single = |((dim, max), chunk): ((&u64, &Option<u64>), &u64)| *max == Some(*dim) && dim == chunk;
+        let grows = self.dims.iter().zip(self.max).any(|(dim, max)| *max != Some(*dim));
         match self.max.iter().filter(|m| m.is_none()).count() {
-            0 if self.dims.iter().zip(self.max).zip(self.chunk).all(is_single) => {
+            0 if !grows && self.dims == self.chunk => {
                 // The room for a size must be there before the chunk is: libhdf5 does not make it later.
                 ChunkIndex::Single { filtered: self.filtered.then_some((0, 0)) }
             }
-            0 if !self.filtered && self.early => ChunkIndex::Implicit,
+            // Every chunk that there may ever be has a place in the file then.
+            0 if !self.filtered && self.early && !(grows && self.is_beyond_arrays()) => ChunkIndex::Implicit,
             0 if self.is_beyond_arrays() => ChunkIndex::BTree2 { node_size: CHUNK_NODE_SIZE },
             0 => ChunkIndex::FixedArray { page_bits: PAGE_BITS },
             1 => ChunkIndex::ExtensibleArray(ExtensibleArrayParameters::USUAL),
@@ -279,6 +280,10 @@ mod tests {
         for max in [(10 << 22) + 1, 50_000_005_000_000, u64::MAX] {
             assert_eq!(index(max), ChunkIndex::BTree2 { node_size: 2048 });
         }
+        let (vast, wide) = ([1 << 30], [Some(1 << 30)]);
+        let early = |dims| Facts { early: true, ..facts(dims, &wide, &[10]) }.index();
+        assert_eq!(early(&vast), ChunkIndex::Implicit);
+        assert_eq!(early(&[100]), ChunkIndex::BTree2 { node_size: 2048 });
     }
 
     #[test]
