@@ -2,8 +2,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that fails should
 
 use h5manager::anatomy::{Anatomy, Kind, Map, MapOptions, Structure};
-use h5manager::io::MemorySource;
-use h5manager::{File, Limits};
+use h5manager::io::{MemorySource, MemoryStore};
+use h5manager::{CreateOptions, File, FileMut, LibVer, Limits};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -98,6 +98,27 @@ fn files_that_we_write_have_no_gap_but_zeros() {
     assert!(owners.iter().any(|o| o == "/texts"), "{owners:?}");
     let every = anatomy.map(MapOptions { deep: false, all: true }).expect("read");
     assert_eq!(every.pieces().filter(|p| p.kind == Kind::Chunk).count(), 143 * 4);
+}
+
+#[test]
+fn pages_of_a_fixed_array_are_pieces_and_those_that_were_never_written_are_room() {
+    let store = MemoryStore::default();
+    let options = CreateOptions::new().libver(LibVer::V110);
+    let mut out = FileMut::on_store_with(store.clone(), options).expect("made");
+    let data = out.build("x").element::<u8>().shape([3000]).max_shape([Some(5000)]).chunks([1]);
+    let mut data = data.create().expect("made");
+    data.write_selection(5..6, [1u8]).expect("written");
+    data.write_selection(2500..2501, [2u8]).expect("written");
+    out.commit().expect("committed");
+    let anatomy = of(&store.bytes());
+    let map = assert_whole(&anatomy, "pages");
+    assert_all_told(&anatomy, &map, "pages");
+    let (page, last) = (1024 * 8 + 4, (5000 - 4096) * 8 + 4);
+    let pieces = map.pieces().skip_while(|p| p.kind != Kind::FixedArrayBlock).skip(1).take(4);
+    let pieces: Vec<_> = pieces.map(|p| (p.kind, p.length, p.under_checksum)).collect();
+    let (written, unwritten) = (Kind::FixedArrayPage, Kind::UnwrittenPages);
+    let expected = [(written, page, page), (unwritten, page, 0), (written, page, page), (unwritten, page + last, 0)];
+    assert_eq!(pieces, expected);
 }
 
 #[test]

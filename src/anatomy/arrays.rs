@@ -82,7 +82,8 @@ impl Elements<'_> {
             let count = header.elements.min(next.saturating_mul(header.page())) - page * header.page();
             let length = count.saturating_mul(size).saturating_add((next - page) * 4);
             let at = Address(at.get().saturating_add(page.saturating_mul(stride)));
-            let place = Place { kind: Kind::FixedArrayPage, at, length, owner };
+            let kind = if is_written { Kind::FixedArrayPage } else { Kind::UnwrittenPages };
+            let place = Place { kind, at, length, owner };
             if is_written {
                 walk.structure(place, |s| {
                     s.note = format!("page {page}");
@@ -91,7 +92,7 @@ impl Elements<'_> {
                 });
             } else {
                 self.next += count;
-                walk.raw(place, || format!("pages {page} to {} that were never written", next - 1));
+                walk.raw(place, || format!("{} pages from page {page} on", next - page));
             }
         }
     }

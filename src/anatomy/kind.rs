@@ -70,8 +70,10 @@ kinds! {
     FixedArray: "fixed array header", "VII.C";
     /// The elements of a fixed array of chunks.
     FixedArrayBlock: "fixed array data block", "VII.C";
-    /// Some of the elements of a fixed array that is cut into pages, or pages that were never written.
+    /// Some of the elements of a fixed array that is cut into pages.
     FixedArrayPage: "fixed array page", "VII.C";
+    /// Room for elements of a fixed array: pages that were never written.
+    UnwrittenPages: "unwritten pages", "VII.C";
     /// The header of an extensible array of chunks.
     ExtensibleArray: "extensible array header", "VII.D";
     /// The first elements of an extensible array, and where the others are.
